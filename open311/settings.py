@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
@@ -361,6 +362,8 @@ class Settings:
     def _check_media(self) -> None:
         if "://" in self.media and not _BUCKET.fullmatch(self.media):
             raise Misconfigured("OPEN311_MEDIA: must be a folder, or look like s3://bucket/prefix.")
+        if self.media_bucket and find_spec("boto3") is None:
+            raise Misconfigured("OPEN311_MEDIA: s3:// needs the extra `s3`; install open311-server[s3].")
         if self.media_endpoint and not re.fullmatch(r"https?://[\w.:\[\]-]+/?", self.media_endpoint, re.ASCII):
             raise Misconfigured("OPEN311_MEDIA_ENDPOINT: must look like https://s3.city.example, without a path.")
         if self.media_endpoint and self.media_bucket is None:

@@ -1133,6 +1133,14 @@ class ToldSystemSchema(Body):
     )
 
 
+class PersonPhotoSchema(StaffPhotoSchema):
+    """A photo that a person sent."""
+
+    media_url = Text(
+        allow_none=True, metadata=describe("Its address in the request; null if the request does not show it.")
+    )
+
+
 class PersonRequestSchema(Body):
     """A request that a person sent or sent updates of."""
 
@@ -1151,7 +1159,7 @@ class PersonRequestSchema(Body):
         fields.Nested(PersonUpdateSchema), metadata=describe("The person's updates, oldest first.")
     )
     photos = fields.List(
-        fields.Nested(StaffPhotoSchema),
+        fields.Nested(PersonPhotoSchema),
         metadata=describe("The photos that the person sent and that are kept here, also those that nobody sees."),
     )
     systems = fields.List(fields.Nested(ToldSystemSchema), metadata=describe("Systems that got the report."))
@@ -1188,6 +1196,13 @@ class PersonErasureSchema(Body):
     )
     copies = fields.List(
         fields.String(), metadata=describe("Requests that may have copies of notes, because they were merged.")
+    )
+    photos_to_delete = fields.Integer(
+        metadata=describe(
+            "Photos whose files the worker has still to delete. When no file of the erasure is left, the audit"
+            " trail gets the entry `reporter.erase.files` with its id.",
+            2,
+        )
     )
     next = fields.Integer(
         allow_none=True, metadata=describe("Send it as `after` for the rest; null if none is left.")

@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from open311.app import create_app
 from open311.clock import utc_now
 from open311.embedded import Cluster, find_binaries, install_binaries
+from open311.media.stores import MARKER
 from open311.operations.access.api_keys import add_key
 from open311.operations.federation import looking
 from open311.operations.platform import Platform, open_platform
@@ -203,8 +204,11 @@ def sweeper(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def clean(sweeper: Database, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Empty the shared database, and check that the stored counts match its requests."""
+def clean(sweeper: Database, test_settings: Settings, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Empty the shared database, and check that the stored counts match its requests.
+
+    The next test's database has another marker, so the marker in the shared media store is deleted too.
+    """
     yield
     with sweeper.snapshot() as connection:
         # Most tests store no request. Without rows in these tables, all counts are 0.
@@ -212,6 +216,7 @@ def clean(sweeper: Database, request: pytest.FixtureRequest) -> Iterator[None]:
         faults = counts.corrections(connection) if is_used else {}
     with sweeper.transaction() as connection:
         connection.exec_driver_sql(SWEEP)
+    (test_settings.media_path / MARKER).unlink(missing_ok=True)
     is_counted = request.node.get_closest_marker("uncounted") is None
     assert not (is_counted and faults), "the stored counts differ from the requests by these numbers"
 

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from open311.clock import utc_now
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.access.api_keys import add_key
+from open311.operations.media.erasing import delete_erased
 from open311.operations.media.files import store_of
 from open311.operations.media.preparing import prepare_photos
 from open311.operations.platform import Platform
@@ -64,7 +65,9 @@ class Sender:
         return self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
     def files(self) -> list[str]:
-        """The keys of all files in the media store."""
+        """The keys of all files in the media store, after the worker has deleted those of erased photos."""
+        for city in self.platform.registry:
+            delete_erased(self.platform, city.id, utc_now())
         return sorted(stored.key for stored in store_of(self.platform).keys(""))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -175,6 +176,13 @@ def test_photos_are_in_a_folder_or_a_bucket(
     assert settings.media_bucket == bucket
     if not bucket:
         assert settings.media_path == (Path(text) if text else settings.data_path / "media")
+
+
+def test_a_bucket_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPEN311_MEDIA", "s3://photos")
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(Misconfigured, match=r"OPEN311_MEDIA: s3:// needs the extra `s3`"):
+        Settings.from_environ()
 
 
 def test_a_secret_can_be_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,9 +17,12 @@ from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
 from open311.domain.people import IDENTIFYING_FIELDS, Person, read_person
+from open311.errors import Misconfigured
 from open311.operations.desk.rendering import json_of
 from open311.operations.people.erase_person import ErasedPart, erase_person
 from open311.operations.people.export_person import ExportPage, export_person
+from open311.operations.people.photo_files import read_photo_files
+from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from schemas.values import format_instant
 
@@ -63,7 +66,17 @@ def _person_options(command: Any) -> Any:
     default=None,
     help="A new file, which only you can read. Without it, the JSON is printed.",
 )
-def export_command(jurisdiction: str, reason: str, output: Path | None, **who: str | None) -> None:
+@click.option(
+    "--files",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="A new folder for the files of the photos, which only you can read. OPEN311_MEDIA must be set as for the"
+    " services.",
+)
+def export_command(
+    jurisdiction: str, reason: str, output: Path | None, folder: Path | None, **who: str | None
+) -> None:
     """Write all that the city has of a person, as JSON: requests, texts, updates, and systems that got the data.
 
     With several options, the data of all who fit one of them are written. Look at them before you hand them over:
@@ -73,12 +86,16 @@ def export_command(jurisdiction: str, reason: str, output: Path | None, **who: s
     \b
     Example:
       open311 reporters export --email jane@mail.example --output jane.json --reason "Letter of 1 March."
+      open311 reporters export --email jane@mail.example --output jane.json --files photos-of-jane
     """
     person, now = _person(who), utc_now()
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
         why = reason or "open311 reporters export"
         pages = export_person(platform, city, person, reason=why, principal=shell_user(), now=now)
+        if folder is not None:
+            _make_folder(folder)
+            pages = _with_files(platform, city, pages, folder, now)
         pieces = _export_in_json(city, pages, now)
         if output is None:
             say_pieces(pieces)
@@ -87,6 +104,32 @@ def export_command(jurisdiction: str, reason: str, output: Path | None, **who: s
             for piece in pieces:
                 file.write(piece)
     say(f"{output}: written; only you can read it.")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise Misconfigured(f"--files: {folder} cannot be made: {error.strerror}.") from None
+
+
+def _with_files(
+    platform: Platform, city: Jurisdiction, pages: Iterable[ExportPage], folder: Path, now: datetime
+) -> Iterator[ExportPage]:
+    """The pages. While they are read, the files of their photos are written into the folder."""
+    missing: list[str] = []
+    for page in pages:
+        for item in page.requests:
+            ids = {photo["id"] for photo in item["photos"]}
+            for file in read_photo_files(platform, city, item["number"], ids, now):
+                if file.data is None:
+                    missing.append(file.name)
+                    continue
+                with new_private_file(folder / file.name, "--files") as written:
+                    written.write(file.data)
+        yield page
+    if missing:
+        warn(f"not in the media store: {', '.join(missing)}; is OPEN311_MEDIA set as for the services?")
 
 
 def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: datetime) -> Iterator[bytes]:
@@ -169,6 +212,7 @@ class _Report:
         self.rows = Counter[str]()
         self.systems: dict[tuple[str, tuple[str, ...] | None], int] = {}
         self.copies: list[str] = []
+        self.photos = 0
 
     @classmethod
     def of(cls, parts: Iterable[ErasedPart]) -> _Report:
@@ -179,6 +223,7 @@ class _Report:
             report.names += part.names
             report.rows += part.rows
             report.copies += part.copies
+            report.photos += part.photos
             for one in part.systems:
                 key = (one.system, one.shared)
                 report.systems[key] = report.systems.get(key, 0) + 1
@@ -198,6 +243,11 @@ class _Report:
             say(f"Ask {system} too: {number} requests were sent there, or may have been, with {known}.")
         for name in self.copies:
             say(f"{name} followed a request of the person and may have copies of its notes; look at it.")
+        if self.photos and not is_dry_run:
+            say(
+                f"Photos whose files the worker has still to delete: {self.photos}."
+                " The audit trail gets an entry when no file is left."
+            )
         if not is_dry_run:
             say(f"The audit trail has this as {self.erasure}.")
             warn("backups made before still have the data; see spec/operating.md.")

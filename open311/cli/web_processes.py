@@ -17,6 +17,8 @@ from open311.cli.greeting import announce
 from open311.cli.memory import collection_paused, keep_freed_memory
 from open311.cli.output import fail
 from open311.cli.signals import GRACE_S
+from open311.clock import utc_now
+from open311.operations.media.files import log_store_fault
 from open311.operations.platform import open_platform
 from open311.server.limits import Limits
 from open311.server.listening import listen
@@ -98,6 +100,7 @@ def _serve(
         share=shares.share(place),
     )
     threads.start()
+    log_store_fault(application.extensions["open311"], utc_now())
     while not signals.is_stopping:
         signals.wait(PARENT_CHECK_S)
         if os.getppid() != parent:

@@ -30,6 +30,7 @@ from open311.operations.dispatch import mapping
 from open311.operations.dispatch.counting import recount
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.media.copying import MOST_TRIES, copy_photos
+from open311.operations.media.erasing import delete_erased
 from open311.operations.media.preparing import prepare_photos
 from open311.operations.media.sweeping import sweep_photos
 from open311.operations.people.expiring import KINDS, expire
@@ -160,6 +161,11 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
         is_last = context.job.attempts + 1 >= MOST_TRIES
         fetched = copy_photos(platform, jurisdiction_id, number, utc_now(), is_last=is_last)
         log.info("photos copied", jurisdiction=jurisdiction_id, fetched=fetched)
+
+    @app.task(name=Task.DELETE_PHOTOS, retry=retry)
+    def delete_photos(jurisdiction_id: str) -> None:
+        deleted = delete_erased(platform, jurisdiction_id, utc_now())
+        log.info("files of erased photos deleted", jurisdiction=jurisdiction_id, photos=deleted)
 
     @app.periodic(cron="23 4 * * *")
     @app.task(name=Task.SWEEP_PHOTOS, queueing_lock=Task.SWEEP_PHOTOS, retry=retry)

@@ -24,13 +24,29 @@ log = logger(__name__)
 
 _NAME = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_NAME}(/{_NAME}){{0,7}}")
+MARKER = "_store"
+"""The key of the file by which a database recognises its store."""
 _CHECK = "_check"
-"""The key of the file that a check writes. No city's files begin with it, because `_` in a city's id is encoded."""
+"""The key of the file that a check writes."""
+_OURS = frozenset({MARKER, _CHECK})
+"""Keys that are never listed. No city's files begin with one, because `_` in a city's id is encoded."""
 _MISSING_IN_S3 = frozenset({"NoSuchKey", "404"})
 
 
 class StoreUnavailable(Unavailable):
     """The media store cannot do its work now. The log has the cause."""
+
+
+class StoreFull(StoreUnavailable):
+    """The media store has no room for another photo."""
+
+
+class WrongStore(StoreUnavailable):
+    """The media store is not the one in which the photos of this database are."""
+
+
+class FileMissing(StoreUnavailable):
+    """A photo has a row, and its file is not in the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +75,27 @@ class MediaStore(Protocol):
         """Delete a file. A file that is not there is no error."""
 
     def keys(self, prefix: str) -> Iterator[Stored]:
-        """All files whose keys begin with `prefix`, in any order.
+        """All files of cities whose keys begin with `prefix`, in any order.
 
         Among them are files that a killed process has not finished. No row knows their keys, so a sweep of
         unknown and old keys deletes them too.
         """
 
     def check(self) -> None:
-        """Find out within a few seconds whether the store works, without leaving anything in it."""
+        """Find out within a few seconds whether the store works, without leaving anything in it.
+
+        Raises StoreFull if it works, and has no room for another photo.
+        """
 
 
 def open_store(settings: Settings) -> MediaStore:
-    """The store that the operator has chosen. Raises Misconfigured. Nothing is read or written yet."""
+    """The store that the operator has chosen. Nothing is read or written yet.
+
+    Raises StoreUnavailable if boto3 cannot be set up, and Misconfigured if it is not installed.
+    """
     bucket = settings.media_bucket
     if not bucket:
-        return FolderStore(settings.media_path)
+        return FolderStore(settings.media_path, room_bytes=settings.max_photo_bytes)
     try:
         return S3Store(*bucket, endpoint=settings.media_endpoint)
     except ImportError:
@@ -90,16 +112,20 @@ def _no_file() -> NotFound:
     return NotFound(tell("There is no such photo."))
 
 
-def _unavailable(cause: str) -> StoreUnavailable:
+def unavailable(cause: str, kind: type[StoreUnavailable] = StoreUnavailable) -> StoreUnavailable:
+    """The error for a store that cannot do its work. The cause is logged, and the caller does not see it."""
     log.error("media_store_failed", cause=cause)
-    return StoreUnavailable(tell("Photos cannot be stored or read now; try again in a moment."))
+    return kind(tell("Photos cannot be stored or read now; try again in a moment."))
 
 
 class FolderStore:
-    """Files in a folder that all processes of the server share. Only the server's user can read them."""
+    """Files in a folder that all processes of the server share. Only the server's user can read them.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    room_bytes  the free space below which the folder counts as full
+    """
+
+    def __init__(self, root: Path, *, room_bytes: int = 0) -> None:
+        self._root, self._room_bytes = root, room_bytes
 
     def put(self, key: str, data: bytes, media_type: str) -> None:  # noqa: ARG002  # the suffix of the key tells it
         """See MediaStore. The file gets its name only after its bytes are on the disk."""
@@ -143,6 +169,10 @@ class FolderStore:
         """See MediaStore. A file is written, so that a full disk and a folder without rights are noticed."""
         self.put(_CHECK, b"check", "text/plain")
         self.delete(_CHECK)
+        with self._failing():
+            disk = os.statvfs(self._root)
+        if disk.f_bavail * disk.f_frsize < self._room_bytes:
+            raise unavailable("the disk has no room for another photo", StoreFull)
 
     def _below(self, folder: Path, prefix: str) -> Iterator[Stored]:
         with suppress(FileNotFoundError), os.scandir(folder) as entries:
@@ -151,7 +181,7 @@ class FolderStore:
                 if entry.is_dir(follow_symlinks=False):
                     if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
                         yield from self._below(Path(entry.path), prefix)
-                elif key.startswith(prefix) and _KEY.fullmatch(key):
+                elif key.startswith(prefix) and _KEY.fullmatch(key) and key not in _OURS:
                     with suppress(FileNotFoundError):  # deleted meanwhile
                         facts = entry.stat(follow_symlinks=False)
                         yield Stored(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
@@ -173,7 +203,7 @@ class FolderStore:
         try:
             yield
         except OSError as error:
-            raise _unavailable(f"{type(error).__name__}: {error.strerror}") from None
+            raise unavailable(f"{type(error).__name__}: {error.strerror}") from None
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -195,7 +225,7 @@ def _sync_folder(folder: Path) -> None:
 class S3Store:
     """Objects below a prefix of a bucket. boto3 finds the credentials, in the variables AWS_… or from the machine.
 
-    Raises ImportError without the extra `s3`.
+    Raises ImportError without the extra `s3`, and StoreUnavailable for faulty variables.
     """
 
     def __init__(self, bucket: str, prefix: str, *, endpoint: str = "") -> None:
@@ -217,12 +247,15 @@ class S3Store:
         )
         # A load balancer waits for the check, so it gives up soon.
         hasty = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
-        session = boto3.session.Session()
-        region = session.region_name or "us-east-1"
-        self._client, self._checker = (
-            session.client("s3", endpoint_url=endpoint or None, region_name=region, config=each)
-            for each in (config, config.merge(hasty))
-        )
+        try:
+            session = boto3.session.Session()
+            region = session.region_name or "us-east-1"
+            self._client, self._checker = (
+                session.client("s3", endpoint_url=endpoint or None, region_name=region, config=each)
+                for each in (config, config.merge(hasty))
+            )
+        except (BotoCoreError, ValueError) as error:  # such as a profile that does not exist
+            raise unavailable(f"S3: {type(error).__name__}") from None
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
         """See MediaStore."""
@@ -255,7 +288,8 @@ class S3Store:
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
                 for each in page.get("Contents", ()):
                     key = each["Key"].removeprefix(self._prefix)
-                    yield Stored(key, each["Size"], each["LastModified"].astimezone(UTC))
+                    if key not in _OURS:
+                        yield Stored(key, each["Size"], each["LastModified"].astimezone(UTC))
 
     def check(self) -> None:
         """See MediaStore. Only reads, because services charge for each file that is written."""
@@ -275,4 +309,4 @@ class S3Store:
             code = str(error.response["Error"]["Code"]) if is_answer else type(error).__name__
             if code in _MISSING_IN_S3:
                 raise _no_file() from None
-            raise _unavailable(f"S3: {code}") from None
+            raise unavailable(f"S3: {code}") from None

@@ -36,6 +36,7 @@ class Task(StrEnum):
     PREPARE_PHOTOS = "prepare_photos"
     COPY_PHOTOS = "copy_photos"
     SWEEP_PHOTOS = "sweep_photos"
+    DELETE_PHOTOS = "delete_photos"
     RECOUNT_MAP = "recount_map"
     RETENTION = "anonymise"
     RETRY_STALLED = "retry_stalled"
@@ -98,6 +99,8 @@ class Queue:
 
 MOST_COUNTED = 10_000
 """Waiting work is counted up to this number, the oldest first, so that a count is fast with millions of jobs."""
+MOST_NAMED = 5
+"""How many failing tasks are named."""
 FAILING_AFTER = 8
 """A job that has failed this often needs an operator. It has then been retried for about ten minutes."""
 
@@ -107,7 +110,8 @@ class JobCounts:
     """The number of jobs by state, of the oldest `MOST_COUNTED` jobs.
 
     late      due for too long and not yet begun, or begun by a worker that sends no heartbeat any more
-    failing   to be tried again after many failures; `failing_tasks` has the names of their tasks
+    failing   to be tried again after many failures; `failing_tasks` has the names of their tasks, each with the
+              city and the number of the request if it is for one, for the first few
     oldest_s  seconds that the oldest due job has waited; 0 if no job is due
     """
 
@@ -124,7 +128,10 @@ def count_jobs(connection: Connection, late_s: float) -> JobCounts:
     """Count the jobs that are not done. A job is late after `late_s` seconds."""
     values = {"late": f"{late_s} s", "failing": FAILING_AFTER, "most": MOST_COUNTED}
     row = connection.execute(text(_COUNTS), values).one()
-    counts = dict(row._mapping) | {"failing_tasks": tuple(row.failing_tasks), "oldest_s": float(row.oldest_s)}
+    counts = dict(row._mapping) | {
+        "failing_tasks": tuple(row.failing_tasks[:MOST_NAMED]),
+        "oldest_s": float(row.oldest_s),
+    }
     return JobCounts(**counts)
 
 
@@ -134,7 +141,9 @@ WITH open_job AS (
     UNION ALL
     (SELECT * FROM procrastinate_jobs WHERE status = 'failed' LIMIT :most)
 ), job AS (
-    SELECT status, task_name, attempts,
+    SELECT status, attempts,
+        task_name || coalesce(' of request ' || (args ->> 'number') || ' in ' || (args ->> 'jurisdiction_id'), '')
+            AS name,
         coalesce(scheduled_at, (SELECT min(at) FROM procrastinate_events WHERE job_id = open_job.id)) AS due,
         (SELECT last_heartbeat FROM procrastinate_workers WHERE id = worker_id) AS alive
     FROM open_job
@@ -145,7 +154,7 @@ SELECT count(*) FILTER (WHERE status = 'todo') AS todo,
     count(*) FILTER (WHERE due < now() - CAST(:late AS interval) AND (status = 'todo'
         OR status = 'doing' AND (alive IS NULL OR alive < now() - CAST(:late AS interval)))) AS late,
     count(*) FILTER (WHERE status = 'todo' AND attempts >= :failing) AS failing,
-    coalesce(array_agg(DISTINCT task_name) FILTER (WHERE status = 'todo' AND attempts >= :failing), '{}')
+    coalesce(array_agg(DISTINCT name) FILTER (WHERE status = 'todo' AND attempts >= :failing), '{}')
         AS failing_tasks,
     coalesce(greatest(0, extract(epoch FROM now() - min(due) FILTER (WHERE status = 'todo'))), 0) AS oldest_s
 FROM job

@@ -25,7 +25,7 @@ from open311.errors import (
     Unauthenticated,
     Unavailable,
 )
-from open311.media.stores import StoreUnavailable
+from open311.media.stores import FileMissing, StoreFull, StoreUnavailable, WrongStore
 from open311.observe import loggable, logger
 from open311.translations import in_language
 from open311.web.answers import error_answer, problem_answer, warning_headers
@@ -46,6 +46,9 @@ STATUSES: dict[type[Open311Error], int] = {
     TooMuch: 413,
     Unavailable: 503,
     StoreUnavailable: 503,
+    StoreFull: 503,
+    WrongStore: 503,
+    FileMissing: 503,
     Misconfigured: 500,
 }
 WORDS = {

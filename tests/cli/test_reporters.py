@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from flask import Flask
 
 from open311.cli import main
 from open311.domain.requests import Reporter
 from open311.operations.platform import Platform
 from open311.settings import Settings, variable
 from tests import build
+from tests.photos import Sender, jpeg, prepare_all
 from tests.stored import dump
 
 Run = Callable[..., Result]
@@ -97,3 +99,26 @@ def test_an_export_is_json_on_the_screen_or_in_a_private_file(run: Run, platform
     assert again.exit_code == 1
     assert "--output: jane.json cannot be made: File exists." in again.stderr
     assert json.loads(run("export", "--email", "bo@mail.example").stdout)["requests"] == []
+
+
+def test_an_export_can_have_the_files_of_the_photos(
+    run: Run, app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OPEN311_MEDIA", settings.media)
+    sender = Sender(app)
+    sender.post(("media", jpeg()), email="jane@mail.example")
+    prepare_all(sender.platform)
+    order = ("export", "--email", "jane@mail.example", "--output")
+    assert run(*order, "jane.json", "--files", "photos").stderr == ""
+    [request] = json.loads((tmp_path / "jane.json").read_text(encoding="utf-8"))["requests"]
+    [photo] = request["photos"]
+    [file] = (tmp_path / "photos").iterdir()
+    assert file.name == f"{photo['id']}.jpg"
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (file.parent, file)] == [0o700, 0o600]
+    assert file.read_bytes() == sender.get(sender.path()).data
+    again = run(*order, "again.json", "--files", "photos")
+    assert again.exit_code == 1
+    assert "--files: photos cannot be made: File exists." in again.stderr
+    monkeypatch.setenv("OPEN311_MEDIA", "elsewhere")
+    lost = run(*order, "lost.json", "--files", "lost")
+    assert f"not in the media store: {photo['id']}.jpg; is OPEN311_MEDIA set" in " ".join(lost.stderr.split())

@@ -14,7 +14,7 @@ import pytest
 
 from open311.clock import exact_now
 from open311.errors import Misconfigured, NotFound
-from open311.media.stores import FolderStore, MediaStore, S3Store, StoreUnavailable, open_store
+from open311.media.stores import MARKER, FolderStore, MediaStore, S3Store, StoreFull, StoreUnavailable, open_store
 from open311.observe import configure_logs
 from open311.settings import Settings
 from tests.federation.scripted import Reply, serve
@@ -187,6 +187,18 @@ def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path, capsys: 
         store.get(KEY)
 
 
+def test_a_folder_without_room_for_a_photo_is_full(tmp_path: Path) -> None:
+    FolderStore(tmp_path, room_bytes=1).check()
+    with pytest.raises(StoreFull):
+        FolderStore(tmp_path, room_bytes=2**60).check()
+
+
+def test_files_of_the_store_itself_are_not_listed(store: MediaStore) -> None:
+    store.put(MARKER, b"1", "text/plain")
+    store.put("_5Fstore/ab/x.jpg", b"1", "image/jpeg")
+    assert [one.key for one in store.keys("")] == ["_5Fstore/ab/x.jpg"]
+
+
 def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path) -> None:
     """A limit of the size of files stands for the full disk."""
     code = (
@@ -282,6 +294,19 @@ def test_missing_credentials_are_unavailable(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(StoreUnavailable):
         S3Store(BUCKET, "", endpoint="http://127.0.0.1:9").get(KEY)
+
+
+@pytest.mark.parametrize("variables", [{"AWS_PROFILE": "none"}, {"AWS_DEFAULT_REGION": "no region"}])
+def test_faulty_variables_are_unavailable(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreUnavailable):
+        open_store(Settings(media="s3://photos"))
+
+
+def test_a_faulty_endpoint_is_unavailable() -> None:
+    with pytest.raises(StoreUnavailable):
+        open_store(Settings(media="s3://photos", media_endpoint="http://["))
 
 
 def test_the_usual_variables_of_proxies_have_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,8 @@ from open311.operations.media.sweeping import sweep_photos
 from open311.plugins import Service
 from tests import build
 from tests.desk import Desk
-from tests.photos import BASE, Sender, jpeg, prepare_all
+from tests.photos import BASE, Sender, jpeg, prepare_all, prepare_waiting
+from tests.working import work
 
 MakeApp = Callable[..., Flask]
 LEFT_HALF = [[0, 0, 0.5, 1]]
@@ -360,5 +361,56 @@ def test_a_lost_file_is_no_lost_photo(public: City) -> None:
     [old] = public.photos(id)
     for key in public.sender.files():
         store_of(public.platform).delete(key)
-    assert public.act(id, old["id"], "blacken", boxes=LEFT_HALF).status_code == 404
+    assert public.act(id, old["id"], "blacken", boxes=LEFT_HALF).status_code == 503
     assert [one["state"] for one in public.photos(id)] == ["ready"]
+
+
+# --- Photos that cannot be prepared
+
+
+def test_a_waiting_photo_whose_file_is_lost_can_be_withdrawn(public: City) -> None:
+    sender = public.sender
+    sender.post(("media", jpeg()))
+    id = sender.newest()["service_request_id"]
+    number = build.load(public.platform, service_request_id=id).number
+    for key in sender.files():
+        store_of(public.platform).delete(key)
+    work(public.platform)
+    with public.platform.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE procrastinate_jobs SET attempts = 8 WHERE task_name = 'prepare_photos' AND status = 'todo'"
+        )
+    check = sender.client.get("/readyz").json["checks"]["jobs"]
+    assert f"prepare_photos of request {number} in test.example fails again and again" in check["detail"]
+    [photo] = public.photos(id)
+    assert public.act(id, photo["id"], "withdraw").status_code == 200
+    assert [one["state"] for one in public.photos(id)] == ["withdrawn"]
+    assert public.act(id, photo["id"], "withdraw").status_code == 409
+    assert not prepare_waiting(public.platform)
+    with public.platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
+    work(public.platform)
+    assert sender.client.get("/readyz").json["status"] == "ready"
+    assert (public.status(photo["id"]), sender.urls()) == (404, [])
+
+
+def test_a_photo_that_was_refused_can_be_withdrawn(public: City) -> None:
+    id = public.report(jpeg(size=(400, 300))[:40])
+    [photo] = public.photos(id)
+    assert photo["state"] == "refused"
+    assert public.act(id, photo["id"], "withdraw").status_code == 200
+    assert [one["state"] for one in public.photos(id)] == ["withdrawn"]
+
+
+@pytest.mark.parametrize(("days", "files"), [(0, 0), (30, 1)])
+def test_the_original_of_a_photo_withdrawn_before_it_was_prepared_is_kept_as_long_as_others(
+    make_app: MakeApp, tmp_path: Path, days: int, files: int
+) -> None:
+    city = City(make_app, tmp_path / "media", photo_original_days=days)
+    city.sender.post(("media", jpeg()))
+    id = city.sender.newest()["service_request_id"]
+    [photo] = city.photos(id)
+    assert city.act(id, photo["id"], "withdraw").status_code == 200
+    assert len(city.sender.files()) == files
+    prepare_all(city.platform)
+    assert city.sender.urls() == []

@@ -196,6 +196,49 @@ def test_a_repeated_call_with_another_photo_is_refused(sender: Sender) -> None:
     assert sender.files() == before
 
 
+own_ids = pytest.mark.parametrize("name", ["service_request_id_ext", "attribute[external_id]"])
+
+
+@own_ids
+def test_a_report_with_photos_and_an_own_id_can_be_repeated(sender: Sender, name: str) -> None:
+    first = sender.post(("media", jpeg("red")), ("photo", jpeg("blue")), **{name: "77"})
+    assert first.status_code == 200, first.text
+    again = sender.post(("media", jpeg("red")), ("photo", jpeg("blue")), **{name: "77"})
+    assert again.data == first.data
+    prepare_all(sender.platform)
+    late = sender.post(("media", jpeg("red")), ("photo", jpeg("blue")), **{name: "77"})
+    assert late.data == first.data
+    assert len(sender.urls()) == 2
+    assert len(sender.client.get(f"{BASE}/requests.json").json) == 1
+
+
+@own_ids
+@pytest.mark.parametrize("others", [(jpeg("blue"),), (), (jpeg("red"), jpeg("red"))])
+def test_an_own_id_is_not_used_again_with_other_photos(sender: Sender, name: str, others: tuple[bytes]) -> None:
+    sender.post(("media", jpeg("red")), **{name: "77"})
+    before = sender.files()
+    answer = sender.post(*(("media", content) for content in others), **{name: "77"})
+    assert answer.status_code == 400
+    assert "is your id of another report" in answer.text
+    assert sender.files() == before
+
+
+def test_an_own_id_and_a_repeat_key_go_together_with_photos(sender: Sender) -> None:
+    first = sender.post(("media", jpeg()), repeat="1", service_request_id_ext="77")
+    assert first.status_code == 200, first.text
+    assert sender.post(("media", jpeg()), repeat="1", service_request_id_ext="77").data == first.data
+
+
+def test_reports_at_the_same_time_with_one_own_id_make_one_set_of_photos(sender: Sender) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        send = sender.post
+        answers = list(pool.map(lambda _: send(("media", jpeg()), service_request_id_ext="77"), range(4)))
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    prepare_all(sender.platform)
+    assert len(sender.urls()) == 1
+    assert len(sender.client.get(f"{BASE}/requests.json").json) == 1
+
+
 def test_calls_at_the_same_time_with_one_key_make_one_set(sender: Sender) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: sender.post(("media", jpeg()), repeat="1"), range(4)))

@@ -18,8 +18,10 @@ from open311.domain.access import SHELL, Role
 from open311.domain.events import Erased, replay
 from open311.domain.people import read_person
 from open311.operations.desk.rendering import json_of
+from open311.operations.media.files import store_of
 from open311.operations.people.erase_person import ErasedPart, erase_person
 from open311.operations.people.export_person import export_person
+from open311.operations.people.photo_files import read_photo_files
 from tests import build
 from tests.desk import Desk
 from tests.photos import BASE, Sender, jpeg, prepare_all, tagged_jpeg
@@ -193,3 +195,35 @@ def test_an_export_masks_personal_data_of_others_in_the_texts_of_the_city(sender
     text = json.dumps(of_bo["report"]["notes"])
     assert f"{BO} was called; ask [e-mail address]" in text
     assert "jill" not in text
+
+
+def test_an_export_lists_photos_that_nobody_sees_too(sender: Sender) -> None:
+    desk = Desk.of(sender.client, sender.platform, "ada", Role.DISPATCHER, city="test.example")
+    id = sender.newest()["service_request_id"]
+    comment(sender, jpeg("green"), id="u4")
+    prepare_all(sender.platform)
+    comment(sender, jpeg("black"), id="u5")
+    black, green = (one["id"] for one in staff_photos(sender, desk)[1:3])
+    boxes = {"boxes": [[0, 0, 0.5, 0.5]], "reason": "A number plate."}
+    assert desk.post(f"/requests/{id}/photos/{black}/blacken", boxes).status_code == 200
+    assert desk.post(f"/requests/{id}/photos/{green}/withdraw", {"reason": "A face."}).status_code == 200
+    [of_jane] = export(sender, JANE)
+    states = sorted((one["state"], one["media_url"] is not None) for one in of_jane["photos"])
+    assert states == [("blackened", False), ("ready", True), ("waiting", False), ("withdrawn", False)]
+
+
+def test_the_files_of_an_export_are_the_photos_and_what_was_sent(sender: Sender) -> None:
+    comment(sender, jpeg("green"), id="u4")
+    [city] = sender.platform.registry
+    [of_jane] = export(sender, JANE)
+    ready, waiting = (one["id"] for one in of_jane["photos"])
+    args = (sender.platform, city, of_jane["number"], {ready, waiting}, utc_now())
+    names = [(file.name, file.data is not None) for file in read_photo_files(*args)]
+    assert names == [
+        (f"{ready}.jpg", True),
+        (f"{ready}-original.jpeg", True),
+        (f"{waiting}-original.jpeg", True),
+    ]
+    for key in sender.files():
+        store_of(sender.platform).delete(key)
+    assert [file.data for file in read_photo_files(*args)] == [None] * 3

@@ -20,7 +20,8 @@ from open311.media.preparing import Box, Limits, Prepared, Unreadable, blacken
 from open311.operations.access.staff import require_role
 from open311.operations.desk.photos import find_photo, read_reason
 from open311.operations.media.arriving import claimed
-from open311.operations.media.files import JPEG, LARGEST, delete_files, rendition_key
+from open311.operations.media.erasing import defer_deletion
+from open311.operations.media.files import JPEG, LARGEST, rendition_key
 from open311.operations.media.preparing import address_on, renditions_of, store_renditions
 from open311.operations.media.showing import read_file
 from open311.operations.platform import Platform
@@ -79,9 +80,11 @@ def blacken_photo(
                 old=next((url for url in before.media_urls if is_address_of(old, url)), ""),
                 new=address_on(platform, new),
             )
-            _exchange(connection, old, new, event, days=platform.settings.photo_unblackened_days)
+            days = platform.settings.photo_unblackened_days
+            _exchange(connection, old, new, event, days=days)
+            if not days:
+                defer_deletion(platform, connection, [old], now)
             [after] = change_requests(connection, [(before, [event])], names_for(connection, city))
-    delete_files(platform, [old], now)
     return after.number
 
 

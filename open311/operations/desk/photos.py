@@ -14,19 +14,21 @@ from open311.errors import Conflict, Invalid, NotFound, Unavailable
 from open311.operations.access.staff import require_role
 from open311.operations.media.arriving import arriving
 from open311.operations.media.choosing import choose
+from open311.operations.media.erasing import defer_deletion
 from open311.operations.media.files import original_key
-from open311.operations.media.preparing import defer_preparing, show_in_updates
+from open311.operations.media.preparing import defer_preparing, original_until, show_in_updates
 from open311.operations.media.showing import PhotoFile, read_file, rendition_file
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.act import require_department
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.plugins import Jurisdiction
-from open311.storage import media, updates
+from open311.storage import deliveries, media, updates
 from open311.storage.hot.transactions import within
 from schemas.texts import Message, tell
 
 ORIGINAL = "original"
+_UNPREPARED = (PhotoState.WAITING, PhotoState.REFUSED)
 
 
 def read_photo(
@@ -103,9 +105,11 @@ def withdraw_photo(
 ) -> int:
     """Withdraw a photo from the public for good. Staff can still read it. Returns the number of the request.
 
-    A photo that is held can be withdrawn too; then it is not held any more, and the public never sees it.
-    Raises Invalid without a reason, Conflict for a photo that the public cannot see and that is not held, NotFound,
-    and Forbidden.
+    A photo that is held can be withdrawn too; then it is not held any more, and the public never sees it. One that
+    waits is then not prepared, for example because its file is lost. One that was refused can be withdrawn too, so
+    that nobody has to look at it any more.
+    Raises Invalid without a reason, Conflict for a photo that is in another state or that the public does not see,
+    NotFound, and Forbidden.
     """
     require_role(principal, Role.DISPATCHER)
     why = read_reason(reason, tell("is missing; say why the photo is withdrawn."))
@@ -113,9 +117,16 @@ def withdraw_photo(
         before = load_request(connection, city, name)
         require_department(principal, city, before)
         photo = find_photo(media.load_all(connection, city.id, before.number), id)
-        if photo.state not in (PhotoState.READY, PhotoState.HELD) or not photo.is_public:
+        is_seen = photo.state in (PhotoState.READY, PhotoState.HELD) and photo.is_public
+        if not is_seen and photo.state not in _UNPREPARED:
             raise Conflict(tell("is {state}, and the public does not see it.", state=photo.state), "photo")
-        media.settle(connection, replace(photo, state=PhotoState.WITHDRAWN, reason=why))
+        withdrawn = replace(photo, state=PhotoState.WITHDRAWN, reason=why)
+        if photo.state is PhotoState.WAITING:
+            withdrawn = replace(withdrawn, original_until=original_until(platform, now))
+        media.settle(connection, withdrawn)
+        if photo.state in _UNPREPARED:
+            defer_deletion(platform, connection, [photo], now)
+            deliveries.hasten_first(connection, city.id, before.number, now)
         addresses = tuple(url for url in before.media_urls if is_address_of(photo, url))
         updates.replace_media(connection, city.id, before.number, addresses)
         event = PhotosWithdrawn(at=now, actor=str(principal), addresses=addresses, reason=why)

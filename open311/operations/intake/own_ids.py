@@ -27,7 +27,7 @@ class OwnId:
     """A partner's own id of the request that it sends.
 
     system  the principal of the partner's key
-    digest  a digest of the report without ids, by which a reuse for another report is noticed
+    digest  a digest of the report and its photos without ids, by which a reuse for another report is noticed
     """
 
     system: str
@@ -67,9 +67,11 @@ def own_id_of(submission: Submission, principal: Principal) -> OwnId | None:
     """The own id of a submission; None if it has none."""
     if not submission.external_id:
         return None
-    report = replace(submission, external_id="", client_request_id="", via=())
-    digest = hashlib.sha256(orjson.dumps(report, option=orjson.OPT_SORT_KEYS)).digest()
-    return OwnId(str(principal), submission.external_id, digest)
+    report = replace(submission, external_id="", client_request_id="", via=(), photos=(), own_address="")
+    digest = hashlib.sha256(orjson.dumps(report, option=orjson.OPT_SORT_KEYS))
+    for photo in submission.photos:
+        digest.update(photo.content_hash)
+    return OwnId(str(principal), submission.external_id, digest.digest())
 
 
 def number_under(run: Run, city: Jurisdiction, own: OwnId) -> int:

@@ -16,9 +16,9 @@ from datetime import datetime
 
 from open311.domain.photos import Photo, SentPhoto, new_id
 from open311.errors import Unavailable
-from open311.media.stores import StoreUnavailable
+from open311.media.stores import MediaStore, StoreUnavailable
 from open311.observe import logger
-from open311.operations.media.files import claim, delete_files, original_key, store_of
+from open311.operations.media.files import claim, delete_files, original_key, own_store
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.storage import media
@@ -76,8 +76,7 @@ def arriving(
         for one in sent
     ]
     with claimed(platform, photos, now):
-        pairs = zip(photos, sent, strict=True)
-        stored = [photo for photo, one in pairs if _is_stored(platform, photo, one)]
+        stored = list(_stored(platform, photos, sent, now))
         yield Arrival(city.id, stored, len(photos) - len(stored))
 
 
@@ -92,16 +91,23 @@ def claimed(platform: Platform, photos: Sequence[Photo], now: datetime) -> Itera
         _drop(platform, photos, now)
 
 
-def _is_stored(platform: Platform, photo: Photo, sent: SentPhoto) -> bool:
-    """Store the file of a photo. Returns False if the store fails."""
-    try:
-        store_of(platform).put(original_key(photo), sent.data, sent.media_type)
-    except StoreUnavailable as error:
-        log.error("a photo is lost: the media store takes no file", city=photo.jurisdiction_id, cause=str(error))
-        if platform.process.calls is not None:
-            platform.process.calls.add_lost_photo()
-        return False
-    return True
+def _stored(
+    platform: Platform, photos: Sequence[Photo], sent: Sequence[SentPhoto], now: datetime
+) -> Iterator[Photo]:
+    """Store the files of photos. Yields the photos whose files are stored."""
+    store: MediaStore | None = None
+    for photo, one in zip(photos, sent, strict=True):
+        try:
+            store = store or own_store(platform, now)
+            store.put(original_key(photo), one.data, one.media_type)
+        except StoreUnavailable as error:
+            log.error(
+                "a photo is lost: the media store takes no file", city=photo.jurisdiction_id, cause=str(error)
+            )
+            if platform.process.calls is not None:
+                platform.process.calls.add_lost_photo()
+        else:
+            yield photo
 
 
 def _drop(platform: Platform, photos: Sequence[Photo], now: datetime) -> None:

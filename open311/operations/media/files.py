@@ -4,6 +4,9 @@ A city's files have keys such as `CITY/ab/HASH/original` and `CITY/ab/HASH/small
 original. Photos with the same content share the files. A row of the table `media` claims the files of its content:
 it is written before they are, and they are deleted only when no row claims them any more. Claims and deletions of
 one content take turns, so that no file is deleted that another call has just claimed.
+
+The file `_store` has the marker of the database whose photos are in the store. So a folder that is empty because a
+disk is not mounted, and the folder of another server, are noticed before a photo is written or deleted there.
 """
 
 from __future__ import annotations
@@ -13,12 +16,24 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from open311.domain.photos import Photo
-from open311.media.stores import MediaStore, StoreUnavailable, open_store
+from open311.domain.photos import Photo, new_id
+from open311.errors import NotFound, Unavailable
+from open311.media.stores import (
+    MARKER,
+    MediaStore,
+    StoreFull,
+    StoreUnavailable,
+    WrongStore,
+    open_store,
+    unavailable,
+)
+from open311.observe import logger
 from open311.operations.platform import Platform
 from open311.settings import Settings
-from open311.storage import media
+from open311.storage import media, media_files
 from open311.storage.engine import Connection
+
+log = logger(__name__)
 
 ORIGINAL, LARGEST = "original", "large"
 JPEG = "image/jpeg"
@@ -29,21 +44,91 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.-]|^\.")
 
 
 def store_of(platform: Platform) -> MediaStore:
-    """The media store of a server. It is opened when the first photo needs it."""
+    """The media store of a server, to read from. It is opened when the first photo needs it."""
     return platform.process.cached(_open)(platform.settings)
 
 
-def is_store_working(platform: Platform, now: datetime) -> bool:
-    """Whether the media store works. Each process asks it at most once in `CHECK_EVERY_S` seconds."""
-    return platform.process.cached(_is_working, most=2)(platform, int(now.timestamp()) // CHECK_EVERY_S)
+def own_store(platform: Platform, now: datetime) -> MediaStore:
+    """The media store, to write, list and delete files in. At its first use, it gets the marker of the database.
+
+    Raises StoreUnavailable, which is WrongStore for the store of another database, or an empty folder.
+    """
+    store = store_of(platform)
+    with platform.database.reading() as connection:
+        known = media_files.find_store(connection)
+    if known is None or known.marked_at is None:
+        _mark(platform, store, now)
+    else:
+        _require_marker(store, known.marker)
+    return store
 
 
-def _is_working(platform: Platform, period: int) -> bool:  # noqa: ARG001  # the cache forgets by the period
+def _mark(platform: Platform, store: MediaStore, now: datetime) -> None:
+    """Write the marker. The database has it first, so a process that is killed here leaves no strange file."""
+    with platform.database.transaction() as connection:
+        media_files.add_store(connection, new_id())
+        known = media_files.find_store(connection)
+    assert known is not None
+    if _marker_in(store) is None:
+        store.put(MARKER, known.marker.encode(), "text/plain")
+    _require_marker(store, known.marker)
+    with platform.database.transaction() as connection:
+        media_files.set_marked(connection, now)
+
+
+def _require_marker(store: MediaStore, marker: str) -> None:
+    found = _marker_in(store)
+    if found is None:
+        raise unavailable("OPEN311_MEDIA has no file _store, so it is not where the photos are", WrongStore)
+    if found != marker:
+        raise unavailable("OPEN311_MEDIA has the photos of another database", WrongStore)
+
+
+def _marker_in(store: MediaStore) -> str | None:
+    try:
+        return store.get(MARKER).decode(errors="replace").strip()
+    except NotFound:
+        return None
+
+
+def adopt_store(platform: Platform, now: datetime) -> None:
+    """Let a store without a marker be the one of this database, although files of photos may be missing in it.
+
+    Raises WrongStore for the store of another database, and StoreUnavailable.
+    """
+    _mark(platform, store_of(platform), now)
+
+
+def store_fault(platform: Platform, now: datetime) -> str:
+    """Why photos cannot be stored, for the public; "" if they can. A store that was never used has no fault.
+
+    Each process asks the store at most once in `CHECK_EVERY_S` seconds.
+    """
+    return platform.process.cached(_fault, most=2)(platform, int(now.timestamp()) // CHECK_EVERY_S)
+
+
+def log_store_fault(platform: Platform, now: datetime) -> None:
+    """Log it if photos cannot be stored when a process starts. Calls without photos are served."""
+    if fault := store_fault(platform, now):
+        log.error("photos cannot be stored", why=fault)
+
+
+def _fault(platform: Platform, period: int) -> str:  # noqa: ARG001  # the cache forgets by the period
     try:
         store_of(platform).check()
+        with platform.database.reading() as connection:
+            known = media_files.find_store(connection)
+        if known is not None and known.marked_at is not None:
+            _require_marker(store_of(platform), known.marker)
+    except WrongStore:
+        return "OPEN311_MEDIA is not where the photos of this database are; see `open311 media --help`"
+    except StoreFull:
+        return "there is no room for another photo; free space where OPEN311_MEDIA is"
     except StoreUnavailable:
-        return False
-    return True
+        return "photos cannot be stored; see OPEN311_MEDIA and the server's log"
+    except Unavailable:  # the check of the database tells it
+        return ""
+    return ""
 
 
 def _open(settings: Settings) -> MediaStore:
@@ -93,14 +178,22 @@ def delete_files(platform: Platform, photos: Iterable[Photo], now: datetime) -> 
     """Delete those files of photos that no photo needs any more.
 
     Call it after the commit that has deleted the rows, or that has changed what they need. The sweep deletes what
-    cannot be deleted now.
+    cannot be deleted now. For photos that are erased because somebody wants it, see `erasing.defer_deletion`.
     """
-    for photo in photos:
-        with suppress(StoreUnavailable), platform.database.transaction() as connection:
-            store = store_of(platform)
-            for stored in list(store.keys(prefix_of(photo.jurisdiction_id, photo.content_hash))):
-                if not is_needed(connection, photo.jurisdiction_id, stored.key, now):
-                    store.delete(stored.key)
+    with suppress(StoreUnavailable):
+        store = own_store(platform, now)
+        for photo in photos:
+            with platform.database.transaction() as connection:
+                delete_content(connection, store, photo.jurisdiction_id, photo.content_hash, now)
+
+
+def delete_content(
+    connection: Connection, store: MediaStore, jurisdiction_id: str, content_hash: bytes, now: datetime
+) -> None:
+    """Delete those files of a content that no photo needs any more. Raises StoreUnavailable."""
+    for stored in list(store.keys(prefix_of(jurisdiction_id, content_hash))):
+        if not is_needed(connection, jurisdiction_id, stored.key, now):
+            store.delete(stored.key)
 
 
 def is_needed(connection: Connection, jurisdiction_id: str, key: str, now: datetime) -> bool:

@@ -18,6 +18,7 @@ from open311.operations.media.files import (
     JPEG,
     delete_files,
     original_key,
+    own_store,
     rendition_key,
     store_of,
 )
@@ -57,6 +58,8 @@ def prepare_photos(platform: Platform, jurisdiction_id: str, number: int, now: d
         raise Misconfigured(f"{jurisdiction_id} is not served; its photos wait until it is served again.")
     with platform.database.reading() as connection:
         waiting = [one for one in media.load_all(connection, city.id, number) if one.state is PhotoState.WAITING]
+    if waiting:
+        _require_store(platform, now)
     found = [(photo, _original(platform, photo)) for photo in waiting]
     done = [_prepared(platform, photo, original, now) for photo, original in found if original is not None]
     shown = _publish(platform, city, done, now) if done else 0
@@ -64,6 +67,14 @@ def prepare_photos(platform: Platform, jurisdiction_id: str, number: int, now: d
     if len(done) < len(waiting):
         raise NotPrepared(f"{len(waiting) - len(done)} files are missing in the media store")
     return shown
+
+
+def _require_store(platform: Platform, now: datetime) -> None:
+    """Raise NotPrepared if the store is not the one of this database."""
+    try:
+        own_store(platform, now)
+    except StoreUnavailable as error:
+        raise NotPrepared(str(error)) from error
 
 
 def _original(platform: Platform, photo: Photo) -> bytes | None:
@@ -79,22 +90,26 @@ def _original(platform: Platform, photo: Photo) -> bytes | None:
 
 def _prepared(platform: Platform, photo: Photo, original: bytes, now: datetime) -> Photo:
     """The photo after it was prepared, and its renditions were stored, or after it was refused."""
-    settings = platform.settings
     try:
-        prepared = prepare(original, Limits.of(settings))
+        prepared = prepare(original, Limits.of(platform.settings))
         store_renditions(platform, photo, prepared)
     except Unreadable as error:
         return replace(photo, state=PhotoState.REFUSED, reason=error.reason, prepared_at=now)
     except Unavailable as error:
         raise NotPrepared(str(error)) from error
-    days = settings.photo_original_days
     return replace(
         photo,
         state=PhotoState.READY,
         renditions=renditions_of(prepared),
         prepared_at=now,
-        original_until=now + timedelta(days=days) if days else None,
+        original_until=original_until(platform, now),
     )
+
+
+def original_until(platform: Platform, now: datetime) -> datetime | None:
+    """Until when the original of a photo is kept for staff that does not wait any more; None if it is not kept."""
+    days = platform.settings.photo_original_days
+    return now + timedelta(days=days) if days else None
 
 
 def store_renditions(platform: Platform, photo: Photo, prepared: Prepared) -> None:

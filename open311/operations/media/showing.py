@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from open311.domain.photos import ID_CHARACTERS, Photo
 from open311.errors import NotFound
+from open311.media.stores import FileMissing
 from open311.observe import logger
 from open311.operations.media.files import JPEG, LARGEST, rendition_key, store_of
 from open311.operations.platform import Platform
@@ -41,11 +42,20 @@ def find_public_file(platform: Platform, city: Jurisdiction, name: str) -> Photo
     match = _NAME.fullmatch(name)
     if match is None:
         raise _missing(name)
+    try:
+        return rendition_file(platform, _shown(platform, city, match["id"], name), match["size"] or LARGEST)
+    except FileMissing:
+        _shown(platform, city, match["id"], name)  # it may have been erased meanwhile
+        raise
+
+
+def _shown(platform: Platform, city: Jurisdiction, id: str, name: str) -> Photo:
+    """A photo that everybody may see. Raises NotFound."""
     with platform.database.reading() as connection:
-        photo = media.find_shown(connection, city.id, match["id"])
+        photo = media.find_shown(connection, city.id, id)
     if photo is None:
         raise _missing(name)
-    return rendition_file(platform, photo, match["size"] or LARGEST)
+    return photo
 
 
 def rendition_file(platform: Platform, photo: Photo, size: str) -> PhotoFile:
@@ -58,12 +68,13 @@ def rendition_file(platform: Platform, photo: Photo, size: str) -> PhotoFile:
 
 
 def read_file(platform: Platform, key: str, name: str) -> bytes:
-    """A file of the media store. Raises NotFound, and StoreUnavailable."""
+    """A file of a photo that has one. Raises StoreUnavailable, which is FileMissing if the file is not there."""
     try:
         return store_of(platform).get(key)
     except NotFound:
         log.error("the file of a photo is missing", photo=name)
-        raise _missing(name) from None
+        fault = tell("The file of this photo is missing on the server, so it cannot be shown until it is put back.")
+        raise FileMissing(fault) from None
 
 
 def _missing(name: str) -> NotFound:

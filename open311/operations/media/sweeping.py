@@ -21,7 +21,7 @@ from open311.operations.media.files import (
     file_name,
     folder_of,
     is_needed,
-    store_of,
+    own_store,
 )
 from open311.operations.media.preparing import defer_preparing
 from open311.operations.platform import Platform
@@ -85,7 +85,7 @@ class _Sweep:
 
     def __init__(self, platform: Platform, city: Jurisdiction, now: datetime) -> None:
         self._platform, self._city, self._now = platform, city, now
-        self._store = store_of(platform)
+        self._store = own_store(platform, now)
         self._found: dict[str, set[bytes]] = {ORIGINAL: set(), file_name(LARGEST): set()}
 
     def delete_stale(self) -> int:

@@ -15,8 +15,7 @@ from open311.domain.people import Person
 from open311.domain.photos import Photo, is_address_of
 from open311.domain.requests import RequestRecord
 from open311.operations.masking import Mask
-from open311.operations.media.erasing import erase_originals_of_updates, erase_photos_of_updates
-from open311.operations.media.files import delete_files
+from open311.operations.media.erasing import defer_deletion, erase_originals_of_updates, erase_photos_of_updates
 from open311.operations.people.named import Told, require_right, told_systems
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
@@ -45,6 +44,7 @@ class ErasedPart:
     rows     how many rows held something that was erased, by the table, or by the table and its column
     systems  the back offices that got the person's data, with the names of the fields
     copies   the names of requests that were merged into these and have copies of their notes
+    photos   how many erased photos have files that the worker deletes after the commit
     last     the number of the last request, after which the next part begins
     is_last  whether nothing is left
     """
@@ -55,6 +55,7 @@ class ErasedPart:
     rows: Counter[str] = field(default_factory=Counter)
     systems: Sequence[Told] = ()
     copies: tuple[str, ...] = ()
+    photos: int = 0
     last: int = 0
     is_last: bool = True
 
@@ -108,24 +109,20 @@ class _Eraser:
     erasure: str
 
     def done(self, after: int) -> ErasedPart:
-        photos: list[Photo] = []
         with self.platform.database.transaction() as connection:
-            part = self._part(connection, after, photos)
-        delete_files(self.platform, photos, self.now)
-        return part
+            return self._part(connection, after)
 
     def tried(self, after: int) -> ErasedPart:
         """What would be erased. All statements run, so that the numbers are right, and are rolled back."""
         found = ErasedPart(erasure=self.erasure)
         try:
             with self.platform.database.transaction() as connection:
-                found = self._part(connection, after, [])
+                found = self._part(connection, after)
                 raise _Undone
         except _Undone:
             return found
 
-    def _part(self, connection: Connection, after: int, photos: list[Photo]) -> ErasedPart:
-        """Erase one part. Adds to `photos` those whose files must be deleted after the commit."""
+    def _part(self, connection: Connection, after: int) -> ErasedPart:
         city = self.city
         numbers = people.numbers_of(connection, city.id, self.person, after=after, rows=AT_ONCE + 1)
         records = requests.load_numbers(connection, city.id, numbers[:AT_ONCE], is_locked=True)
@@ -135,7 +132,7 @@ class _Eraser:
         copies = self._copies(connection, [records[number] for number in own]) if self.with_texts else ()
         parts = [Erasable.REPORTER, *(_TEXTS if self.with_texts else ())]
         by_others = [one for one in sent if one.request_id not in own]
-        photos += photos_erased(connection, city, list(own), parts)
+        photos = photos_erased(connection, city, list(own), parts)
         photos += (theirs := self._photos_of(connection, by_others))
         rows, after_them = self._erased(connection, records, own, sent, parts, theirs)
         rows["media"] += len(photos)
@@ -146,6 +143,7 @@ class _Eraser:
             rows=+rows,
             systems=systems,
             copies=copies,
+            photos=defer_deletion(self.platform, connection, photos, self.now, erasure=self.erasure),
             last=max(records, default=after),
             is_last=len(numbers) <= AT_ONCE,
         )
@@ -255,6 +253,7 @@ class _Eraser:
                 "with_texts": self.with_texts,
                 "requests": list(part.numbers),
                 "rows": dict(sorted(part.rows.items())),
+                "photos_to_delete": part.photos,
                 "systems": dict(sorted(systems.items())),
             },
         )

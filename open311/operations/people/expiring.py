@@ -12,7 +12,7 @@ from open311.domain.events import SYSTEM, Erasable
 from open311.domain.photos import Photo
 from open311.domain.requests import RequestRecord, Status
 from open311.domain.retention import RETENTION, Kept, Retention, is_over
-from open311.operations.media.files import delete_files
+from open311.operations.media.erasing import defer_deletion
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION
 from open311.operations.workflow.erase_request import erase_parts
@@ -103,9 +103,8 @@ def expire(
     """Erase data of requests whose time is over. Yields each batch's result.
 
     The time begins when a request is closed. A request that is opened again, or closed again later, is left as it
-    is. Each batch is a transaction, so a killed run can be repeated. The files of photos are deleted after the
-    commit; if the run is killed before, the sweep of the media store deletes them. A dry run locks and writes
-    nothing.
+    is. Each batch is a transaction, so a killed run can be repeated. The worker deletes the files of photos after
+    the commit. A dry run locks and writes nothing.
     """
     last = 0
     while not kind.is_kept_for_ever(city):
@@ -115,7 +114,7 @@ def expire(
             due, photos = [one for one in found if kind.is_due(city, one, now)], list[Photo]()
             if not is_dry_run:
                 due, photos = _erase(connection, city, kind, due, now=now, actor=actor)
-        delete_files(platform, photos, now)
+                defer_deletion(platform, connection, photos, now)
         if not found:
             return
         last = found[-1].number
@@ -134,7 +133,7 @@ def _erase(
 ) -> tuple[list[Kept], list[Photo]]:
     """Erase the data of those requests that are still due after they were locked.
 
-    Returns these requests, and photos whose files must be deleted after the commit.
+    Returns these requests, and photos whose files must be deleted.
     """
     numbers = [one.number for one in due]
     records = requests.load_numbers(connection, city.id, numbers, is_locked=True) if due else {}

@@ -133,11 +133,17 @@ def _plain_request(
         "updated_datetime": record.updated_at,
         "report": None if reporter is None else _plain_report(city, record, reporter, events, of_others),
         "updates": [_plain_update(record, one, events, own) for one in sent],
-        "photos": [plain_photo(photo) for photo in own],
+        "photos": [_plain_photo(record, photo) for photo in own],
         "systems": [
             {"system": one.system, "shared": None if one.shared is None else list(one.shared)} for one in told
         ],
     }
+
+
+def _plain_photo(record: RequestRecord, photo: Photo) -> dict[str, Any]:
+    """A photo (PersonPhotoSchema)."""
+    address = next((url for url in record.media_urls if is_address_of(photo, url)), None)
+    return {**plain_photo(photo), "media_url": address}
 
 
 def _plain_report(

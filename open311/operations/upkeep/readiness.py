@@ -10,7 +10,7 @@ from open311.domain.notices import commands_for
 from open311.domain.photos import PhotoState
 from open311.errors import Unavailable
 from open311.operations.delivery.watching import Watched, watch_backends
-from open311.operations.media.files import is_store_working
+from open311.operations.media.files import store_fault
 from open311.operations.platform import Platform
 from open311.storage import media, migrations
 from open311.storage.engine import Connection, has_room, takes_writes
@@ -19,6 +19,7 @@ from open311.storage.queue import MOST_COUNTED, JobCounts, count_jobs
 from schemas.values import format_instant
 
 BACK_OFFICES = "back_offices"
+MEDIA = "media"
 LATE_S = 300
 """How long a change may wait for the dispatcher, or a due job for a worker, before the check fails."""
 
@@ -54,10 +55,8 @@ def _database(platform: Platform, now: datetime) -> Iterator[Check]:
 
 def _media(platform: Platform, now: datetime) -> Check:
     """Check that photos can be stored. This is not vital: reports are taken without their photos."""
-    if is_store_working(platform, now):
-        return Check("media", True, "answers", is_vital=False)
-    detail = "photos cannot be stored; see OPEN311_MEDIA and the server's log"
-    return Check("media", False, detail, is_vital=False)
+    fault = store_fault(platform, now)
+    return Check(MEDIA, not fault, fault or "answers", is_vital=False)
 
 
 def _writes(connection: Connection) -> Check:
@@ -92,12 +91,13 @@ def read_background(platform: Platform, now: datetime) -> Background:
 
 
 def check_background(platform: Platform, now: datetime) -> list[Check]:
-    """Check that a worker does the background work in time, and that no back office needs a person.
+    """Check that a worker does the background work in time.
 
-    Raises Unavailable.
+    Check also that neither a back office nor the media store needs a person. Raises Unavailable.
     """
     with platform.database.reading() as connection:
-        return [_jobs(connection), *_deliveries(watch_backends(connection, platform, now))]
+        checks = [_jobs(connection), *_deliveries(watch_backends(connection, platform, now))]
+    return [*checks, _media(platform, now)]
 
 
 def _jobs(connection: Connection) -> Check:

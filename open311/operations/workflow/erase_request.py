@@ -11,8 +11,7 @@ from open311.domain.erasures import marks_of
 from open311.domain.events import SYSTEM, Erasable, Erased, Event, emptied_by
 from open311.domain.photos import Photo
 from open311.domain.requests import RequestRecord
-from open311.operations.media.erasing import erase_originals, erase_photos
-from open311.operations.media.files import delete_files
+from open311.operations.media.erasing import defer_deletion, erase_originals, erase_photos
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import Change, cause_of_following, change_requests, load_request
@@ -27,7 +26,7 @@ class Erasure:
 
     records  the requests after it
     rows     how many rows held something that was erased, by the table, or by the table and its column
-    photos   the photos whose files `delete_files` must delete after the commit
+    photos   the photos whose files must be deleted
     """
 
     records: Sequence[RequestRecord]
@@ -46,11 +45,11 @@ def erase_from_request(
 ) -> RequestRecord:
     """Erase parts of a request from the record, its history and its publication, in one transaction.
 
-    The photos that the server keeps are deleted with their files. If only the reporter is erased, these are the
-    originals that are kept for staff, because their metadata may tell who took them. A back office may have
-    repeated any part of the request in its errors, so the causes of deliveries are also erased. An event is written
-    even if there was nothing to erase, because it proves that somebody asked for the erasure. Backups and files
-    that others have downloaded still contain the erased parts; the dumps are made anew.
+    The photos that the server keeps are erased, and the worker deletes their files. If only the reporter is
+    erased, these are the originals that are kept for staff, because their metadata may tell who took them. A back
+    office may have repeated any part of the request in its errors, so the causes of deliveries are also erased. An
+    event is written even if there was nothing to erase, because it proves that somebody asked for the erasure.
+    Backups and files that others have downloaded still contain the erased parts; the dumps are made anew.
 
     name  the request's service_request_id, token or number
     Raises NotFound for an unknown name.
@@ -58,7 +57,7 @@ def erase_from_request(
     with platform.database.transaction() as connection:
         before = load_request(connection, jurisdiction, name)
         erased = erase_parts(connection, jurisdiction, [before], parts, now=now, actor=actor)
-    delete_files(platform, erased.photos, now)
+        defer_deletion(platform, connection, erased.photos, now)
     [after] = erased.records
     return after
 
@@ -75,7 +74,7 @@ def erase_parts(
 ) -> Erasure:
     """Erase parts of many requests, in the transaction of the caller, who has locked them.
 
-    The caller deletes the files of the photos of the result after the commit.
+    The caller defers the deletion of the files of the photos of the result, in the same transaction.
     """
     numbers = [record.number for record in records]
     changes = erasing(connection, jurisdiction, records, parts, now=now, actor=actor, cause=cause)

@@ -538,7 +538,8 @@ class JurisdictionTable(Table):
     )
     photos = Choice(
         PhotoRule,
-        "Who can see the photos of public requests: `public`, `held` or `private`, see `photos` of a service",
+        "Who can see the photos of public requests: `public`, `held` or `private`, see `photos` of a service. A"
+        " change counts for photos that are prepared from then on; those before stay as they were",
         default=PhotoRule.PUBLIC,
     )
     copy_photos = Flag(

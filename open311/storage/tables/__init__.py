@@ -16,7 +16,7 @@ from open311.storage.tables.deliveries import (
     remote_update,
 )
 from open311.storage.tables.map import map_cell, mapped_request
-from open311.storage.tables.media import media
+from open311.storage.tables.media import media, media_deletion, media_store
 from open311.storage.tables.outbox import held_change, outbox, request_count
 from open311.storage.tables.publication import (
     change_mark,
@@ -54,6 +54,8 @@ __all__ = [
     "map_cell",
     "mapped_request",
     "media",
+    "media_deletion",
+    "media_store",
     "metadata",
     "operator_notice",
     "outbox",

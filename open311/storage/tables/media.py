@@ -49,6 +49,34 @@ media = Table(
 )
 IS_TAKEN = "request_id IS NOT NULL"
 """Whether a request has the photo, in SQL."""
+
+# One row, for "*": the media store has a file with the same marker. It is a table, so that a backup has it.
+media_store = Table(
+    "media_store",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("marker", None),
+    instant_column("marked_at", nullable=True),  # NULL until the file is written
+    PrimaryKeyConstraint("jurisdiction_id"),
+)
+
+# Contents of erased photos whose files must be deleted. The worker deletes a row when the files are gone.
+media_deletion = Table(
+    "media_deletion",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("content_hash", LargeBinary, nullable=False),
+    text_column("erasure"),  # the id of the erasure of a person; "" for others
+    instant_column("asked_at"),
+    PrimaryKeyConstraint("jurisdiction_id", "content_hash", "erasure"),
+)
+Index(
+    "media_deletion_asked_idx",
+    media_deletion.c.jurisdiction_id,
+    media_deletion.c.asked_at,
+    media_deletion.c.content_hash,
+)
+Index("media_deletion_erasure_idx", media_deletion.c.jurisdiction_id, media_deletion.c.erasure)
 Index("media_request_idx", media.c.jurisdiction_id, media.c.request_id, media.c.position)
 Index("media_content_idx", media.c.jurisdiction_id, media.c.content_hash)
 Index(

@@ -94,5 +94,6 @@ def _plain(part: ErasedPart, *, is_dry_run: bool) -> dict[str, Any]:
             for (name, known), number in systems.items()
         ],
         "copies": list(part.copies),
+        "photos_to_delete": part.photos,
         "next": None if part.is_last else part.last,
     }

@@ -1,0 +1,74 @@
+"""`open311 media`: is the store the right one, and what if the photos are lost for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from open311.cli import main
+from open311.clock import utc_now
+from open311.media.stores import MARKER
+from open311.operations.media.files import own_store
+from open311.operations.platform import open_platform
+from open311.settings import Settings, variable
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, clean: None) -> Run:
+    """Runs `open311 ARGUMENTS` with the tests' database and its photos in the folder `media`."""
+    for row in fields(Settings):
+        monkeypatch.delenv(variable(row), raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
+    monkeypatch.setenv("OPEN311_MEDIA", "media")
+    return lambda *arguments, typed="": CliRunner().invoke(main, list(arguments), input=typed, prog_name="open311")
+
+
+def use_store() -> None:
+    """Do what the first photo does."""
+    platform = open_platform(Settings.from_environ())
+    own_store(platform, utc_now())
+    platform.close()
+
+
+def test_a_store_that_is_right_is_told(run: Run) -> None:
+    use_store()
+    told = run("media", "check")
+    assert (told.exit_code, "media: photos can be stored." in told.output) == (0, True)
+    assert "Erased photos whose files the worker has still to delete: 0." in told.output
+
+
+def test_an_empty_store_is_told_and_can_be_adopted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_store()
+    monkeypatch.setenv("OPEN311_MEDIA", "new")
+    told = run("media", "check")
+    assert told.exit_code == 1
+    assert "OPEN311_MEDIA is not where the photos of this database are" in told.output
+    assert run("media", "adopt", typed="n\n").exit_code == 1
+    assert run("media", "check").exit_code == 1
+    assert run("media", "adopt", typed="y\n").exit_code == 0
+    assert run("media", "check").exit_code == 0
+    assert run("media", "adopt", "--yes").exit_code == 0, "twice is harmless"
+
+
+def test_the_store_of_another_database_cannot_be_adopted(run: Run) -> None:
+    use_store()
+    Path("media", MARKER).write_text("another")
+    told = run("media", "adopt", "--yes")
+    assert told.exit_code == 1
+    assert "has the photos of another database; use an empty store" in told.output
+    assert Path("media", MARKER).read_text() == "another"
+
+
+def test_a_store_that_does_not_work_cannot_be_adopted(run: Run) -> None:
+    Path("media").write_text("a file where the folder should be")
+    told = run("media", "adopt", "--yes")
+    assert told.exit_code == 1
+    assert "Photos cannot be stored or read now" in told.output
