@@ -68,10 +68,10 @@ def test_only_public_and_unlisted_requests_can_be_shown() -> None:
         (("description",), {}, True),
         (("reporter",), {}, False),
         (("reporter",), {"marks": ("abc",)}, True),
-        (("media",), {"cause": "retention"}, False),
+        (("media",), {"cause": "retention"}, True),
     ],
 )
-def test_an_erasure_takes_back_what_the_public_could_read_before_its_time(
+def test_an_erasure_takes_back_what_the_public_could_read(
     what: tuple[str, ...], more: dict[str, Any], takes_back: bool
 ) -> None:
     assert Erased(at=build.NOON, what=what, **more).takes_back is takes_back

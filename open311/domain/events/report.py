@@ -21,7 +21,6 @@ from open311.domain.events.base import (
 )
 from open311.domain.photos import added, mark_of
 from open311.domain.requests import RequestRecord, Status, Visibility
-from open311.domain.retention import RETENTION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -544,13 +543,8 @@ class Erased(Event):
 
     @property
     def takes_back(self) -> bool:
-        """Whether texts or photos were erased before their time. The public never sees the reporter.
-
-        A comment on another person's request has marks. What is erased because its time is over may stay in dumps
-        until these are deleted, because every day something is.
-        """
-        is_public = set(self.what) != {Erasable.REPORTER} or bool(self.marks or self.addresses)
-        return is_public and self.cause != RETENTION
+        """Whether texts or photos were erased. The public never sees the reporter; a comment has marks."""
+        return set(self.what) != {Erasable.REPORTER} or bool(self.marks or self.addresses)
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The erased parts are empty. An erasure is no progress, so the time of the last update stays."""
