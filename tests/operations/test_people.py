@@ -184,6 +184,7 @@ def test_the_proof_says_what_was_erased_where_and_not_whose(platform: Platform) 
         "requests": list(part.numbers),
         "rows": {"reporter": 1, "received_update": 1},
         "systems": {},
+        "photos_to_delete": 0,
     }
 
 
