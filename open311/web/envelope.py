@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"))
 _SLASHES = re.compile("/{2,}")
-_CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(?P<code>.*)", re.DOTALL)
+_CODE_PATH = re.compile(
+    r"(?P<head>/+open311/.*?/(?:services|requests|tokens)|/+c/+[^/]+/+requests)/(?P<code>.*)", re.DOTALL
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SOFTWARE = f"open311-server/{__version__}"
 _ALWAYS = [("X-Open311-Server", SOFTWARE), ("X-Content-Type-Options", "nosniff")]
@@ -75,6 +77,8 @@ class Envelope:
         added = [("X-Request-Id", request_id), *_ALWAYS]
         if surface.is_secret:
             added += _SECRET
+        if surface.content_policy:
+            added.append(("Content-Security-Policy", surface.content_policy))
         if surface.is_cross_origin:
             added += _PREFLIGHT if method == "OPTIONS" else _CORS
 

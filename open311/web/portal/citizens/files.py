@@ -1,0 +1,22 @@
+"""The files that pages load: style sheet and scripts."""
+
+from __future__ import annotations
+
+from flask import send_from_directory
+from werkzeug.wrappers import Response
+
+from open311.web.access import ANYBODY
+from open311.web.calls import Call
+from open311.web.endpoints import City, endpoint
+from open311.web.portal.rendering import STATIC, STYLE
+from open311.web.surfaces import PORTAL
+from schemas.arguments import NoArguments
+
+_A_YEAR_S = 31_536_000
+"""Pages name the content of a file in its address, so browsers need not ask for the file again."""
+
+
+@endpoint(PORTAL, f"/{STYLE}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def portal_style(call: Call) -> Response:  # noqa: ARG001
+    """The style sheet of all pages."""
+    return send_from_directory(STATIC, STYLE, max_age=_A_YEAR_S)
