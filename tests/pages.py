@@ -66,4 +66,4 @@ def _check_sources(document: HtmlElement) -> None:
 
 def text_of(document: HtmlElement) -> str:
     """The text of a page's main part, with single blanks."""
-    return " ".join(document.xpath("//main")[0].text_content().split())
+    return " ".join(" ".join(document.xpath("//main")[0].itertext()).split())

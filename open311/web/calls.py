@@ -25,14 +25,15 @@ from schemas.texts import Message
 
 
 class PageFormat(StrEnum):
-    """The format of pages for people."""
+    """The format of pages for people, and of the pictures that the server draws for them."""
 
     HTML = "html"
+    SVG = "svg"
 
     @property
     def media_type(self) -> str:
         """The value of Content-Type."""
-        return "text/html; charset=utf-8"
+        return "text/html; charset=utf-8" if self is PageFormat.HTML else "image/svg+xml"
 
 
 Output = Format | Feed | BulkFormat | TileFormat | PageFormat

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from open311 import __version__
 from open311.observe import begin_call, end_call
 from open311.operations.upkeep.metering import CallCounts
-from open311.web.surfaces import CALLER, FEED_PATH, ROUTE, SUFFIX, surface_of
+from open311.web.surfaces import CALLER, FEED_PATH, PORTAL, ROUTE, SUFFIX, surface_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -100,4 +100,6 @@ def plain_path(path: str) -> str:
     match = _CODE_PATH.fullmatch(path)
     head, code = (match["head"], "/" + match["code"]) if match else (path, "")
     plain = _SLASHES.sub("/", head) + code
+    if surface_of(plain) is PORTAL:  # its paths have no suffix
+        return plain
     return plain.lower() if FEED_PATH.fullmatch(plain) else SUFFIX.sub(lambda suffix: suffix[0].lower(), plain)

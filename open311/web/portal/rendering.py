@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 from flask import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -91,6 +91,10 @@ class Frame:
         assert self.city is not None
         address = city_path(self.request.root_path, self.city.id) + path
         return f"{address}?{urlencode(pairs)}" if pairs else address
+
+    def of_request(self, service_request_id: str) -> str:
+        """The address of the page of a request."""
+        return self.link(f"requests/{quote(service_request_id, safe='')}")
 
     def api(self, path: str, **query: str) -> str:
         """The address of a call of the API for the city."""
@@ -185,10 +189,14 @@ def _environment(language: str) -> Environment:
         return format_date(at.astimezone(zone), "long", locale=locale)
 
     def at_time(at: datetime, zone: tzinfo) -> str:
-        return format_datetime(at, "long", tzinfo=zone, locale=locale)
+        time = format_time(at, "short", tzinfo=zone, locale=locale)
+        return f"{on_day(at, zone)}, {time}"
 
     def number(value: float) -> str:
         return format_decimal(value, locale=locale)
 
-    made.filters |= {"told": told, "on_day": on_day, "at_time": at_time, "number": number}
+    def in_path(text: str) -> str:
+        return quote(text, safe="")
+
+    made.filters |= {"in_path": in_path, "told": told, "on_day": on_day, "at_time": at_time, "number": number}
     return made
