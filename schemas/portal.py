@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.arguments import PAGE_SIZE_ALIASES, Arguments, RequestSearchArguments
+from schemas.arguments import PAGE_SIZE_ALIASES, Arguments, RequestSearchArguments, SubmissionArguments
 from schemas.limits import MAX_QUERY_CHARACTERS
 from schemas.parameters import LatitudeParameter, LongitudeParameter, NumberParameter, TextParameter
 
@@ -45,3 +45,24 @@ class MapArguments(PageArguments):
     zoom = NumberParameter("Zoom, 1 to 19.", 14, least=1, most=19)
     pin_lat = LatitudeParameter("Latitude of the point to mark.", 60.1718)
     pin_long = LongitudeParameter("Longitude of the point to mark.", 24.9414)
+
+
+class ReportArguments(SubmissionArguments):
+    """The fields of the form for a report: those of a new request, and where in the form the reader is."""
+
+    tells_unknown = False
+
+    service_code = TextParameter("The code of the service.", "pothole")
+    step = TextParameter("The step that the reader has filled in: details, place or check.", "place")
+    go = TextParameter("What the reader wants: next, send, the name of a step, or a move of the map.", "next")
+    form_id = TextParameter("Identifies the form, so that it makes one report even if it is sent twice.")
+    website = TextParameter("A field that people do not see. A report that fills it is suspected.")
+    click_x = NumberParameter(
+        "Where the reader has clicked in the map, in pixels.", 10, least=0, aliases=("click.x",)
+    )
+    click_y = NumberParameter(
+        "Where the reader has clicked in the map, in pixels.", 10, least=0, aliases=("click.y",)
+    )
+    map_lat = LatitudeParameter("Latitude of the middle of the map.", 60.1718)
+    map_long = LongitudeParameter("Longitude of the middle of the map.", 24.9414)
+    map_zoom = NumberParameter("Zoom of the map.", 14, least=1, most=19)

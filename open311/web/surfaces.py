@@ -148,6 +148,16 @@ PORTAL = Surface(
     is_documented=False,
     content_policy=OWN_FILES_ONLY,
 )
+OWN_PAGE = Surface(
+    name="own page",
+    prefix="/status",
+    description="One's own request as a page",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    is_secret=True,
+    content_policy=OWN_FILES_ONLY,
+)
 PAGES = Surface(
     name="pages",
     prefix="",
@@ -171,6 +181,7 @@ SURFACES = (
     READINESS,
     METRICS,
     PORTAL,
+    OWN_PAGE,
     PAGES,
 )
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""

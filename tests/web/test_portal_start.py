@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -169,3 +170,10 @@ def test_the_landing_page_leads_to_the_pages_of_each_city(make_app: Callable[...
     links = html.fromstring(client.get("/").text).xpath("//td/a/@href")
     assert {"/c/test.example/", "/c/a%2Fb/"} & set(links) == {"/c/test.example/", "/c/a%2Fb/"}
     assert len(platform_of(app).registry.jurisdictions) == 2
+
+
+def test_every_link_of_the_page_gets_an_answer(client: FlaskClient) -> None:
+    document = html.fromstring(client.get(START).text)
+    for link in {str(one) for one in document.xpath("//a/@href | //link/@href") if not str(one).startswith("#")}:
+        with client.get(urljoin(START, link)) as answer:
+            assert answer.status_code == 200, link

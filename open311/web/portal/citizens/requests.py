@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON
@@ -15,7 +15,7 @@ from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.languages import in_languages
 from open311.web.listing import Listing
-from open311.web.portal.rendering import Frame, page
+from open311.web.portal.rendering import Frame, city_path, page
 from open311.web.portal.shown import ShownRequest
 from open311.web.surfaces import BASE, PORTAL
 from schemas.arguments import EXTRA_FIELDS
@@ -73,7 +73,8 @@ def request_page(call: Call, service_request_id: str) -> Answer:
     shown = ShownRequest(call, frame, found.items[0])
     if shown.id != service_request_id:  # the API reads such a path as several ids
         raise NotFound(tell("{id!r} is not a request here.", id=service_request_id[:60]), "service_request_id")
-    return page(call, "request.html", shown=shown, own_address=call.own_address())
+    address = f"{city_path(call.own_address(), call.city.id)}requests/{quote(shown.id, safe='')}"
+    return page(call, "request.html", shown=shown, is_own=False, address=address)
 
 
 @dataclass(frozen=True)
