@@ -80,8 +80,16 @@ def notice_for_caller(receipt: Receipt, call: Call, dropped: Sequence[Dropped] =
     return " ".join(parts), ", ".join(texts)
 
 
+def emergency_notice(number: str) -> Message:
+    """What a reporter is told whose report sounds like an emergency."""
+    return tell("If people are in danger now, call {number}. Nobody reads reports at once.", number=number)
+
+
 def _own_sentences(receipt: Receipt, call: Call, dropped: Sequence[Dropped]) -> Iterator[Message]:
     """What this server adds to the notice of the catalogue."""
+    answers = (value for _, values in call.values["attributes"] for value in values)
+    if number := call.city.emergency_number((call.values["description"], *answers)):
+        yield emergency_notice(number)
     if receipt.replaced_service:
         service = call.city.service(receipt.service_code)
         yield tell("Your report is kept as: {service}.", service=service.name if service else receipt.service_code)

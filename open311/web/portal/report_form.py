@@ -19,6 +19,7 @@ from open311.web.calls import Call
 from open311.web.languages import in_languages
 from open311.web.portal.maps import CLOSER, SIZE, MapView, whole_city
 from open311.web.portal.rendering import Frame
+from open311.web.submissions import emergency_notice
 from schemas.texts import Message, tell
 
 STEPS = ("details", "place", "check")
@@ -144,6 +145,13 @@ class ReportForm:
             names = {value.key: value.name for value in question.attribute.values}
             if question.sent and question.attribute.variable:
                 yield question.attribute.description, ", ".join(names.get(one, one) for one in question.sent)
+
+    @property
+    def emergency(self) -> Message | None:
+        """What the reader is told if what was typed sounds like an emergency."""
+        typed = (self.value("description"), *(value for values in self._sent.values() for value in values))
+        number = self.call.city.emergency_number(typed)
+        return emergency_notice(number) if number else None
 
     # --- Map
 
