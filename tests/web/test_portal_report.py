@@ -258,6 +258,16 @@ def test_the_buttons_of_the_map_move_and_zoom_it(browser: Browser) -> None:
     assert browser.value("address_string") == "5 Mill Lane"
 
 
+def test_a_point_that_was_typed_is_shown_on_the_map(browser: Browser) -> None:
+    browser.open("potholes").press("next").press("show", lat="60.17", long="24.95")
+    assert (browser.value("map_lat"), browser.value("map_long")) == ("60.170000", "24.950000")
+    assert browser.document is not None
+    assert "pin_lat=60.17" in browser.document.xpath("//input[@type='image']/@src")[0]
+    for lat, long in (("", ""), ("north", "east"), ("nan", "inf"), ("999", "1e400")):
+        browser.press("show", lat=lat, long=long)
+        assert browser.value("lat") == lat
+
+
 @pytest.mark.parametrize(
     ("typed", "field", "fault"),
     [

@@ -28,7 +28,7 @@ from open311.web.surfaces import LOCALE, PORTAL
 
 _HOME = Path(__file__).parent / "citizens"
 STATIC = _HOME / "static"
-STYLE = "style.css"
+STYLE, SCRIPT = "style.css", "place.js"
 _KEPT_IN_SWITCH = 2_000
 """A longer query is left out of the links to other languages, so that no page repeats it for each language."""
 
@@ -74,10 +74,9 @@ class Frame:
         """Name and release of this server."""
         return f"open311-server {__version__}"
 
-    @property
-    def style(self) -> str:
-        """The address of the style sheet, which changes with its content."""
-        return f"{self.request.root_path}{PORTAL.prefix}/{STYLE}?v={digest_of(STYLE)}"
+    def file(self, name: str) -> str:
+        """The address of a style sheet or a script, which changes with its content."""
+        return f"{self.request.root_path}{PORTAL.prefix}/{name}?v={digest_of(name)}"
 
     def choices(self) -> list[tuple[str, str, str]]:
         """The languages of our texts: tag, own name, and the address of this page in the language."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +32,8 @@ MOVES: Mapping[str, tuple[float, float, int]] = {
     "out": (0, 0, -1),
 }
 """The buttons of the map: parts of the picture to the right and down, and steps of the zoom."""
+SHOW = "show"
+"""The button that shows the point that was typed."""
 FIELDS = ("description", "address_string", "lat", "long", "first_name", "last_name", "email", "phone")
 _OF_PLACE = ("lat", "long", "address_string")
 _OF_DETAILS = ("description",)
@@ -166,11 +168,13 @@ class ReportForm:
         return True
 
     def move(self, name: str) -> None:
-        """Move the map by one of its buttons."""
-        right, down, zoom = MOVES[name]
+        """Move the map by one of its buttons, or to the point that was typed."""
+        right, down, zoom = MOVES.get(name, (0, 0, 0))
         view = self.view
-        if zoom > 0 and self.pin is not None:
+        if (zoom > 0 or name == SHOW) and self.pin is not None:
             view = MapView(*self.pin, view.zoom)
+        if name == SHOW:
+            view = replace(view, zoom=max(view.zoom, whole_city(self.call.city).zoom + CLOSER))
         self._view = view.moved(right, down).zoomed(zoom)
 
     @property

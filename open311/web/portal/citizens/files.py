@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from open311.web.access import ANYBODY
 from open311.web.calls import Call
 from open311.web.endpoints import City, endpoint
-from open311.web.portal.rendering import STATIC, STYLE
+from open311.web.portal.rendering import SCRIPT, STATIC, STYLE
 from open311.web.surfaces import PORTAL
 from schemas.arguments import NoArguments
 
@@ -20,3 +20,9 @@ _A_YEAR_S = 31_536_000
 def portal_style(call: Call) -> Response:  # noqa: ARG001
     """The style sheet of all pages."""
     return send_from_directory(STATIC, STYLE, max_age=_A_YEAR_S)
+
+
+@endpoint(PORTAL, f"/{SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def portal_script(call: Call) -> Response:  # noqa: ARG001
+    """The script that fills in the position of the device."""
+    return send_from_directory(STATIC, SCRIPT, max_age=_A_YEAR_S)

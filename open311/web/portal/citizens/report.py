@@ -25,7 +25,7 @@ from open311.web.errors import STATUSES, WORDS
 from open311.web.gate import limit_portal
 from open311.web.portal.citizens.own import own_page_path
 from open311.web.portal.rendering import Frame, page
-from open311.web.portal.report_form import HONEYPOT, LABELS, MOVES, STEPS, ReportForm
+from open311.web.portal.report_form import HONEYPOT, LABELS, MOVES, SHOW, STEPS, ReportForm
 from open311.web.portal.shown import ShownRequest
 from open311.web.submissions import notice_for_caller, submission_of
 from open311.web.surfaces import PORTAL
@@ -55,7 +55,7 @@ def send_form(call: Call) -> Answer:
     wanted = form.value("go")
     if form.click():
         return _step(form, "place")
-    if wanted in MOVES:
+    if wanted in MOVES or wanted == SHOW:
         form.move(wanted)
         return _step(form, "place")
     if wanted in STEPS and STEPS.index(wanted) <= STEPS.index(step):
