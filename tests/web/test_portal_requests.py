@@ -295,7 +295,7 @@ def test_the_downloads_have_the_filters_of_the_list(client: FlaskClient, post: P
 def test_a_filter_that_cannot_be_read_is_named_and_kept(client: FlaskClient, query: str, field: str) -> None:
     document = checked(client.get(f"{BASE}?{query}"), 400)
     (summary,) = document.xpath("//div[@role='alert']")
-    assert field in summary.text_content()
+    assert f"#{field}" in summary.xpath(".//a/@href") or field in summary.text_content()
     if fields := document.xpath(f"//form//*[@id='{field}']"):
         assert fields[0].get("aria-invalid") == "true"
         (fault,) = document.xpath(f"//*[@id='{fields[0].get('aria-describedby')}']")
@@ -345,6 +345,7 @@ def test_the_map_is_a_picture_of_the_boundary_and_the_areas(client: FlaskClient,
     root = etree.fromstring(answer.data)
     assert root.tag == f"{SVG}svg"
     assert root.findall(f"{SVG}path")
+    assert any(str(text.text).endswith(" m") or str(text.text).endswith(" km") for text in root.iter(f"{SVG}text"))
     assert bool(root.findall(f"{SVG}g")) is ("pin" in query)
     assert "max-age" in answer.headers["Cache-Control"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import asinh, atan, cos, degrees, floor, log2, pi, radians, sinh, tan
+from math import asinh, atan, cos, degrees, floor, log2, log10, pi, radians, sinh, tan
 
 import numpy as np
 import shapely
@@ -119,6 +119,7 @@ def _parts(city: Jurisdiction, view: MapView, pin: tuple[float, float] | None) -
             yield f'<path d="{path}" fill="#fff" fill-opacity=".4" fill-rule="evenodd" stroke="#7d8b99"/>'
             names.append(_label(name, area, view))
     yield from names
+    yield _scale(view)
     if pin is not None:
         x, y = view.pixel(*pin)
         yield (
@@ -127,6 +128,21 @@ def _parts(city: Jurisdiction, view: MapView, pin: tuple[float, float] | None) -
             ' stroke-width="1.5"/><circle cy="-21" r="3.5" fill="#fff"/></g>'
         )
     yield "</svg>"
+
+
+def _scale(view: MapView) -> str:
+    """A line in the left lower corner with its length in metres or kilometres: the longest round one that fits."""
+    metres_a_pixel = metres_across(view) / SIZE
+    most = metres_a_pixel * SIZE / 3
+    power = 10 ** floor(log10(most))
+    metres = max(power * step for step in (1, 2, 5) if power * step <= most)
+    text = f"{metres / 1_000:g} km" if metres >= 1_000 else f"{metres:g} m"
+    right, bottom = 8 + round(metres / metres_a_pixel), SIZE - 8
+    return (
+        f'<path d="M8,{bottom - 5}V{bottom}H{right}V{bottom - 5}" fill="none" stroke="#33404d" stroke-width="1.5"/>'
+        f'<text x="12" y="{bottom - 5}" fill="#33404d" stroke="#fff" stroke-width="3"'
+        f' paint-order="stroke">{text}</text>'
+    )
 
 
 def _seen(shape: BaseGeometry, view: MapView) -> BaseGeometry:

@@ -178,7 +178,7 @@ def _nearby(form: ReportForm) -> list[ShownRequest]:
 def _thanks(form: ReportForm, receipt: Receipt, chosen: Chosen) -> Answer:
     """The page after a report is sent: its number, the notices, and the reporter's own link."""
     call = form.call
-    notice, language = notice_for_caller(receipt, call, chosen.dropped)
+    notice, language = notice_for_caller(receipt, call, chosen.dropped, tells_emergency=False)
     own = own_page_path(call, receipt.status_secret) if receipt.status_secret else ""
     return page(
         call,
