@@ -92,7 +92,7 @@ def browser(client: FlaskClient) -> Browser:
     return Browser(client)
 
 
-PLACE = {"lat": "60.1718", "long": "24.9414"}
+PLACE: dict[str, Any] = {"lat": "60.1718", "long": "24.9414"}
 
 
 def checked_step(browser: Browser, **typed: Any) -> Browser:
@@ -280,7 +280,7 @@ def test_a_point_that_was_typed_is_shown_on_the_map(browser: Browser) -> None:
     ],
 )
 def test_a_place_that_cannot_be_taken_is_told_and_kept(
-    browser: Browser, typed: dict[str, str], field: str, fault: str
+    browser: Browser, typed: dict[str, Any], field: str, fault: str
 ) -> None:
     browser.open("potholes").press("next", description="Deep hole").press("next", 400, **typed)
     assert browser.document is not None
@@ -397,9 +397,10 @@ def test_the_origin_may_be_the_public_address(make_app: Callable[..., Flask]) ->
 
 @pytest.mark.parametrize("honeypot", ["", "nickname"])
 def test_a_report_that_fills_the_hidden_field_is_held(make_app: Callable[..., Flask], honeypot: str) -> None:
+    filled: dict[str, Any] = {honeypot or "website": "http://spam.example"}
     app = make_app(build.city(abuse=AbuseRules(honeypot=honeypot)))
     browser = Browser(app.test_client(), "/c/test.example/")
-    checked_step(browser).press("send", **{honeypot or "website": "http://spam.example"})
+    checked_step(browser).press("send", **filled)
     id = re.search(r"Its number is (\S+)", browser.text)
     assert id
     assert build.load(platform_of(app), service_request_id=id[1]).visibility is Visibility.HELD

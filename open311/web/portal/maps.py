@@ -48,7 +48,7 @@ class MapView:
     def point(self, x: float, y: float) -> tuple[float, float]:
         """The (long, lat) of a pixel of the picture, to about a metre."""
         left, top = self._corner
-        size = self._size
+        size = self.world_pixels
         lat = degrees(atan(sinh(pi * (1 - 2 * (top + y) / size))))
         long = (left + x) / size * 360 - 180
         return round((long + 180) % 360 - 180, 6), round(lat, 6)
@@ -63,7 +63,8 @@ class MapView:
         return replace(self, zoom=min(MOST_ZOOM, max(LEAST_ZOOM, self.zoom + by)))
 
     @property
-    def _size(self) -> float:
+    def world_pixels(self) -> float:
+        """The width of the whole world in pixels."""
         return float(_TILE * 2**self.zoom)
 
     @property
@@ -73,14 +74,14 @@ class MapView:
 
     def _world(self, long: float, lat: float) -> tuple[float, float]:
         height = asinh(tan(radians(_bounded(lat)))) / pi
-        return (long + 180) / 360 * self._size, (1 - height) / 2 * self._size
+        return (long + 180) / 360 * self.world_pixels, (1 - height) / 2 * self.world_pixels
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """Where many points are in the picture: an array of (long, lat) becomes one of (x, y)."""
         left, top = self._corner
         height = np.arcsinh(np.tan(np.radians(np.clip(points[:, 1], -_MOST_LAT, _MOST_LAT)))) / pi
-        x = (points[:, 0] + 180) / 360 * self._size - left
-        return np.column_stack((x, (1 - height) / 2 * self._size - top))
+        x = (points[:, 0] + 180) / 360 * self.world_pixels - left
+        return np.column_stack((x, (1 - height) / 2 * self.world_pixels - top))
 
 
 def whole_city(city: Jurisdiction) -> MapView:
@@ -97,7 +98,7 @@ def whole_city(city: Jurisdiction) -> MapView:
 
 def metres_across(view: MapView) -> float:
     """The width of the picture in metres, at its centre."""
-    return 40_075_017 * cos(radians(view.lat)) * SIZE / (_TILE * 2**view.zoom)
+    return 40_075_017 * cos(radians(view.lat)) * SIZE / view.world_pixels
 
 
 def draw(city: Jurisdiction, view: MapView, pin: tuple[float, float] | None = None) -> bytes:

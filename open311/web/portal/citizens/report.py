@@ -140,7 +140,7 @@ def _sender(call: Call) -> Sender:
 
 def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A step of the form as a page."""
-    more = {"nearby": _nearby(form)} if step == "check" else {}
+    more: dict[str, Any] = {"nearby": _nearby(form)} if step == "check" else {}
     if form.has_faults and form.call.files:
         form.faults.setdefault("media", tell("Choose your photos again; a browser does not keep them."))
     return page(
