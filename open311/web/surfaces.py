@@ -148,6 +148,16 @@ PORTAL = Surface(
     is_documented=False,
     content_policy=OWN_FILES_ONLY,
 )
+MAP_PAGE = Surface(
+    name="map page",
+    prefix="/map",
+    description="The map of a city as a page",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    content_policy=f"{OWN_FILES_ONLY}; connect-src 'self'; worker-src blob:",
+)
+"""MapLibre fetches tiles and reads them in a worker, which it makes from its own text."""
 OWN_PAGE = Surface(
     name="own page",
     prefix="/status",
@@ -181,6 +191,7 @@ SURFACES = (
     READINESS,
     METRICS,
     PORTAL,
+    MAP_PAGE,
     OWN_PAGE,
     PAGES,
 )

@@ -13,6 +13,8 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from open311.domain.places import Place
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.platform import Platform
 from tests import build
 from tests.photos import jpeg, prepare_all
@@ -32,7 +34,7 @@ PHONE, DESKTOP, NARROW = (
 )
 """NARROW is a window of 1280 pixels at a zoom of 400 %."""
 QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 POINT = {"latitude": 60.1718, "longitude": 24.9414}
@@ -79,11 +81,13 @@ def opened(chromium: Any, address: str) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert asked
-    assert {urlsplit(one).netloc for one in asked if not one.startswith("data:")} == {urlsplit(address).netloc}
+    own = {urlsplit(one).netloc for one in asked if not one.startswith(("data:", "blob:"))}
+    assert own == {urlsplit(address).netloc}
 
 
 def press(page: Any, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
+    page.wait_for_load_state()
 
 
 def reported(page: Any, photo: Path | None = None) -> str:
@@ -156,9 +160,28 @@ def test_the_form_can_be_filled_in_with_the_keyboard_alone(opened: Open, platfor
     page.get_by_text("Its number is").wait_for()
 
 
+def test_the_map_shows_the_tiles_and_a_point_leads_to_its_report(opened: Open, platform: Platform) -> None:
+    build.store(platform, service_request_id="R/1", place=Place(lat=60.175, long=24.95))  # the middle of the city
+    dispatch_all(platform)
+    page = opened("/map/city.example?locale=es")
+    shown = page.locator("#map[data-state=shown]")
+    shown.wait_for()
+    for _ in range(3):
+        page.get_by_role("button", name="Zoom in").click()
+        shown.wait_for()
+    page.locator("canvas").click()
+    link = page.locator(".maplibregl-popup a")
+    assert link.inner_text() == "Bache (abierto)"
+    link.click()
+    assert "R/1" in page.locator("main").inner_text()
+
+
 def visited(page: Any) -> Iterator[str]:
     """Goes to every page of the city. Yields a name for each."""
     yield "start"
+    page.goto("/map/city.example")
+    page.locator("#map[data-state=shown]").wait_for()
+    yield "map"
     for name in ("requests", "requests?status=wrong", "data", "privacy", "nothing"):
         page.goto(CITY + name)
         yield name

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache, cached_property
 from hashlib import blake2b
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -24,11 +25,13 @@ from open311.plugins import Jurisdiction
 from open311.translations import in_language, languages, translations_in
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.languages import caller_language, content_language, wanted_languages
-from open311.web.surfaces import LOCALE, PORTAL
+from open311.web.surfaces import LOCALE, MAP_PAGE, PORTAL
 
 _HOME = Path(__file__).parent / "citizens"
 STATIC = _HOME / "static"
-STYLE, SCRIPT = "style.css", "place.js"
+STYLE, SCRIPT, MAP_SCRIPT = "style.css", "place.js", "map.js"
+LIBRARY, LIBRARY_STYLE = "maplibre-gl.js", "maplibre-gl.css"
+"""Files of MapLibre GL JS, in the package maplibre."""
 _KEPT_IN_SWITCH = 2_000
 """A longer query is left out of the links to other languages, so that no page repeats it for each language."""
 
@@ -95,6 +98,13 @@ class Frame:
         """The address of the page of a request."""
         return self.link(f"requests/{quote(service_request_id, safe='')}")
 
+    def map(self, **query: str) -> str:
+        """The address of the map of the city."""
+        assert self.city is not None
+        pairs = query | ({"locale": self.locale} if self.locale else {})
+        address = f"{self.request.root_path}{MAP_PAGE.prefix}/{quote(self.city.id, safe='')}"
+        return f"{address}?{urlencode(pairs)}" if pairs else address
+
     def api(self, path: str, **query: str) -> str:
         """The address of a call of the API for the city."""
         assert self.city is not None
@@ -128,7 +138,18 @@ def name_of(language: str) -> str:
 @cache
 def digest_of(name: str) -> str:
     """A digest of a static file."""
-    return blake2b((STATIC / name).read_bytes(), digest_size=6).hexdigest()
+    return blake2b((folder_of(name) / name).read_bytes(), digest_size=6).hexdigest()
+
+
+@cache
+def folder_of(name: str) -> Path:
+    """The folder of a static file. The package maplibre is not imported, because only its files are needed."""
+    if name not in (LIBRARY, LIBRARY_STYLE):
+        return STATIC
+    found = find_spec("maplibre")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "srcjs"
 
 
 def page(

@@ -111,6 +111,15 @@ class FilterForm:
         query = urlencode([("jurisdiction_id", self.call.city.id), *pairs])
         return f"{self.call.request.root_path}{BASE}/requests.{suffix}?{query}"
 
+    def on_map(self) -> str:
+        """The address of the map with the same filters."""
+        return self.frame.map(**dict(self._filters()))
+
+    def _filters(self) -> Iterator[tuple[str, str]]:
+        for name, value in self.call.request.args.items(multi=True):
+            if value.strip() and name not in (*_OF_PAGING, "locale", "api_key", "sort"):
+                yield name, value
+
     def about(self) -> Mapping[str, str]:
         """What the form's fields have: name -> value."""
         return {name: self.value(name) for name in _IN_FORM}
