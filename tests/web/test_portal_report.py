@@ -325,7 +325,7 @@ def test_a_photo_arrives(make_app: Callable[..., Flask], tmp_path: Path) -> None
 def test_a_file_that_is_no_photo_is_told_and_the_report_is_taken(browser: Browser) -> None:
     checked_step(browser).press("send", media=(io.BytesIO(b"MZ not a photo"), "hole.exe"))
     assert "Its number is" in browser.text
-    assert "is not kept as a photo" in browser.text
+    assert "Your report is kept, but not the file" in browser.text
 
 
 def test_a_form_that_is_sent_twice_makes_one_report(browser: Browser) -> None:
@@ -355,12 +355,14 @@ def test_a_form_that_is_sent_many_times_at_once_makes_one_report(app: Flask) -> 
     assert len(browser.client.get("/open311/v2/requests.json").json) == 1
 
 
-def test_a_form_id_of_another_report_is_told(browser: Browser) -> None:
+def test_a_form_that_is_changed_after_sending_can_be_sent_as_another_report(browser: Browser) -> None:
     sent = checked_step(browser).filled("send")
     browser.send(sent)
     browser.send([(name, "Another" if name == "description" else value) for name, value in sent], 400)
-    assert "was used for another request" in browser.text
-    assert "Another" in browser.text
+    assert "You have sent this form before" in browser.text
+    browser.press("send")
+    assert "Its number is" in browser.text
+    assert newest(browser.client)["description"] == "Another"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import urljoin
+from importlib import import_module
+from urllib.parse import quote, urljoin
 
 import pytest
 from flask import Flask
@@ -73,6 +74,23 @@ def test_links_keep_the_language_that_the_reader_has_chosen(client: FlaskClient)
     assert switch["en"] == f"{START}?q=bache&locale=en"
     assert document.xpath("//footer//a[@aria-current]/@lang") == ["es"]
     assert not [link for link in checked(client.get(START)).xpath("//main//a/@href") if "locale" in link]
+
+
+def test_texts_of_a_catalogue_in_another_language_say_which(make_app: Callable[..., Flask]) -> None:
+    client = make_app(build.city(languages=("fr", "es"))).test_client()
+    for path in ("", "report?service_code=potholes"):
+        document = checked(client.get(f"/c/test.example/{path}", headers={"Accept-Language": "en"}))
+        assert document.get("lang") == "en"
+        assert "fr" in document.xpath("//main//@lang")
+
+
+@pytest.mark.parametrize("name", ["baltimore", "boston", "losangeles", "newyork", "toronto", "washington"])
+def test_the_pages_of_real_cities_keep_the_rules(make_app: Callable[..., Flask], name: str) -> None:
+    city = import_module(f"jurisdictions.{name}").jurisdiction
+    client = make_app(city).test_client()
+    for path in ("", "requests", "data", "privacy", f"report?service_code={quote(city.services[0].code)}"):
+        checked(client.get(f"/c/{city.id}/{path}"))
+    checked(client.get(f"/map/{city.id}"))
 
 
 def test_a_language_from_right_to_left_is_shown_so() -> None:
@@ -163,7 +181,7 @@ def test_the_pages_are_found_under_a_prefix(make_app: Callable[..., Flask]) -> N
     document = checked(client.get(START, environ_overrides={"SCRIPT_NAME": "/311"}))
     links = document.xpath("//header//a/@href | //link[@rel='stylesheet']/@href")
     assert links
-    assert all(link.startswith("/311/c/") for link in links)
+    assert all(link.startswith(("/311/c/", "/311/map/")) for link in links)
 
 
 def test_the_landing_page_leads_to_the_pages_of_each_city(make_app: Callable[..., Flask]) -> None:

@@ -17,6 +17,7 @@ from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 from flask import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from werkzeug.wrappers import Request
 
 from open311 import __version__
@@ -65,6 +66,12 @@ class Frame:
     def catalogue_language(self) -> str:
         """The language of the texts of the catalogue, as far as they are translated."""
         return content_language(self.city, self.catalogue_languages) if self.city else self.language
+
+    @property
+    def catalogue_lang(self) -> Markup:
+        """The attribute lang of an element with a text of the catalogue, if it is in another language."""
+        tag = self.catalogue_language
+        return Markup("") if tag == self.language else Markup(' lang="{}"').format(tag)
 
     @property
     def locale(self) -> str:

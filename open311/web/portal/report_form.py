@@ -93,6 +93,7 @@ class ReportForm:
         self._answer_faults: dict[str, Message] = {}
         self.point: tuple[str, str] | None = None
         self._view: MapView | None = None
+        self._form_id = self.value("form_id")[:_MOST_FORM_ID]
 
     # --- What was sent
 
@@ -108,10 +109,16 @@ class ReportForm:
         pairs: tuple[tuple[str, tuple[str, ...]], ...] = self.call.values["attributes"]
         return {code: tuple(filter(None, map(tidy, values))) for code, values in pairs}
 
-    @cached_property
+    @property
     def form_id(self) -> str:
         """The id of the form, which all its steps have."""
-        return self.value("form_id")[:_MOST_FORM_ID] or secrets.token_urlsafe(16)
+        if not self._form_id:
+            self._form_id = secrets.token_urlsafe(16)
+        return self._form_id
+
+    def renew(self) -> None:
+        """Give the form another id, so that it can be sent as another report."""
+        self._form_id = ""
 
     @property
     def honeypot(self) -> str:

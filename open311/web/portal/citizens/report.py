@@ -33,6 +33,7 @@ from schemas.portal import ReportArguments
 from schemas.texts import tell
 
 NOT_NOW = tell("Your report could not be stored now. Nothing is lost; send it again in a moment.")
+SENT_BEFORE = tell("You have sent this form before, with other words. Send it again to make another report of it.")
 _FORM: dict[str, Any] = {
     "reads": ReportArguments,
     "city": City.IN_PATH,
@@ -96,7 +97,11 @@ def _send(form: ReportForm) -> Answer:
         wait_s = str(error.retry_after)
         return _step(form, "check", status=429, headers=(("Retry-After", wait_s),))
     except (Invalid, NotFound, Forbidden) as error:
-        form.take(error.problems)
+        if any(problem.field == "client_request_id" for problem in error.problems):
+            form.renew()
+            form.take([Problem("", SENT_BEFORE)])
+        else:
+            form.take(error.problems)
         return _step(form, form.first_faulty_step, status=STATUSES[type(error)])
     except Open311Error as error:
         if STATUSES[type(error)] < 500:
