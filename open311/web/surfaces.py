@@ -158,6 +158,15 @@ MAP_PAGE = Surface(
     content_policy=f"{OWN_FILES_ONLY}; connect-src 'self'; worker-src blob:",
 )
 """MapLibre fetches tiles and reads them in a worker, which it makes from its own text."""
+WIDGET = Surface(
+    name="widget",
+    prefix="/widget",
+    description="A small page for a frame in other sites",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    content_policy=OWN_FILES_ONLY.replace("frame-ancestors 'none'", "frame-ancestors *"),
+)
 OWN_PAGE = Surface(
     name="own page",
     prefix="/status",
@@ -192,6 +201,7 @@ SURFACES = (
     METRICS,
     PORTAL,
     MAP_PAGE,
+    WIDGET,
     OWN_PAGE,
     PAGES,
 )

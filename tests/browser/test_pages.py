@@ -179,6 +179,8 @@ def test_the_map_shows_the_tiles_and_a_point_leads_to_its_report(opened: Open, p
 def visited(page: Any) -> Iterator[str]:
     """Goes to every page of the city. Yields a name for each."""
     yield "start"
+    page.goto("/widget/city.example")
+    yield "widget"
     page.goto("/map/city.example")
     page.locator("#map[data-state=shown]").wait_for()
     yield "map"

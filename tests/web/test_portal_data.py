@@ -116,3 +116,24 @@ def test_a_city_without_a_number_tells_none() -> None:
     city = build.city(translations={"es": translated("fuego")})
     assert city.emergency_number(["fuego"]) == ""
     assert build.city(emergency=Emergency(number="112")).emergency_number(["fire"]) == ""
+
+
+def test_other_sites_may_frame_the_widget_only(client: FlaskClient, post: Callable[..., Any]) -> None:
+    for number in range(7):
+        post(service_code="potholes", lat=60.1718, long=24.9414, address_string=f"{number} Mill Lane")
+    answer = client.get("/widget/city.example")
+    document = checked(answer)
+    assert "frame-ancestors *" in answer.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in client.get(CITY).headers["Content-Security-Policy"]
+    links = document.xpath("//ul[@class='services']//a/@href")
+    assert len(links) == 5
+    assert [client.get(link).status_code for link in links] == [200] * 5
+    assert "6 Mill Lane" in text_of(document)
+    assert not document.xpath("//form | //header")
+
+
+def test_the_data_page_has_the_frame_for_other_sites(make_app: Callable[..., Flask]) -> None:
+    client = make_app(build.city(name='A "B" & C'), public_url="http://311.city.example").test_client()
+    (code,) = checked(client.get("/c/test.example/data")).xpath("//code/text()")
+    assert 'src="http://311.city.example/widget/test.example"' in code
+    assert "There are no reports yet." in text_of(checked(client.get("/widget/test.example")))

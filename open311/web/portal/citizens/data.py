@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from urllib.parse import quote
 
 from open311.operations.upkeep.dumps import find_dumps, terms
@@ -11,7 +12,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.portal.rendering import page
-from open311.web.surfaces import BASE, DUMPS, PORTAL
+from open311.web.surfaces import BASE, DUMPS, PORTAL, WIDGET
 from schemas.portal import PageArguments
 
 _MEGABYTE = 1_000_000
@@ -37,8 +38,16 @@ class Download:
 def data_page(call: Call) -> Answer:
     """The open data of the city: feeds, files, the API, the licence, and how to get a key."""
     licence, attribution = terms(call.platform, call.city)
-    files = list(_newest(call))
-    return page(call, "data.html", base=BASE, licence=licence, attribution=attribution, dumps=files)
+    address = f"{call.own_address()}{WIDGET.prefix}/{quote(call.city.id, safe='')}"
+    return page(
+        call,
+        "data.html",
+        base=BASE,
+        licence=licence,
+        attribution=attribution,
+        dumps=list(_newest(call)),
+        widget=f'<iframe src="{address}" title="{escape(call.city.name)}" width="320" height="420"></iframe>',
+    )
 
 
 @endpoint(

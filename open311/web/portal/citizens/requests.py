@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON
 from open311.operations.reading.find_requests import find_request, find_requests
-from open311.operations.reading.searches import cut_dates
+from open311.operations.reading.searches import cut_dates, read_search
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
@@ -17,13 +17,15 @@ from open311.web.languages import in_languages
 from open311.web.listing import Listing
 from open311.web.portal.rendering import Frame, city_path, page
 from open311.web.portal.shown import ShownRequest
-from open311.web.surfaces import BASE, PORTAL
-from schemas.arguments import EXTRA_FIELDS
+from open311.web.surfaces import BASE, PORTAL, WIDGET
+from schemas.arguments import EXTRA_FIELDS, RequestSearchArguments
 from schemas.portal import PageArguments, PageListArguments
 from schemas.texts import tell
 
 _IN_FORM = ("q", "service_code", "status", "area", "start_date", "end_date", "has_photo", "sort")
 """The filters that the form has a field for. It keeps all others as they are."""
+IN_WIDGET = 5
+"""How many requests the page for frames shows."""
 _OF_PAGING = ("page", "cursor", "page_size", "jurisdiction_id", "langcode")
 
 
@@ -75,6 +77,28 @@ def request_page(call: Call, service_request_id: str) -> Answer:
         raise NotFound(tell("{id!r} is not a request here.", id=service_request_id[:60]), "service_request_id")
     address = f"{city_path(call.own_address(), call.city.id)}requests/{quote(shown.id, safe='')}"
     return page(call, "request.html", shown=shown, is_own=False, address=address)
+
+
+@endpoint(
+    WIDGET,
+    "/<jurisdiction_id>",
+    reads=PageArguments,
+    access=ANYBODY,
+    city=City.IN_PATH,
+    output=PageFormat.HTML,
+)
+def widget_page(call: Call) -> Answer:
+    """The newest requests of the city and a link to the form, for a frame in other sites."""
+    frame = Frame(call.request, call.city)
+    search = read_search(
+        {**RequestSearchArguments().read({})[0], "page_size": IN_WIDGET},
+        call.city,
+        now=call.now,
+        policy=call.platform.settings.span_policy,
+    )
+    found = find_requests(call.platform, search, JSON)
+    shown = [ShownRequest(call, frame, item) for item in found.items]
+    return page(call, "widget.html", cache_control="public, max-age=60", items=shown)
 
 
 @dataclass(frozen=True)
