@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check clients openapi keys texts bench break chaos lock clean force
+.PHONY: help run test coverage check clients browser openapi keys texts bench break chaos lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -35,6 +35,12 @@ check: .venv/dev.stamp ## lint, formatting, types, import contracts, the CI's wo
 
 clients: .venv/clients.stamp ## generate clients from /openapi.json, compile them and try them on a server; needs Node.js 20
 	@$(BIN)/python -m tests.clients
+
+browser: .venv/browser.stamp ## test the pages for citizens in Chromium; as root on Debian, install it first
+	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	fi
+	@$(BIN)/python -m pytest -n 2 -rs $(ARGS) tests/browser
 
 openapi: .venv/run.stamp ## write spec/openapi.json again
 	@$(BIN)/open311 openapi --write
@@ -76,6 +82,7 @@ lock: ## find the newest releases that setup.cfg allows, and write the files in 
 	}; \
 	mkdir -p .lock; \
 	lock run; lock dev '--extra dev'; lock bench '--extra bench'; lock clients '--extra clients'; \
+	lock browser '--extra dev --extra browser'; \
 	lock server '--extra geoparquet --extra heic --extra redis --extra s3'
 
 BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
@@ -113,6 +120,9 @@ endif
 
 .venv/bench.stamp: setup.cfg pyproject.toml .lock/bench.txt $(REMADE)
 	@$(call install,bench,.venv/run.stamp .venv/bench.stamp)
+
+.venv/browser.stamp: setup.cfg pyproject.toml .lock/browser.txt $(REMADE)
+	@$(call install,browser,.venv/run.stamp .venv/dev.stamp .venv/browser.stamp)
 
 .venv/clients.stamp: setup.cfg pyproject.toml .lock/clients.txt $(REMADE)
 	@$(call install,clients,.venv/run.stamp .venv/clients.stamp)

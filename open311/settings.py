@@ -206,6 +206,11 @@ class Settings:
     device_rate: str = _text(
         "", "largest rate of reports with one device_id, beside that of addresses; if empty, no limit"
     )
+    portal_rate: str = _text(
+        "30 per hour",
+        "largest rate of reports by the pages for citizens from one client address; if empty, no limit",
+        keeps_blank=True,
+    )
     rate_storage: str = _text(
         "memory://", "store that counts calls for the rate limits: memory:// or a redis:// address"
     )
@@ -314,7 +319,13 @@ class Settings:
         """Check the rules that the type of a setting cannot express. Raises Misconfigured."""
         if self.created_status not in (200, 201):
             raise Misconfigured("OPEN311_CREATED_STATUS: must be 200 or 201.")
-        rates = {"POST": self.post_rate, "GET": self.get_rate, "KEY": self.key_rate, "DEVICE": self.device_rate}
+        rates = {
+            "POST": self.post_rate,
+            "GET": self.get_rate,
+            "KEY": self.key_rate,
+            "DEVICE": self.device_rate,
+            "PORTAL": self.portal_rate,
+        }
         for name, rate in ((f"OPEN311_{kind}_RATE", rate) for kind, rate in rates.items()):
             if not is_rate(rate):
                 raise Misconfigured(f"{name}: must look like 300 per minute, not {rate!r}.")

@@ -18,6 +18,7 @@ EXTRAS = {
     "run": (),
     "dev": ("dev",),
     "bench": ("bench",),
+    "browser": ("dev", "browser"),
     "clients": ("clients",),
     "server": ("geoparquet", "heic", "redis", "s3"),
 }

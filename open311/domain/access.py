@@ -74,8 +74,8 @@ class Scope:
 class Principal:
     """An authenticated actor. Events have `str(principal)` as their `actor`.
 
-    kind     `key`, `staff` or `shell`
-    number   the number of the key or account; 0 for the shell
+    kind     `key`, `staff`, `shell` or `portal`
+    number   the number of the key or account; 0 for the others
     may_update  whether updates by this key count as the city's own
     is_test  whether the requests that it sends are tests, which are never routed or listed
     label    the label of the key, for the log and metrics; never the name of a person
@@ -104,6 +104,11 @@ class Principal:
         """Whether the actor works for the city, and so may send requests for services that are only for staff."""
         return self.is_for_staff or self.role not in (Role.APP, Role.MONITOR)
 
+    @property
+    def channel(self) -> str:
+        """How a request that the principal sends reaches the city."""
+        return "web" if self.kind == "portal" else "api"
+
     def __str__(self) -> str:
         name = str(self.number) if self.number else self.user
         return f"{self.kind}:{name}" if name else self.kind
@@ -111,5 +116,7 @@ class Principal:
 
 SHELL = Principal(kind="shell", role=Role.OPERATOR)
 """Whoever runs a command of `open311` on the server. `open311.cli.shell` adds the user's name."""
+PORTAL = Principal(kind="portal", role=Role.APP)
+"""Whoever sends a report by the pages for citizens."""
 PROMETHEUS = Principal(kind="prometheus", role=Role.MONITOR)
 """The program that reads the metrics."""

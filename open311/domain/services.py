@@ -279,11 +279,15 @@ class ServiceTranslation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
-    """A catalogue's texts in one language: services by code, groups by their original name."""
+    """A catalogue's texts in one language: services by code, groups by their original name.
+
+    emergency_words  see `Emergency.words`
+    """
 
     services: Mapping[str, ServiceTranslation] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[CitizenText, ...] = ()
+    emergency_words: tuple[str, ...] = field(default=(), metadata=ADDED)
 
 
 def translate(service: Service, translation: Translation) -> Service:

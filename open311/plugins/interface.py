@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,6 +18,7 @@ from open311.domain import availability
 from open311.domain.abuse import AbuseRules
 from open311.domain.assets import AssetLayer
 from open311.domain.calendar import Calendar, Moment, WorkingTime
+from open311.domain.emergencies import Emergency, pattern_of
 from open311.domain.ids import format_id
 from open311.domain.personal_data import Privacy
 from open311.domain.places import Place
@@ -27,6 +29,7 @@ from open311.domain.routing import Draft, Route, Rule, RuleBook, Step, decide, e
 from open311.domain.seasons import Season
 from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels
 from open311.domain.services import Audience, Department, PhotoRule, Service, Translation, Vicinity
+from open311.domain.text import folded
 from open311.domain.workflow import CitizenText, CityState
 from open311.errors import Invalid, NotFound, Problem
 from open311.formats.reading import ColumnMap
@@ -82,6 +85,7 @@ class Jurisdiction:
     destinations  which requests go to which back ends; without one, the desk here is the back office
     privacy       what happens to personal data in texts that become public
     abuse         what makes a report suspected, so that it is held until a person has looked at it
+    emergency     the number to call in an emergency, and the words that sound like one
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -123,6 +127,7 @@ class Jurisdiction:
     layers: Mapping[str, AssetLayer] = field(default_factory=dict)
     privacy: Privacy = Privacy()
     abuse: AbuseRules = AbuseRules()
+    emergency: Emergency = Emergency()
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -388,6 +393,18 @@ class Jurisdiction:
         texts = [text.text for text in self.texts]
         translated = [text.text for one in self.translations.values() for text in one.texts]
         return self.privacy.with_own((self.contact, *services, *departments, *texts, *translated))
+
+    def emergency_number(self, texts: Iterable[str]) -> str:
+        """The number to call if one of the texts sounds like an emergency, in any of the languages; else ""."""
+        if not self.emergency.number or self._emergencies is None:
+            return ""
+        is_one = any(self._emergencies.search(folded(text)) for text in texts)
+        return self.emergency.number if is_one else ""
+
+    @cached_property
+    def _emergencies(self) -> re.Pattern[str] | None:
+        translated = (word for one in self.translations.values() for word in one.emergency_words)
+        return pattern_of((*self.emergency.words, *translated))
 
     @cached_property
     def _working(self) -> WorkingTime | None:

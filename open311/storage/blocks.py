@@ -36,6 +36,16 @@ def read_list(hot: HotConnections) -> BlockList:
     return BlockList(version, secret, tuple(_block(row[2:]) for row in rows if row[2] is not None))
 
 
+def read_version(hot: HotConnections) -> int:
+    """The version of the list now."""
+    return int(hot.rows(_version(), {})[0][0])
+
+
+@cache
+def _version() -> Statement:
+    return Statement.of(select(version_now()), is_prepared=True)
+
+
 @cache
 def _whole() -> Statement:
     """The list's row with each block; with one empty block if there is none."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
+from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request
 
 from open311.clock import utc_now
-from open311.domain.access import PROMETHEUS, Principal
+from open311.domain.access import PORTAL, PROMETHEUS, Principal
 from open311.errors import Forbidden, NotFound
 from open311.operations.access.api_keys import require_key, require_scope
 from open311.operations.access.staff import require_city, require_staff
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.web.gate import limit_key
+from open311.web.gate import READING, limit_key
 from open311.web.parsing import Parameters, first, read_query
 from schemas.texts import tell
 
@@ -82,10 +83,29 @@ def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Princ
     return PROMETHEUS
 
 
+def _portal(platform: Platform, request: Request, sent: Parameters) -> Principal:  # noqa: ARG001
+    """The caller of the pages for citizens. Raises Forbidden for a form of another site (decision 0041)."""
+    if request.method not in READING and _is_from_elsewhere(request, platform.settings.public_url):
+        raise Forbidden(tell("This form was sent from another site. Open it here, and send it again."))
+    return PORTAL
+
+
+def _is_from_elsewhere(request: Request, public_url: str) -> bool:
+    """Whether a browser says that another site sent the call. Programs say nothing, and gain nothing here."""
+    fetch_site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if fetch_site is not None:
+        return fetch_site not in ("same-origin", "none")
+    if origin is None:
+        return False
+    return urlsplit(origin).netloc not in (request.host, urlsplit(public_url).netloc) or not urlsplit(origin).netloc
+
+
 ANYBODY = Access("anybody", None)
 """Public. A key is neither needed nor checked."""
 SIGNED = Access("signature", None)
 """Only back offices. The operation asks the back end to check the signature of the call."""
+PORTAL_FORM = Access("portal", _portal)
+"""Everybody who uses the pages for citizens. Forms of other sites are refused."""
 API_KEY = Access("api_key", key_holder)
 """Only holders of an api_key that is valid for the city and not revoked."""
 STAFF = Access("staff", _account_holder, require_city)

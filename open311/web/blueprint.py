@@ -146,6 +146,9 @@ class BoundEndpoint:
     def _reading_of(self, query: bytes, path: Mapping[str, str]) -> _Reading:
         if self.endpoint.reads is NoArguments:
             return self._read({}, self._city({}, path))
+        if self.endpoint.city is City.IN_PATH:
+            sent = read_query(query)
+            return self._read(sent, self._city(sent, path))
         read = self._remembered if len(query) <= MOST_REMEMBERED_BYTES else self._read_query
         return read(query)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +23,20 @@ from open311.web.codings import Coding, wanted_coding
 from open311.web.surfaces import BASE
 from schemas.texts import Message
 
-Output = Format | Feed | BulkFormat | TileFormat
+
+class PageFormat(StrEnum):
+    """The format of pages for people, and of the pictures that the server draws for them."""
+
+    HTML = "html"
+    SVG = "svg"
+
+    @property
+    def media_type(self) -> str:
+        """The value of Content-Type."""
+        return "text/html; charset=utf-8" if self is PageFormat.HTML else "image/svg+xml"
+
+
+Output = Format | Feed | BulkFormat | TileFormat | PageFormat
 
 
 class Values(dict[str, Any]):

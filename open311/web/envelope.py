@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 from open311 import __version__
 from open311.observe import begin_call, end_call
 from open311.operations.upkeep.metering import CallCounts
-from open311.web.surfaces import CALLER, FEED_PATH, ROUTE, SUFFIX, surface_of
+from open311.web.surfaces import CALLER, FEED_PATH, PORTAL, ROUTE, SUFFIX, surface_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"))
 _SLASHES = re.compile("/{2,}")
-_CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(?P<code>.*)", re.DOTALL)
+_CODE_PATH = re.compile(
+    r"(?P<head>/+open311/.*?/(?:services|requests|tokens)|/+c/+[^/]+/+requests)/(?P<code>.*)", re.DOTALL
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SOFTWARE = f"open311-server/{__version__}"
 _ALWAYS = [("X-Open311-Server", SOFTWARE), ("X-Content-Type-Options", "nosniff")]
@@ -75,6 +77,8 @@ class Envelope:
         added = [("X-Request-Id", request_id), *_ALWAYS]
         if surface.is_secret:
             added += _SECRET
+        if surface.content_policy:
+            added.append(("Content-Security-Policy", surface.content_policy))
         if surface.is_cross_origin:
             added += _PREFLIGHT if method == "OPTIONS" else _CORS
 
@@ -96,4 +100,6 @@ def plain_path(path: str) -> str:
     match = _CODE_PATH.fullmatch(path)
     head, code = (match["head"], "/" + match["code"]) if match else (path, "")
     plain = _SLASHES.sub("/", head) + code
+    if surface_of(plain) is PORTAL:  # its paths have no suffix
+        return plain
     return plain.lower() if FEED_PATH.fullmatch(plain) else SUFFIX.sub(lambda suffix: suffix[0].lower(), plain)

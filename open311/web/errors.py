@@ -30,6 +30,7 @@ from open311.observe import loggable, logger
 from open311.translations import in_language
 from open311.web.answers import error_answer, problem_answer, warning_headers
 from open311.web.languages import caller_language
+from open311.web.portal.rendering import error_page
 from open311.web.surfaces import STAFF, ErrorShape, error_format, surface_of
 from schemas.staff import COMMANDS
 from schemas.texts import tell
@@ -135,7 +136,10 @@ def _response(problems: tuple[Problem, ...], status: int, request: Request) -> R
     """The problems in the caller's language, in the shape of the surface."""
     language = caller_language(request)
     told = [Problem(one.field, in_language(one.message, language)) for one in problems]
-    if surface_of(request.path).errors is ErrorShape.GEOREPORT:
+    shape = surface_of(request.path).errors
+    if shape is ErrorShape.PAGE:
+        response = error_page(told, status, request)
+    elif shape is ErrorShape.GEOREPORT:
         nothing_told = in_language(tell("The request could not be done."), language)
         response = error_answer([str(one) or nothing_told for one in told], status, error_format(request))
     else:

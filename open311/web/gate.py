@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _KEY_LIMIT = "open311.key_limit"
 _DEVICE_LIMIT = "open311.device_limit"
+_PORTAL_LIMIT = "open311.portal_limit"
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 NO_HOST = tell("the header Host is missing, came twice or is no host; send one, such as 311.city.example.")
@@ -148,6 +149,14 @@ def limit_device(environ: WSGIEnvironment, device_id: str) -> None:
         raise TooManyRequests(retry_after=wait_s)
 
 
+def limit_portal(environ: WSGIEnvironment) -> None:
+    """Count a report by a page for citizens. Raises TooManyRequests above the rate for the client's address."""
+    limit = environ.get(_PORTAL_LIMIT)
+    wait_s = limit(environ.get("REMOTE_ADDR") or "") if limit is not None else 0
+    if wait_s:
+        raise TooManyRequests(retry_after=wait_s)
+
+
 class RateLimits:
     """WSGI middleware that counts calls per client address, and answers 429 with Retry-After above the rate."""
 
@@ -159,6 +168,7 @@ class RateLimits:
             self._rates |= dict.fromkeys(methods, parse_many(rate)) if rate else {}
         self._key_rates = parse_many(settings.key_rate) if settings.key_rate else []
         self._device_rates = parse_many(settings.device_rate) if settings.device_rate else []
+        self._portal_rates = parse_many(settings.portal_rate) if settings.portal_rate else []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call, or answer 429."""
@@ -174,11 +184,17 @@ class RateLimits:
             environ[_KEY_LIMIT] = self._wait_s_of_key
         if self._device_rates:
             environ[_DEVICE_LIMIT] = self._wait_s_of_device
+        if self._portal_rates:
+            environ[_PORTAL_LIMIT] = self._wait_s_of_page
         return self._application(environ, start_response)
 
     def _wait_s_of_key(self, principal: Principal) -> int:
         """Count a call with a key. Returns the seconds until the key may be used again; 0 if it may be used now."""
         return self._counts.wait_s(self._key_rates, principal.kind, str(principal.number))
+
+    def _wait_s_of_page(self, address: str) -> int:
+        """Count a report from an address by a page. Returns the seconds until its next one is accepted, or 0."""
+        return self._counts.wait_s(self._portal_rates, "portal", address)
 
     def _wait_s_of_device(self, device_id: str) -> int:
         """Count a report from a device. Returns the seconds until its next one is accepted; 0 if this one is."""

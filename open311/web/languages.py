@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from werkzeug.wrappers import Request
 
+from open311.domain.services import Service, translate_all
 from open311.plugins import Jurisdiction
 from open311.translations import ENGLISH, closest, in_language, languages
 from open311.web.surfaces import LOCALE
@@ -32,6 +33,14 @@ def wanted_languages(request: Request, jurisdiction: Jurisdiction, locale: str) 
 def content_language(jurisdiction: Jurisdiction, languages: tuple[str, ...]) -> str:
     """The value of the header Content-Language."""
     return languages[0] if languages else jurisdiction.languages[0]
+
+
+def in_languages(
+    services: Iterable[Service], jurisdiction: Jurisdiction, languages: Iterable[str]
+) -> tuple[Service, ...]:
+    """The services with their texts in the first of the languages that has each text."""
+    texts = [jurisdiction.translations[tag] for tag in languages if tag in jurisdiction.translations]
+    return translate_all(services, texts)
 
 
 def caller_language(request: Request) -> str:

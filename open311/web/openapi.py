@@ -10,6 +10,7 @@ from marshmallow import Schema
 
 from open311.formats import JSON, XML, Format
 from open311.web.bodies import FORM_TYPES
+from open311.web.calls import PageFormat
 from open311.web.endpoints import City, Endpoint, Media
 from open311.web.surfaces import ErrorShape
 from schemas.arguments import Arguments, NoArguments
@@ -259,10 +260,11 @@ def _error_statuses(endpoint: Endpoint) -> set[int]:
 
 
 def _error_shape(endpoint: Endpoint, suffix: Format | None) -> Format | None:
-    """The format of an endpoint's errors; None for problem+json."""
-    if endpoint.surface.errors is ErrorShape.PROBLEM:
+    """The format of an endpoint's errors; None for problem+json, and for pages."""
+    output = endpoint.output
+    if endpoint.surface.errors is not ErrorShape.GEOREPORT or isinstance(output, PageFormat):
         return None
-    return suffix or (endpoint.output.error_format if endpoint.output else None)
+    return suffix or (output.error_format if output else None)
 
 
 def error_name(status: int, shape: Format | None) -> str:

@@ -60,10 +60,13 @@ def _via(call: Call) -> tuple[str, ...]:
         raise Invalid(tell("is not a list of hops, each as CITY=ID."), origins.HEADER) from None
 
 
-def notice_for_caller(receipt: Receipt, call: Call, dropped: Sequence[Dropped] = ()) -> tuple[str, str]:
+def notice_for_caller(
+    receipt: Receipt, call: Call, dropped: Sequence[Dropped] = (), *, tells_emergency: bool = True
+) -> tuple[str, str]:
     """The service_notice in the caller's language, and the value of the header Content-Language.
 
-    dropped  the files that are not taken
+    dropped          the files that are not taken
+    tells_emergency  whether the number to call is in the notice, if the report sounds like an emergency
 
     The catalogue's notice is in a language of the city, our own text about files in a language of this server. The
     notice of the caller's key follows, in the language in which the operator has written it.
@@ -72,12 +75,24 @@ def notice_for_caller(receipt: Receipt, call: Call, dropped: Sequence[Dropped] =
     if receipt.service_notice:
         language, notice = _own_notice(receipt, call)
         texts[language] = notice
-    for told in _own_sentences(receipt, call, dropped):
+    urgent = [*_emergency(call)] if tells_emergency else []
+    for told in (*urgent, *_own_sentences(receipt, call, dropped)):
         language = caller_language(call.request)
         sentence = in_language(told, language)
         texts[language] = f"{texts[language]} {sentence}" if language in texts else sentence
     parts = [*texts.values(), *([call.caller.notice] if call.caller.notice else [])]
     return " ".join(parts), ", ".join(texts)
+
+
+def _emergency(call: Call) -> Iterator[Message]:
+    answers = (value for _, values in call.values["attributes"] for value in values)
+    if number := call.city.emergency_number((call.values["description"], *answers)):
+        yield emergency_notice(number)
+
+
+def emergency_notice(number: str) -> Message:
+    """What a reporter is told whose report sounds like an emergency."""
+    return tell("If people are in danger now, call {number}. Nobody reads reports at once.", number=number)
 
 
 def _own_sentences(receipt: Receipt, call: Call, dropped: Sequence[Dropped]) -> Iterator[Message]:

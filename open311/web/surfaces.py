@@ -16,10 +16,11 @@ from open311.formats.writing import Feed
 
 
 class ErrorShape(Enum):
-    """The shape of an error body: the standard's list in JSON or XML, or problem+json (RFC 9457)."""
+    """The shape of an error body: the standard's list in JSON or XML, problem+json (RFC 9457), or a page."""
 
     GEOREPORT = "georeport"
     PROBLEM = "problem"
+    PAGE = "page"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,6 +38,7 @@ class Surface:
     is_documented    whether OpenAPI describes the calls
     is_secret        whether paths hold a secret: no page that a link leads to may learn it from the browser
     is_for_staff     whether callers are staff: parameters are in the query only, and bodies are JSON
+    content_policy   the value of Content-Security-Policy; "" if the views send their own, or none
     """
 
     name: str
@@ -51,6 +53,7 @@ class Surface:
     is_documented: bool = True
     is_secret: bool = False
     is_for_staff: bool = False
+    content_policy: str = ""
 
 
 ROOT = "/open311"
@@ -131,6 +134,49 @@ METRICS = Surface(
     is_quiet=True,
     is_documented=False,
 )
+OWN_FILES_ONLY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self';"
+    " frame-ancestors 'none'; base-uri 'none'"
+)
+"""A page loads nothing from other hosts, has no inline script or style, and no other site may frame it."""
+PORTAL = Surface(
+    name="portal",
+    prefix="/c",
+    description="Pages for citizens",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    content_policy=OWN_FILES_ONLY,
+)
+MAP_PAGE = Surface(
+    name="map page",
+    prefix="/map",
+    description="The map of a city as a page",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    content_policy=f"{OWN_FILES_ONLY}; connect-src 'self'; worker-src blob:",
+)
+"""MapLibre fetches tiles and reads them in a worker, which it makes from its own text."""
+WIDGET = Surface(
+    name="widget",
+    prefix="/widget",
+    description="A small page for a frame in other sites",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    content_policy=OWN_FILES_ONLY.replace("frame-ancestors 'none'", "frame-ancestors *"),
+)
+OWN_PAGE = Surface(
+    name="own page",
+    prefix="/status",
+    description="One's own request as a page",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    is_secret=True,
+    content_policy=OWN_FILES_ONLY,
+)
 PAGES = Surface(
     name="pages",
     prefix="",
@@ -153,6 +199,10 @@ SURFACES = (
     HEALTH,
     READINESS,
     METRICS,
+    PORTAL,
+    MAP_PAGE,
+    WIDGET,
+    OWN_PAGE,
     PAGES,
 )
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""

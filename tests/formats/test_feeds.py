@@ -51,7 +51,13 @@ from tests import build
 
 ATOM = {"a": "http://www.w3.org/2005/Atom", "g": GEOREPORT, "geo": "http://www.georss.org/georss"}
 EXTENSIONS = [column.name for column in shape_of(ExtrasSchema).columns]
-FEED = AtomFeed(jurisdiction_id="city.example", title="Requests", author="City", api="https://a.example/v2")
+FEED = AtomFeed(
+    jurisdiction_id="city.example",
+    title="Requests",
+    author="City",
+    api="https://a.example/v2",
+    pages="https://a.example/c/city.example/requests/",
+)
 NASTY = [
     "",
     "plain",
@@ -285,6 +291,7 @@ def test_feedparser_reads_the_atom_feed() -> None:
         title="Requests <&>",
         author="City & Co",
         api="https://a.example/v2",
+        pages="https://a.example/c/city.example/requests/",
         about="q=a&status=open",
         links=links,
         rights="City",
@@ -300,7 +307,7 @@ def test_feedparser_reads_the_atom_feed() -> None:
     assert first.id == "tag:city.example,2026:city.example/requests/a%2Fb%20%C3%BC"
     assert first.title == "Pothole: 5 Mill Lane"
     assert first.where["coordinates"] == (24.9414, 60.1718)
-    assert first.link == "https://a.example/v2/requests/a%2Fb%20%C3%BC.json?jurisdiction_id=city.example"
+    assert first.link == "https://a.example/c/city.example/requests/a%2Fb%20%C3%BC"
     assert "where" not in second
     assert second.enclosures[0].href == "https://a.example/1.jpg?x=1&y"
 

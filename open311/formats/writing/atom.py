@@ -41,6 +41,7 @@ class AtomFeed:
 
     about      the filters of the list, in the same form on all pages; part of the feed's id
     api        the base address of the API, for links to single requests
+    pages      the address under which each request has a page for people, with a slash at its end
     links      addresses by relation: self, first, next, prev, license
     rights     the terms of use; "" for none
     """
@@ -49,6 +50,7 @@ class AtomFeed:
     title: str
     author: str
     api: str
+    pages: str
     about: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
     rights: str = ""
@@ -96,8 +98,9 @@ def _entry(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
 def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
     place = f"{feed.api}/requests/{quote(request['service_request_id'], safe='')}"
     query = f"jurisdiction_id={quote(feed.jurisdiction_id, safe='')}"
-    # Feed readers follow a link without a type. They skip a link with a type other than HTML.
-    for suffix, kind in (("json", ""), ("xml", "text/xml")):
+    page = feed.pages + quote(request["service_request_id"], safe="")
+    yield _empty("link", rel="alternate", type="text/html", href=page)  # feed readers follow this link
+    for suffix, kind in (("json", "application/json"), ("xml", "text/xml")):
         yield _empty("link", rel="alternate", type=kind, href=f"{place}.{suffix}?{query}")
     if request["media_url"]:
         yield _empty("link", rel="enclosure", href=request["media_url"])

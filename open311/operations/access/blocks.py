@@ -50,6 +50,11 @@ def current_blocks(platform: Platform) -> BlockList:
     return kept.list
 
 
+def notice_blocks(platform: Platform) -> None:
+    """See a new version of the list, for a caller without a key. The look-up of a key sees it anyway."""
+    platform.process.blocks.note_version(blocks.read_version(platform.database.hot))
+
+
 def add_block(platform: Platform, order: BlockOrder, *, principal: Principal, now: datetime) -> Block:
     """Add a block. Raises Forbidden, Invalid, and Conflict if there is such a block."""
     _require_admin(principal, order.jurisdiction_id)

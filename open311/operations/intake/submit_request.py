@@ -293,7 +293,7 @@ def _record(
         expected_at=_due(jurisdiction, draft, route.department, now),
         is_outside=checked.is_outside or not checked.is_offered,
         areas=jurisdiction.areas_at(draft.place),
-        channel="api",
+        channel=principal.channel,
         media_urls=submission.media_urls,
         answers=draft.answers + checked.kept + checked.put_aside,
         visibility=_visibility(draft.service, principal),

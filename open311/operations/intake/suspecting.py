@@ -118,7 +118,7 @@ def _floods(
     rules = city.abuse
     address = network_of(sender.address) if sender.address else ""
     counted = (
-        (Suspicion.KEY_RATE, rules.per_key, str(principal.number)),
+        (Suspicion.KEY_RATE, rules.per_key, str(principal.number) if principal.number else ""),
         (Suspicion.ADDRESS_RATE, rules.per_address, address),
         (Suspicion.DEVICE_RATE, rules.per_device, sent.device),
     )

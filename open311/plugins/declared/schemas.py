@@ -12,6 +12,7 @@ from marshmallow import ValidationError, validates_schema
 from open311.domain.abuse import AbuseRules
 from open311.domain.assets import LayerRule
 from open311.domain.calendar import Calendar, DayKind
+from open311.domain.emergencies import Emergency
 from open311.domain.forms import FIELDS
 from open311.domain.personal_data import Privacy
 from open311.domain.requests import Progress
@@ -165,6 +166,19 @@ class AbuseTable(Table):
         least=0,
         most=1_000,
         default=0,
+    )
+
+
+class EmergencyTable(Table):
+    """The number to call in an emergency. Reports that sound like one are taken as usual."""
+
+    makes, header = Emergency, "[emergency]"
+
+    number = Text("The number to call, such as `112`")
+    words = Texts(
+        "Words and phrases that sound like an emergency, in the city's first language, such as `gas smell`; who"
+        " writes one of them is told the number",
+        default=(),
     )
 
 
@@ -595,6 +609,9 @@ class JurisdictionTable(Table):
         default=AbuseRules(),
         unset="no rules",
     )
+    emergency = OneTable(
+        EmergencyTable(), "The number to call in an emergency, see below", default=Emergency(), unset="none"
+    )
     departments = Tables(DepartmentTable(), "The departments that do the work, see below")
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")
     routes = Tables(RouteTable(), "Exceptions to the services' own departments, see below", attribute="rules")
@@ -629,6 +646,7 @@ class LanguageTable(Table):
 
     makes, header = Translation, "languages/*.toml"
 
+    emergency_words = Texts("Words that sound like an emergency, see `[emergency]`", default=())
     texts = Tables(CitizenTextTable(), "What citizens read when staff change a request without a note")
     groups = ByCode(Text(), 'The translated names of groups, as in `"Streets" = "Calles"`')
     services = ByCode(OneTable(ServiceTextsTable()), "The services' texts by the service's code, see below")

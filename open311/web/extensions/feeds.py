@@ -26,6 +26,7 @@ from open311.web.endpoints import Media, endpoint
 from open311.web.links import own_url
 from open311.web.listing import Listing
 from open311.web.parsing import read_query
+from open311.web.portal.rendering import city_path
 from open311.web.surfaces import GEOREPORT
 from open311.web.terms import term_headers
 from schemas.arguments import RequestSearchArguments
@@ -163,6 +164,7 @@ def _atom(listing: Listing, page: Page) -> AtomFeed:
         title=f"Service requests: {city.name}",
         author=city.name,
         api=call.base_url(),
+        pages=f"{city_path(call.own_address(), city.id)}requests/",
         about=urlencode(_filters(call)),
         links=links | ({"license": licence} if licence else {}),
         rights=attribution,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-from open311.domain.services import Attribute, Condition, Datatype, Service, Value, translate_all
+from open311.domain.services import Attribute, Condition, Datatype, Service, Value
 from open311.formats import Format, document, shape_of
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, endpoint
-from open311.web.languages import content_language, wanted_languages
+from open311.web.languages import content_language, in_languages, wanted_languages
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import DefinitionArguments, ServiceListArguments
 from schemas.georeport import ExtendedDefinitionSchema, ServiceDefinitionSchema, ServiceSchema
@@ -168,13 +167,6 @@ class _Definition:
     attributes: tuple[_Question, ...]
 
 
-def _translated(
-    jurisdiction: Jurisdiction, services: Iterable[Service], languages: tuple[str, ...]
-) -> tuple[Service, ...]:
-    texts = [jurisdiction.translations[tag] for tag in languages if tag in jurisdiction.translations]
-    return translate_all(services, texts)
-
-
 def _list_body(
     jurisdiction: Jurisdiction,
     languages: tuple[str, ...],
@@ -183,7 +175,7 @@ def _list_body(
     left_out: tuple[str, ...],
 ) -> bytes:
     listed = [service for service in jurisdiction.listed(in_season) if service.code not in left_out]
-    services = map(_ListedService.of, _translated(jurisdiction, listed, languages))
+    services = map(_ListedService.of, in_languages(listed, jurisdiction, languages))
     return document(_LIST, _LIST.plain_list(services), output)
 
 
@@ -191,7 +183,7 @@ def _definition_body(
     jurisdiction: Jurisdiction, code: str, languages: tuple[str, ...], output: Format, is_extended: bool
 ) -> bytes:
     """The definition in the standard's form, or with every attribute and its rules."""
-    [service] = _translated(jurisdiction, [jurisdiction.require_service(code)], languages)
+    [service] = in_languages([jurisdiction.require_service(code)], jurisdiction, languages)
     kind, shape = (_ExtendedQuestion, _EXTENDED) if is_extended else (_Question, _DEFINITION)
     attributes = (attribute for attribute in service.attributes if is_extended or attribute.is_shown)
     questions = tuple(kind.of(attribute, order) for order, attribute in enumerate(attributes, start=1))

@@ -21,6 +21,7 @@ from open311.web.calls import Call
 from open311.web.documentation import Documentation
 from open311.web.endpoints import City, endpoint
 from open311.web.languages import caller_language
+from open311.web.portal.rendering import city_path
 from open311.web.surfaces import PAGES
 from schemas.arguments import NoArguments
 
@@ -52,6 +53,7 @@ def landing(call: Call) -> Response:
             jurisdictions=jurisdictions,
             version=__version__,
             language=language,
+            portal=lambda city: city_path(call.request.root_path, city),
         )
     )
     response.headers["Content-Language"] = language

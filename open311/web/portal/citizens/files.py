@@ -1,0 +1,50 @@
+"""The files that pages load: style sheet and scripts."""
+
+from __future__ import annotations
+
+from flask import send_from_directory
+from werkzeug.wrappers import Response
+
+from open311.web.access import ANYBODY
+from open311.web.calls import Call
+from open311.web.endpoints import City, endpoint
+from open311.web.portal.rendering import LIBRARY, LIBRARY_STYLE, MAP_SCRIPT, SCRIPT, STYLE, folder_of
+from open311.web.surfaces import PORTAL
+from schemas.arguments import NoArguments
+
+_A_YEAR_S = 31_536_000
+"""Pages name the content of a file in its address, so browsers need not ask for the file again."""
+
+
+@endpoint(PORTAL, f"/{STYLE}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def portal_style(call: Call) -> Response:  # noqa: ARG001
+    """The style sheet of all pages."""
+    return _file(STYLE)
+
+
+@endpoint(PORTAL, f"/{SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def portal_script(call: Call) -> Response:  # noqa: ARG001
+    """The script that fills in the position of the device."""
+    return _file(SCRIPT)
+
+
+@endpoint(PORTAL, f"/{MAP_SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def map_script(call: Call) -> Response:  # noqa: ARG001
+    """The script of the map."""
+    return _file(MAP_SCRIPT)
+
+
+@endpoint(PORTAL, f"/{LIBRARY}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def map_library(call: Call) -> Response:  # noqa: ARG001
+    """MapLibre GL JS, from its package."""
+    return _file(LIBRARY)
+
+
+@endpoint(PORTAL, f"/{LIBRARY_STYLE}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def map_library_style(call: Call) -> Response:  # noqa: ARG001
+    """The style sheet of MapLibre GL JS."""
+    return _file(LIBRARY_STYLE)
+
+
+def _file(name: str) -> Response:
+    return send_from_directory(folder_of(name), name, max_age=_A_YEAR_S)

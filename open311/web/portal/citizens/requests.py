@@ -1,0 +1,149 @@
+"""Public requests: one on a page, and a list of them with the filters of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from open311.errors import Invalid, NotFound
+from open311.formats import JSON
+from open311.operations.reading.find_requests import find_request, find_requests
+from open311.operations.reading.searches import cut_dates, read_search
+from open311.web.access import ANYBODY
+from open311.web.calls import Answer, Call, PageFormat
+from open311.web.endpoints import City, endpoint
+from open311.web.languages import in_languages
+from open311.web.listing import Listing
+from open311.web.portal.rendering import Frame, city_path, page
+from open311.web.portal.shown import ShownRequest
+from open311.web.surfaces import BASE, PORTAL, WIDGET
+from schemas.arguments import EXTRA_FIELDS, RequestSearchArguments
+from schemas.portal import PageArguments, PageListArguments
+from schemas.texts import tell
+
+_IN_FORM = ("q", "service_code", "status", "area", "start_date", "end_date", "has_photo", "sort")
+"""The filters that the form has a field for. It keeps all others as they are."""
+IN_WIDGET = 5
+"""How many requests the page for frames shows."""
+_OF_PAGING = ("page", "cursor", "page_size", "jurisdiction_id", "langcode")
+
+
+@endpoint(
+    PORTAL,
+    "/<jurisdiction_id>/requests",
+    reads=PageListArguments,
+    access=ANYBODY,
+    city=City.IN_PATH,
+    output=PageFormat.HTML,
+    gathers_problems=True,
+)
+def list_page(call: Call) -> Answer:
+    """The requests of the city, newest first, with the filters of the API in the address."""
+    frame = Frame(call.request, call.city)
+    form = FilterForm(call, frame)
+    try:
+        listing = Listing.of(call)
+    except Invalid as error:
+        faults = {problem.field: problem.message for problem in error.problems}
+        return page(call, "requests.html", status=400, form=form, faults=faults, items=(), links={}, notices=())
+    found = find_requests(call.platform, listing.search, JSON)
+    notice = None if listing.search.ids else cut_dates(call.values, listing.search, call.now)
+    return page(
+        call,
+        "requests.html",
+        form=form,
+        faults={},
+        items=[ShownRequest(call, frame, item) for item in found.items],
+        links=listing.links(found),
+        notices=[*call.warnings, *([notice] if notice else [])],
+    )
+
+
+@endpoint(
+    PORTAL,
+    "/<jurisdiction_id>/requests/<code:service_request_id>",
+    reads=PageArguments,
+    access=ANYBODY,
+    city=City.IN_PATH,
+    output=PageFormat.HTML,
+)
+def request_page(call: Call, service_request_id: str) -> Answer:
+    """One public request: its status, what happened, who acts next, its photos and its place."""
+    frame = Frame(call.request, call.city)
+    found = find_request(call.platform, call.city.id, service_request_id, JSON, EXTRA_FIELDS)
+    shown = ShownRequest(call, frame, found.items[0])
+    if shown.id != service_request_id:  # the API reads such a path as several ids
+        raise NotFound(tell("{id!r} is not a request here.", id=service_request_id[:60]), "service_request_id")
+    address = f"{city_path(call.own_address(), call.city.id)}requests/{quote(shown.id, safe='')}"
+    return page(call, "request.html", shown=shown, is_own=False, address=address)
+
+
+@endpoint(
+    WIDGET,
+    "/<jurisdiction_id>",
+    reads=PageArguments,
+    access=ANYBODY,
+    city=City.IN_PATH,
+    output=PageFormat.HTML,
+)
+def widget_page(call: Call) -> Answer:
+    """The newest requests of the city and a link to the form, for a frame in other sites."""
+    frame = Frame(call.request, call.city)
+    search = read_search(
+        {**RequestSearchArguments().read({})[0], "page_size": IN_WIDGET},
+        call.city,
+        now=call.now,
+        policy=call.platform.settings.span_policy,
+    )
+    found = find_requests(call.platform, search, JSON)
+    shown = [ShownRequest(call, frame, item) for item in found.items]
+    return page(call, "widget.html", cache_control="public, max-age=60", items=shown)
+
+
+@dataclass(frozen=True)
+class FilterForm:
+    """The form above the list, filled in with the filters of the call."""
+
+    call: Call
+    frame: Frame
+
+    def value(self, name: str) -> str:
+        """What was sent for a filter."""
+        return ",".join(self.call.request.args.getlist(name)).strip()
+
+    def services(self) -> Iterator[tuple[str, str]]:
+        """Code and name of each service whose requests can be public."""
+        shown = [one for one in self.call.city.services if one.is_public]
+        for service in in_languages(shown, self.call.city, self.frame.catalogue_languages):
+            yield service.code, service.name
+
+    def kept(self) -> Iterator[tuple[str, str]]:
+        """The filters without a field in the form."""
+        for name, value in self.call.request.args.items(multi=True):
+            if name not in (*_IN_FORM, *_OF_PAGING) and value.strip():
+                yield name, value
+
+    def download(self, suffix: str) -> str:
+        """The address of the same list in a format of the API."""
+        filters = self.call.request.args.items(multi=True)
+        pairs = [
+            (name, value)
+            for name, value in filters
+            if value.strip() and name not in (*_OF_PAGING, "locale", "api_key")
+        ]
+        query = urlencode([("jurisdiction_id", self.call.city.id), *pairs])
+        return f"{self.call.request.root_path}{BASE}/requests.{suffix}?{query}"
+
+    def on_map(self) -> str:
+        """The address of the map with the same filters."""
+        return self.frame.map(**dict(self._filters()))
+
+    def _filters(self) -> Iterator[tuple[str, str]]:
+        for name, value in self.call.request.args.items(multi=True):
+            if value.strip() and name not in (*_OF_PAGING, "locale", "api_key", "sort"):
+                yield name, value
+
+    def about(self) -> Mapping[str, str]:
+        """What the form's fields have: name -> value."""
+        return {name: self.value(name) for name in _IN_FORM}

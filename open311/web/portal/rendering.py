@@ -1,0 +1,229 @@
+"""Renders pages of the portal. It does not need Flask, so that middleware can answer with a page too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cache, cached_property
+from hashlib import blake2b
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.numbers import format_decimal
+from flask import Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from werkzeug.wrappers import Request
+
+from open311 import __version__
+from open311.errors import Problem
+from open311.plugins import Jurisdiction
+from open311.translations import in_language, languages, translations_in
+from open311.web.calls import Answer, Call, PageFormat
+from open311.web.languages import caller_language, content_language, wanted_languages
+from open311.web.surfaces import LOCALE, MAP_PAGE, PORTAL
+
+_HOME = Path(__file__).parent / "citizens"
+STATIC = _HOME / "static"
+STYLE, SCRIPT, MAP_SCRIPT = "style.css", "place.js", "map.js"
+LIBRARY, LIBRARY_STYLE = "maplibre-gl.js", "maplibre-gl.css"
+"""Files of MapLibre GL JS, in the package maplibre."""
+_KEPT_IN_SWITCH = 2_000
+"""A longer query is left out of the links to other languages, so that no page repeats it for each language."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all pages have in common: the reader's language, the city, and the addresses of other pages.
+
+    city  None for an error outside of any city
+    """
+
+    request: Request
+    city: Jurisdiction | None = None
+
+    @cached_property
+    def language(self) -> str:
+        """The BCP 47 tag of the language of our own texts."""
+        return caller_language(self.request)
+
+    @property
+    def direction(self) -> str:
+        """The direction in which the language is written: ltr or rtl."""
+        return direction_of(self.language)
+
+    @cached_property
+    def catalogue_languages(self) -> tuple[str, ...]:
+        """The languages in which to look up the texts of the city's catalogue, the preferred one first."""
+        return wanted_languages(self.request, self.city, self.locale) if self.city else ()
+
+    @property
+    def catalogue_language(self) -> str:
+        """The language of the texts of the catalogue, as far as they are translated."""
+        return content_language(self.city, self.catalogue_languages) if self.city else self.language
+
+    @property
+    def catalogue_lang(self) -> Markup:
+        """The attribute lang of an element with a text of the catalogue, if it is in another language."""
+        tag = self.catalogue_language
+        return Markup("") if tag == self.language else Markup(' lang="{}"').format(tag)
+
+    @property
+    def locale(self) -> str:
+        """The language that the reader has chosen by a link; "" if the browser chooses."""
+        sent = self.request.environ.get(LOCALE) or self.request.args.get("locale") or ""
+        return self.language if sent.strip() else ""
+
+    @property
+    def software(self) -> str:
+        """Name and release of this server."""
+        return f"open311-server {__version__}"
+
+    def file(self, name: str) -> str:
+        """The address of a style sheet or a script, which changes with its content."""
+        return f"{self.request.root_path}{PORTAL.prefix}/{name}?v={digest_of(name)}"
+
+    def choices(self) -> list[tuple[str, str, str]]:
+        """The languages of our texts: tag, own name, and the address of this page in the language."""
+        return [(tag, name_of(tag), self._in(tag)) for tag in languages()]
+
+    def link(self, path: str = "", **query: str) -> str:
+        """The address of a page of the city, in the language that the reader has chosen."""
+        pairs = {name: value for name, value in query.items() if value} | (
+            {"locale": self.locale} if self.locale else {}
+        )
+        assert self.city is not None
+        address = city_path(self.request.root_path, self.city.id) + path
+        return f"{address}?{urlencode(pairs)}" if pairs else address
+
+    def of_request(self, service_request_id: str) -> str:
+        """The address of the page of a request."""
+        return self.link(f"requests/{quote(service_request_id, safe='')}")
+
+    def map(self, **query: str) -> str:
+        """The address of the map of the city."""
+        assert self.city is not None
+        pairs = query | ({"locale": self.locale} if self.locale else {})
+        address = f"{self.request.root_path}{MAP_PAGE.prefix}/{quote(self.city.id, safe='')}"
+        return f"{address}?{urlencode(pairs)}" if pairs else address
+
+    def api(self, path: str, **query: str) -> str:
+        """The address of a call of the API for the city."""
+        assert self.city is not None
+        pairs = {"jurisdiction_id": self.city.id} | {name: value for name, value in query.items() if value}
+        return f"{self.request.root_path}{path}?{urlencode(pairs)}"
+
+    def _in(self, tag: str) -> str:
+        raw = self.request.query_string
+        sent = self.request.args.items(multi=True) if len(raw) <= _KEPT_IN_SWITCH else ()
+        pairs = [(name, value) for name, value in sent if name not in ("locale", "langcode")]
+        return f"{quote(self.request.root_path + self.request.path)}?{urlencode([*pairs, ('locale', tag)])}"
+
+
+def city_path(root_path: str, city_id: str) -> str:
+    """The path of a city's first page."""
+    return f"{root_path}{PORTAL.prefix}/{quote(city_id, safe='')}/"
+
+
+@cache
+def direction_of(language: str) -> str:
+    """The direction in which a language is written: ltr or rtl."""
+    return str(Locale.parse(language, sep="-").text_direction)
+
+
+@cache
+def name_of(language: str) -> str:
+    """The name of a language in the language itself."""
+    return str(Locale.parse(language, sep="-").get_display_name()).capitalize()
+
+
+@cache
+def digest_of(name: str) -> str:
+    """A digest of a static file."""
+    return blake2b((folder_of(name) / name).read_bytes(), digest_size=6).hexdigest()
+
+
+@cache
+def folder_of(name: str) -> Path:
+    """The folder of a static file. The package maplibre is not imported, because only its files are needed."""
+    if name not in (LIBRARY, LIBRARY_STYLE):
+        return STATIC
+    found = find_spec("maplibre")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "srcjs"
+
+
+def page(
+    call: Call,
+    template: str,
+    *,
+    status: int = 200,
+    cache_control: str = "no-cache",
+    headers: Sequence[tuple[str, str]] = (),
+    **values: Any,
+) -> Answer:
+    """A page of the call's city."""
+    frame = Frame(call.request, call.named_city)
+    return Answer(
+        body=render(template, frame, values).encode(),
+        status=status,
+        language=frame.language,
+        cache_control=cache_control,
+        headers=tuple(headers),
+    )
+
+
+def error_page(problems: Sequence[Problem], status: int, request: Request) -> Response:
+    """An error as a page. The texts of the problems are in the reader's language."""
+    frame = Frame(request)
+    response = Response(render("error.html", frame, {"problems": problems, "status": status}), status)
+    response.content_type = PageFormat.HTML.media_type
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def render(template: str, frame: Frame, values: Mapping[str, Any]) -> str:
+    """The HTML of a template."""
+    return _environment(frame.language).get_template(template).render(frame=frame, city=frame.city, **values)
+
+
+@cache
+def _environment(language: str) -> Environment:
+    """The templates with texts, dates and numbers in a language."""
+    made = Environment(
+        loader=FileSystemLoader(_HOME / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.policies["ext.i18n.trimmed"] = True
+    found = translations_in(language)
+    made.install_gettext_callables(found.gettext, found.ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    locale = Locale.parse(language, sep="-")
+
+    def told(text: str) -> str:
+        return in_language(text, language)
+
+    def on_day(at: datetime, zone: tzinfo) -> str:
+        return format_date(at.astimezone(zone), "long", locale=locale)
+
+    def at_time(at: datetime, zone: tzinfo) -> str:
+        time = format_time(at, "short", tzinfo=zone, locale=locale)
+        return f"{on_day(at, zone)}, {time}"
+
+    def number(value: float) -> str:
+        return format_decimal(value, locale=locale)
+
+    def in_path(text: str) -> str:
+        return quote(text, safe="")
+
+    made.filters |= {"in_path": in_path, "told": told, "on_day": on_day, "at_time": at_time, "number": number}
+    return made

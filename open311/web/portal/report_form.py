@@ -1,0 +1,287 @@
+"""The form for a report: its steps, its questions, and what is wrong with what was typed.
+
+The browser sends everything that was typed with each step, so the server keeps nothing before the report is sent.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from open311.domain.attributes import tidy
+from open311.domain.forms import first_unmet
+from open311.domain.services import Attribute, Service
+from open311.errors import Problem
+from open311.web.calls import Call
+from open311.web.languages import in_languages
+from open311.web.portal.maps import CLOSER, SIZE, MapView, whole_city
+from open311.web.portal.rendering import Frame
+from open311.web.submissions import emergency_notice
+from schemas.texts import Message, tell
+
+STEPS = ("details", "place", "check")
+MOVES: Mapping[str, tuple[float, float, int]] = {
+    "north": (0, -0.5, 0),
+    "south": (0, 0.5, 0),
+    "west": (-0.5, 0, 0),
+    "east": (0.5, 0, 0),
+    "in": (0, 0, 1),
+    "out": (0, 0, -1),
+}
+"""The buttons of the map: parts of the picture to the right and down, and steps of the zoom."""
+SHOW = "show"
+"""The button that shows the point that was typed."""
+FIELDS = ("description", "address_string", "lat", "long", "first_name", "last_name", "email", "phone")
+_OF_PLACE = ("lat", "long", "address_string")
+_OF_DETAILS = ("description",)
+_MAP = ("map_lat", "map_long", "map_zoom")
+HONEYPOT = "website"
+"""The field that people do not see, for cities that have not named one."""
+_MOST_RADIOS = 8
+"""A list of more values is shown as a box to select from."""
+_MOST_FORM_ID = 100
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of the form.
+
+    id    of its field in the page
+    sent  the values that were sent, or the default
+    """
+
+    attribute: Attribute
+    id: str
+    sent: tuple[str, ...]
+    fault: Message | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its field."""
+        return f"attribute[{self.attribute.code}]"
+
+    @property
+    def described_by(self) -> str:
+        """The ids of the texts beside its field."""
+        hint = f"{self.id}-hint" if self.attribute.datatype_description else ""
+        return f"{hint} {self.id}-fault".strip() if self.fault is not None else hint
+
+    @property
+    def kind(self) -> str:
+        """Which kind of field it has."""
+        datatype = self.attribute.datatype
+        if datatype == "singlevaluelist" and len(self.attribute.values) > _MOST_RADIOS:
+            return "select"
+        return str(datatype)
+
+
+class ReportForm:
+    """The form of one call.
+
+    service  the service, in the reader's language
+    faults   what is wrong, by the name of the field
+    """
+
+    def __init__(self, call: Call, frame: Frame, service: Service) -> None:
+        self.call = call
+        self._frame = frame
+        [self.service] = in_languages([service], call.city, frame.catalogue_languages)
+        self.faults: dict[str, Message] = {}
+        self._answer_faults: dict[str, Message] = {}
+        self.point: tuple[str, str] | None = None
+        self._view: MapView | None = None
+        self._form_id = self.value("form_id")[:_MOST_FORM_ID]
+
+    # --- What was sent
+
+    def value(self, name: str) -> str:
+        """What was sent for a field, or the point that was clicked."""
+        if self.point is not None and name in ("long", "lat"):
+            return self.point[0 if name == "long" else 1]
+        value = self.call.values[name]
+        return value if isinstance(value, str) else ""
+
+    @cached_property
+    def _sent(self) -> Mapping[str, tuple[str, ...]]:
+        pairs: tuple[tuple[str, tuple[str, ...]], ...] = self.call.values["attributes"]
+        return {code: tuple(filter(None, map(tidy, values))) for code, values in pairs}
+
+    @property
+    def form_id(self) -> str:
+        """The id of the form, which all its steps have."""
+        if not self._form_id:
+            self._form_id = secrets.token_urlsafe(16)
+        return self._form_id
+
+    def renew(self) -> None:
+        """Give the form another id, so that it can be sent as another report."""
+        self._form_id = ""
+
+    @property
+    def honeypot(self) -> str:
+        """The name of the field that people do not see."""
+        return self.call.city.abuse.honeypot or HONEYPOT
+
+    # --- Questions
+
+    @property
+    def questions(self) -> list[Question]:
+        """The questions that are asked after the answers that were sent, in the order of the service."""
+        found: list[Question] = []
+        answered: dict[str, tuple[str, ...]] = {}
+        for number, attribute in enumerate(self.service.attributes, start=1):
+            if first_unmet(attribute.only_if, answered) is not None:
+                continue
+            values = self._sent.get(attribute.code) or attribute.default
+            answered[attribute.code] = values
+            if attribute.is_shown:
+                fault = self._answer_faults.get(attribute.code)
+                found.append(Question(attribute, f"question-{number}", values, fault))
+        return found
+
+    @property
+    def has_new_questions(self) -> bool:
+        """Whether a question is asked that was not in the form before."""
+        return any(one.attribute.variable and one.attribute.code not in self._sent for one in self.questions)
+
+    @property
+    def answers(self) -> Iterator[tuple[str, str]]:
+        """Question and answer, as the reader sees them again before sending."""
+        for question in self.questions:
+            names = {value.key: value.name for value in question.attribute.values}
+            if question.sent and question.attribute.variable:
+                yield question.attribute.description, ", ".join(names.get(one, one) for one in question.sent)
+
+    @property
+    def emergency(self) -> Message | None:
+        """What the reader is told if what was typed sounds like an emergency."""
+        typed = (self.value("description"), *(value for values in self._sent.values() for value in values))
+        number = self.call.city.emergency_number(typed)
+        return emergency_notice(number) if number else None
+
+    # --- Map
+
+    def click(self) -> bool:
+        """Take the point of a click in the map. Whether there was one."""
+        x, y = self.call.values["click_x"], self.call.values["click_y"]
+        if x is None or y is None:
+            return False
+        long, lat = self.view.point(min(x, SIZE), min(y, SIZE))
+        self.point = (f"{long:.6f}", f"{lat:.6f}")
+        self._view = MapView(long, lat, max(self.view.zoom + 1, whole_city(self.call.city).zoom + CLOSER)).zoomed(0)
+        return True
+
+    def move(self, name: str) -> None:
+        """Move the map by one of its buttons, or to the point that was typed."""
+        right, down, zoom = MOVES.get(name, (0, 0, 0))
+        view = self.view
+        if (zoom > 0 or name == SHOW) and self.pin is not None:
+            view = MapView(*self.pin, view.zoom)
+        if name == SHOW:
+            view = replace(view, zoom=max(view.zoom, whole_city(self.call.city).zoom + CLOSER))
+        self._view = view.moved(right, down).zoomed(zoom)
+
+    @property
+    def view(self) -> MapView:
+        """The part of the map that the form shows."""
+        if self._view is not None:
+            return self._view
+        long, lat, zoom = (self.call.values[name] for name in ("map_long", "map_lat", "map_zoom"))
+        if long is not None and lat is not None and zoom is not None:
+            return MapView(long, lat, zoom)
+        whole = whole_city(self.call.city)
+        return whole if self.pin is None else MapView(*self.pin, whole.zoom).zoomed(CLOSER)
+
+    @property
+    def pin(self) -> tuple[float, float] | None:
+        """The (long, lat) point of the report; None if there is none, or if it cannot be read."""
+        try:
+            return float(self.value("long")), float(self.value("lat"))
+        except ValueError:
+            return None
+
+    def map_address(self) -> str:
+        """The address of the picture of the map."""
+        view, pin = self.view, self.pin
+        marked = {"pin_long": str(pin[0]), "pin_lat": str(pin[1])} if pin else {}
+        at = {"long": f"{view.long:.6f}", "lat": f"{view.lat:.6f}", "zoom": str(view.zoom)}
+        return self._frame.link("map.svg", **at, **marked)
+
+    # --- Between the steps
+
+    def hidden(self, step: str) -> Iterator[tuple[str, str]]:
+        """What the form of a step keeps of the other steps: names and values."""
+        yield "service_code", self.service.code
+        yield "form_id", self.form_id
+        yield "step", step
+        own = {"details": _OF_DETAILS, "place": _OF_PLACE}.get(step, ("first_name", "last_name", "email", "phone"))
+        for name in FIELDS:
+            if name not in own and self.value(name):
+                yield name, self.value(name)
+        if step != "details":
+            for code, values in self._sent.items():
+                yield from ((f"attribute[{code}]", value) for value in values or ("",))
+        if step == "place":
+            view = self.view
+            yield from zip(_MAP, (f"{view.lat:.6f}", f"{view.long:.6f}", str(view.zoom)), strict=True)
+
+    def take(self, problems: Sequence[Problem]) -> None:
+        """Note what is wrong, at the fields that it belongs to."""
+        codes = {attribute.code for attribute in self.service.attributes}
+        for problem in problems:
+            message = _message(problem)
+            code = message.values.get("code")
+            if not problem.field and code in codes and "fault" in message.values:
+                self._answer_faults.setdefault(str(code), message.values["fault"])
+            else:
+                self.faults.setdefault(problem.field, message)
+
+    def forget_other_steps(self, step: str) -> None:
+        """Drop what is wrong with fields that come in a later step."""
+        wanted = {"details": _OF_DETAILS, "place": _OF_PLACE}[step]
+        self.faults = {name: fault for name, fault in self.faults.items() if name in wanted}
+        if step != "details":
+            self._answer_faults = {}
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether anything is wrong."""
+        return bool(self.faults or self._answer_faults)
+
+    @property
+    def first_faulty_step(self) -> str:
+        """The first step in which something is wrong."""
+        if self._answer_faults or set(self.faults) & set(_OF_DETAILS):
+            return "details"
+        return "place" if set(self.faults) & set(_OF_PLACE) else "check"
+
+    def summary(self) -> Iterator[tuple[str, str, Message]]:
+        """What is wrong: the id of the field, its label, and the fault."""
+        for question in self.questions:
+            if question.fault is not None:
+                yield question.id, question.attribute.description, question.fault
+        for name, fault in self.faults.items():
+            known = LABELS.get(name)
+            yield (name if known else ""), known or "", fault
+
+
+LABELS: Mapping[str, Message] = {
+    "description": tell("Description"),
+    "address_string": tell("Address, or words that tell where it is"),
+    "lat": tell("Latitude"),
+    "long": tell("Longitude"),
+    "first_name": tell("First name"),
+    "last_name": tell("Last name"),
+    "email": tell("E-mail address"),
+    "phone": tell("Phone number"),
+}
+"""The labels of the fields that every form has."""
+
+
+def _message(problem: Problem) -> Message:
+    """The text of a problem. Plugins may have written it as plain text."""
+    text: Any = problem.message
+    return text if isinstance(text, Message) else tell("{text}", text=text)

@@ -1,0 +1,168 @@
+"""A public request as a page shows it. It is made from the JSON that the API answers with, so both say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from open311.web.calls import Call
+from open311.web.languages import in_languages
+from open311.web.portal.rendering import Frame
+from open311.web.surfaces import MEDIA
+from schemas.texts import Message, tell
+
+STATUSES: Mapping[str, Message] = {"open": tell("Open"), "closed": tell("Closed")}
+STATES: Mapping[str, Message] = {
+    "acknowledged": tell("The department has seen the report."),
+    "in_progress": tell("Somebody works on it."),
+    "scheduled": tell("A visit to the place is planned."),
+    "on_hold": tell("The work waits for something."),
+}
+"""Our own states of an open request. A city may have other names for them, and states of its own."""
+OUTCOMES: Mapping[str, Message] = {
+    "fixed": tell("The problem is solved."),
+    "not_found": tell("The city did not find the problem at this place."),
+    "no_violation": tell("The city found nothing that breaks a rule."),
+    "referred": tell("The city has passed the report on."),
+    "not_responsible": tell("The city is not responsible for this."),
+    "duplicate": tell("The same problem was reported before."),
+    "no_access": tell("The city could not get to the place."),
+    "cannot_do": tell("The city cannot do anything about it."),
+    "withdrawn": tell("The report was withdrawn."),
+}
+_KINDS: Mapping[str, Message] = {
+    "received": tell("The city received the report."),
+    "note": tell("The city wrote:"),
+    "question": tell("The city asks the person who reported it:"),
+    "public_comment": tell("Somebody wrote:"),
+    "transferred": tell("Another department has the report now:"),
+}
+_CLOSED, _REOPENED = tell("The report was closed."), tell("The report was opened again.")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a history: when, what happened, and the text that belongs to it."""
+
+    at: datetime
+    what: Message
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo. `shown` is its address on this server; "" for one that lies elsewhere and is only linked."""
+
+    address: str
+    shown: str = ""
+
+    @property
+    def host(self) -> str:
+        """The host of a photo that lies elsewhere."""
+        return urlsplit(self.address).hostname or ""
+
+
+class ShownRequest:
+    """A public request in the reader's language.
+
+    frame    the frame of the page
+    content  the request as the API answers with it in JSON, with all extensions
+    """
+
+    def __init__(self, call: Call, frame: Frame, content: bytes) -> None:
+        self._call = call
+        self._frame = frame
+        self._content: dict[str, Any] = orjson.loads(content)
+
+    def __getitem__(self, field: str) -> Any:
+        """A field of the standard, or one of the extended attributes; "" if it is absent or null."""
+        more = self._content.get("extended_attributes") or {}
+        return self._content.get(field) or more.get(field) or ""
+
+    @property
+    def id(self) -> str:
+        """The service_request_id; "" if there is none yet."""
+        return str(self["service_request_id"])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the city has not closed it."""
+        return bool(self["status"] == "open")
+
+    @property
+    def status(self) -> Message:
+        """The status in a word."""
+        return STATUSES[str(self["status"])]
+
+    @property
+    def state(self) -> str:
+        """A sentence about the state or the outcome, or the city's own word for it; "" if nothing more is known."""
+        if self.is_open:
+            word = str(self["detailed_status"])
+            return STATES.get(word, word)
+        return OUTCOMES.get(str(self["outcome"]), "")
+
+    @cached_property
+    def service(self) -> str:
+        """The name of the service, translated if the catalogue has it."""
+        service = self._call.city.service(str(self["service_code"]))
+        if service is None or service.name != self["service_name"]:
+            return str(self["service_name"])
+        [translated] = in_languages([service], self._call.city, self._frame.catalogue_languages)
+        return translated.name
+
+    @property
+    def next_step(self) -> str:
+        """Who acts next: a sentence, or the name of a department."""
+        notes = self._content.get("notes") or []
+        if not self.is_open:
+            return tell("Nobody. The city has finished its work on this report.")
+        if notes and notes[-1]["type"] == "question":
+            return tell("The person who reported it. The city waits for an answer.")
+        if agency := str(self["agency_responsible"]):
+            return agency
+        return tell("The city decides which department gets the report.")
+
+    def at(self, field: str) -> datetime | None:
+        """An instant of the request; None if there is none."""
+        text = self[field]
+        return datetime.fromisoformat(text) if text else None
+
+    @property
+    def point(self) -> tuple[float, float] | None:
+        """(long, lat) in degrees; None without a point."""
+        lat, long = self._content.get("lat"), self._content.get("long")
+        return None if lat is None or long is None else (long, lat)
+
+    @property
+    def main_request(self) -> str:
+        """The id of the request that it was merged into, or that it may repeat; "" if there is none."""
+        return str(self["possible_duplicate_of"])
+
+    def history(self) -> Iterator[Entry]:
+        """What happened, oldest first."""
+        for note in self._content.get("notes") or []:
+            at, kind, text = datetime.fromisoformat(note["datetime"]), note["type"], note["description"] or ""
+            if kind == "status":
+                yield Entry(at, _CLOSED if text == "closed" else _REOPENED)
+            else:
+                yield Entry(at, _KINDS.get(kind, _KINDS["note"]), text)
+
+    def photos(self) -> Iterator[Picture]:
+        """The photos. A page shows only those on this server, so that no other host learns who reads it."""
+        own = self._call.own_address()
+        for address in self["media_urls"] or filter(None, [self["media_url"]]):
+            is_own = address.startswith(f"{own}{MEDIA.prefix}/") and address.endswith(".jpg")
+            if address.startswith(("https://", "http://")):
+                yield Picture(address, self._frame.request.root_path + urlsplit(address).path if is_own else "")
+
+    def answers(self) -> Iterator[tuple[str, str]]:
+        """The public answers to the questions of the service: question and answer."""
+        for answer in self._content.get("attributes") or []:
+            yield answer["label"], answer["name"]

@@ -1,0 +1,68 @@
+"""The parameters of the pages for citizens."""
+
+from __future__ import annotations
+
+from schemas.arguments import PAGE_SIZE_ALIASES, Arguments, RequestSearchArguments, SubmissionArguments
+from schemas.limits import MAX_QUERY_CHARACTERS
+from schemas.parameters import LatitudeParameter, LongitudeParameter, NumberParameter, TextParameter
+
+USUAL_ON_PAGE, MOST_ON_PAGE = 25, 100
+"""How many requests a page of the list has."""
+
+
+class PageArguments(Arguments):
+    """The parameter of every page."""
+
+    locale = TextParameter("Language of the page; overrides Accept-Language.", "es", aliases=("langcode",))
+
+
+class StartArguments(PageArguments):
+    """The parameters of the first page."""
+
+    q = TextParameter("Words to search for.", "hole", most_characters=MAX_QUERY_CHARACTERS, default="")
+
+
+class PageListArguments(RequestSearchArguments):
+    """The filters of the list of requests, with fewer rows on a page."""
+
+    page_size = NumberParameter(
+        "Requests on a page, at most 100.",
+        25,
+        least=1,
+        cut_to=MOST_ON_PAGE,
+        default=USUAL_ON_PAGE,
+        aliases=PAGE_SIZE_ALIASES,
+    )
+
+
+class MapArguments(PageArguments):
+    """The parameters of a picture of the map."""
+
+    together = (("lat", "long"), ("pin_lat", "pin_long"))
+
+    lat = LatitudeParameter("Latitude of the centre.", 60.1718)
+    long = LongitudeParameter("Longitude of the centre.", 24.9414)
+    zoom = NumberParameter("Zoom, 1 to 19.", 14, least=1, most=19)
+    pin_lat = LatitudeParameter("Latitude of the point to mark.", 60.1718)
+    pin_long = LongitudeParameter("Longitude of the point to mark.", 24.9414)
+
+
+class ReportArguments(SubmissionArguments):
+    """The fields of the form for a report: those of a new request, and where in the form the reader is."""
+
+    tells_unknown = False
+
+    service_code = TextParameter("The code of the service.", "pothole")
+    step = TextParameter("The step that the reader has filled in: details, place or check.", "place")
+    go = TextParameter("What the reader wants: next, send, the name of a step, or a move of the map.", "next")
+    form_id = TextParameter("Identifies the form, so that it makes one report even if it is sent twice.")
+    website = TextParameter("A field that people do not see. A report that fills it is suspected.")
+    click_x = NumberParameter(
+        "Where the reader has clicked in the map, in pixels.", 10, least=0, aliases=("click.x",)
+    )
+    click_y = NumberParameter(
+        "Where the reader has clicked in the map, in pixels.", 10, least=0, aliases=("click.y",)
+    )
+    map_lat = LatitudeParameter("Latitude of the middle of the map.", 60.1718)
+    map_long = LongitudeParameter("Longitude of the middle of the map.", 24.9414)
+    map_zoom = NumberParameter("Zoom of the map.", 14, least=1, most=19)

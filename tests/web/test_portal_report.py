@@ -1,0 +1,488 @@
+"""A report by the pages for citizens, without JavaScript: its steps, its mistakes, and how it is protected."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from lxml.html import HtmlElement
+from werkzeug.test import TestResponse
+
+from open311.app import create_app
+from open311.domain.abuse import AbuseRules
+from open311.domain.requests import Visibility
+from open311.domain.services import Attribute, Condition, Datatype, Value
+from open311.operations.platform import Platform
+from open311.web.portal.maps import whole_city
+from tests import build
+from tests.checked_client import platform_of
+from tests.pages import checked, text_of
+from tests.photos import jpeg, prepare_all
+
+CITY = "/c/city.example/"
+Fields = list[tuple[str, Any]]
+
+
+class Browser:
+    """A browser without JavaScript: it sends the fields of a form as the page has them, and what was typed."""
+
+    def __init__(self, client: FlaskClient, city: str = CITY) -> None:
+        self.client = client
+        self.city = city
+        self.answer: TestResponse | None = None
+        self.document: HtmlElement | None = None
+
+    def open(self, service: str, **more: str) -> Browser:
+        """Open the form of a service."""
+        return self._show(self.client.get(f"{self.city}report", query_string={"service_code": service} | more))
+
+    def fields(self) -> Fields:
+        """The fields of the form with the values that the page gives them."""
+        assert self.document is not None
+        (form,) = self.document.xpath("//form")
+        # A parser of HTML drops the first line end of a textarea; lxml keeps it.
+        return [(name, value.removeprefix("\n")) for name, value in form.form_values() if value is not None]
+
+    def press(self, go: str, status: int = 200, headers: dict[str, str] | None = None, **typed: Any) -> Browser:
+        """Type into fields and press a button. A name with two underscores stands for `attribute[CODE]`."""
+        return self.send(self.filled(go, **typed), status, headers)
+
+    def filled(self, go: str, **typed: Any) -> Fields:
+        """The form as it is sent after the reader has typed."""
+        names = {re.sub(r"^a__(.+)$", r"attribute[\1]", name): value for name, value in typed.items()}
+        kept = [(name, value) for name, value in self.fields() if name not in names and name != "media"]
+        added = [(n, one) for n, value in names.items() for one in (value if isinstance(value, list) else [value])]
+        return [*kept, *added, ("go", go)]
+
+    def send(self, fields: Fields, status: int = 200, headers: dict[str, str] | None = None) -> Browser:
+        """Send a form."""
+        data: dict[str, list[Any]] = {}
+        for name, value in fields:
+            data.setdefault(name, []).append(value)
+        address = f"{self.city}report"
+        return self._show(
+            self.client.post(address, data=data, content_type="multipart/form-data", headers=headers), status
+        )
+
+    def _show(self, answer: TestResponse, status: int = 200) -> Browser:
+        self.answer, self.document = answer, checked(answer, status)
+        return self
+
+    @property
+    def text(self) -> str:
+        assert self.document is not None
+        return text_of(self.document)
+
+    def value(self, name: str) -> str:
+        """The value of a field of the page."""
+        return next((str(value) for key, value in self.fields() if key == name), "")
+
+
+@pytest.fixture
+def browser(client: FlaskClient) -> Browser:
+    """A browser at the demo city."""
+    return Browser(client)
+
+
+PLACE: dict[str, Any] = {"lat": "60.1718", "long": "24.9414"}
+
+
+def checked_step(browser: Browser, **typed: Any) -> Browser:
+    """The last step of a report about a pothole."""
+    return browser.open("potholes").press("next", description="Deep hole").press("next", **PLACE | typed)
+
+
+def newest(client: FlaskClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/open311/v2/requests.json?extensions=true").json[0]
+    return found
+
+
+def test_a_report_goes_through_three_steps_and_has_a_number(browser: Browser, platform: Platform) -> None:
+    checked_step(browser, address_string="5 Mill Lane")
+    assert "Deep hole" in browser.text
+    assert "5 Mill Lane" in browser.text
+    browser.press("send", email="maria@mail.example", first_name="Maria", phone="+358 40 1234567")
+    request = newest(browser.client)
+    assert request["service_request_id"] in browser.text
+    assert (request["description"], request["address"], request["lat"]) == ("Deep hole", "5 Mill Lane", 60.1718)
+    assert request["extended_attributes"]["channel"] == "web"
+    record = build.load(platform, service_request_id=request["service_request_id"])
+    assert str(build.history(platform, record)[0].actor) == "portal"
+    assert "maria@mail.example" not in browser.text
+
+
+def test_the_reporter_gets_a_secret_page_of_the_report(browser: Browser) -> None:
+    checked_step(browser).press("send")
+    assert browser.document is not None
+    (own,) = [link for link in browser.document.xpath("//main//a/@href") if link.startswith("/status/")]
+    answer = browser.client.get(own)
+    document = checked(answer)
+    assert newest(browser.client)["service_request_id"] in text_of(document)
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert document.xpath("//meta[@name='robots']/@content") == ["noindex"]
+    checked(browser.client.get(own[:-3] + "xyz"), 404)
+
+
+def test_a_batch_service_shows_its_state_on_the_secret_page(browser: Browser) -> None:
+    browser.open("trees").press("next", description="A branch", **answers_of(browser))
+    browser.press("next", **PLACE).press("send")
+    assert "The city gives it a number soon." in browser.text
+    assert browser.document is not None
+    (own,) = [link for link in browser.document.xpath("//main//a/@href") if link.startswith("/status/")]
+    assert "The city has not given this report a number yet." in text_of(checked(browser.client.get(own)))
+
+
+def answers_of(browser: Browser) -> dict[str, Any]:
+    """An answer to each needed question of the page."""
+    assert browser.document is not None
+    found = {}
+    for box in browser.document.xpath("//fieldset[.//legend/span]"):
+        field = box.xpath(".//input")[0]
+        found[re.sub(r"attribute\[(.+)\]", r"a__\1", field.get("name"))] = field.get("value")
+    return found
+
+
+def test_answers_of_every_datatype_arrive(browser: Browser) -> None:
+    browser.open("graffiti").press(
+        "next",
+        a__SURFACE="001",
+        a__TAGS=["a", "x,y"],
+        a__HEIGHT="1.5",
+        a__SEEN="2026-03-01T09:30",
+        a__PLATE="L-77",
+        a__NOTE="Two\r\nlines",
+    )
+    browser.press("next", **PLACE)
+    assert "Stone & mortar" in browser.text
+    browser.press("send")
+    names = [row["name"] for row in newest(browser.client)["attributes"]]
+    assert {"Stone & mortar", "It is offensive", "It has been there before"} <= set(names)
+
+
+def test_an_answer_that_is_missing_or_wrong_is_told_beside_its_field(browser: Browser) -> None:
+    browser.open("graffiti").press("next", 400, a__HEIGHT="tall", description="It says <b>", a__TAGS=["c"])
+    assert browser.document is not None
+    faults = {one.get("id"): one.text for one in browser.document.xpath("//p[@class='fault']")}
+    assert faults["question-1-fault"].startswith("required")
+    assert "is not a number" in faults["question-3-fault"]
+    assert len(browser.document.xpath("//div[@role='alert']//a")) == 2
+    for link in browser.document.xpath("//div[@role='alert']//a/@href"):
+        assert browser.document.xpath(f"//*[@id='{link[1:]}']")
+    assert (browser.value("attribute[HEIGHT]"), browser.value("description")) == ("tall", "It says <b>")
+    assert ("attribute[TAGS]", "c") in browser.fields()
+    browser.press("next", a__SURFACE="brick", a__HEIGHT="2")
+    assert "Step 2 of 3" in browser.text
+
+
+CONDITIONAL = replace(
+    build.HOLE,
+    attributes=(
+        Attribute(
+            code="KIND",
+            description="What kind?",
+            datatype=Datatype.SINGLEVALUELIST,
+            values=(Value("car", "Car"), Value("bike", "Bicycle")),
+        ),
+        Attribute(
+            code="WHEELS", description="How many wheels?", required=True, only_if=(Condition("KIND", ("car",)),)
+        ),
+        Attribute(code="MODE", description="Which one?", only_if=(Condition("WHEELS", ("3",)),)),
+    ),
+)
+
+
+@pytest.fixture
+def conditional(make_app: Callable[..., Flask]) -> Browser:
+    """A browser at a city with questions that depend on other answers."""
+    return Browser(make_app(build.city(services=(CONDITIONAL,))).test_client(), "/c/test.example/")
+
+
+def test_a_question_that_depends_on_an_answer_follows_without_script(conditional: Browser) -> None:
+    conditional.open("potholes")
+    assert "How many wheels?" not in conditional.text
+    conditional.press("next", a__KIND="car")
+    assert "How many wheels?" in conditional.text
+    assert "Step 1 of 3" in conditional.text
+    assert "Something is missing" not in conditional.text
+    conditional.press("next", 400)
+    assert "Something is missing" in conditional.text
+    conditional.press("next", a__WHEELS="3")
+    assert "Which one?" in conditional.text
+    conditional.press("next", a__MODE="old")
+    assert "Step 2 of 3" in conditional.text
+
+
+def test_a_question_that_is_not_asked_is_not_needed(conditional: Browser) -> None:
+    conditional.open("potholes").press("next", a__KIND="bike")
+    assert "Step 2 of 3" in conditional.text
+    conditional.press("next", **PLACE).press("send")
+    assert "Its number is" in conditional.text
+
+
+def test_a_click_in_the_map_gives_the_point(browser: Browser, platform: Platform) -> None:
+    browser.open("potholes").press("next", description="Deep hole")
+    browser.send([*browser.fields(), ("click.x", "144"), ("click.y", "144")])
+    city = platform.registry.find("city.example")
+    whole = whole_city(city)
+    assert float(browser.value("lat")) == pytest.approx(whole.lat, abs=1e-4)
+    assert float(browser.value("long")) == pytest.approx(whole.long, abs=1e-4)
+    assert int(browser.value("map_zoom")) > whole.zoom
+    assert browser.document is not None
+    with browser.client.get(browser.document.xpath("//input[@type='image']/@src")[0]) as picture:
+        assert picture.mimetype == "image/svg+xml"
+    browser.press("next").press("send")
+    assert newest(browser.client)["lat"] == pytest.approx(whole.lat, abs=1e-4)
+
+
+def test_the_buttons_of_the_map_move_and_zoom_it(browser: Browser) -> None:
+    browser.open("potholes").press("next")
+    zoom, lat, long = (float(browser.value(name)) for name in ("map_zoom", "map_lat", "map_long"))
+    browser.press("in", address_string="5 Mill Lane")
+    assert float(browser.value("map_zoom")) == zoom + 1
+    browser.press("north")
+    assert float(browser.value("map_lat")) > lat
+    browser.press("east")
+    assert float(browser.value("map_long")) > long
+    for _ in range(25):
+        browser.press("out")
+    assert browser.value("map_zoom") == "1"
+    assert browser.value("address_string") == "5 Mill Lane"
+
+
+def test_a_point_that_was_typed_is_shown_on_the_map(browser: Browser) -> None:
+    browser.open("potholes").press("next").press("show", lat="60.17", long="24.95")
+    assert (browser.value("map_lat"), browser.value("map_long")) == ("60.170000", "24.950000")
+    assert browser.document is not None
+    assert "pin_lat=60.17" in browser.document.xpath("//input[@type='image']/@src")[0]
+    for lat, long in (("", ""), ("north", "east"), ("nan", "inf"), ("999", "1e400")):
+        browser.press("show", lat=lat, long=long)
+        assert browser.value("lat") == lat
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "fault"),
+    [
+        ({}, "lat", "the location is missing"),
+        ({"lat": "60.17"}, "long", "is missing"),
+        ({"lat": "north", "long": "24.9"}, "lat", "is not a number"),
+        ({"lat": "95", "long": "24.9"}, "lat", "is outside"),
+        ({"lat": "1", "long": "1"}, "lat", "lies outside Demoville"),
+        ({"address_string": "x" * 600}, "address_string", "500 are allowed"),
+    ],
+)
+def test_a_place_that_cannot_be_taken_is_told_and_kept(
+    browser: Browser, typed: dict[str, Any], field: str, fault: str
+) -> None:
+    browser.open("potholes").press("next", description="Deep hole").press("next", 400, **typed)
+    assert browser.document is not None
+    (told,) = browser.document.xpath(f"//p[@id='{field}-fault']")
+    assert fault in told.text
+    assert browser.document.xpath(f"//input[@id='{field}']/@aria-describedby") == [f"{field}-fault"]
+    assert all(browser.value(name) == value for name, value in typed.items())
+    assert browser.value("description") == "Deep hole"
+    assert "Step 2 of 3" in browser.text
+
+
+def test_a_reader_can_go_back_and_keeps_everything(browser: Browser) -> None:
+    checked_step(browser, address_string="5 Mill Lane")
+    browser.press("details", email="maria@mail.example", first_name="Maria")
+    assert browser.value("description") == "Deep hole"
+    browser.press("next", description="Deeper hole").press("next")
+    assert browser.value("email") == "maria@mail.example"
+    assert "Deeper hole" in browser.text
+    assert "60.1718, 24.9414" in browser.text
+
+
+def test_reports_nearby_are_shown_before_sending(browser: Browser) -> None:
+    checked_step(browser, address_string="5 Mill Lane").press("send")
+    first = newest(browser.client)["service_request_id"]
+    checked_step(browser)
+    assert "Is it one of these?" in browser.text
+    assert browser.document is not None
+    assert f"{CITY}requests/{first}" in browser.document.xpath("//main//a/@href")
+    browser.press("send")
+    assert newest(browser.client)["extended_attributes"]["possible_duplicate_of"] == first
+
+
+def test_a_photo_arrives(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    app = make_app(build.city(), media=str(tmp_path))
+    browser = Browser(app.test_client(), "/c/test.example/")
+    checked_step(browser).press("send", media=(io.BytesIO(jpeg()), "hole.jpg"))
+    assert "1 photo is being prepared." in browser.text
+    prepare_all(platform_of(app))
+    assert len(newest(browser.client)["extended_attributes"]["media_urls"]) == 1
+
+
+def test_a_file_that_is_no_photo_is_told_and_the_report_is_taken(browser: Browser) -> None:
+    checked_step(browser).press("send", media=(io.BytesIO(b"MZ not a photo"), "hole.exe"))
+    assert "Its number is" in browser.text
+    assert "Your report is kept, but not the file" in browser.text
+
+
+def test_a_form_that_is_sent_twice_makes_one_report(browser: Browser) -> None:
+    sent = checked_step(browser).filled("send")
+    first = re.search(r"Its number is (\S+)", browser.send(sent).text)
+    second = re.search(r"Its number is (\S+)", browser.send(sent).text)
+    assert first
+    assert second
+    assert first[1] == second[1]
+    assert len(browser.client.get("/open311/v2/requests.json").json) == 1
+
+
+def test_a_form_that_is_sent_many_times_at_once_makes_one_report(app: Flask) -> None:
+    browser = Browser(app.test_client())
+    sent = checked_step(browser).filled("send")
+
+    def send(_: int) -> int:
+        data: dict[str, list[Any]] = {}
+        for name, value in sent:
+            data.setdefault(name, []).append(value)
+        answer = app.test_client().post(f"{CITY}report", data=data)
+        return answer.status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = set(pool.map(send, range(6)))
+    assert statuses <= {200, 503}
+    assert len(browser.client.get("/open311/v2/requests.json").json) == 1
+
+
+def test_a_form_that_is_changed_after_sending_can_be_sent_as_another_report(browser: Browser) -> None:
+    sent = checked_step(browser).filled("send")
+    browser.send(sent)
+    browser.send([(name, "Another" if name == "description" else value) for name, value in sent], 400)
+    assert "You have sent this form before" in browser.text
+    browser.press("send")
+    assert "Its number is" in browser.text
+    assert newest(browser.client)["description"] == "Another"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+    ],
+)
+def test_a_form_of_another_site_is_refused(browser: Browser, headers: dict[str, str]) -> None:
+    checked_step(browser).press("send", 403, headers)
+    assert "another site" in browser.text
+    assert browser.client.get("/open311/v2/requests.json").json == []
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, {"Origin": "http://localhost"}]
+)
+def test_the_form_of_this_site_is_taken(browser: Browser, headers: dict[str, str]) -> None:
+    checked_step(browser).press("send", 200, headers)
+    assert "Its number is" in browser.text
+
+
+def test_the_origin_may_be_the_public_address(make_app: Callable[..., Flask]) -> None:
+    browser = Browser(
+        make_app(build.city(), public_url="http://311.city.example").test_client(), "/c/test.example/"
+    )
+    checked_step(browser).press("send", 200, {"Origin": "http://311.city.example"})
+    assert "Its number is" in browser.text
+
+
+@pytest.mark.parametrize("honeypot", ["", "nickname"])
+def test_a_report_that_fills_the_hidden_field_is_held(make_app: Callable[..., Flask], honeypot: str) -> None:
+    filled: dict[str, Any] = {honeypot or "website": "http://spam.example"}
+    app = make_app(build.city(abuse=AbuseRules(honeypot=honeypot)))
+    browser = Browser(app.test_client(), "/c/test.example/")
+    checked_step(browser).press("send", **filled)
+    id = re.search(r"Its number is (\S+)", browser.text)
+    assert id
+    assert build.load(platform_of(app), service_request_id=id[1]).visibility is Visibility.HELD
+    assert "review" not in browser.text
+
+
+def test_reports_by_pages_have_a_rate_of_their_own_and_keep_what_was_typed(make_app: Callable[..., Flask]) -> None:
+    browser = Browser(make_app(build.city(), portal_rate="1 per hour").test_client(), "/c/test.example/")
+    checked_step(browser).press("send")
+    checked_step(browser).press("send", 429, email="maria@mail.example")
+    assert "Too many calls" in browser.text
+    assert browser.value("email") == "maria@mail.example"
+    assert browser.value("description") == "Deep hole"
+    assert browser.answer is not None
+    assert int(browser.answer.headers["Retry-After"]) > 0
+
+
+def test_the_rate_of_api_keys_does_not_count_reports_by_pages(make_app: Callable[..., Flask]) -> None:
+    app = make_app(build.city(abuse=AbuseRules(per_key="1 per hour")))
+    browser = Browser(app.test_client(), "/c/test.example/")
+    for _ in range(3):
+        checked_step(browser).press("send")
+    assert len(browser.client.get("/open311/v2/requests.json").json) == 3
+
+
+def test_a_dead_database_keeps_what_was_typed(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(build.city())
+    browser = checked_step(Browser(app.test_client(), "/c/test.example/"))
+    dead = platform_of(make_app(build.city(), database_url="postgresql://nobody@127.0.0.1:9/none"))
+    other = Browser(dead_client(app, dead), "/c/test.example/")
+    other.document = browser.document
+    other.press("send", 503, email="maria@mail.example")
+    assert "Nothing is lost" in other.text
+    assert other.value("email") == "maria@mail.example"
+
+
+def dead_client(app: Flask, dead: Platform) -> FlaskClient:
+    """A client of the same city on a server without a database."""
+    made = create_app(dead.settings, dead)
+    made.test_client_class = app.test_client_class
+    return made.test_client()
+
+
+@pytest.mark.parametrize("code", ["", "nothing", "<b>", "x" * 5_000])
+def test_a_service_that_is_not_offered_is_a_page_that_says_so(client: FlaskClient, code: str) -> None:
+    answer = client.get(f"{CITY}report", query_string={"service_code": code})
+    checked(answer, 404 if code else 400)
+    assert "<b>" not in answer.text
+
+
+def test_a_call_without_a_form_shows_the_first_step(client: FlaskClient) -> None:
+    document = checked(
+        client.post(f"{CITY}report", data={"service_code": "potholes", "step": "odd", "go": "odd"}), 200
+    )
+    assert "Step" in text_of(document)
+
+
+def test_nobody_can_skip_a_step(browser: Browser) -> None:
+    browser.open("graffiti").send([("service_code", "graffiti"), ("step", "check"), ("go", "send")], 400)
+    assert "Step 1 of 3" in browser.text
+    assert browser.client.get("/open311/v2/requests.json").json == []
+
+
+def test_texts_of_the_form_are_escaped(browser: Browser) -> None:
+    evil = '"><script>alert(1)</script></textarea>'
+    browser.open("potholes").press("next", description=evil).press("next", address_string=evil)
+    assert browser.answer is not None
+    assert "<script>" not in browser.answer.text
+    assert browser.value("description") == evil
+
+
+def test_the_form_is_in_the_readers_language(client: FlaskClient) -> None:
+    browser = Browser(client).open("graffiti", locale="es")
+    assert browser.document is not None
+    assert browser.document.get("lang") == "es"
+    assert "¿Sobre qué está pintado?" in browser.text
+    assert browser.document.xpath("//form/@action") == [f"{CITY}report?locale=es"]
+    answer = client.post(f"{CITY}report?locale=es", data=dict(browser.filled("next")))
+    document = checked(answer, 400)
+    assert document.get("lang") == "es"
+    assert "obligatori" in text_of(document)
