@@ -51,6 +51,13 @@ class Degrees(fields.Float):
         super().__init__(allow_none=True, **kwargs)
 
 
+class Share(fields.Float):
+    """A number from 0 to 1, or null if there is nothing to take a share of."""
+
+    def __init__(self, *, metadata: dict[str, Any]) -> None:
+        super().__init__(allow_none=True, metadata=metadata | {"minimum": 0, "maximum": 1})
+
+
 class Instant(fields.String):
     """A W3C datetime in UTC and whole seconds, or null (A27)."""
 

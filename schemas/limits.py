@@ -9,3 +9,5 @@ MAX_QUERY_CHARACTERS = 200
 MAX_VICINITY_M = 1_000
 MAX_VICINITY_DAYS = 365
 LONGEST_WAIT_S = 25.0
+WITHIN_DAYS = (1, 2, 3, 4, 5, 6, 7, 10, 14, 21, 30, 60, 90, 180, 365)
+"""Each N of "closed within N days". The statistics keep counts for these N; another one needs a migration."""

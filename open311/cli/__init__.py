@@ -36,6 +36,7 @@ COMMANDS = {
     "export": "exporting.export_command",
     "dump": "exporting.dump_command",
     "publish": "publishing.publish",
+    "recount": "counting.recount",
     "areas": "areas.areas",
     "settings": "documents.settings",
     "openapi": "documents.openapi",

@@ -36,6 +36,7 @@ from open311.operations.media.sweeping import sweep_photos
 from open311.operations.people.expiring import KINDS, expire
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
+from open311.operations.statistics.counting import check_all
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import Dump, make_dump, renew_dumps
 from open311.operations.upkeep.republish import republish
@@ -150,6 +151,14 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     @app.task(name=Task.CLEAN_UP, queueing_lock=Task.CLEAN_UP, retry=retry)
     def clean(timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
         log.info("cleaned up", **clean_up(platform, utc_now()), wrong_counts=recount(platform))
+
+    @app.periodic(cron="*/5 * * * *")  # usually it finds that the last check was today
+    @app.task(
+        name=Task.CHECK_STATISTICS, queueing_lock=Task.CHECK_STATISTICS, lock=Task.CHECK_STATISTICS, retry=retry
+    )
+    def check_statistics(timestamp: int) -> None:  # noqa: ARG001
+        if corrected := check_all(platform, utc_now()):
+            log.info("statistics checked", corrected=corrected)
 
     @app.task(name=Task.PREPARE_PHOTOS, retry=retry)
     def prepare(jurisdiction_id: str, number: int) -> None:

@@ -40,6 +40,7 @@ class Task(StrEnum):
     RECOUNT_MAP = "recount_map"
     RETENTION = "anonymise"
     RETRY_STALLED = "retry_stalled"
+    CHECK_STATISTICS = "check_statistics"
 
 
 class Line(StrEnum):

@@ -215,7 +215,7 @@ LOCALE = "open311.locale"
 
 SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 FEED_PATH = re.compile(
-    rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions)\.(?P<feed>{'|'.join(Feed)})", re.IGNORECASE
+    rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions|stats)\.(?P<feed>{'|'.join(Feed)})", re.IGNORECASE
 )
 """Paths of lists in formats that are extensions."""
 

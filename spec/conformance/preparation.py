@@ -246,6 +246,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "q": "q finds requests by their text",
         "radius": "lat, long and radius limit a list",
         "sort": "sort=-updated",
+        "stats": "stats.json",
         "tiles": "map tiles",
         "updated": "updated_after and updated_before",
         "updates": "servicerequestupdates",

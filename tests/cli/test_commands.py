@@ -321,6 +321,12 @@ def test_commands_that_only_look_store_no_catalogue(run: Run) -> None:
     assert "new, with" in printed(run("jurisdictions", "sync"))
 
 
+def test_requests_are_counted_again(run: Run) -> None:
+    printed(run("jurisdictions", "sync"))
+    assert printed(run("recount", "--jurisdiction", CITY)) == f"{CITY}: 0 requests counted.\n"
+    assert "moon" in refusal(run("recount", "--jurisdiction", "moon"))
+
+
 def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
     where = ("--jurisdiction", CITY, "--lat", "60.14", "--long", "24.95")
     assert printed(bare_run("route", "potholes", *where)) == "port: Port of Demoville\n"
@@ -561,6 +567,7 @@ def test_a_wrong_database_ends_every_command_with_one_sentence(
         ("export",),
         ("dump",),
         ("publish",),
+        ("recount",),
         ("areas", "recompute"),
     ],
 )

@@ -14,10 +14,12 @@ from sqlalchemy import DateTime, text
 from open311.clock import utc_now
 from open311.domain.requests import Receipt, Status, Visibility
 from open311.formats.reading import open_source
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.importing.batches import Import
 from open311.operations.importing.processes import Processes
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position, write_position
+from open311.operations.statistics.counting import recount
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import make_dump
 from open311.operations.upkeep.republish import republish, restart_edition
@@ -62,6 +64,7 @@ class Past:
         self._dump(days=1)
         closed, commented = self._staff()
         self._dump(days=0)
+        dispatch_all(self.platform)  # this counts the requests for the statistics
         return Preparation(
             notice_service="potholes",
             offers=Offers(
@@ -163,6 +166,7 @@ def age(platform: Platform, seconds: float) -> None:
     (city,) = platform.registry
     restart_edition(platform, city.id, utc_now())
     republish(platform, city.id, utc_now())
+    recount(platform, city, utc_now())
     clean_up(platform, utc_now())
 
 

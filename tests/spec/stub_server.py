@@ -37,7 +37,8 @@ from spec.conformance.preparation import (
     Throttle,
 )
 from spec.shapes import REQUEST
-from tests.spec.stub_extensions import NO_EXTENSIONS, Extensions, Refusal, seen_at
+from tests.spec.stub_extensions import NO_EXTENSIONS, Refusal, seen_at
+from tests.spec.stub_statistics import Statistics
 from tests.world.serving import Asked, Reply, serving
 
 ITEMS = {
@@ -58,6 +59,8 @@ ITEMS = {
     "areas": "area",
     "conditions": "condition",
     "defaults": "default",
+    "rows": "row",
+    "left_out": "service_code",
 }
 KEYS = {"goodkey", "testkey"}
 LIMIT = 60_000
@@ -65,7 +68,7 @@ CALLS = 5
 FEEDS = {"geojson": "json", "csv": "json", "ndjson": "json", "atom": "xml"}
 OURS = (
     *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps", "media", "tiles"),
-    "status",
+    *("status", "stats", "stats.csv"),
     *(f"requests.{suffix}" for suffix in FEEDS),
 )
 STANDARD = (
@@ -121,7 +124,7 @@ class StubCall:
         return [value for value in values if value]
 
 
-class StubServer(Extensions):
+class StubServer(Statistics):
     """Answers calls. Each name in `faults` switches one fault on, here or in Extensions.
 
     A name that begins with `-` is a condition or a legal way to behave, not a fault: no check may fail for it.

@@ -240,7 +240,7 @@ def test_fields_that_every_body_has_are_required_and_times_are_marked(descriptio
     assert required["Token"] == {"token"}
     for name, schema in schemas.items():
         for field, found in schema.get("properties", {}).items():
-            is_time = field in ("datetime", "at", "visit", "expected", "expires") or field.endswith(
+            is_time = field in ("datetime", "at", "as_of", "visit", "expected", "expires") or field.endswith(
                 ("_datetime", "_at", "_since", "_until")
             )
             assert (found.get("format") == "date-time") == is_time, f"{name}.{field}"

@@ -9,7 +9,7 @@ from open311.formats.writing.bulk import (
     bulk_csv_line,
     bulk_writer,
 )
-from open311.formats.writing.csv import CsvWriter, csv_columns
+from open311.formats.writing.csv import CsvWriter, csv_columns, csv_lines, harmless
 from open311.formats.writing.feeds import Feed
 from open311.formats.writing.geojson import GeoJsonWriter
 from open311.formats.writing.geoparquet import GeoParquetWriter, can_write_geoparquet
@@ -34,6 +34,8 @@ __all__ = [
     "bulk_writer",
     "can_write_geoparquet",
     "csv_columns",
+    "csv_lines",
+    "harmless",
     "in_pieces",
     "whole",
     "write_atom",

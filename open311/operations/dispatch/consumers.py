@@ -9,6 +9,7 @@ from open311.operations.dispatch.mapping import Mapping
 from open311.operations.dispatch.preparing import Preparing
 from open311.operations.dispatch.renewing import Renewing
 from open311.operations.dispatch.resolving import Resolving
+from open311.operations.statistics.counting import CountingStatistics
 
 CONSUMERS: tuple[Consumer, ...] = (
     Resolving(),
@@ -17,4 +18,5 @@ CONSUMERS: tuple[Consumer, ...] = (
     Planning(),
     Preparing(),
     Renewing(),
+    CountingStatistics(),
 )

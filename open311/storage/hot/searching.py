@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, cast, func, literal_column, select
+from sqlalchemy import ARRAY, ColumnElement, Integer, Text, any_, bindparam, cast, func, literal_column, select
 
 from open311.domain.search import RequestSearch
 from open311.formats import Format
@@ -41,6 +41,14 @@ def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int
     unpaged = replace(search, page=1, after=None)
     count: int = hot.rows(_count_statement(SearchKind.of(unpaged)), values_of(unpaged, rows=most + 1))[0][0]
     return count
+
+
+def find_numbers(hot: HotConnections, search: RequestSearch, *, most: int) -> list[int]:
+    """The internal numbers of the requests that a search finds on all pages, in no order: at most `most` + 1."""
+    if search.is_void:
+        return []
+    kind = SearchKind.of(replace(search, page=1, after=None))
+    return [number for (number,) in hot.rows(_numbers_statement(kind), values_of(search, rows=most + 1))]
 
 
 def find_digest(hot: HotConnections, search: RequestSearch) -> tuple[int, int]:
@@ -134,6 +142,12 @@ def _digest_statement(kind: SearchKind, cap: int) -> Statement:
 def _count_statement(kind: SearchKind) -> Statement:
     page = page_select(kind, 0, "id").subquery()
     return Statement.of(select(func.count()).select_from(page))
+
+
+@lru_cache(maxsize=256)
+def _numbers_statement(kind: SearchKind) -> Statement:
+    query = select(publication.c.id).where(*conditions(kind))
+    return Statement.of(query.limit(bindparam("limit", type_=Integer)))
 
 
 @lru_cache(maxsize=256)

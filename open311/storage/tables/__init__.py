@@ -34,6 +34,7 @@ from open311.storage.tables.staff import (
     staff_secret,
     staff_view,
 )
+from open311.storage.tables.statistics import closed_count, counted_request, statistics_check
 from open311.storage.tables.updates import public_update, received_update
 
 __all__ = [
@@ -44,6 +45,8 @@ __all__ = [
     "block",
     "block_list",
     "change_mark",
+    "closed_count",
+    "counted_request",
     "delivery",
     "department",
     "destination",
@@ -81,5 +84,6 @@ __all__ = [
     "staff_repeat",
     "staff_secret",
     "staff_view",
+    "statistics_check",
     "status_link",
 ]

@@ -37,6 +37,7 @@ from spec.conformance.checks import (
     search,
     services,
     single_request,
+    statistics,
     tokens,
     what_clients_send,
 )
@@ -72,6 +73,7 @@ _MODULES = (
     nearby,
     ids_of_partners,
     own_view,
+    statistics,
     other_formats,
     map_tiles,
     dumps,

@@ -1,0 +1,27 @@
+"""`open311 recount`: counts all requests again."""
+
+from __future__ import annotations
+
+import click
+
+from open311.cli.output import say
+from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.clock import utc_now
+from open311.operations.statistics.counting import recount as recount_statistics
+
+
+@click.command()
+@click.option("--jurisdiction", help="One city; without it, every city.")
+def recount(jurisdiction: str | None) -> None:
+    """Count the requests of a city again for its statistics, from nothing.
+
+    The worker compares the counts with all requests once a day, so nobody needs this regularly. Until the command
+    ends, stats.json of the city gets 503. You can stop this command; the worker then goes on.
+
+    \b
+    Example:
+      open311 recount --jurisdiction city.example
+    """
+    with command_platform() as platform:
+        for city in [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry):
+            say(f"{city.id}: {recount_statistics(platform, city, utc_now())} requests counted.")

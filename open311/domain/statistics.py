@@ -1,0 +1,359 @@
+"""The rules of the statistics: what is counted, the ages of open requests, and exact percentiles. Pure functions.
+
+Hours to close are whole hours, rounded down. They are counted in buckets, because a sum over buckets is quick. The
+buckets tell in which one a percentile lies, and the counts of the hours of this bucket then give the exact hour.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from math import ceil
+
+from open311.domain.requests import Status
+from open311.domain.service_levels import Answers, ServiceLevels
+from schemas.limits import WITHIN_DAYS
+
+DAY_HOURS = 24
+QUICK = timedelta(minutes=6)
+"""A request that is closed within this time was closed at intake."""
+QUICK_SHARE = 0.9
+LEAST_CLOSED = 10
+"""A service with fewer closed requests is not called closed at intake, because a few requests prove nothing."""
+AGE_BANDS = (7, 30, 90, 365)
+"""The greatest age of open requests in each band, in days. A last band has the older ones."""
+MEDIAN, P90 = 0.5, 0.9
+
+
+def _bounds() -> tuple[int, ...]:
+    """The first twelve hours, then buckets about a tenth of their bound wide, up to 3 years; and all N days."""
+    bounds = list(range(12))
+    while bounds[-1] < 3 * 365 * DAY_HOURS:
+        bounds.append(bounds[-1] + max(1, round(bounds[-1] / 10)))
+    return tuple(sorted({*bounds, *(DAY_HOURS * days for days in WITHIN_DAYS)}))
+
+
+BUCKETS = _bounds()
+"""The least number of hours of each bucket; the last has no upper bound. The columns of a table depend on them."""
+
+
+def bucket_of(hours: int) -> int:
+    """The number of the bucket with these hours, from 0."""
+    return bisect_right(BUCKETS, hours) - 1
+
+
+def hours_between(requested_at: datetime, closed_at: datetime) -> int:
+    """Whole hours from the report to the closing, rounded down; 0 if the closing is earlier."""
+    return max(0, (closed_at - requested_at) // timedelta(hours=1))
+
+
+class Grouping(StrEnum):
+    """What each row of the answer is about. ALL: there is one row."""
+
+    ALL = ""
+    SERVICE = "service"
+    GROUP = "group"
+    DEPARTMENT = "department"
+    AREA = "area"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+    @property
+    def is_span(self) -> bool:
+        """Whether a row is about a span of time, by the day of the report."""
+        return self in (Grouping.DAY, Grouping.WEEK, Grouping.MONTH)
+
+
+class Target(StrEnum):
+    """How a request relates to the published service levels.
+
+    MATCHED      one service level applies, or the request has a promised date
+    AMBIGUOUS    several apply and disagree
+    NOT_MANAGED  the city says that it does not manage the time
+    NONE         none applies
+    """
+
+    MATCHED = "matched"
+    AMBIGUOUS = "ambiguous"
+    NOT_MANAGED = "not_managed"
+    NONE = "none"
+
+
+def target_of(
+    levels: ServiceLevels, service: str, department: str, answers: Answers, expected_at: datetime | None
+) -> Target:
+    """The target of a request with the codes of its service and its department."""
+    if expected_at is not None:
+        return Target.MATCHED
+    rules = levels.deciding(service, department, answers)
+    if not rules:
+        return Target.NONE
+    level = levels.level(service, department, answers)
+    if level is None:
+        return Target.AMBIGUOUS
+    return Target.MATCHED if level.unit else Target.NOT_MANAGED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which requests are counted, and how they are grouped.
+
+    service_codes  any of these; None for all, empty for none
+    department     the code of a department; "" for all
+    area           the name of an area; "" for all
+    statuses       any of these; empty for both
+    first, last    the days of the report in the city's time zone, both included; None for no bound
+    within_days    N of "closed within N days"; one of WITHIN_DAYS
+    """
+
+    jurisdiction_id: str
+    service_codes: tuple[str, ...] | None = None
+    department: str = ""
+    area: str = ""
+    statuses: tuple[Status, ...] = ()
+    first: date | None = None
+    last: date | None = None
+    group_by: Grouping = Grouping.ALL
+    within_days: int = 7
+
+    def has(self, status: Status) -> bool:
+        """Whether requests with this status are counted."""
+        return not self.statuses or status in self.statuses
+
+    @property
+    def has_areas(self) -> bool:
+        """Whether areas matter. A request with several areas then counts in each."""
+        return bool(self.area) or self.group_by is Grouping.AREA
+
+    @property
+    def has_services(self) -> bool:
+        """Whether services matter."""
+        return self.service_codes is not None or self.group_by in (Grouping.SERVICE, Grouping.GROUP)
+
+    def includes(self, day: date) -> bool:
+        """Whether a day is within the bounds."""
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+
+
+class Grain(StrEnum):
+    """The length of the span that one stored count is about."""
+
+    DAY = "day"
+    MONTH = "month"
+    EVER = "ever"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Stored counts of one grain: those from `first` to `last`, both included; None for no bound.
+
+    A month is stored under its first day, and all days together under `date.min`.
+    """
+
+    grain: Grain
+    first: date | None = None
+    last: date | None = None
+
+
+def spans_of(question: Question) -> list[Span]:
+    """The fewest stored counts that make up the days of a question: whole months, and days at the ends."""
+    first, last = question.first, question.last
+    if question.group_by in (Grouping.DAY, Grouping.WEEK):
+        return [Span(Grain.DAY, first, last)]
+    if first is None and last is None:
+        return [Span(Grain.MONTH if question.group_by is Grouping.MONTH else Grain.EVER)]
+    found, begin, end = [], None, None
+    if first is not None:
+        begin = first if first.day == 1 else next_month(first)
+        if begin != first:
+            found.append(Span(Grain.DAY, first, begin - timedelta(days=1)))
+    if last is not None:
+        after = last + timedelta(days=1)
+        end = after.replace(day=1)
+        if end != after:
+            found.append(Span(Grain.DAY, end, last))
+    if begin is not None and end is not None and begin >= end:
+        return [Span(Grain.DAY, first, last)]
+    return [*found, Span(Grain.MONTH, begin, None if end is None else end - timedelta(days=1))]
+
+
+def days_of(question: Question, key: str) -> tuple[date, ...]:
+    """The days of a group of a span of time, within the bounds of the question. `key`: its first day."""
+    first = date.fromisoformat(key)
+    if question.group_by is Grouping.MONTH:
+        count = (next_month(first) - first).days
+    else:
+        count = 7 if question.group_by is Grouping.WEEK else 1
+    return tuple(filter(question.includes, (first + timedelta(days=number) for number in range(count))))
+
+
+def next_month(day: date) -> date:
+    """The first day of the next month."""
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """The counts of a group of requests.
+
+    closed, open   by their status now
+    ended          the requests that were closed in the days of the question, whenever they were reported
+    quick          closed within `QUICK`
+    on_time, late  closed by their target, or after it
+    overdue        open requests past their target
+    waiting        open requests that are more than `within_days` old
+    ages           open requests by age; one more than AGE_BANDS
+    targets        open and closed requests by `Target`
+    buckets        closed requests by the bucket of their hours
+    """
+
+    closed: int = 0
+    open: int = 0
+    ended: int = 0
+    quick: int = 0
+    on_time: int = 0
+    late: int = 0
+    overdue: int = 0
+    waiting: int = 0
+    ages: list[int] = field(default_factory=lambda: [0] * (len(AGE_BANDS) + 1))
+    targets: dict[Target, int] = field(default_factory=lambda: dict.fromkeys(Target, 0))
+    buckets: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of other requests."""
+        for name in ("closed", "open", "ended", "quick"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.ages = [one + more for one, more in zip(self.ages, other.ages, strict=True)]
+        for target, number in other.targets.items():
+            self.targets[target] += number
+        self._add_times(other, 1)
+
+    def leave_out_times(self, other: Tally) -> None:
+        """Take some requests out of the times. They stay in the other counts."""
+        self._add_times(other, -1)
+
+    def _add_times(self, other: Tally, sign: int) -> None:
+        for name in ("on_time", "late", "overdue", "waiting"):
+            setattr(self, name, getattr(self, name) + sign * getattr(other, name))
+        self.buckets = [one + sign * more for one, more in zip(self.buckets, other.buckets, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a percentile lies: in the bucket from `least` to below `end` hours, at this position in it (from 1).
+
+    end  None for the last bucket
+    """
+
+    least: int
+    end: int | None
+    position: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the bucket has only one number of hours."""
+        return self.end == self.least + 1
+
+
+def place_of(buckets: Sequence[int], share: float) -> Place | None:
+    """The place of the least number of hours within which `share` of the requests were closed; None for none."""
+    rank = ceil(share * sum(buckets))
+    for number, (least, count) in enumerate(zip(BUCKETS, buckets, strict=True)):
+        if 0 < rank <= count:
+            return Place(least, BUCKETS[number + 1] if number + 1 < len(BUCKETS) else None, rank)
+        rank -= count
+    return None
+
+
+def hours_at(place: Place, counts: Mapping[int, int]) -> int:
+    """The exact hours at a place. `counts`: hours -> requests, at least of the place's bucket."""
+    position = place.position
+    for hours in sorted(hours for hours in counts if place.least <= hours and not _is_beyond(place, hours)):
+        position -= counts[hours]
+        if position <= 0:
+            return hours
+    return place.least
+
+
+def _is_beyond(place: Place, hours: int) -> bool:
+    return place.end is not None and hours >= place.end
+
+
+def closed_at_intake(services: Iterable[tuple[str, int, int]]) -> tuple[str, ...]:
+    """The services whose requests are mostly closed at once, from (code, closed, closed within QUICK)."""
+    return tuple(
+        sorted(code for code, closed, quick in services if closed >= LEAST_CLOSED and quick >= QUICK_SHARE * closed)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The numbers of one group.
+
+    key               the code, name or first day; "" for requests that have none, and if there is one row for all
+    name              the name for people
+    closed_in_period  closed in the days of the question, whenever they were reported
+    open_…            open requests by age in days; the bands are AGE_BANDS and a last one for older requests
+    timed             how many closed requests the median and the 90th percentile are about
+    median_hours, p90_hours  whole hours, rounded down; None without closed requests
+    within, within_of    closed within N days; of those closed and those that are open for longer than N days
+    on_time, on_time_of  closed by the target; of those closed with a target date and those open past it
+    target_…          open and closed requests by `Target`
+    target            the city's words, if the group is a service with one target; "" otherwise
+    is_left_out       whether the group is a service that has no times because it is closed at intake
+    """
+
+    key: str
+    name: str
+    opened: int
+    closed: int
+    open: int
+    closed_in_period: int
+    open_up_to_7_days: int
+    open_up_to_30_days: int
+    open_up_to_90_days: int
+    open_up_to_365_days: int
+    open_longer: int
+    timed: int
+    median_hours: int | None
+    p90_hours: int | None
+    within: int
+    within_of: int
+    on_time: int
+    on_time_of: int
+    target_matched: int
+    target_ambiguous: int
+    target_not_managed: int
+    target_none: int
+    target: str = ""
+    is_left_out: bool = False
+
+    @property
+    def within_share(self) -> float | None:
+        """The share of `within_of`; None if that is 0."""
+        return round(self.within / self.within_of, 4) if self.within_of else None
+
+    @property
+    def on_time_share(self) -> float | None:
+        """The share of `on_time_of`; None if that is 0."""
+        return round(self.on_time / self.on_time_of, 4) if self.on_time_of else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """The answer to a question.
+
+    as_of        all changes before this time are counted; ages and targets are judged at it
+    left_out     codes of the services whose times are left out, because they are closed at intake
+    target_days  "calendar", "working", or "both": what the targets of the counted services count; "" for none
+    """
+
+    question: Question
+    as_of: datetime
+    left_out: tuple[str, ...]
+    target_days: str
+    rows: tuple[Row, ...]

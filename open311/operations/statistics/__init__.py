@@ -1,0 +1,1 @@
+"""The statistics: counting each change, and answering questions about the counts."""

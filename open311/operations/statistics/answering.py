@@ -1,0 +1,259 @@
+"""Answering questions about numbers: how many, how old, how fast, and how often by the target.
+
+Example, for one row per service and the reports of March:
+
+    question = Question(jurisdiction_id=city.id, first=date(2026, 3, 1), last=date(2026, 3, 31),
+                        group_by=Grouping.SERVICE)
+    answer_question(platform, city, question, now=now).rows
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+
+from open311.domain.search import RequestSearch, Window
+from open311.domain.statistics import (
+    BUCKETS,
+    DAY_HOURS,
+    MEDIAN,
+    P90,
+    Grouping,
+    Place,
+    Question,
+    Row,
+    Statistics,
+    Tally,
+    Target,
+    closed_at_intake,
+    hours_at,
+    place_of,
+)
+from open311.errors import Invalid, Unavailable
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.storage import counting, statistics
+from open311.storage.engine import Connection
+from open311.storage.hot import searching
+from open311.storage.statistics import Chosen
+from schemas.texts import tell
+
+MOST_LIVE = 50_000
+"""The number of requests that a live search may find: one with words, a place or another filter without sums."""
+
+
+def answer_question(
+    platform: Platform, city: Jurisdiction, question: Question, *, now: datetime, live: RequestSearch | None = None
+) -> Statistics:
+    """The numbers that a question asks for. All of them are from one snapshot of the database.
+
+    live  a search with filters that are not in the question; its dates are those of the question. None for a
+          question that stored sums answer
+    Raises Invalid if a live search finds too many requests, and Unavailable until the city is counted.
+    """
+    chosen = None if live is None else _choose(platform, city, question, live)
+    with platform.database.snapshot() as connection:
+        _require_counted(connection, city)
+        uncounted = statistics.oldest_uncounted(connection, city.id)
+        as_of = min(now, uncounted.replace(microsecond=0)) if uncounted else now
+        instant = closed_at_intake(statistics.instant_services(connection, city.id))
+        codes = question.service_codes
+        without = [code for code in instant if codes is None or code in codes]
+        count = _Count(connection, question, chosen, as_of, as_of.astimezone(city.zone).date(), without)
+        parts = count.tallies()
+        members = _members(question, city, parts)
+        tallies = {key: _sum(parts[part] for part in inside) for key, inside in members.items()}
+        hours = count.percentiles(members, tallies)
+    names = _names(question, city)
+    rows = [
+        _row(question, key, names.get(key, key), counts, *hours[key])
+        for key, counts in sorted(tallies.items())
+        if counts.closed or counts.open or counts.ended or question.group_by is Grouping.ALL
+    ]
+    return Statistics(
+        question=question,
+        as_of=as_of,
+        left_out=tuple(without),
+        target_days=_target_days(question, city),
+        rows=tuple(_with_targets(row, question, city, without) for row in rows),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """The counting for one question in one snapshot. `without`: the services that have no part in the times."""
+
+    connection: Connection
+    question: Question
+    chosen: Chosen | None
+    as_of: datetime
+    today: date
+    without: Sequence[str]
+
+    def tallies(self) -> dict[str, Tally]:
+        """The counts by key; with the grouping by group, by the codes of services."""
+        found = self._tally(self.question)
+        if self.without:
+            only = replace(self.question, service_codes=tuple(self.without))
+            for key, counts in self._tally(only).items():
+                found[key].leave_out_times(counts)
+        return found
+
+    def _tally(self, question: Question) -> dict[str, Tally]:
+        return statistics.tally(self.connection, question, self.as_of, self.today, self.chosen)
+
+    def percentiles(
+        self, members: Mapping[str, Sequence[str]], tallies: Mapping[str, Tally]
+    ) -> dict[str, tuple[int | None, int | None]]:
+        """The median and the 90th percentile of the hours of each group."""
+        places = {
+            key: [place_of(counts.buckets, share) for share in (MEDIAN, P90)] for key, counts in tallies.items()
+        }
+        wanted: dict[str, list[Place]] = {
+            part: [place for place in places[key] if place and not place.is_exact]
+            for key, inside in members.items()
+            for part in inside
+        }
+        counted = statistics.count_hours(self.connection, self.question, wanted, self.chosen, without=self.without)
+        return {
+            key: (
+                _exact(places[key][0], (counted.get(part, {}) for part in inside)),
+                _exact(places[key][1], (counted.get(part, {}) for part in inside)),
+            )
+            for key, inside in members.items()
+        }
+
+
+def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | None:
+    """The hours at a place, from the counts of the parts of a group."""
+    if place is None:
+        return None
+    hours = Counter[int]()
+    for part in parts:
+        hours.update(part)
+    return hours_at(place, hours)
+
+
+def _require_counted(connection: Connection, city: Jurisdiction) -> None:
+    check = counting.load_check(connection, city.id)
+    if check is not None and check.checked_at is None:
+        raise Unavailable(tell("The statistics are being counted for the first time; try again in some minutes."))
+
+
+def _choose(platform: Platform, city: Jurisdiction, question: Question, live: RequestSearch) -> Chosen:
+    """What a live search finds: requests reported in the question's days, and those that may be closed then."""
+    start = None if question.first is None else datetime.combine(question.first, time(), city.zone)
+    end = None if question.last is None else datetime.combine(question.last + timedelta(days=1), time(), city.zone)
+    past = None if end is None else end - timedelta(microseconds=1)
+    live = replace(live, is_id_undated=False)
+    reported = _find(platform, replace(live, requested=Window(start, past)))
+    if start is None:
+        return Chosen(reported=reported, ended=reported)
+    changed = Window(max(filter(None, (start, live.changed.start))), live.changed.end)
+    return Chosen(
+        reported=reported, ended=_find(platform, replace(live, requested=Window(None, past), changed=changed))
+    )
+
+
+def _find(platform: Platform, search: RequestSearch) -> list[int]:
+    found = searching.find_numbers(platform.database.hot, search, most=MOST_LIVE)
+    if len(found) > MOST_LIVE:
+        raise Invalid(
+            tell(
+                "q, bbox, radius, agency_responsible, has_photo, updated_after and updated_before are for at most"
+                " {most:,} requests here, and these find more; send shorter dates, or fewer of these filters.",
+                most=MOST_LIVE,
+            )
+        )
+    return found
+
+
+def _members(question: Question, city: Jurisdiction, keys: Iterable[str]) -> dict[str, list[str]]:
+    """The parts of each group: the services of a group of services, otherwise the group itself."""
+    found: dict[str, list[str]] = defaultdict(list)
+    if question.group_by is Grouping.ALL:
+        found[""] = []
+    for key in keys:
+        service = city.service(key) if question.group_by is Grouping.GROUP else None
+        is_group = question.group_by is Grouping.GROUP
+        found[(service.group if service else "") if is_group else key].append(key)
+    return found
+
+
+def _sum(parts: Iterable[Tally]) -> Tally:
+    whole = Tally()
+    for part in parts:
+        whole.add(part)
+    return whole
+
+
+def _names(question: Question, city: Jurisdiction) -> dict[str, str]:
+    """The names of the groups whose key is a code."""
+    if question.group_by is Grouping.SERVICE:
+        return {service.code: service.name for service in city.services}
+    if question.group_by is Grouping.DEPARTMENT:
+        return {department.code: department.name for department in city.departments}
+    return {}
+
+
+def _row(
+    question: Question, key: str, name: str, counts: Tally, median_hours: int | None, p90_hours: int | None
+) -> Row:
+    within = sum(
+        number
+        for least, number in zip(BUCKETS, counts.buckets, strict=True)
+        if least < question.within_days * DAY_HOURS
+    )
+    timed, ages, targets = sum(counts.buckets), counts.ages, counts.targets
+    return Row(
+        key=key,
+        name=name,
+        opened=counts.open + counts.closed,
+        closed=counts.closed,
+        open=counts.open,
+        closed_in_period=counts.ended,
+        open_up_to_7_days=ages[0],
+        open_up_to_30_days=ages[1],
+        open_up_to_90_days=ages[2],
+        open_up_to_365_days=ages[3],
+        open_longer=ages[4],
+        timed=timed,
+        median_hours=median_hours,
+        p90_hours=p90_hours,
+        within=within,
+        within_of=timed + counts.waiting,
+        on_time=counts.on_time,
+        on_time_of=counts.on_time + counts.late + counts.overdue,
+        target_matched=targets[Target.MATCHED],
+        target_ambiguous=targets[Target.AMBIGUOUS],
+        target_not_managed=targets[Target.NOT_MANAGED],
+        target_none=targets[Target.NONE],
+    )
+
+
+def _with_targets(row: Row, question: Question, city: Jurisdiction, without: Sequence[str]) -> Row:
+    """The row of a service with the words of its target."""
+    if question.group_by is not Grouping.SERVICE:
+        return row
+    level = city.levels.level(row.key, _department_of(city, row.key))
+    return replace(row, target=str(level) if level else "", is_left_out=row.key in without)
+
+
+def _department_of(city: Jurisdiction, code: str) -> str:
+    service = city.service(code)
+    return service.department if service else ""
+
+
+def _target_days(question: Question, city: Jurisdiction) -> str:
+    """What the targets of the counted services count: calendar or working time, or both."""
+    codes = question.service_codes
+    units = {
+        rule.level.unit.needs_calendar
+        for rule in city.levels.rules
+        if rule.level.unit and (codes is None or not rule.service or rule.service in codes)
+    }
+    if len(units) == 2:
+        return "both"
+    return {True: "working", False: "calendar"}[units.pop()] if units else ""

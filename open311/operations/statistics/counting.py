@@ -1,0 +1,117 @@
+"""Keeping the statistics: each change of a request is counted, and all requests are checked once a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from open311.domain.statistics import QUICK, Target, hours_between, target_of
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.storage import counting, outbox
+from open311.storage.counting import Check, Counted, PublicFacts
+from open311.storage.engine import Connection
+from open311.storage.outbox import RecordedChange
+
+ROWS_PER_TRANSACTION = 1_000
+CHECK_EVERY = timedelta(hours=20)
+
+
+class CountingStatistics:
+    """The consumer that counts. It reads what the public sees of a request now, so it may see a change twice."""
+
+    name = counting.CONSUMER
+
+    def consume(
+        self,
+        platform: Platform,
+        connection: Connection,
+        changes: Sequence[RecordedChange],
+        now: datetime,  # noqa: ARG002
+    ) -> None:
+        """Count the requests that have changed. Changes of a city that is not served wait for the daily check."""
+        for jurisdiction_id in sorted({change.jurisdiction_id for change in changes}):
+            city = platform.registry.get(jurisdiction_id)
+            if city is not None:
+                numbers = {change.number for change in changes if change.jurisdiction_id == jurisdiction_id}
+                count_requests(connection, city, sorted(numbers))
+
+
+def count_requests(connection: Connection, city: Jurisdiction, numbers: Sequence[int]) -> int:
+    """Count these requests as the public sees them now. Returns how many were counted differently before.
+
+    The caller must have the outbox's lock.
+    """
+    facts = counting.load_facts(connection, city.id, numbers)
+    wanted = [row for one in facts for row in _counted(one, city)]
+    return counting.replace_counted(connection, city.id, numbers, wanted)
+
+
+def check_all(platform: Platform, now: datetime) -> int:
+    """Count all requests of each city again whose last check is old. Returns how many were counted differently.
+
+    This also counts the requests from before the first release with statistics, follows changes of a city's time
+    zone and service levels, and corrects what a killed release has left. It goes on where it was interrupted.
+    """
+    return sum(_check(platform, city, now) for city in platform.registry)
+
+
+def recount(platform: Platform, city: Jurisdiction, now: datetime) -> int:
+    """Forget how the requests of a city are counted, and count all of them. Returns their number.
+
+    Until all are counted, the city has no statistics.
+    """
+    with platform.database.transaction() as connection:
+        outbox.lock(connection)
+        counting.forget(connection, city.id)
+    return _run(platform, city, now)
+
+
+def _check(platform: Platform, city: Jurisdiction, now: datetime) -> int:
+    with platform.database.reading() as connection:
+        last = counting.load_check(connection, city.id)
+    is_fresh = last and last.checked_at and now - last.checked_at < CHECK_EVERY and not last.checked_until
+    return 0 if is_fresh else _run(platform, city, now)
+
+
+def _run(platform: Platform, city: Jurisdiction, now: datetime) -> int:
+    """Count a thousand requests in each transaction, until all are counted."""
+    corrected, is_last = 0, False
+    while not is_last:
+        with platform.database.transaction() as connection:
+            outbox.lock(connection)
+            last = counting.load_check(connection, city.id) or Check(0, None)
+            numbers = counting.next_numbers(
+                connection, city.id, after=last.checked_until, rows=ROWS_PER_TRANSACTION
+            )
+            corrected += count_requests(connection, city, numbers)
+            is_last = len(numbers) < ROWS_PER_TRANSACTION
+            reached = Check(0, now) if is_last else Check(numbers[-1], last.checked_at)
+            counting.save_check(connection, city.id, reached)
+    return corrected
+
+
+def _counted(facts: PublicFacts, city: Jurisdiction) -> Iterator[Counted]:
+    """The rows of a request: one for each area, or one without an area."""
+    closed_at, hours, is_quick, is_on_time = facts.closed_at, None, False, None
+    if closed_at is not None:
+        hours = hours_between(facts.requested_at, closed_at)
+        is_quick = closed_at - facts.requested_at < QUICK
+        is_on_time = closed_at <= facts.expected_at if facts.expected_at else None
+    target = target_of(city.levels, facts.service_code, facts.department, facts.answers, facts.expected_at)
+    for place, area in enumerate(dict.fromkeys(facts.areas) or ("",)):
+        yield Counted(
+            id=facts.number,
+            requested_on=facts.requested_at.astimezone(city.zone).date(),
+            closed_on=None if closed_at is None else closed_at.astimezone(city.zone).date(),
+            hours=hours,
+            due_at=facts.expected_at if target is Target.MATCHED else None,
+            place=place,
+            is_quick=is_quick,
+            is_on_time=is_on_time,
+            jurisdiction_id=city.id,
+            service_code=facts.service_code,
+            department=facts.department,
+            area=area,
+            target=target.value,
+        )

@@ -1,0 +1,304 @@
+"""How each public request is counted for the statistics, and the sums over closed requests.
+
+A table keeps how each request is counted now. So a change takes out exactly what was counted before, and counting a
+request again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    literal_column,
+    select,
+    union,
+)
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
+
+from open311.domain.requests import Visibility
+from open311.domain.statistics import Grain, Target, bucket_of
+from open311.storage.copying import insert_rows
+from open311.storage.tables import (
+    closed_count,
+    counted_request,
+    publication,
+    published_department,
+    service_request,
+    statistics_check,
+)
+
+CONSUMER = "statistics"
+"""The name of the consumer that counts. Changes that it failed on are stored with this name."""
+_KEYS = ("jurisdiction_id", "cut", "grain", "service_code", "department", "area", "period")
+_SUMS = tuple(column.name for column in closed_count.c if column.name not in _KEYS)
+_COLUMNS = tuple(counted_request.c)
+_STORED_TARGETS = frozenset({Target.MATCHED, Target.AMBIGUOUS, Target.NOT_MANAGED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicFacts:
+    """What the statistics need of a public request. `answers`: attribute code -> values."""
+
+    number: int
+    service_code: str
+    department: str
+    areas: tuple[str, ...]
+    requested_at: datetime
+    closed_at: datetime | None
+    expected_at: datetime | None
+    answers: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How a request is counted: a row of `counted_request`. The table explains the columns."""
+
+    id: int
+    requested_on: date
+    closed_on: date | None
+    hours: int | None
+    due_at: datetime | None
+    place: int
+    is_quick: bool
+    is_on_time: bool | None
+    jurisdiction_id: str
+    service_code: str
+    department: str
+    area: str
+    target: str
+
+
+def load_facts(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[PublicFacts]:
+    """The facts of those of the requests that are public and not merged into another request."""
+    shown, stored = publication.c, service_request.c
+    is_same = and_(shown.jurisdiction_id == stored.jurisdiction_id, shown.id == stored.id)
+    found = connection.execute(
+        select(
+            shown.id,
+            shown.service_code,
+            published_department.label("department"),
+            shown.areas,
+            shown.requested_at,
+            case((shown.status == "closed", shown.updated_at)).label("closed_at"),
+            stored.expected_at,
+            stored.answers,
+        )
+        .join_from(publication, service_request, is_same)
+        .where(
+            shown.jurisdiction_id == jurisdiction_id,
+            shown.id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+            shown.visibility == Visibility.PUBLIC,
+            stored.merged_into == 0,
+        )
+    )
+    return [
+        PublicFacts(
+            number=row.id,
+            service_code=row.service_code,
+            department=row.department,
+            areas=tuple(row.areas),
+            requested_at=row.requested_at,
+            closed_at=row.closed_at,
+            expected_at=row.expected_at,
+            answers={item["code"]: item["values"] for item in row.answers if item.get("is_asked", True)},
+        )
+        for row in found
+    ]
+
+
+def replace_counted(
+    connection: Connection, jurisdiction_id: str, numbers: Sequence[int], wanted: Iterable[Counted]
+) -> int:
+    """Count these requests as `wanted`, and no other way. Returns how many requests were counted differently.
+
+    The caller must have the outbox's lock, so that nobody else counts at the same time.
+    """
+    old, new = _by_request(_load_counted(connection, jurisdiction_id, numbers)), _by_request(wanted)
+    changed = [number for number in sorted({*old, *new}) if old.get(number) != new.get(number)]
+    if not changed:
+        return 0
+    columns = counted_request.c
+    connection.execute(
+        delete(counted_request).where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.id == any_(bindparam(None, changed, ARRAY(BigInteger))),
+        )
+    )
+    before = [row for number in changed for row in old.get(number, ())]
+    after = [row for number in changed for row in new.get(number, ())]
+    insert_rows(connection, counted_request, [_values(row) for row in after])
+    sums = _sums_of(after)
+    for key, counts in _sums_of(before).items():
+        sums[key].subtract(counts)
+    _add_sums(connection, sums)
+    return len(changed)
+
+
+def _load_counted(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> Iterator[Counted]:
+    columns = counted_request.c
+    query = select(*_COLUMNS).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        columns.id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+    )
+    for row in connection.execute(query):
+        yield Counted(**row._mapping)
+
+
+def _by_request(rows: Iterable[Counted]) -> dict[int, list[Counted]]:
+    found: dict[int, list[Counted]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.place):
+        found[row.id].append(row)
+    return found
+
+
+def _values(row: Counted) -> dict[str, Any]:
+    return {column.name: getattr(row, column.name) for column in _COLUMNS}
+
+
+Key = tuple[str, str, str, str, str, str, date]
+"""The primary key of a row of `closed_count`, in the order of KEYS."""
+Sums = dict[Key, Counter[str]]
+"""Key -> the names and values of the sums."""
+
+
+def _sums_of(rows: Iterable[Counted]) -> Sums:
+    """What these requests add to the sums. Open requests add nothing."""
+    found: Sums = defaultdict(Counter)
+    for row in rows:
+        if row.closed_on is None or row.hours is None:
+            continue
+        sums = _sums_of_one(row, row.hours)
+        for cut, service, department, area in _cells(row):
+            for grain in Grain:
+                start = (row.jurisdiction_id, cut, grain.value, service, department, area)
+                found[(*start, period_of(grain, row.requested_on))].update(sums)
+                found[(*start, period_of(grain, row.closed_on))]["ended"] += 1
+    return found
+
+
+def _sums_of_one(row: Counted, hours: int) -> dict[str, int]:
+    names = ["closed", f"bucket_{bucket_of(hours)}"]
+    if row.is_quick:
+        names.append("quick")
+    if row.is_on_time is not None:
+        names.append("on_time" if row.is_on_time else "late")
+    if row.target in _STORED_TARGETS:
+        names.append(row.target)
+    return dict.fromkeys(names, 1)
+
+
+def _cells(row: Counted) -> Iterator[tuple[str, str, str, str]]:
+    """(cut, service, department, area) of each cell that counts the row.
+
+    Where areas do not matter, a request has one row that counts.
+    """
+    if row.place == 0:
+        yield "all", "", "", ""
+        yield "department", "", row.department, ""
+        yield "service", row.service_code, row.department, ""
+    yield "area", "", "", row.area
+    yield "area_department", "", row.department, row.area
+    yield "service_area", row.service_code, row.department, row.area
+
+
+def period_of(grain: Grain, day: date) -> date:
+    """The first day of the period that has a day."""
+    if grain is Grain.EVER:
+        return date.min
+    return day.replace(day=1) if grain is Grain.MONTH else day
+
+
+def _add_sums(connection: Connection, sums: Sums) -> None:
+    """Add to the sums, in one statement. A row whose sums become 0 is not deleted."""
+    rows = []
+    for key, counts in sorted(sums.items()):
+        if changed := {name: number for name, number in counts.items() if number}:
+            rows.append(dict(zip(_KEYS, key, strict=True)) | changed)
+    if rows:
+        connection.execute(_upsert_sums(), {"rows": orjson.dumps(rows).decode()})
+
+
+@cache
+def _upsert_sums() -> Insert:
+    """The rows come as JSON, because most of their many sums are NULL."""
+    rows = func.jsonb_populate_recordset(
+        literal_column("NULL::closed_count"), cast(bindparam("rows", type_=Text), JSONB)
+    ).table_valued(*(column.name for column in closed_count.c), name="added")
+    names = [column.name for column in closed_count.c]
+    statement = insert(closed_count).from_select(names, select(*(rows.c[name] for name in names)))
+    return statement.on_conflict_do_update(
+        constraint=closed_count.primary_key,
+        set_={name: _sum(closed_count.c[name], statement.excluded[name]) for name in _SUMS},
+    )
+
+
+def _sum(stored: ColumnElement[Any], added: ColumnElement[Any]) -> ColumnElement[Any]:
+    zero: ColumnElement[Any] = literal_column("0")
+    return func.nullif(func.coalesce(stored, zero) + func.coalesce(added, zero), zero)
+
+
+# --- The check of all requests
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How far the check of all requests has come. `checked_at`: when a whole check last ended; None for never."""
+
+    checked_until: int
+    checked_at: datetime | None
+
+
+def load_check(connection: Connection, jurisdiction_id: str) -> Check | None:
+    """The state of the check; None if the city had no request when it was first served by this release."""
+    columns = statistics_check.c
+    row = connection.execute(
+        select(columns.checked_until, columns.checked_at).where(columns.jurisdiction_id == jurisdiction_id)
+    ).one_or_none()
+    return None if row is None else Check(*row)
+
+
+def save_check(connection: Connection, jurisdiction_id: str, check: Check) -> None:
+    """Store how far the check has come."""
+    values = {"checked_until": check.checked_until, "checked_at": check.checked_at}
+    statement = insert(statistics_check).values(jurisdiction_id=jurisdiction_id, **values)
+    connection.execute(statement.on_conflict_do_update(constraint=statistics_check.primary_key, set_=values))
+
+
+def forget(connection: Connection, jurisdiction_id: str) -> None:
+    """Delete all counts of a city. The check then counts all requests. The caller must have the outbox's lock."""
+    for table in (counted_request, closed_count):
+        connection.execute(delete(table).where(table.c.jurisdiction_id == jurisdiction_id))
+    save_check(connection, jurisdiction_id, Check(0, None))
+
+
+def next_numbers(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[int]:
+    """The numbers of the next requests that are published or counted, in order."""
+    tables = (publication.c, counted_request.c)
+    parts = [
+        select(columns.id)
+        .where(columns.jurisdiction_id == jurisdiction_id, columns.id > after)
+        .order_by(columns.id)
+        .limit(rows)
+        .subquery()
+        for columns in tables
+    ]
+    both = union(*(select(part.c.id) for part in parts)).subquery()
+    return list(connection.execute(select(both.c.id).order_by(both.c.id).limit(rows)).scalars())

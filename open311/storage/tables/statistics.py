@@ -1,0 +1,133 @@
+"""The tables of the statistics. They hold nothing but what the publications of public requests show."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    text,
+)
+
+from open311.domain.statistics import BUCKETS
+from open311.storage.tables.columns import instant_column, metadata, text_column
+
+# How each public request that is not merged is counted now. A request in several areas has a row for each, and
+# `place` numbers them from 0. Days are those of the city's time zone.
+counted_request = Table(
+    "counted_request",
+    metadata,
+    Column("id", BigInteger, nullable=False),
+    Column("requested_on", Date, nullable=False),
+    Column("closed_on", Date),
+    Column("hours", Integer),  # from the report to the closing, whole hours; NULL while open
+    instant_column("due_at", nullable=True),
+    Column("place", SmallInteger, nullable=False),
+    Column("is_quick", Boolean, nullable=False),  # closed at once: see domain.statistics.QUICK
+    Column("is_on_time", Boolean),  # NULL while open, and without a due date
+    text_column("jurisdiction_id", None),
+    text_column("service_code", None),
+    text_column("department", None),
+    text_column("area", None),  # "" outside all areas
+    text_column("target", None),
+    PrimaryKeyConstraint("jurisdiction_id", "id", "place"),
+)
+_c = counted_request.c
+Index(
+    "counted_request_open_idx",
+    _c.jurisdiction_id,
+    _c.service_code,
+    _c.department,
+    _c.area,
+    _c.requested_on,
+    _c.due_at,
+    _c.target,
+    _c.place,
+    postgresql_where=text("hours IS NULL"),
+)
+for _name, _first in (("service", _c.service_code), ("department", _c.department), ("area", _c.area)):
+    _rest = [column for column in (_c.service_code, _c.department) if column is not _first]
+    Index(
+        f"counted_request_{_name}_idx",
+        _c.jurisdiction_id,
+        _first,
+        _c.hours,
+        _c.requested_on,
+        _c.place,
+        *_rest,
+        postgresql_where=text("hours IS NOT NULL"),
+    )
+Index(
+    "counted_request_hours_idx",
+    _c.jurisdiction_id,
+    _c.hours,
+    _c.requested_on,
+    _c.place,
+    _c.service_code,
+    postgresql_where=text("hours IS NOT NULL"),
+)
+Index(
+    "counted_request_day_idx",
+    _c.jurisdiction_id,
+    _c.requested_on,
+    _c.hours,
+    _c.place,
+    _c.service_code,
+    _c.department,
+    _c.area,
+    postgresql_where=text("hours IS NOT NULL"),
+)
+
+# Sums of counted requests that are closed. `cut` tells by which of service, department and area the sums are kept
+# apart; if by service, then by department too. A row is about the requests that were reported in a period, but
+# `ended` is about those that were closed in it. NULL stands for 0, because most buckets of a row are empty.
+closed_count = Table(
+    "closed_count",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("cut", None),  # all, department, service, area, area_department or service_area
+    text_column("grain", None),  # day, month or ever
+    text_column("service_code", None),
+    text_column("department", None),
+    text_column("area", None),
+    Column("period", Date, nullable=False),  # its first day
+    *(
+        Column(name, Integer)
+        for name in ("closed", "ended", "quick", "on_time", "late", "matched", "ambiguous", "not_managed")
+    ),
+    *(Column(f"bucket_{number}", Integer) for number in range(len(BUCKETS))),
+    PrimaryKeyConstraint("jurisdiction_id", "cut", "grain", "area", "service_code", "department", "period"),
+)
+Index(
+    "closed_count_service_idx",
+    closed_count.c.jurisdiction_id,
+    closed_count.c.cut,
+    closed_count.c.grain,
+    closed_count.c.service_code,
+    closed_count.c.period,
+    postgresql_where=text("cut = 'service_area'"),
+)
+Index(
+    "closed_count_period_idx",
+    closed_count.c.jurisdiction_id,
+    closed_count.c.cut,
+    closed_count.c.grain,
+    closed_count.c.period,
+    postgresql_where=text("cut <> 'service_area'"),
+)
+
+# How far the daily check of all counted requests has come. Without a row, a city has no uncounted requests.
+statistics_check = Table(
+    "statistics_check",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("checked_until", BigInteger, nullable=False, server_default=text("0")),  # a service_request.id
+    instant_column("checked_at", nullable=True),  # when the last whole check ended; NULL before the first
+    PrimaryKeyConstraint("jurisdiction_id"),
+)

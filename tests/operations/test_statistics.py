@@ -1,0 +1,397 @@
+"""Statistics: every number equals a plain count over the public list, whatever happens to the requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from open311.domain import commands
+from open311.domain.access import SHELL
+from open311.domain.events import Erasable
+from open311.domain.requests import Status, Visibility
+from open311.domain.service_levels import LevelRule, read_service_level
+from open311.domain.services import Service
+from open311.domain.statistics import Grouping, Question, Row
+from open311.domain.workflow import Outcome
+from open311.errors import Open311Error, Unavailable
+from open311.jobs.dispatching import dispatch_all
+from open311.operations.dispatch.dispatcher import dispatch
+from open311.operations.platform import Platform
+from open311.operations.statistics import counting as statistics_counting
+from open311.operations.statistics.answering import answer_question
+from open311.operations.statistics.counting import check_all, recount
+from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.operations.workflow.act import act
+from open311.operations.workflow.erase_request import erase_from_request
+from open311.plugins import Jurisdiction
+from open311.settings import Settings
+from open311.storage import counting
+from tests import build, by_hand
+from tests.operations.witness import run_until_killed, witnessed
+
+NOW = build.NOON
+SERVICES = (
+    Service(code="potholes", name="Pothole", group="Roads", service_level=read_service_level("4 days")),
+    Service(code="signs", name="Sign", group="Roads"),
+    Service(code="trees", name="Tree", group="Green", service_level=read_service_level("SLA not managed by 311")),
+    Service(code="other", name="Other"),
+    Service(code="calls", name="Information", service_level=read_service_level("10 working days")),
+)
+DEPARTMENTS = ("streets", "parks", "desk")
+AREAS = ((), ("Harbour",), ("Hill",), ("Harbour", "Hill"))
+
+
+def make_city() -> Jurisdiction:
+    rules = tuple(LevelRule(level=read_service_level(words), service="signs") for words in ("2 days", "3 days"))
+    return build.city(services=SERVICES, time_zone="America/New_York", service_levels=rules)
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    """A city without requests."""
+    platform = build.platform(settings, make_city())
+    ensure_synced(platform)
+    yield platform
+    platform.close()
+
+
+def items(platform: Platform) -> list[by_hand.Item]:
+    """The public list, without the requests that are merged into another one, as the database has it."""
+    with platform.database.reading() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT json, json_extras FROM publication JOIN service_request USING (jurisdiction_id, id)"
+            " WHERE publication.visibility = 'public' AND merged_into = 0"
+        )
+        return [json.loads(item[:-1] + "," + ",".join(extras) + "}") for item, extras in rows]
+
+
+def plain(row: Row) -> dict[str, Any]:
+    """The numbers of a row that by_hand has too."""
+    return {name: getattr(row, name) for name in by_hand.NAMES}
+
+
+def check(platform: Platform, question: Question) -> None:
+    (city,) = platform.registry
+    found = answer_question(platform, city, question, now=NOW)
+    expected = by_hand.numbers_of(items(platform), question, NOW, city.time_zone, city.levels)
+    assert {row.key: plain(row) for row in found.rows} == expected
+
+
+# --- Random histories
+
+
+class History:
+    """Things that happen to the requests of a city, in a random order."""
+
+    def __init__(self, platform: Platform, random: Random) -> None:
+        self.platform, self.random = platform, random
+        (self.city,) = platform.registry
+        self.count = 0
+
+    def happen(self) -> None:
+        """One change. Nothing happens if the command is not legal for the request."""
+        kinds = [self.report] * 4 + [self.import_closed] * 4 + [self.close] * 3
+        kinds += [
+            self.reopen,
+            self.show,
+            self.move,
+            self.merge,
+            self.unmerge,
+            self.promise,
+            self.transfer,
+            self.erase,
+        ]
+        kind = self.random.choice(kinds if self.count > 5 else [self.report])
+        with suppress(Open311Error):
+            kind()
+
+    def report(self) -> None:
+        at = NOW - timedelta(minutes=self.random.randint(0, 60 * 24 * 500))
+        self._store(at=at, department=self.random.choice(DEPARTMENTS), expected_at=self._promise(at))
+
+    def import_closed(self) -> None:
+        at = NOW - timedelta(minutes=self.random.randint(0, 60 * 24 * 500))
+        is_call = self.random.random() < 0.4
+        closed_at = at + timedelta(minutes=self.random.randint(0, 5 if is_call else 60 * 24 * 60))
+        self._store(
+            at=at,
+            updated_at=closed_at,
+            changed_at=closed_at,
+            status=Status.CLOSED,
+            expected_at=self._promise(at),
+            **({"service_code": "calls"} if is_call else {}),
+        )
+
+    def _store(self, **fields: Any) -> None:
+        self.count += 1
+        usual = {"service_code": self.random.choice(SERVICES[:-1]).code, "areas": self.random.choice(AREAS)}
+        build.store(self.platform, number=self.count, **usual | fields)
+
+    def _promise(self, at: datetime) -> datetime | None:
+        return at + timedelta(hours=self.random.randint(1, 2_000)) if self.random.random() < 0.5 else None
+
+    def _act(self, order: commands.Command) -> None:
+        at = NOW - timedelta(minutes=self.random.randint(0, 10_000))
+        act(self.platform, self.city, self._any(), [order], principal=SHELL, now=at)
+
+    def _any(self) -> str:
+        return f"R{self.random.randint(1, self.count)}"
+
+    def close(self) -> None:
+        self._act(commands.Close(outcome=Outcome.FIXED))
+
+    def reopen(self) -> None:
+        self._act(commands.Reopen(reason="again"))
+
+    def show(self) -> None:
+        build.change(self.platform, self._any(), visibility=self.random.choice(list(Visibility)), now=NOW)
+
+    def move(self) -> None:
+        self._act(commands.ChangeService(service_code=self.random.choice(SERVICES).code, reason="moved"))
+
+    def transfer(self) -> None:
+        self._act(commands.Transfer(department=self.random.choice(DEPARTMENTS), reason="moved"))
+
+    def merge(self) -> None:
+        self._act(commands.Merge(into=self._any()))
+
+    def unmerge(self) -> None:
+        self._act(commands.Unmerge(reason="wrong"))
+
+    def promise(self) -> None:
+        when = NOW + timedelta(hours=self.random.randint(-500, 500))
+        self._act(commands.Reschedule(expected=when, reason="later"))
+
+    def erase(self) -> None:
+        erase_from_request(self.platform, self.city, self._any(), list(Erasable), now=NOW)
+
+    def question(self) -> Question:
+        """Any question."""
+        choose, some = self.random.choice, [service.code for service in SERVICES]
+        days = sorted(date(2024, 10, 1) + timedelta(days=self.random.randint(0, 540)) for _ in range(2))
+        return Question(
+            jurisdiction_id=self.city.id,
+            first=choose((None, days[0])),
+            last=choose((None, days[1])),
+            service_codes=choose((None, None, tuple(sorted(self.random.sample(some, 2))), ())),
+            department=choose(("", "", "", *DEPARTMENTS)),
+            area=choose(("", "", "", "Harbour", "Hill", "Moon")),
+            statuses=choose(((), (), (Status.OPEN,), (Status.CLOSED,), tuple(Status))),
+            group_by=choose(list(Grouping)),
+            within_days=choose((1, 7, 30, 365)),
+        )
+
+
+def sums(platform: Platform) -> list[tuple[Any, ...]]:
+    """All stored sums that are not 0."""
+    with platform.database.reading() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT * FROM closed_count WHERE coalesce(closed, ended) > 0 ORDER BY 1, 2, 3"
+        )
+        return sorted(map(tuple, rows), key=str)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_number_equals_a_plain_count_after_any_history(platform: Platform, seed: int) -> None:
+    history = History(platform, Random(seed))
+    for _ in range(3):
+        for _ in range(60):
+            history.happen()
+        dispatch_all(platform)
+        for grouping in Grouping:
+            check(platform, Question(jurisdiction_id=history.city.id, group_by=grouping))
+        for _ in range(20):
+            check(platform, history.question())
+    assert check_all(platform, NOW) == 0
+    before = sums(platform)
+    assert recount(platform, history.city, NOW) > 0
+    assert sums(platform) == before
+
+
+# --- Rules
+
+
+def closed(number: int, took: timedelta, **fields: Any) -> dict[str, Any]:
+    """A request that was closed a year ago, after some time."""
+    at = NOW - timedelta(days=365)
+    return {
+        "number": number,
+        "at": at,
+        "updated_at": at + took,
+        "changed_at": at + took,
+        "status": Status.CLOSED,
+    } | fields
+
+
+def ask(platform: Platform, **question: Any) -> list[Row]:
+    (city,) = platform.registry
+    return list(answer_question(platform, city, Question(jurisdiction_id=city.id, **question), now=NOW).rows)
+
+
+def test_an_open_request_past_its_target_is_missed_and_one_not_yet_due_is_neither(platform: Platform) -> None:
+    hours = timedelta(hours=1)
+    build.store_all(
+        platform,
+        [
+            closed(1, 5 * hours, expected_at=NOW - timedelta(days=364)),
+            closed(2, 50 * hours, expected_at=NOW - timedelta(days=364)),
+            {"number": 3, "expected_at": NOW - hours, "at": NOW - 9 * hours},
+            {"number": 4, "expected_at": NOW + hours, "at": NOW - 9 * hours},
+        ],
+    )
+    dispatch_all(platform)
+    [row] = ask(platform)
+    assert (row.on_time, row.on_time_of, row.on_time_share) == (1, 3, 0.3333)
+    assert (row.target_matched, row.opened) == (4, 4)
+
+
+def test_services_that_are_closed_at_intake_have_no_times_and_are_named(platform: Platform) -> None:
+    calls = [closed(number, timedelta(minutes=number % 5), service_code="calls") for number in range(1, 10)]
+    holes = [closed(number, timedelta(hours=number), service_code="potholes") for number in range(11, 14)]
+    build.store_all(platform, [*calls, closed(10, timedelta(days=9), service_code="calls"), *holes])
+    dispatch_all(platform)
+    (city,) = platform.registry
+    question = Question(jurisdiction_id=city.id, group_by=Grouping.SERVICE)
+    found = answer_question(platform, city, question, now=NOW)
+    assert found.left_out == ("calls",)
+    call, hole = found.rows
+    assert (call.key, call.is_left_out, call.closed, call.timed, call.median_hours) == ("calls", True, 10, 0, None)
+    assert (hole.key, hole.is_left_out, hole.median_hours, hole.p90_hours) == ("potholes", False, 12, 13)
+    [whole] = ask(platform)
+    assert (whole.closed, whole.timed, whole.median_hours) == (13, 3, 12)
+
+
+def test_targets_are_matched_ambiguous_not_managed_or_none(platform: Platform) -> None:
+    codes = ("potholes", "signs", "trees", "other")
+    build.store_all(platform, ({"number": number, "service_code": code} for number, code in enumerate(codes, 1)))
+    dispatch_all(platform)
+    [row] = ask(platform)
+    found = (row.target_matched, row.target_ambiguous, row.target_not_managed, row.target_none)
+    assert found == (1, 1, 1, 1)
+    words = {row.key: row.target for row in ask(platform, group_by=Grouping.SERVICE)}
+    assert words == {"potholes": "4 days", "signs": "", "trees": "SLA not managed by 311", "other": ""}
+
+
+def test_the_answer_says_which_days_the_targets_count(platform: Platform) -> None:
+    (city,) = platform.registry
+
+    def target_days(*codes: str) -> str:
+        question = Question(jurisdiction_id=city.id, service_codes=codes or None)
+        return answer_question(platform, city, question, now=NOW).target_days
+
+    assert (target_days(), target_days("potholes"), target_days("calls")) == ("both", "calendar", "working")
+    assert target_days("trees") == ""
+
+
+def test_a_merged_request_is_left_out_until_it_is_taken_apart(platform: Platform) -> None:
+    build.store_all(platform, ({"number": number} for number in (1, 2)))
+    (city,) = platform.registry
+    act(platform, city, "R2", [commands.Merge(into="R1")], principal=SHELL, now=NOW)
+    dispatch_all(platform)
+    assert [row.open for row in ask(platform)] == [1]
+    act(platform, city, "R2", [commands.Unmerge(reason="wrong")], principal=SHELL, now=NOW)
+    dispatch_all(platform)
+    assert [row.open for row in ask(platform)] == [2]
+
+
+def test_a_request_in_two_areas_counts_in_each_and_once_in_the_whole(platform: Platform) -> None:
+    build.store(platform, areas=("Harbour", "Hill"))
+    dispatch_all(platform)
+    assert [(row.key, row.open) for row in ask(platform, group_by=Grouping.AREA)] == [("Harbour", 1), ("Hill", 1)]
+    assert [row.open for row in ask(platform)] == [1]
+    assert [row.open for row in ask(platform, area="Hill")] == [1]
+
+
+def test_a_day_is_a_day_of_the_city(platform: Platform) -> None:
+    build.store(platform, at=datetime(2026, 3, 1, 4, 59, tzinfo=UTC))  # 23:59 in New York
+    dispatch_all(platform)
+    assert [row.key for row in ask(platform, group_by=Grouping.DAY)] == ["2026-02-28"]
+    assert [row.key for row in ask(platform, group_by=Grouping.WEEK)] == ["2026-02-23"]
+    assert [row.key for row in ask(platform, group_by=Grouping.MONTH)] == ["2026-02-01"]
+
+
+def test_a_city_without_requests_has_zeros(platform: Platform) -> None:
+    [row] = ask(platform)
+    assert (row.opened, row.median_hours, row.within_share, row.on_time_share) == (0, None, None, None)
+    assert ask(platform, group_by=Grouping.SERVICE) == []
+
+
+def test_a_request_that_only_staff_see_is_never_counted(platform: Platform) -> None:
+    build.store_all(
+        platform,
+        ({"number": number, "visibility": kind} for number, kind in enumerate(Visibility, 1)),
+    )
+    dispatch_all(platform)
+    assert [row.opened for row in ask(platform)] == [1]
+    build.change(platform, "R1", visibility=Visibility.WITHDRAWN)
+    dispatch_all(platform)
+    assert [row.opened for row in ask(platform)] == [0]
+
+
+# --- As of, and what happens at the same time
+
+
+def test_as_of_is_the_time_of_the_oldest_change_that_is_not_counted(platform: Platform) -> None:
+    (city,) = platform.registry
+    question = Question(jurisdiction_id=city.id)
+    build.store(platform)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE outbox SET written_at = '2026-02-28T10:00:00.5Z'")
+    found = answer_question(platform, city, question, now=NOW)
+    assert (found.as_of, found.rows[0].opened) == (datetime(2026, 2, 28, 10, tzinfo=UTC), 0)
+    dispatch_all(platform)
+    found = answer_question(platform, city, question, now=NOW)
+    assert (found.as_of, found.rows[0].opened) == (NOW, 1)
+
+
+def test_a_killed_dispatcher_and_several_at_once_count_each_request_once(
+    platform: Platform, settings: Settings
+) -> None:
+    with witnessed(platform.database):
+        build.store_all(platform, (closed(number, timedelta(hours=number)) for number in range(1, 101)))
+        run_until_killed(settings.database_url, batches=2)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(8):
+            wait = [pool.submit(dispatch, platform, NOW, rows=10), pool.submit(dispatch, platform, NOW, rows=10)]
+            wait.append(pool.submit(check_all, platform, NOW))
+            for one in wait:
+                one.result()
+    dispatch_all(platform)
+    check(platform, Question(jurisdiction_id="test.example", group_by=Grouping.SERVICE))
+    assert [row.closed for row in ask(platform)] == [100]
+
+
+def test_requests_from_before_the_statistics_are_counted_by_the_check(platform: Platform) -> None:
+    build.store_all(platform, (closed(number, timedelta(hours=number)) for number in range(1, 31)))
+    dispatch_all(platform)
+    (city,) = platform.registry
+    with platform.database.transaction() as connection:
+        counting.forget(connection, city.id)
+    with pytest.raises(Unavailable, match="counted for the first time"):
+        ask(platform)
+    assert check_all(platform, NOW) == 30
+    assert [row.closed for row in ask(platform)] == [30]
+    assert check_all(platform, NOW) == 0
+
+
+def test_the_daily_check_corrects_counts_and_goes_on_where_it_was_interrupted(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics_counting, "ROWS_PER_TRANSACTION", 4)
+    build.store_all(platform, ({"number": number} for number in range(1, 11)))
+    dispatch_all(platform)
+    assert check_all(platform, NOW) == 0
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM counted_request WHERE id IN (2, 9)")
+        counting.save_check(connection, "test.example", counting.Check(4, NOW))
+    assert check_all(platform, NOW) == 1
+    assert check_all(platform, NOW + timedelta(hours=1)) == 0
+    assert check_all(platform, NOW + timedelta(days=1)) == 1
+    assert [row.open for row in ask(platform)] == [10]
