@@ -708,7 +708,8 @@ class BlockBody(ReasonBody):
 
     kind = JsonChoice("What the block names.", choices=BLOCK_KINDS, required=True)
     value = JsonText(
-        "The number of a key, an address or a range of addresses, a device_id, or an e-mail address. Devices and"
+        "The number of a key, an address or a range of addresses, a device_id, or an e-mail address. A range has at"
+        " most a /16 of IPv4 or a /32 of IPv6. Devices and"
         " e-mail addresses are stored as digests only.",
         "203.0.113.0/24",
         required=True,
@@ -738,7 +739,11 @@ class PersonBody(JsonBody):
     """
 
     email = JsonText("An email address, in any case.", "jane@mail.example", most=MAX_CHARACTERS)
-    phone = JsonText("A phone number; only its digits count.", "+1 555 0100", most=MAX_CHARACTERS)
+    phone = JsonText(
+        "A phone number in any spelling. A number of the city's `phone_region` needs no code of the country.",
+        "+1 555 0100",
+        most=MAX_CHARACTERS,
+    )
     device_id = JsonText("The id of a device, as the app sent it.", most=MAX_CHARACTERS)
     account_id = JsonText("The id of an account with the app.", most=MAX_CHARACTERS)
     reason = JsonText(
@@ -1173,6 +1178,8 @@ class PersonExportSchema(Body):
         allow_none=True, metadata=describe("Send it as `after` for the next page; null on the last.")
     )
 
+    notice = OptionalText(metadata=describe("How to look again if nothing was found; otherwise null."))
+
 
 class PersonErasureSystemSchema(ToldSystemSchema):
     """A system that got data of a person, or may have got them."""
@@ -1184,7 +1191,7 @@ class PersonErasureSchema(Body):
     """What was erased where: up to 200 requests. The audit trail has the same."""
 
     dry_run = fields.Boolean(metadata=describe("Whether nothing was changed yet."))
-    erasure = Text(metadata=describe("Its id in the audit trail."))
+    erasure = OptionalText(metadata=describe("Its id in the audit trail; null for a dry run, which is not there."))
     requests = fields.List(fields.String(), metadata=describe("Ids of requests; numbers of those without one."))
     rows = fields.Dict(
         keys=fields.String(),
@@ -1207,6 +1214,8 @@ class PersonErasureSchema(Body):
     next = fields.Integer(
         allow_none=True, metadata=describe("Send it as `after` for the rest; null if none is left.")
     )
+
+    notice = OptionalText(metadata=describe("How to look again if nothing was found; otherwise null."))
 
 
 class ViewSchema(Body):

@@ -725,7 +725,7 @@ def test_staff_see_all_of_a_request(run: Run, client: FlaskClient) -> None:
     assert "Ada" not in said
     with_reporter = facts(printed(run("requests", "show", request_id, "--reporter")))
     assert with_reporter["reporter"] == ["email: ada@mail.example", "first_name: Ada"]
-    printed(run("requests", "erase", request_id, "--part", "reporter"))
+    printed(run("requests", "erase", request_id, "--part", "reporter", "--yes"))
     erased = facts(printed(run("requests", "show", request_id, "--reporter")))
     assert erased["reporter"] == ["nothing is known"]
 
@@ -974,13 +974,26 @@ def test_an_erased_text_is_shown_to_neither_staff_nor_public(
     run: Run, client: FlaskClient, request_id: str
 ) -> None:
     printed(run("requests", "note", request_id, "--public", "--text", "Ask Ada."))
-    erased = run("requests", "erase", request_id, "--part", "reporter", "--part", "notes")
+    erased = run("requests", "erase", request_id, "--part", "reporter", "--part", "notes", "--yes")
     assert printed(erased) == f"{request_id}: erased notes, reporter.\n"
     (found,) = client.get(f"/open311/v2/requests/{request_id}.json").json
     assert found["status_notes"] is None
     said = printed(run("requests", "show", request_id))
     assert re.search(r"erased +notes, reporter", said)
     assert "Ask Ada." not in said
+
+
+def test_an_erasure_of_a_request_asks_and_keeps_the_reason(run: Run, request_id: str) -> None:
+    words = ("requests", "erase", request_id, "--part", "description", "--reason", "Letter of 1 March.")
+    asked = run(*words)
+    assert asked.exit_code == 1
+    assert f"Erase description of {request_id} permanently?" in asked.output
+    assert "erased" not in printed(run("requests", "show", request_id))
+    printed(run(*words, "--yes"))
+    assert "Letter of 1 March." in printed(run("requests", "show", request_id))
+    missing = run("requests", "erase", "nothing", "--part", "notes")
+    assert missing.exit_code == 1
+    assert "permanently" not in missing.output
 
 
 def test_an_erasure_names_the_requests_that_have_copies_of_the_notes(run: Run, platform: Platform) -> None:
@@ -991,10 +1004,10 @@ def test_an_erasure_names_the_requests_that_have_copies_of_the_notes(run: Run, p
     printed(run("requests", "reopen", parent, "--reason", "It is back."))
     printed(run("requests", "unmerge", child))
     for left in ([child, other], [other], []):
-        _, *told = printed(run("requests", "erase", parent, "--part", "notes")).splitlines()
+        _, *told = printed(run("requests", "erase", parent, "--part", "notes", "--yes")).splitlines()
         assert [line.split()[0] for line in told] == left
         for name in left[:1]:
-            assert printed(run("requests", "erase", name, "--part", "notes")) == f"{name}: erased notes.\n"
+            assert printed(run("requests", "erase", name, "--part", "notes", "--yes")) == f"{name}: erased notes.\n"
 
 
 def test_erasing_without_a_part_is_a_usage_error(run: Run) -> None:
