@@ -859,6 +859,9 @@ class DepartmentCountSchema(Body):
     unassigned = fields.Integer(metadata=describe("Those of `open` that no account works on."))
     triage = fields.Integer(metadata=describe("Those of `open` for which a person has to choose a department."))
     suspected = fields.Integer(metadata=describe("Those of `open` that look like abuse or have such an update."))
+    held_photos = fields.Integer(
+        metadata=describe("Photos that wait for a person to release them, also those of closed requests.")
+    )
 
 
 class QueueCountsSchema(Body):
@@ -918,7 +921,9 @@ class StaffPhotoSchema(Body):
     reason = OptionalText(
         metadata=describe("Why it was refused, not copied, withdrawn or blackened.", "too_many_pixels")
     )
-    is_public = fields.Boolean(metadata=describe("Whether everybody may see it who may see the request."))
+    is_public = fields.Boolean(
+        metadata=describe("Whether it is meant for the public, which sees it only while `state` is `ready`.")
+    )
     version = fields.Integer(
         metadata=describe("The request's version after the update that brought it; 0: report.")
     )
@@ -938,6 +943,15 @@ class HeldPhotoSchema(StaffPhotoSchema):
 
     number = fields.Integer(metadata=describe("The internal number of its request.", 41))
     service_request_id = OptionalText(metadata=describe("The public id of its request.", "8841"))
+    service_code = Text(metadata=describe("The service of its request.", "potholes"))
+    department = OptionalText(metadata=describe("The department of its request.", "streets"))
+    visibility = fields.String(
+        metadata=describe(
+            "Who can see its request. Unless it is public or unlisted, the public does not see the photo either,"
+            " also after the release."
+        )
+        | {"enum": list(VISIBILITIES)}
+    )
 
 
 class HeldPhotosSchema(Body):

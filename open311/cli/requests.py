@@ -14,7 +14,7 @@ from open311.cli.output import say, say_json, say_pieces, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.rerouting import reroute
 from open311.cli.shell import shell_user
-from open311.cli.staff_view import lines_elsewhere, lines_of, lines_of_personal_data, name_of
+from open311.cli.staff_view import lines_elsewhere, lines_of, lines_of_personal_data, lines_of_photos, name_of
 from open311.cli.status_links import renew_link, revoke_links
 from open311.cli.suspected import drop_report, drop_update, release_update
 from open311.clock import utc_now
@@ -138,7 +138,7 @@ def queues(jurisdiction: str, as_json: bool) -> None:
     if as_json:
         say_json(json_of(body, is_indented=True))
         return
-    columns = ("open", "overdue", "unassigned", "triage", "suspected", "merged")
+    columns = ("open", "overdue", "unassigned", "triage", "suspected", "held_photos", "merged")
     say_table(
         ("department", "name", *columns),
         (
@@ -185,7 +185,7 @@ def show(request: str, jurisdiction: str, with_reporter: bool, reason: str, as_j
         return
     for line in lines_of(view, whole.names, utc_now(), asks_for_reporter=with_reporter):
         say(line)
-    for line in (*lines_of_personal_data(whole), *lines_elsewhere(whole)):
+    for line in (*lines_of_photos(whole), *lines_of_personal_data(whole), *lines_elsewhere(whole)):
         say(line)
 
 

@@ -30,6 +30,7 @@ from schemas.staff import (
     StaffRequestSchema,
     WithdrawPhotoBody,
 )
+from schemas.texts import Message, tell
 
 _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
 _REQUEST: dict[str, Any] = {"answers": Media("application/json", StaffRequestSchema()), "method": "POST"}
@@ -115,11 +116,12 @@ def withdraw_staff_photo(call: Call, id: str, photo: str) -> Answer:
 def release_staff_photo(call: Call, id: str, photo: str) -> Answer:
     """Show a held photo to the public. Needs the role dispatcher and a reason.
 
-    The answer is the request as it is then.
+    If the public does not see the request, it sees the photo only once it sees the request; a Warning says so. The
+    answer is the request as it is then.
     """
     reason = call.body["reason"]
     number = release_photo(call.platform, call.city, id, photo, reason=reason, principal=call.caller, now=call.now)
-    return _request(call, number)
+    return _request(call, number, is_release=True)
 
 
 @endpoint(
@@ -166,6 +168,14 @@ def list_held_photos(call: Call) -> Answer:
     return staff_answer(body, headers=(("Link", f'<{next_url}>; rel="next"'),) if next_url else ())
 
 
-def _request(call: Call, number: int) -> Answer:
+def _request(call: Call, number: int, *, is_release: bool = False) -> Answer:
     whole = read_whole_request(call.platform, call.city, number, principal=call.caller, is_changed=True)
-    return staff_answer(plain_request(whole, call.now), tag=f"v{whole.view.record.version}")
+    record, warnings = whole.view.record, tuple[Message, ...]()
+    if is_release and not record.visibility.is_shown:
+        warnings = (
+            tell(
+                "the request is {visibility}, so the public sees this photo only once it sees the request.",
+                visibility=record.visibility,
+            ),
+        )
+    return staff_answer(plain_request(whole, call.now), tag=f"v{record.version}", warnings=warnings)
