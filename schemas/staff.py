@@ -550,19 +550,28 @@ class JsonBoxes(fields.Field[list[list[float]]]):
             raise ValidationError(tell("is no list of boxes; send one such as [[0.1, 0.2, 0.5, 0.6]]."))
         if len(value) > MAX_BOXES:
             raise ValidationError(tell("has {count} boxes; send at most {most}.", count=len(value), most=MAX_BOXES))
-        if not all(map(_is_box, value)):
-            raise ValidationError(
-                tell("must be left, top, right, bottom as fractions of the picture: 0.1, 0.2, 0.5, 0.6.")
-            )
+        faults = [
+            tell("box {number} {fault}", number=number, fault=fault)
+            for number, box in enumerate(value, start=1)
+            if (fault := _box_fault(box))
+        ]
+        if faults:
+            raise ValidationError(faults)
         return value
 
 
-def _is_box(box: Any) -> bool:
-    """Whether a value is left, top, right and bottom of a part that is not empty. True is no number."""
+def _box_fault(box: Any) -> Message | None:
+    """Why a value is not left, top, right and bottom of a part that is not empty. True is no number."""
     if not isinstance(box, list) or len(box) != 4 or not all(type(side) in (int, float) for side in box):
-        return False
+        return tell("must be four numbers: left, top, right and bottom, such as [0.1, 0.2, 0.5, 0.6].")
     left, top, right, bottom = box
-    return bool(0 <= left < right <= 1 and 0 <= top < bottom <= 1)
+    if not all(0 <= side <= 1 for side in box):
+        return tell("has a number outside 0..1; send fractions of the width and height, and no pixels.")
+    if left >= right:
+        return tell("has left {left} and right {right}; left must be smaller.", left=left, right=right)
+    if top >= bottom:
+        return tell("has top {top} and bottom {bottom}; top must be smaller.", top=top, bottom=bottom)
+    return None
 
 
 class BlackenPhotoBody(JsonBody):

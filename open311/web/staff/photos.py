@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from open311.formats import JSON
@@ -13,6 +14,7 @@ from open311.operations.desk.photos import ORIGINAL, add_photo, read_photo, rele
 from open311.operations.desk.rendering import plain_request
 from open311.operations.desk.whole_request import read_whole_request
 from open311.web.access import STAFF as STAFF_ONLY
+from open311.web.bodies import MULTIPART
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
 from open311.web.links import page_url
@@ -70,6 +72,10 @@ def add_staff_photo(call: Call, id: str) -> Answer:
 
     The body is the file itself. The photo is shown after it was prepared. The answer is the request as it is now.
     """
+    if call.request.mimetype == MULTIPART:
+        raise UnsupportedMediaType(
+            tell("The body is a form; send the photo itself as the body, as curl --data-binary @hole.jpg does.")
+        )
     number = add_photo(
         call.platform,
         call.city,
