@@ -19,8 +19,10 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from open311.cli import main
+from open311.cli.run import shell_lines
 from open311.clock import utc_now
 from open311.domain.commands import commands as orders
+from open311.embedded.databases import make_url
 from open311.operations.platform import NO_DATABASE, Platform
 from open311.settings import Settings, variable
 from open311.storage.engine import open_database
@@ -1063,6 +1065,26 @@ def test_areas_are_recomputed_for_all_or_one_city(run: Run, request_id: str) -> 
     assert "'nowhere.example' is not served here" in refusal(
         run("areas", "recompute", "--jurisdiction", "nowhere.example")
     )
+
+
+def test_a_run_with_the_database_of_an_ended_run_says_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", make_url(Path("/nonexistent"), "open311"))
+    result = run("run")
+    assert result.exit_code == 1
+    assert "Run `unset DATABASE_URL` and try again." in " ".join(result.stderr.split())
+
+
+def test_a_second_shell_gets_the_settings_that_differ_and_no_secret() -> None:
+    own = make_url(Path("/tmp/a b"), "open311")
+    changed = Settings(database_url=own, jurisdictions=("demo", "chicago"), metrics_token="s3cret", port=8080)
+    assert shell_lines(changed) == [
+        f"export DATABASE_URL='{own}'",
+        "export OPEN311_JURISDICTIONS=demo,chicago",
+        "export OPEN311_METRICS_TOKEN=…   (as in this shell)",
+    ]
+    assert shell_lines(Settings(database_url="postgresql://me:s3cret@db/x")) == [
+        "export DATABASE_URL=…   (as in this shell)"
+    ]
 
 
 # --- Commands in the documentation

@@ -105,8 +105,9 @@ def receive_update(
             defer_preparing(platform, connection, jurisdiction.id, after.number)
     masked = _masked(before, sent, jurisdiction, principal)
     rule = jurisdiction.photo_rule(before.service_code) if is_public else PhotoRule.PRIVATE
-    told = {"photos": arrival.kept, "photo_rule": rule, "lost_photos": arrival.lost}
-    return replace(_receipt(sent, ignored), masked=masked, **told)
+    return replace(
+        _receipt(sent, ignored), masked=masked, photos=arrival.kept, photo_rule=rule, lost_photos=arrival.lost
+    )
 
 
 def _masked(before: RequestRecord, sent: SentUpdate, city: Jurisdiction, principal: Principal) -> tuple[Kind, ...]:
