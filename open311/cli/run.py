@@ -137,7 +137,7 @@ def shell_lines(settings: Settings) -> list[str]:
 
 
 def _is_hidden(row: Field[Any], settings: Settings) -> bool:
-    """Whether a value is not printed. The URL of a database may have a password, but not that of the private one."""
+    """Whether a value is not printed. The URL of a database may have a password, but the private one has none."""
     if row.name == "database_url":
         return not is_private_url(settings.database_url)
     return bool(row.metadata["is_secret"])
