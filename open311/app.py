@@ -89,7 +89,7 @@ def _around(application: WSGIApplication, platform: Platform, bound: list[BoundE
     if settings.requires_https:
         application = HttpsOnly(application, settings.public_url)
     application = KnownHost(application)
-    application = Refusals(application)
+    application = Refusals(application, max(settings.max_body_bytes, settings.max_upload_bytes))
     application = Envelope(application, platform.process.calls)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

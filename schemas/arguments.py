@@ -143,7 +143,13 @@ class Arguments(Schema):
             if self._plain_name(name) in self._known or self._is_answer(name):
                 continue
             right = self._by_letters.get(_letters(INDEX.sub("", name)))
-            if right:
+            if right == "media_url" and any(value.startswith("@") for value in sent[name]):
+                yield tell(
+                    "{name} is ignored, and no photo came with this call; send the file in a multipart form, as"
+                    " curl does with -F, or the address of the photo in media_url",
+                    name=as_sent(name),
+                )
+            elif right:
                 yield tell("{name} is ignored; did you mean {right}?", name=as_sent(name), right=right)
             elif self.tells_unknown:
                 yield tell("{name} is ignored; this call has no such parameter", name=as_sent(name))

@@ -129,6 +129,10 @@ class TextParameter(Parameter, fields.String):
             raise ValidationError(tell("takes one value, but {count} were sent.", count=len(set(values))))
         return self.read_one(values[0])
 
+    def overlooked(self, sent: Sent) -> Iterator[Message]:
+        """As for other parameters, but a call with several values is refused if only one is allowed."""
+        return iter(()) if self.is_single else super().overlooked(sent)
+
     def read_one(self, text: str) -> str:
         if NUL in text:
             raise ValidationError(HOLDS_NUL)

@@ -550,19 +550,28 @@ class JsonBoxes(fields.Field[list[list[float]]]):
             raise ValidationError(tell("is no list of boxes; send one such as [[0.1, 0.2, 0.5, 0.6]]."))
         if len(value) > MAX_BOXES:
             raise ValidationError(tell("has {count} boxes; send at most {most}.", count=len(value), most=MAX_BOXES))
-        if not all(map(_is_box, value)):
-            raise ValidationError(
-                tell("must be left, top, right, bottom as fractions of the picture: 0.1, 0.2, 0.5, 0.6.")
-            )
+        faults = [
+            tell("box {number} {fault}", number=number, fault=fault)
+            for number, box in enumerate(value, start=1)
+            if (fault := _box_fault(box))
+        ]
+        if faults:
+            raise ValidationError(faults)
         return value
 
 
-def _is_box(box: Any) -> bool:
-    """Whether a value is left, top, right and bottom of a part that is not empty. True is no number."""
+def _box_fault(box: Any) -> Message | None:
+    """Why a value is not left, top, right and bottom of a part that is not empty. True is no number."""
     if not isinstance(box, list) or len(box) != 4 or not all(type(side) in (int, float) for side in box):
-        return False
+        return tell("must be four numbers: left, top, right and bottom, such as [0.1, 0.2, 0.5, 0.6].")
     left, top, right, bottom = box
-    return bool(0 <= left < right <= 1 and 0 <= top < bottom <= 1)
+    if not all(0 <= side <= 1 for side in box):
+        return tell("has a number outside 0..1; send fractions of the width and height, and no pixels.")
+    if left >= right:
+        return tell("has left {left} and right {right}; left must be smaller.", left=left, right=right)
+    if top >= bottom:
+        return tell("has top {top} and bottom {bottom}; top must be smaller.", top=top, bottom=bottom)
+    return None
 
 
 class BlackenPhotoBody(JsonBody):
@@ -708,7 +717,8 @@ class BlockBody(ReasonBody):
 
     kind = JsonChoice("What the block names.", choices=BLOCK_KINDS, required=True)
     value = JsonText(
-        "The number of a key, an address or a range of addresses, a device_id, or an e-mail address. Devices and"
+        "The number of a key, an address or a range of addresses, a device_id, or an e-mail address. A range has at"
+        " most a /16 of IPv4 or a /32 of IPv6. Devices and"
         " e-mail addresses are stored as digests only.",
         "203.0.113.0/24",
         required=True,
@@ -738,7 +748,11 @@ class PersonBody(JsonBody):
     """
 
     email = JsonText("An email address, in any case.", "jane@mail.example", most=MAX_CHARACTERS)
-    phone = JsonText("A phone number; only its digits count.", "+1 555 0100", most=MAX_CHARACTERS)
+    phone = JsonText(
+        "A phone number in any spelling. A number of the city's `phone_region` needs no code of the country.",
+        "+1 555 0100",
+        most=MAX_CHARACTERS,
+    )
     device_id = JsonText("The id of a device, as the app sent it.", most=MAX_CHARACTERS)
     account_id = JsonText("The id of an account with the app.", most=MAX_CHARACTERS)
     reason = JsonText(
@@ -854,6 +868,9 @@ class DepartmentCountSchema(Body):
     unassigned = fields.Integer(metadata=describe("Those of `open` that no account works on."))
     triage = fields.Integer(metadata=describe("Those of `open` for which a person has to choose a department."))
     suspected = fields.Integer(metadata=describe("Those of `open` that look like abuse or have such an update."))
+    held_photos = fields.Integer(
+        metadata=describe("Photos that wait for a person to release them, also those of closed requests.")
+    )
 
 
 class QueueCountsSchema(Body):
@@ -913,7 +930,9 @@ class StaffPhotoSchema(Body):
     reason = OptionalText(
         metadata=describe("Why it was refused, not copied, withdrawn or blackened.", "too_many_pixels")
     )
-    is_public = fields.Boolean(metadata=describe("Whether everybody may see it who may see the request."))
+    is_public = fields.Boolean(
+        metadata=describe("Whether it is meant for the public, which sees it only while `state` is `ready`.")
+    )
     version = fields.Integer(
         metadata=describe("The request's version after the update that brought it; 0: report.")
     )
@@ -933,6 +952,15 @@ class HeldPhotoSchema(StaffPhotoSchema):
 
     number = fields.Integer(metadata=describe("The internal number of its request.", 41))
     service_request_id = OptionalText(metadata=describe("The public id of its request.", "8841"))
+    service_code = Text(metadata=describe("The service of its request.", "potholes"))
+    department = OptionalText(metadata=describe("The department of its request.", "streets"))
+    visibility = fields.String(
+        metadata=describe(
+            "Who can see its request. Unless it is public or unlisted, the public does not see the photo either,"
+            " also after the release."
+        )
+        | {"enum": list(VISIBILITIES)}
+    )
 
 
 class HeldPhotosSchema(Body):
@@ -1173,6 +1201,8 @@ class PersonExportSchema(Body):
         allow_none=True, metadata=describe("Send it as `after` for the next page; null on the last.")
     )
 
+    notice = OptionalText(metadata=describe("How to look again if nothing was found; otherwise null."))
+
 
 class PersonErasureSystemSchema(ToldSystemSchema):
     """A system that got data of a person, or may have got them."""
@@ -1184,7 +1214,7 @@ class PersonErasureSchema(Body):
     """What was erased where: up to 200 requests. The audit trail has the same."""
 
     dry_run = fields.Boolean(metadata=describe("Whether nothing was changed yet."))
-    erasure = Text(metadata=describe("Its id in the audit trail."))
+    erasure = OptionalText(metadata=describe("Its id in the audit trail; null for a dry run, which is not there."))
     requests = fields.List(fields.String(), metadata=describe("Ids of requests; numbers of those without one."))
     rows = fields.Dict(
         keys=fields.String(),
@@ -1207,6 +1237,8 @@ class PersonErasureSchema(Body):
     next = fields.Integer(
         allow_none=True, metadata=describe("Send it as `after` for the rest; null if none is left.")
     )
+
+    notice = OptionalText(metadata=describe("How to look again if nothing was found; otherwise null."))
 
 
 class ViewSchema(Body):

@@ -45,12 +45,14 @@ _JURISDICTION = click.option(
 def add(kind: str, value: str, reason: str, days: int, jurisdiction: str) -> None:
     """Hold the reports of a sender: KIND is key, address, device or email.
 
-    VALUE is the number of a key, a network address or a range of addresses, a device_id, or an e-mail address. The
-    sender gets the usual answers. Devices and e-mail addresses are stored as digests only.
+    VALUE is the number of a key, a network address or a range of addresses, a device_id, or an e-mail address. A
+    range has at most a /16 of IPv4 or a /32 of IPv6. The sender gets the usual answers. Devices and e-mail
+    addresses are stored as digests only.
 
     \b
     Example:
       open311 blocks add address 203.0.113.0/24 --reason "Spam wave of 3 March." --days 7
+      open311 blocks add address 2001:db8:7::/48 --reason "The same spammer."
       open311 blocks add email spam@mail.example --reason "Insults." --jurisdiction city.example
     """
     with command_platform() as platform:
@@ -62,7 +64,8 @@ def add(kind: str, value: str, reason: str, days: int, jurisdiction: str) -> Non
             jurisdiction_id=find_account_city(platform, jurisdiction),
         )
         added = operations.add_block(platform, order, principal=shell_user(), now=utc_now())
-    say(f"Block {added.id}: reports of this {added.kind} are held {_until(added)}.")
+    who = f"this {added.kind}" if added.kind.is_hashed else f"{added.kind} {added.value}"
+    say(f"Block {added.id}: reports of {who} are held {_until(added)}.")
 
 
 @blocks.command("list")

@@ -13,7 +13,7 @@ from open311.cli.output import say, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
-from open311.domain.photos import Photo
+from open311.domain.photos import HeldPhoto
 from open311.operations.desk.held_photos import find_held_photos
 from open311.operations.desk.photos import ORIGINAL, read_photo, release_photo, withdraw_photo
 from open311.operations.media.files import LARGEST
@@ -46,15 +46,25 @@ def list_held(jurisdiction: str) -> None:
         say("No photo is held.")
         return
     say_table(
-        ("photo", "request", "sent", "kind", "bytes"),
-        (
-            (one.id, id or str(one.request_id), format_instant(one.created_at), one.media_type, str(one.size_bytes))
-            for one, id in found
-        ),
+        ("photo", "request", "service", "department", "visibility", "sent", "kind", "bytes"),
+        map(_row, found),
     )
 
 
-def _held(platform: Platform, city: Jurisdiction) -> Iterator[tuple[Photo, str]]:
+def _row(one: HeldPhoto) -> tuple[str, ...]:
+    return (
+        one.photo.id,
+        one.service_request_id or str(one.photo.request_id),
+        one.service_code,
+        one.department or "-",
+        one.visibility,
+        format_instant(one.photo.created_at),
+        one.photo.media_type,
+        str(one.photo.size_bytes),
+    )
+
+
+def _held(platform: Platform, city: Jurisdiction) -> Iterator[HeldPhoto]:
     cursor = ""
     while True:
         values = {"cursor": cursor, "page_size": AT_ONCE}

@@ -12,11 +12,11 @@ import click
 
 from open311.cli.files import new_private_file
 from open311.cli.group import CommandGroup
-from open311.cli.output import progress, say, say_pieces, say_table, warn
+from open311.cli.output import counted, progress, say, say_pieces, say_table, warn
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
-from open311.domain.people import IDENTIFYING_FIELDS, Person, read_person
+from open311.domain.people import IDENTIFYING_FIELDS, Person, nothing_found, read_person
 from open311.errors import Misconfigured
 from open311.operations.desk.rendering import json_of
 from open311.operations.people.erase_person import ErasedPart, erase_person
@@ -47,7 +47,7 @@ def _person_options(command: Any) -> Any:
     for name, meaning in reversed(
         (
             ("--email", "An email address, in any case."),
-            ("--phone", "A phone number; only its digits count."),
+            ("--phone", "A phone number in any spelling; one of the city's phone_region needs no country code."),
             ("--device-id", "The id of a device, as the app sent it."),
             ("--account-id", "The id of an account with the app."),
         )
@@ -88,9 +88,11 @@ def export_command(
       open311 reporters export --email jane@mail.example --output jane.json --reason "Letter of 1 March."
       open311 reporters export --email jane@mail.example --output jane.json --files photos-of-jane
     """
-    person, now = _person(who), utc_now()
+    _person(who)  # so that a faulty call needs no database
+    now = utc_now()
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
+        person = _person(who, city)
         why = reason or "open311 reporters export"
         pages = export_person(platform, city, person, reason=why, principal=shell_user(), now=now)
         if folder is not None:
@@ -133,7 +135,7 @@ def _with_files(
 
 
 def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: datetime) -> Iterator[bytes]:
-    """An export, of which only one page is in memory."""
+    """An export, of which only one page is in memory. Warns if nothing was found."""
     head = json_of({"jurisdiction_id": city.id, "exported_datetime": format_instant(now)})
     yield head[:-1] + b',"requests":['
     separator = b"\n"
@@ -142,6 +144,8 @@ def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: dateti
             yield separator + json_of(item)
             separator = b",\n"
     yield b"\n]}\n"
+    if separator == b"\n":
+        warn(nothing_found())
 
 
 @reporters.command("erase")
@@ -173,9 +177,10 @@ def erase_command(
     Example:
       open311 reporters erase --email jane@mail.example --reason "Letter of 1 March."
     """
-    person = _person(who)
+    _person(who)  # so that a faulty call needs no database
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
+        person = _person(who, city)
         options: dict[str, Any] = {
             "with_texts": with_texts,
             "reason": reason or "open311 reporters erase",
@@ -187,6 +192,8 @@ def erase_command(
             tried.say(is_dry_run=True)
             if is_dry_run:
                 return
+            if tried.names and not with_texts:
+                warn("the texts stay, and afterwards nobody can find them for this person; --texts erases them.")
             click.confirm("Erase this permanently?", abort=True)
         with progress(city.id, None) as advance:
             parts = _advancing(erase_person(platform, city, person, **options), advance)
@@ -199,8 +206,9 @@ def _advancing(parts: Iterable[ErasedPart], advance: Any) -> Iterator[ErasedPart
         yield part
 
 
-def _person(who: Mapping[str, str | None]) -> Person:
-    return read_person({name: value for name in IDENTIFYING_FIELDS if (value := who[name]) is not None})
+def _person(who: Mapping[str, str | None], city: Jurisdiction | None = None) -> Person:
+    given = {name: value for name in IDENTIFYING_FIELDS if (value := who[name]) is not None}
+    return read_person(given, phone_region=city.privacy.phone_region if city else "")
 
 
 class _Report:
@@ -233,14 +241,14 @@ class _Report:
         """Print the report."""
         verb = "would be erased" if is_dry_run else "were erased"
         if not self.names:
-            say("Nothing of this person was found.")
+            say(nothing_found())
         else:
             say_table(("table", "rows"), ((name, str(rows)) for name, rows in sorted(self.rows.items())))
             more = f" and {len(self.names) - SHOWN} more" if len(self.names) > SHOWN else ""
-            say(f"Data in {len(self.names)} requests {verb}: {', '.join(self.names[:SHOWN])}{more}.")
+            say(f"Data in {counted(len(self.names), 'request')} {verb}: {', '.join(self.names[:SHOWN])}{more}.")
         for (system, fields), number in sorted(self.systems.items(), key=str):
             known = ", ".join(fields) if fields else "unknown fields, because it is not configured any more"
-            say(f"Ask {system} too: {number} requests were sent there, or may have been, with {known}.")
+            say(f"Ask {system} too: it got {counted(number, 'request')}, or may have, with {known}.")
         for name in self.copies:
             say(f"{name} followed a request of the person and may have copies of its notes; look at it.")
         if self.photos and not is_dry_run:

@@ -14,7 +14,7 @@ from open311.cli.output import say, say_json, say_pieces, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.rerouting import reroute
 from open311.cli.shell import shell_user
-from open311.cli.staff_view import lines_elsewhere, lines_of, lines_of_personal_data, name_of
+from open311.cli.staff_view import lines_elsewhere, lines_of, lines_of_personal_data, lines_of_photos, name_of
 from open311.cli.status_links import renew_link, revoke_links
 from open311.cli.suspected import drop_report, drop_update, release_update
 from open311.clock import utc_now
@@ -36,7 +36,7 @@ from open311.operations.desk.whole_request import read_reporter, read_whole_requ
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
 from open311.operations.workflow.erase_request import erase_from_request, requests_with_copies
-from open311.operations.workflow.read_request import find_without_id
+from open311.operations.workflow.read_request import find_without_id, read_request
 from schemas.staff import MAX_QUEUE_ROWS
 from schemas.values import format_instant
 
@@ -138,7 +138,7 @@ def queues(jurisdiction: str, as_json: bool) -> None:
     if as_json:
         say_json(json_of(body, is_indented=True))
         return
-    columns = ("open", "overdue", "unassigned", "triage", "suspected", "merged")
+    columns = ("open", "overdue", "unassigned", "triage", "suspected", "held_photos", "merged")
     say_table(
         ("department", "name", *columns),
         (
@@ -185,7 +185,7 @@ def show(request: str, jurisdiction: str, with_reporter: bool, reason: str, as_j
         return
     for line in lines_of(view, whole.names, utc_now(), asks_for_reporter=with_reporter):
         say(line)
-    for line in (*lines_of_personal_data(whole), *lines_elsewhere(whole)):
+    for line in (*lines_of_photos(whole), *lines_of_personal_data(whole), *lines_elsewhere(whole)):
         say(line)
 
 
@@ -220,7 +220,9 @@ def without_id(jurisdiction: str, most: int) -> None:
     required=True,
     help="What to erase; may be given several times.",
 )
-def erase(request: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
+@click.option("--reason", default="", help="Why, without the name of the person; kept in the history.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask before erasing.")
+def erase(request: str, jurisdiction: str, parts: tuple[str, ...], reason: str, is_sure: bool) -> None:
     """Erase parts of REQUEST permanently. Its history records what was erased.
 
     REQUEST is a service_request_id, a token or a number.
@@ -233,14 +235,19 @@ def erase(request: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
 
     \b
     Example:
-      open311 requests erase 2026-0000042 --jurisdiction city.example --part reporter --part notes
+      open311 requests erase 2026-0000042 --part reporter --part notes --reason "Letter of 1 March."
     """
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
-        wanted = [Erasable(part) for part in parts]
-        record = erase_from_request(platform, city, request, wanted, now=utc_now(), actor=str(shell_user()))
+        wanted = [part for part in Erasable if part in parts]
+        name = name_of(read_request(platform, city, request).record)
+        if not is_sure:
+            click.confirm(f"Erase {', '.join(wanted)} of {name} permanently?", abort=True)
+        record = erase_from_request(
+            platform, city, request, wanted, now=utc_now(), actor=str(shell_user()), reason=reason
+        )
         copies = requests_with_copies(platform, city, record) if Erasable.NOTES in wanted else []
-    say(f"{name_of(record)}: erased {', '.join(part for part in Erasable if part in wanted)}.")
+    say(f"{name_of(record)}: erased {', '.join(wanted)}.")
     for copy in copies:
         say(f"{name_of(copy)} followed it and may have copies of its notes; erase the notes of that request too.")
 

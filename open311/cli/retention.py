@@ -6,7 +6,7 @@ from collections import Counter
 
 import click
 
-from open311.cli.output import progress, say, say_table
+from open311.cli.output import counted, progress, say, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
@@ -47,9 +47,10 @@ def _expire(platform: Platform, city: Jurisdiction, kind: Kind, *, is_dry_run: b
             advance(batch.seen)
     if due or kept:
         rows = ((kind.name, code, _days(city, kind, code), str(due[code]), str(kept[code])) for code in due | kept)
-        say_table(("data", "service", "days", "due" if is_dry_run else "erased", "kept"), sorted(rows))
+        say_table(("data", "service", "days", "due" if is_dry_run else "erased", "not due"), sorted(rows))
     done = "would be erased" if is_dry_run else "were erased"
-    say(f"{city.id}: the {kind.name} of {due.total()} requests {done}; those of {kept.total()} are kept.")
+    found = counted(due.total(), "request")
+    say(f"{city.id}: the {kind.name} of {found} {done}; open or not yet due: {kept.total()}.")
 
 
 def _days(city: Jurisdiction, kind: Kind, service_code: str) -> str:

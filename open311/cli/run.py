@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import Field, fields, replace
 from functools import partial
+from shlex import quote
+from typing import Any
 
 import click
 
@@ -15,12 +17,13 @@ from open311.cli.output import counted, say
 from open311.cli.platforms import read_settings
 from open311.cli.ports import claimed_port
 from open311.cli.supervisor import Supervisor
-from open311.embedded import Cluster, find_binaries, install_binaries
+from open311.embedded import Cluster, find_binaries, install_binaries, is_private_url
+from open311.errors import Misconfigured, Unavailable
 from open311.observe import configure_logs
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins.registry import Registry
-from open311.settings import Settings, variable
+from open311.settings import Settings, default, variable
 from open311.storage.migrations import migrate
 
 DATABASE = "open311"
@@ -39,12 +42,11 @@ def run(examples: int) -> None:
     configure_logs(settings.log_level)
     with _running_database(settings) as (settings, cluster), claimed_port(settings) as port:
         settings = replace(settings, port=port)
-        with _prepared_platform(settings) as platform:
+        with _known_database(settings), _prepared_platform(settings) as platform:
             fill_with_examples(platform, examples)
             key = add_demo_key(platform)
         _name_faults(platform.registry)
-        own_url = settings.database_url if cluster else ""
-        greet = partial(_greet, platform.registry, key, own_url)
+        greet = partial(_greet, platform.registry, key, shell_lines(settings))
         Supervisor(_environment(settings), settings, cluster).run(greet)
 
 
@@ -64,6 +66,20 @@ def _running_database(settings: Settings) -> Iterator[tuple[Settings, Cluster | 
         if not cluster.has_database(DATABASE):
             cluster.create_database(DATABASE)
         yield replace(settings, database_url=cluster.url(DATABASE)), cluster
+
+
+@contextmanager
+def _known_database(settings: Settings) -> Iterator[None]:
+    """Explain a DATABASE_URL of an earlier `open311 run`, whose private database has ended with it."""
+    try:
+        yield
+    except Unavailable:
+        if not is_private_url(settings.database_url):
+            raise
+        raise Misconfigured(
+            "DATABASE_URL names the private database of an earlier run, which has ended. Run `unset DATABASE_URL`"
+            " and try again."
+        ) from None
 
 
 def _left_behind(cluster: Cluster) -> str:
@@ -94,13 +110,41 @@ def _name_faults(registry: Registry) -> None:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """The settings as the children's environment."""
+    return os.environ | _texts(settings)
+
+
+def _texts(settings: Settings) -> dict[str, str]:
+    """The values of all settings as environment variables."""
     named = {variable(row): getattr(settings, row.name) for row in fields(Settings)}
-    texts = {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in named.items()}
-    return os.environ | texts
+    return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in named.items()}
 
 
-def _greet(registry: Registry, key: str, own_url: str, address: str) -> None:
-    """Print the addresses and the key. `own_url` is that of the private database; "" if DATABASE_URL names one."""
+def shell_lines(settings: Settings) -> list[str]:
+    """What a second shell needs for commands: an `export` of each setting that differs from its default.
+
+    Secrets are only named. The port is that of the server, which commands do not need.
+    """
+    changed = [
+        row for row in fields(Settings) if getattr(settings, row.name) != default(row) and row.name != "port"
+    ]
+    texts = _texts(settings)
+    return [
+        f"export {variable(row)}=…   (as in this shell)"
+        if _is_hidden(row, settings)
+        else f"export {variable(row)}={quote(texts[variable(row)])}"
+        for row in changed
+    ]
+
+
+def _is_hidden(row: Field[Any], settings: Settings) -> bool:
+    """Whether a value is not printed. The URL of a database may have a password, but the private one has none."""
+    if row.name == "database_url":
+        return not is_private_url(settings.database_url)
+    return bool(row.metadata["is_secret"])
+
+
+def _greet(registry: Registry, key: str, exports: Sequence[str], address: str) -> None:
+    """Print the addresses, the key, and the settings that a second shell needs."""
     cities = sorted(jurisdiction.id for jurisdiction in registry)
     city = "cityofchicago.org" if "cityofchicago.org" in cities else (cities or ["none"])[0]
     say("")
@@ -111,8 +155,8 @@ def _greet(registry: Registry, key: str, own_url: str, address: str) -> None:
     say(f"  Try           curl '{address}/open311/v2/services.json?jurisdiction_id={city}'")
     say(f"                curl '{address}/open311/v2/requests.xml?jurisdiction_id={city}&page_size=5'")
     say(f"  Demo api_key  {key}")
-    if own_url:
-        say(f"  Commands      export DATABASE_URL='{own_url}'")
-        say("                open311 keys add --label me   (in a second shell, while this runs)")
+    say("  Commands      in a second shell, in this folder, while this runs:")
+    for line in (*exports, "open311 keys add --label me"):
+        say(f"                {line}")
     say("")
     say("  Ctrl-C stops everything.")

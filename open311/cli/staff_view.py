@@ -54,6 +54,14 @@ def lines_of(view: StaffView, names: Mapping[str, str], now: datetime, *, asks_f
             yield from (f"{'':34}reason: {line}" for line in _shown(event.reason).split("\n"))
 
 
+def lines_of_photos(whole: WholeRequest) -> Iterator[str]:
+    """The photos that this server keeps of a request, with their states, in lines of text."""
+    for one in whole.photos:
+        audience = "" if one.is_public else ", only for staff"
+        reason = f": {one.reason}" if one.reason else ""
+        yield from _fact("photo", f"{one.id}, {one.state}{audience}{reason}")
+
+
 def lines_of_personal_data(whole: WholeRequest) -> Iterator[str]:
     """What looks like personal data in the public texts of a request, in lines of text."""
     for one in whole.personal_data:

@@ -14,6 +14,8 @@ from open311.domain.access import ALL_JURISDICTIONS
 
 OWN_NETWORK_BITS = 64
 """The length of the prefix that an IPv6 customer usually gets, and within which the customer changes addresses."""
+LEAST_BITS = {4: 16, 6: 32}
+"""The shortest prefix of a blocked range, by the version of IP. A shorter one would hold too many people."""
 
 
 class Suspicion(StrEnum):
@@ -127,13 +129,32 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
+class HostBits(ValueError):
+    """A range whose address does not begin it. `whole`: the range that holds the address."""
+
+    def __init__(self, whole: str) -> None:
+        self.whole = whole
+        super().__init__(whole)
+
+
+class TooWide(ValueError):
+    """A range with more addresses than one block may have."""
+
+
 def read_range(text: str) -> str:
-    """A range of addresses in its usual form: `203.0.113.7` becomes `203.0.113.7/32`. Raises ValueError."""
+    """A range of addresses in its usual form: `203.0.113.7` becomes `203.0.113.7/32`.
+
+    Raises HostBits and TooWide, and ValueError for other faults.
+    """
     found = ip_network(text.strip(), strict=False)
+    address = ip_address(text.strip().partition("/")[0])
     if isinstance(found, IPv6Network) and found.network_address.ipv4_mapped and found.prefixlen >= 96:
         found = ip_network((found.network_address.ipv4_mapped, found.prefixlen - 96))
-    if not found.prefixlen:
-        raise ValueError(text)
+        address = getattr(address, "ipv4_mapped", None) or address
+    if found.prefixlen < LEAST_BITS[found.version]:
+        raise TooWide(text)
+    if address != found.network_address:
+        raise HostBits(str(found))
     return str(found)
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
+import phonenumbers
+
 from open311.domain.text import clean_text
 from open311.errors import Invalid, Problem
 from schemas.texts import Message, tell
@@ -22,14 +24,21 @@ class Person:
     """What names a person. Data belong to the person if one of these values fits; "" fits nothing.
 
     email      compared without regard to case
-    phone      only its digits are compared, without zeros in front: `+1 555 0100` and `001-555-0100` are the same
+    phone      compared in each way to write it, see `phone_spellings`
     device_id, account_id  compared letter for letter
+    phone_region  the country (ISO 3166) whose phone numbers are written without `+`; "" for none. It names nobody.
     """
 
     email: str = field(default="", repr=False)
     phone: str = field(default="", repr=False)
     device_id: str = field(default="", repr=False)
     account_id: str = field(default="", repr=False)
+    phone_region: str = ""
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """The digits of the phone number in each way to write it."""
+        return phone_spellings(self.phone, self.phone_region)
 
     @property
     def named_by(self) -> tuple[str, ...]:
@@ -41,10 +50,10 @@ class Person:
         low, digits = text.casefold(), phone_digits(text)
         values = [getattr(self, name).casefold() for name in self.named_by if name != "phone"]
         named = any(value in low for value in values if len(value) >= LEAST_DIGITS)
-        return named or bool(self.phone and phone_digits(self.phone) in digits)
+        return named or bool(self.phone and any(phone in digits for phone in self.phones))
 
 
-IDENTIFYING_FIELDS = tuple(item.name for item in fields(Person))
+IDENTIFYING_FIELDS = tuple(item.name for item in fields(Person) if item.name != "phone_region")
 
 
 def phone_digits(phone: str) -> str:
@@ -52,10 +61,33 @@ def phone_digits(phone: str) -> str:
     return _NO_DIGITS.sub("", phone).lstrip("0")
 
 
-def read_person(values: Mapping[str, str]) -> Person:
+def phone_spellings(phone: str, region: str) -> tuple[str, ...]:
+    """The digits of a phone number as people write it, each without zeros in front.
+
+    A number of the region is there with and without the code of its country: `+358 40 1234567`, `040 1234567` and
+    `+358 (0)40 1234567` are the same in FI. Other numbers always need their code: `+1 555 0100` is `001-555-0100`.
+    region  the country (ISO 3166) whose numbers are written without `+`; "" for none
+    """
+    digits = phone_digits(phone)
+    try:
+        number = phonenumbers.parse(phone, region or None)
+    except phonenumbers.NumberParseException:
+        return (digits,)
+    if not phonenumbers.is_possible_number(number):
+        return (digits,)
+    code = str(number.country_code)
+    national = _NO_DIGITS.sub("", phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
+    found = [digits, code + phonenumbers.national_significant_number(number), code + national]
+    if number.country_code == phonenumbers.country_code_for_region(region):
+        found.append(national.lstrip("0"))
+    return tuple(dict.fromkeys(found))
+
+
+def read_person(values: Mapping[str, str], *, phone_region: str = "") -> Person:
     """The person whom these values name. Raises Invalid with all faults, and if no value is given.
 
-    values  fields of `Person`; a field may be missing, but one that is there must have a value
+    values        fields of `Person`; a field may be missing, but one that is there must have a value
+    phone_region  of the city
     """
     given = {name: clean_text(values[name]).strip() for name in IDENTIFYING_FIELDS if name in values}
     if not given:
@@ -64,7 +96,15 @@ def read_person(values: Mapping[str, str]) -> Person:
     faults = [Problem(name, fault) for name, value in given.items() for fault in _faults(name, value)]
     if faults:
         raise Invalid.of(faults)
-    return Person(**given)
+    return Person(**given, phone_region=phone_region)
+
+
+def nothing_found() -> Message:
+    """What those are told who look for a person and find nothing."""
+    return tell(
+        "Nothing of this person was found. Try the person's other e-mail addresses and phone numbers, a phone"
+        " number with the code of its country, such as +358 40 1234567, and the ids of the device and the account."
+    )
 
 
 def _faults(name: str, value: str) -> Iterator[Message]:

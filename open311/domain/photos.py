@@ -177,6 +177,21 @@ class OwnPhotos:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPhoto:
+    """A photo that waits for a person who releases it, and what staff must know of its request.
+
+    service_request_id  "" for a request without an id
+    visibility          of the request; the public sees a released photo only if it sees the request
+    """
+
+    photo: Photo
+    service_request_id: str
+    service_code: str
+    department: str
+    visibility: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeldSearch:
     """Which held photos are listed.
 

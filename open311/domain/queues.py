@@ -167,6 +167,7 @@ class DepartmentCount:
 
     merged                       open requests that are merged into others; `open` does not count them
     overdue, unassigned, triage, suspected  parts of `open`
+    held_photos                  photos that a person has to release, also those of closed requests
     """
 
     department: str
@@ -176,3 +177,4 @@ class DepartmentCount:
     unassigned: int = 0
     triage: int = 0
     suspected: int = 0
+    held_photos: int = 0

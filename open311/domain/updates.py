@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from open311.domain.personal_data import Kind
+from open311.domain.services import PhotoRule
 from schemas.texts import Message
 
 
@@ -55,6 +56,8 @@ class UpdateReceipt:
 
     ignored      messages about the parts that had no effect
     masked       the kinds of personal data in the text that the public does not see
+    photos       how many photos are stored
+    photo_rule   who sees them
     lost_photos  how many photos could not be stored
     """
 
@@ -62,4 +65,6 @@ class UpdateReceipt:
     account_id: str = ""
     ignored: tuple[Message, ...] = ()
     masked: tuple[Kind, ...] = ()
+    photos: int = 0
+    photo_rule: PhotoRule = PhotoRule.PUBLIC
     lost_photos: int = 0

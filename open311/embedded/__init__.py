@@ -16,5 +16,6 @@ cluster    `Cluster`, the interface of this package
 
 from open311.embedded.binaries import find_binaries, install_binaries
 from open311.embedded.cluster import Cluster
+from open311.embedded.databases import is_private_url
 
-__all__ = ["Cluster", "find_binaries", "install_binaries"]
+__all__ = ["Cluster", "find_binaries", "install_binaries", "is_private_url"]

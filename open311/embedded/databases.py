@@ -30,6 +30,11 @@ def make_url(sockets: Path, database: str) -> str:
     return f"postgresql+psycopg2://{OWNER}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
 
+def is_private_url(url: str) -> bool:
+    """Whether a URL is one that `make_url` has made, for whatever cluster."""
+    return url.startswith(f"postgresql+psycopg2://{OWNER}@/") and url.endswith(f"&port={PORT}")
+
+
 @contextmanager
 def superuser(sockets: Path, database: str = MAINTENANCE) -> Iterator[Any]:
     """A cursor of the superuser, in autocommit mode."""

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import INTEGER
 
-from open311.domain.photos import HeldSearch, Photo, PhotoState, Rendition
+from open311.domain.photos import HeldPhoto, HeldSearch, Photo, PhotoState, Rendition
 from open311.storage.copying import insert_rows
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
@@ -125,14 +125,14 @@ def forget_original(connection: Connection, photo: Photo) -> None:
     )
 
 
-def find_held(connection: Connection, search: HeldSearch) -> list[tuple[Photo, str]]:
-    """Held photos, oldest first, each with the id of its request; one more than a page has, if there is one.
+def find_held(connection: Connection, search: HeldSearch) -> list[HeldPhoto]:
+    """Held photos, oldest first, each with its request; one more than a page has, if there is one.
 
     Uses the index `media_held_idx`.
     """
     columns, requests = media.c, service_request.c
     query = (
-        select(media, requests.service_request_id)
+        select(media, requests.service_request_id, requests.service_code, requests.department, requests.visibility)
         .join(
             service_request,
             (requests.jurisdiction_id == columns.jurisdiction_id) & (requests.id == columns.request_id),
@@ -145,7 +145,28 @@ def find_held(connection: Connection, search: HeldSearch) -> list[tuple[Photo, s
         query = query.where(requests.department.in_(search.departments))
     if search.after is not None:
         query = query.where(tuple_(columns.created_at, columns.id) > search.after)
-    return [(_photo(row), row.service_request_id or "") for row in connection.execute(query)]
+    return [
+        HeldPhoto(
+            photo=_photo(row),
+            service_request_id=row.service_request_id or "",
+            service_code=row.service_code,
+            department=row.department,
+            visibility=row.visibility,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def count_held(connection: Connection, jurisdiction_id: str) -> dict[str, int]:
+    """How many photos are held, by the department of their request. Uses the index `media_held_idx`."""
+    columns, requests = media.c, service_request.c
+    query = (
+        select(requests.department, func.count())
+        .join(media, (requests.jurisdiction_id == columns.jurisdiction_id) & (requests.id == columns.request_id))
+        .where(columns.jurisdiction_id == jurisdiction_id, columns.state == literal_column("'held'"))
+        .group_by(requests.department)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def load_outlived(connection: Connection, jurisdiction_id: str, now: datetime, most: int) -> list[Photo]:
@@ -228,12 +249,12 @@ def load_waiting(connection: Connection, jurisdiction_id: str) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-def count_unprepared(connection: Connection, cities: Iterable[str], most: int) -> dict[tuple[str, PhotoState], int]:
-    """The number of photos that wait, and of those that were refused, by city. No number is above `most`."""
+def count_unshown(connection: Connection, cities: Iterable[str], most: int) -> dict[tuple[str, PhotoState], int]:
+    """The number of photos that wait, are held, or were refused, by city. No number is above `most`."""
     return {
         (city, state): _count_of(connection, city, state, most)
         for city in cities
-        for state in (PhotoState.WAITING, PhotoState.REFUSED)
+        for state in (PhotoState.WAITING, PhotoState.HELD, PhotoState.REFUSED)
     }
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from open311.domain.people import Person, phone_digits
+from open311.domain.people import Person
 from open311.domain.requests import Reporter
 from open311.storage.tables import received_update, repeatable_post, reporter, staff_repeat
 from open311.storage.tables.columns import digits_of
@@ -59,15 +59,15 @@ def numbers_query(jurisdiction_id: str, person: Person, *, after: int, rows: int
 
 def is_of(table: Table, person: Person) -> ColumnElement[bool]:
     """Whether a row of `reporter` or `received_update` is about a person. An index finds each of the values."""
-    return or_(false(), *(_is(table, name, getattr(person, name)) for name in person.named_by if name in table.c))
+    return or_(false(), *(_is(table, name, person) for name in person.named_by if name in table.c))
 
 
-def _is(table: Table, name: str, value: str) -> ColumnElement[bool]:
-    column = table.c[name]
+def _is(table: Table, name: str, person: Person) -> ColumnElement[bool]:
+    column, value = table.c[name], getattr(person, name)
     if name == "email":
         is_same: ColumnElement[bool] = func.lower(column) == func.lower(value)
     elif name == "phone":
-        is_same = digits_of(column) == phone_digits(value)
+        is_same = digits_of(column).in_(person.phones)
     else:
         is_same = column == value
     return and_(is_same, column != NOTHING)

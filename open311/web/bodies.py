@@ -14,17 +14,17 @@ from itertools import chain
 from typing import Any
 
 import orjson
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 from werkzeug.wrappers import Request
 from werkzeug.wsgi import get_input_stream
 
 from open311.domain.photos import SentFile
-from open311.errors import Invalid
+from open311.errors import Invalid, TooMuch
 from open311.settings import Settings
 from open311.web.parsing import MAX_FIELDS, Parameters, not_utf8, read_query
 from schemas.arguments import Arguments, as_sent
-from schemas.texts import tell
+from schemas.texts import Message, tell
 
 URLENCODED, MULTIPART = FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 PIECE_BYTES = 65_536
@@ -50,7 +50,7 @@ class Form:
 def read_form(request: Request, schema: Arguments, settings: Settings) -> Form:
     """The parameters of body and query. If one is in both, even under an alias, the body's values count (A05).
 
-    Raises UnsupportedMediaType if the body is not a form or has an unknown coding (A06), RequestEntityTooLarge if
+    Raises UnsupportedMediaType if the body is not a form or has an unknown coding (A06), TooMuch if
     the body is too large, and Invalid if the body cannot be read or its text is not UTF-8.
     """
     body = _read_body(request, settings)
@@ -134,10 +134,10 @@ def _type_parameters(request: Request) -> dict[str, str]:
 
 
 def _pieces(request: Request, most: int) -> Iterable[bytes]:
-    """The decompressed body in pieces. Raises RequestEntityTooLarge above `most` bytes, compressed or not."""
+    """The decompressed body in pieces. Raises TooMuch above `most` bytes, compressed or not."""
     coding = request.headers.get("Content-Encoding", "").strip().lower()
     if (request.content_length or 0) > most:
-        raise RequestEntityTooLarge
+        raise TooMuch(too_large(most))
     if coding in ("", "identity"):
         return _limited(_sent(request), most)
     if coding in ("gzip", "x-gzip"):
@@ -158,8 +158,13 @@ def _limited(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
     for piece in pieces:
         left -= len(piece)
         if left < 0:
-            raise RequestEntityTooLarge
+            raise TooMuch(too_large(most))
         yield piece
+
+
+def too_large(most: int) -> Message:
+    """That a body is too large, and how large it may be, in bytes."""
+    return tell("The body is too large; send at most {most} bytes.", most=most)
 
 
 def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
@@ -216,7 +221,7 @@ class _Parts:
         self.is_begun = False
         self.fields: Parameters = {}
         self.files: list[SentFile] = []
-        self._left = most_field_bytes
+        self._left = self._most_field_bytes = most_field_bytes
         self._most_file_bytes = most_file_bytes
         self._part: Field | File | None = None
         self._value = bytearray()
@@ -248,7 +253,12 @@ class _Parts:
     def _add(self, data: bytes) -> None:
         self._left -= len(data)
         if self._left < 0:
-            raise RequestEntityTooLarge
+            raise TooMuch(
+                tell(
+                    "The fields of the body are too large; send at most {most} bytes beside the files.",
+                    most=self._most_field_bytes,
+                )
+            )
         self._value += data
 
     def _end(self, part: Field | File) -> None:

@@ -15,10 +15,11 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wrappers import Request, Response
 
 from open311.domain.access import Principal
-from open311.errors import Invalid
+from open311.errors import Invalid, TooMuch
 from open311.operations.access.rates import Rates
 from open311.server.messages import REFUSAL
 from open311.settings import Settings
+from open311.web.bodies import too_large
 from open311.web.errors import RETRY_AFTER_S, error_response
 from open311.web.surfaces import surface_of
 from schemas.texts import tell
@@ -65,21 +66,26 @@ def _is_host(text: str) -> bool:
 
 
 class Refusals:
-    """WSGI middleware that answers a call that the HTTP server has refused, with the status of the refusal."""
+    """WSGI middleware that answers a call that the HTTP server has refused, with the status of the refusal.
 
-    def __init__(self, application: WSGIApplication) -> None:
+    most_bytes  the size of the largest body that a call may have
+    """
+
+    def __init__(self, application: WSGIApplication, most_bytes: int) -> None:
         self._application = application
+        self._most_bytes = most_bytes
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call, or refuse it in the error shape of its surface."""
         status = environ.get(REFUSAL)
         if status is None:
             return self._application(environ, start_response)
-        return error_response(_Refused(status), Request(environ))(environ, start_response)
+        refusal = TooMuch(too_large(self._most_bytes)) if status == 413 else _Refused(status)
+        return error_response(refusal, Request(environ))(environ, start_response)
 
 
 class _Refused(HTTPException):
-    """A refusal by the HTTP server: 400, 408, 413 or 503."""
+    """A refusal by the HTTP server: 400, 408 or 503."""
 
     def __init__(self, status: int) -> None:
         super().__init__()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from open311.domain import origins
 from open311.domain.photos import SentPhoto
 from open311.domain.requests import Receipt, Reporter, Submission
 from open311.domain.services import PhotoRule
 from open311.domain.text import clean_text, stripped
-from open311.errors import Invalid
+from open311.errors import Invalid, Open311Error
 from open311.operations.masking import NAMES
 from open311.operations.media.choosing import Dropped
 from open311.translations import in_language
@@ -17,6 +19,8 @@ from open311.web.calls import Call
 from open311.web.languages import caller_language, wanted_languages
 from schemas.arguments import as_sent
 from schemas.texts import Message, joined, tell, tell_count
+
+REPEAT_HEADER = "Idempotency-Key"
 
 
 def submission_of(call: Call, photos: tuple[SentPhoto, ...] = ()) -> Submission:
@@ -26,7 +30,7 @@ def submission_of(call: Call, photos: tuple[SentPhoto, ...] = ()) -> Submission:
     """
     values = call.values
     field = {name: stripped(value) for name, value in values.items() if isinstance(value, str)}
-    repeat_key = clean_text(call.request.headers.get("Idempotency-Key", "")).strip()
+    repeat_key = clean_text(call.request.headers.get(REPEAT_HEADER, "")).strip()
     return Submission(
         service_code=field["service_code"],
         lat=field["lat"],
@@ -58,6 +62,20 @@ def _via(call: Call) -> tuple[str, ...]:
         return origins.read(call.request.headers.get(origins.HEADER, ""))
     except ValueError:
         raise Invalid(tell("is not a list of hops, each as CITY=ID."), origins.HEADER) from None
+
+
+@contextmanager
+def repeat_key_named_as_sent(call: Call) -> Iterator[None]:
+    """Let an error name the header Idempotency-Key if the caller has sent that, and not client_request_id."""
+    try:
+        yield
+    except Open311Error as error:
+        if call.request.headers.get(REPEAT_HEADER, "").strip():
+            error.problems = tuple(
+                replace(one, field=REPEAT_HEADER) if one.field == "client_request_id" else one
+                for one in error.problems
+            )
+        raise
 
 
 def notice_for_caller(
@@ -125,16 +143,26 @@ def photo_sentences(kept: int, lost: int, dropped: Sequence[Dropped], rule: Phot
         )
     for one in dropped:
         yield tell(
-            "Your report is kept, but not the file in {name}: {reason}.", name=as_sent(one.name), reason=one.reason
+            "Your report is kept, but not the file in {name}: {reason}.", name=_place_of(one), reason=one.reason
         )
 
 
 def photo_warnings(lost: int, dropped: Sequence[Dropped]) -> Iterator[Message]:
     """A sentence for each file of a call that is not stored."""
     for one in dropped:
-        yield tell("the file in {name} is not kept as a photo: {reason}", name=as_sent(one.name), reason=one.reason)
+        yield tell("the file in {name} is not kept as a photo: {reason}", name=_place_of(one), reason=one.reason)
     if lost:
         yield tell_count("{count} photo could not be stored", "{count} photos could not be stored", count=lost)
+
+
+def _place_of(file: Dropped) -> str:
+    """The field of a file. Several files of a call often have the same field, so they are numbered."""
+    name = as_sent(file.name)
+    return (
+        name
+        if file.count == 1
+        else tell("{name} (file {number} of {count})", name=name, number=file.number, count=file.count)
+    )
 
 
 def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:

@@ -30,9 +30,9 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, clie
 
 
 def test_a_block_is_added_shown_and_removed(run: Run) -> None:
-    added = run("blocks", "add", "address", "203.0.113.9/24", "--reason", "Spam wave.", "--days", "7")
+    added = run("blocks", "add", "address", "203.0.113.0/24", "--reason", "Spam wave.", "--days", "7")
     assert added.exit_code == 0, added.output
-    number = re.findall(r"Block (\d+): reports of this address are held until", added.output)[0]
+    number = re.findall(r"Block (\d+): reports of address 203\.0\.113\.0/24 are held until", added.output)[0]
     listed = run("blocks", "list").output
     assert "203.0.113.0/24" in listed
     assert "Spam wave." in listed
@@ -40,6 +40,22 @@ def test_a_block_is_added_shown_and_removed(run: Run) -> None:
     again = run("blocks", "remove", number, "--reason", "Over.")
     assert again.exit_code == 1
     assert f"{number} is no block here" in again.output
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("127.0.0.0/4", "has too many addresses; one block has at most a /16 of IPv4 or a /32 of IPv6"),
+        ("2001:db8::/31", "has too many addresses"),
+        ("203.0.113.9/24", "does not begin a range; send 203.0.113.0/24 for the whole range"),
+        ("2001:db8::1/64", "does not begin a range; send 2001:db8::/64"),
+    ],
+)
+def test_a_range_that_may_be_a_mistake_is_refused(run: Run, value: str, told: str) -> None:
+    refused = run("blocks", "add", "address", value, "--reason", "Spam wave.")
+    assert refused.exit_code == 1
+    assert told in " ".join(refused.output.split())
+    assert value not in run("blocks", "list").output
 
 
 def test_a_blocked_email_is_not_shown(run: Run) -> None:

@@ -19,8 +19,10 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from open311.cli import main
+from open311.cli.run import shell_lines
 from open311.clock import utc_now
 from open311.domain.commands import commands as orders
+from open311.embedded.databases import make_url
 from open311.operations.platform import NO_DATABASE, Platform
 from open311.settings import Settings, variable
 from open311.storage.engine import open_database
@@ -732,7 +734,7 @@ def test_staff_see_all_of_a_request(run: Run, client: FlaskClient) -> None:
     assert "Ada" not in said
     with_reporter = facts(printed(run("requests", "show", request_id, "--reporter")))
     assert with_reporter["reporter"] == ["email: ada@mail.example", "first_name: Ada"]
-    printed(run("requests", "erase", request_id, "--part", "reporter"))
+    printed(run("requests", "erase", request_id, "--part", "reporter", "--yes"))
     erased = facts(printed(run("requests", "show", request_id, "--reporter")))
     assert erased["reporter"] == ["nothing is known"]
 
@@ -981,13 +983,26 @@ def test_an_erased_text_is_shown_to_neither_staff_nor_public(
     run: Run, client: FlaskClient, request_id: str
 ) -> None:
     printed(run("requests", "note", request_id, "--public", "--text", "Ask Ada."))
-    erased = run("requests", "erase", request_id, "--part", "reporter", "--part", "notes")
+    erased = run("requests", "erase", request_id, "--part", "reporter", "--part", "notes", "--yes")
     assert printed(erased) == f"{request_id}: erased notes, reporter.\n"
     (found,) = client.get(f"/open311/v2/requests/{request_id}.json").json
     assert found["status_notes"] is None
     said = printed(run("requests", "show", request_id))
     assert re.search(r"erased +notes, reporter", said)
     assert "Ask Ada." not in said
+
+
+def test_an_erasure_of_a_request_asks_and_keeps_the_reason(run: Run, request_id: str) -> None:
+    words = ("requests", "erase", request_id, "--part", "description", "--reason", "Letter of 1 March.")
+    asked = run(*words)
+    assert asked.exit_code == 1
+    assert f"Erase description of {request_id} permanently?" in asked.output
+    assert "erased" not in printed(run("requests", "show", request_id))
+    printed(run(*words, "--yes"))
+    assert "Letter of 1 March." in printed(run("requests", "show", request_id))
+    missing = run("requests", "erase", "nothing", "--part", "notes")
+    assert missing.exit_code == 1
+    assert "permanently" not in missing.output
 
 
 def test_an_erasure_names_the_requests_that_have_copies_of_the_notes(run: Run, platform: Platform) -> None:
@@ -998,10 +1013,10 @@ def test_an_erasure_names_the_requests_that_have_copies_of_the_notes(run: Run, p
     printed(run("requests", "reopen", parent, "--reason", "It is back."))
     printed(run("requests", "unmerge", child))
     for left in ([child, other], [other], []):
-        _, *told = printed(run("requests", "erase", parent, "--part", "notes")).splitlines()
+        _, *told = printed(run("requests", "erase", parent, "--part", "notes", "--yes")).splitlines()
         assert [line.split()[0] for line in told] == left
         for name in left[:1]:
-            assert printed(run("requests", "erase", name, "--part", "notes")) == f"{name}: erased notes.\n"
+            assert printed(run("requests", "erase", name, "--part", "notes", "--yes")) == f"{name}: erased notes.\n"
 
 
 def test_erasing_without_a_part_is_a_usage_error(run: Run) -> None:
@@ -1057,6 +1072,26 @@ def test_areas_are_recomputed_for_all_or_one_city(run: Run, request_id: str) -> 
     assert "'nowhere.example' is not served here" in refusal(
         run("areas", "recompute", "--jurisdiction", "nowhere.example")
     )
+
+
+def test_a_run_with_the_database_of_an_ended_run_says_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", make_url(Path("/nonexistent"), "open311"))
+    result = run("run")
+    assert result.exit_code == 1
+    assert "Run `unset DATABASE_URL` and try again." in " ".join(result.stderr.split())
+
+
+def test_a_second_shell_gets_the_settings_that_differ_and_no_secret() -> None:
+    own = make_url(Path("/tmp/a b"), "open311")
+    changed = Settings(database_url=own, jurisdictions=("demo", "chicago"), metrics_token="s3cret", port=8080)
+    assert shell_lines(changed) == [
+        f"export DATABASE_URL='{own}'",
+        "export OPEN311_JURISDICTIONS=demo,chicago",
+        "export OPEN311_METRICS_TOKEN=…   (as in this shell)",
+    ]
+    assert shell_lines(Settings(database_url="postgresql://me:s3cret@db/x")) == [
+        "export DATABASE_URL=…   (as in this shell)"
+    ]
 
 
 # --- Commands in the documentation

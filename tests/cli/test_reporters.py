@@ -47,13 +47,13 @@ def test_an_erasure_shows_what_it_would_do_and_asks(run: Run, platform: Platform
     name = submit(platform)
     refused = run("erase", "--email", "JANE@mail.example", typed="n\n")
     assert refused.exit_code == 1
-    assert f"Data in 1 requests would be erased: {name}." in refused.stdout
+    assert f"Data in 1 request would be erased: {name}." in refused.stdout
     assert JANE["email"] in dump(platform)
     assert run("erase", "--email", "jane@mail.example").exit_code == 1, "nobody answers the question"
     assert JANE["email"] in dump(platform)
     done = run("erase", "--email", "jane@mail.example", typed="y\n")
     assert done.exit_code == 0, done.output
-    assert f"Data in 1 requests were erased: {name}." in done.stdout
+    assert f"Data in 1 request were erased: {name}." in done.stdout
     assert "The audit trail has this as " in done.stdout
     assert "jane" not in done.stdout.lower()
     assert [value for value in JANE.values() if value in dump(platform)] == []
@@ -66,7 +66,35 @@ def test_an_erasure_without_question_needs_yes(run: Run, platform: Platform) -> 
     done = run("erase", "--phone", "15550142", "--texts", "--yes")
     assert "service_request" in done.stdout
     again = run("erase", "--phone", "15550142", "--yes")
-    assert (again.exit_code, again.stdout.splitlines()[0]) == (0, "Nothing of this person was found.")
+    assert again.exit_code == 0
+    assert again.stdout.startswith("Nothing of this person was found. Try ")
+
+
+@pytest.mark.parametrize("spelling", ["040 1234567", "+358 40 1234567", "00358401234567", "+358 (0)40-123 4567"])
+@pytest.mark.parametrize("stored", ["+358 40 1234567", "0401234567", "358401234567"])
+def test_a_phone_of_the_citys_country_is_found_in_each_spelling(
+    run: Run, platform: Platform, spelling: str, stored: str
+) -> None:
+    name = build.submit(platform, reporter=Reporter(phone=stored), description="Deep").service_request_id
+    build.submit(platform, reporter=Reporter(phone="+46 40 1234567"), description="Deep")
+    found = json.loads(run("export", "--phone", spelling).stdout)["requests"]
+    assert [one["service_request_id"] for one in found] == [name]
+    assert f"Data in 1 request would be erased: {name}." in run("erase", "--phone", spelling, "--dry-run").stdout
+
+
+def test_an_export_that_finds_nothing_says_how_to_look_again(run: Run) -> None:
+    empty = run("export", "--phone", "040 7654321")
+    assert json.loads(empty.stdout)["requests"] == []
+    assert "Nothing of this person was found. Try " in " ".join(empty.stderr.split())
+
+
+def test_a_second_erasure_is_in_the_trail_with_no_requests(run: Run, platform: Platform) -> None:
+    submit(platform)
+    for _ in range(2):
+        run("erase", "--email", "jane@mail.example", "--yes")
+    told = CliRunner().invoke(main, ["staff", "audit"], prog_name="open311").output
+    assert "requests: all" not in " ".join(told.split())
+    assert "none" in told
 
 
 @pytest.mark.parametrize(

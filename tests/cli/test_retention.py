@@ -67,17 +67,17 @@ def test_the_report_has_a_line_for_each_kind_of_data_and_service(
     options = ("--jurisdiction", "city.example")
     tried = run(*options, "--dry-run").stdout.splitlines()
     assert [line.split() for line in (*tried[:2], *tried[3:5])] == [
-        ["data", "service", "days", "due", "kept"],
+        ["data", "service", "days", "due", "not", "due"],
         ["reporters", "potholes", "30", "2", "1"],
-        ["data", "service", "days", "due", "kept"],
+        ["data", "service", "days", "due", "not", "due"],
         ["photos", "potholes", "60", "1", "2"],
     ]
-    assert tried[2] == "city.example: the reporters of 2 requests would be erased; those of 1 are kept."
-    assert tried[5] == "city.example: the photos of 1 requests would be erased; those of 2 are kept."
+    assert tried[2] == "city.example: the reporters of 2 requests would be erased; open or not yet due: 1."
+    assert tried[5] == "city.example: the photos of 1 request would be erased; open or not yet due: 2."
     assert dump(platform).count(PHOTO) > 2
     done = run(*options).stdout.splitlines()
-    assert done[2] == "city.example: the reporters of 2 requests were erased; those of 1 are kept."
-    assert done[5] == "city.example: the photos of 1 requests were erased; those of 2 are kept."
+    assert done[2] == "city.example: the reporters of 2 requests were erased; open or not yet due: 1."
+    assert done[5] == "city.example: the photos of 1 request were erased; open or not yet due: 2."
     again = run(*options).stdout
     assert "the reporters of 0 requests were erased" in again
     assert "the photos of 0 requests were erased" in again

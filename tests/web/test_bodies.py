@@ -314,6 +314,7 @@ def test_a_body_over_the_limit_gets_413(make_app: Callable[..., Flask], format: 
     else:
         answer = client.post(path, data=body, content_type=FORM if kind == "urlencoded" else "multipart/form-data")
     assert answer.status_code == 413
+    assert "send at most 1000 bytes" in answer.text
 
 
 def test_a_chunked_body_within_the_limit_is_read(client: FlaskClient, key: str) -> None:

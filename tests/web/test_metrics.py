@@ -110,9 +110,9 @@ def test_photos_that_wait_are_refused_or_are_lost_are_counted(
     folder = tmp_path / "media"
     sender = Sender(make_app(metrics_token="s3cret", data_dir=str(tmp_path), media=str(folder)))
     [city] = sender.platform.registry
-    waiting, refused = (("open311_photos", city.id, state) for state in ("waiting", "refused"))
+    waiting, held, refused = (("open311_photos", city.id, state) for state in ("waiting", "held", "refused"))
     found = samples(sender.client)
-    assert (found[waiting], found[refused], found["open311_lost_photos_total",]) == (0, 0, 0)
+    assert (found[waiting], found[held], found[refused], found["open311_lost_photos_total",]) == (0, 0, 0, 0)
     sender.post(("media", jpeg("red")), ("media", jpeg("blue")[:200]))
     assert samples(sender.client)[waiting] == 2
     prepare_all(sender.platform)

@@ -22,6 +22,7 @@ from open311.operations.access.api_keys import add_key
 from open311.operations.media.files import store_of
 from open311.operations.media.sweeping import sweep_photos
 from open311.plugins import Service
+from schemas.staff import DepartmentCountSchema, HeldPhotoSchema
 from tests import build
 from tests.desk import Desk
 from tests.photos import BASE, Sender, jpeg, prepare_all, prepare_waiting
@@ -182,6 +183,68 @@ def test_a_photo_is_released_once_by_a_dispatcher_with_a_reason(held: City) -> N
     assert held.act(id, "unknown", "release").status_code == 404
     assert held.act(id, photo["id"], "release").status_code == 200
     assert "photo: is ready, and not held." in held.act(id, photo["id"], "release").text
+
+
+def test_a_photo_that_only_staff_see_is_not_released_and_the_answer_says_so(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    private = City(make_app, tmp_path / "media", PhotoRule.PRIVATE)
+    id = private.report(jpeg())
+    refused = private.act(id, private.photos(id)[0]["id"], "release")
+    assert (refused.status_code, "only staff see the photos of this service" in refused.text) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "told"),
+    [
+        ([[0, 0, 1, 1], [0.5, 0, 0.2, 1]], "box 2 has left 0.5 and right 0.2; left must be smaller."),
+        ([[0, 0.5, 1, 0.5]], "box 1 has top 0.5 and bottom 0.5; top must be smaller."),
+        ([[10, 20, 300, 400]], "box 1 has a number outside 0..1; send fractions"),
+        ([[0, 0, 1]], "box 1 must be four numbers"),
+        ([[0, 0, True, 1]], "box 1 must be four numbers"),
+    ],
+)
+def test_a_faulty_box_is_named_with_its_fault(public: City, boxes: list[list[float]], told: str) -> None:
+    id = public.report(jpeg())
+    refused = public.act(id, public.photos(id)[0]["id"], "blacken", boxes=boxes)
+    assert refused.status_code == 400
+    assert told in refused.json["detail"]
+
+
+def test_a_form_instead_of_a_photo_is_refused_and_the_answer_says_what_to_send(public: City) -> None:
+    id = public.report()
+    form = {"data": {"media": (io.BytesIO(jpeg()), "x.jpg")}, "content_type": "multipart/form-data"}
+    refused = public.desk.call("POST", f"/requests/{id}/photos", **form)
+    assert (refused.status_code, "send the photo itself as the body" in refused.text) == (415, True)
+    assert public.photos(id) == []
+
+
+def test_queues_count_held_photos_also_of_closed_requests(held: City) -> None:
+    id = held.report(jpeg(), jpeg("blue"))
+    held.desk.post(f"/requests/{id}/close", {"outcome": "fixed"})
+    counted = held.desk.get("/queues").json["queues"]
+    assert {one["department"]: one["held_photos"] for one in counted if one["held_photos"]} == {"streets": 2}
+    assert all(set(one) == set(DepartmentCountSchema().fields) for one in counted)
+    held.act(id, held.photos(id)[0]["id"], "release")
+    assert [one["held_photos"] for one in held.desk.get("/queues").json["queues"] if one["held_photos"]] == [1]
+
+
+def test_a_held_photo_of_a_hidden_request_is_marked_and_its_release_says_what_it_means(held: City) -> None:
+    id = held.report(jpeg())
+    held.desk.post(f"/requests/{id}/hide", {"reason": "A name."})
+    [listed] = held.desk.get("/photos?state=held").json["photos"]
+    assert set(listed) == set(HeldPhotoSchema().fields)
+    assert (listed["service_code"], listed["department"], listed["visibility"]) == (
+        "potholes",
+        "streets",
+        "withdrawn",
+    )
+    answer = held.act(id, listed["id"], "release")
+    assert answer.status_code == 200
+    assert "the request is withdrawn, so the public sees this photo only once it sees" in answer.headers["Warning"]
+    assert held.status(listed["id"]) == 404
+    held.desk.post(f"/requests/{id}/show", {})
+    assert held.status(listed["id"]) == 200
 
 
 def test_held_photos_are_listed_oldest_first_in_pages(held: City) -> None:

@@ -81,7 +81,9 @@ def test_the_same_key_with_another_body_gets_400(send: Send, platform: Platform,
     for changes in ({"description": "Deeper"}, {"lat": "60.1719"}, {"email": "a@b.example"}, {"attribute[X]": "1"}):
         refused = send(format, "key-1", **changes)
         assert refused.status_code == 400
-        assert "client_request_id: was used for another request" in refused.text
+        assert "Idempotency-Key: was used for another request" in refused.text
+    named = send(format, "", client_request_id="key-1", description="Deeper")
+    assert "client_request_id: was used for another request" in named.text
     assert stored(platform) == 1
 
 
@@ -94,7 +96,7 @@ def test_another_key_or_no_key_makes_a_new_request(send: Send, platform: Platfor
 def test_a_key_that_is_too_long_is_refused(send: Send, format: str) -> None:
     refused = send(format, "x" * 501)
     assert refused.status_code == 400
-    assert "client_request_id: has 501 characters" in refused.text
+    assert "Idempotency-Key: has 501 characters" in refused.text
 
 
 def test_a_refused_call_can_be_corrected_and_sent_with_the_same_key(send: Send) -> None:

@@ -49,10 +49,14 @@ def test_an_erasure_is_first_a_dry_run(admin: Desk, platform: Platform) -> None:
     assert (tried["dry_run"], tried["requests"], tried["rows"]) == (True, [name], {"reporter": 1})
     assert JANE["email"] in dump(platform)
     done = admin.post("/reporters/erase", ASKED | {"dry_run": False}).json
+    assert tried["erasure"] is None, "the audit trail has no dry run"
     assert done == tried | {"dry_run": False, "erasure": done["erasure"]}
+    assert (len(done["erasure"]), done["notice"]) == (36, None)
     assert [value for value in JANE.values() if value in dump(platform)] == []
     again = admin.post("/reporters/erase", ASKED | {"dry_run": False}).json
     assert (again["requests"], again["rows"]) == ([], {})
+    assert again["notice"].startswith("Nothing of this person was found. Try ")
+    assert admin.post("/reporters/export", ASKED).json["notice"] == again["notice"]
 
 
 def test_texts_are_erased_if_asked_for(admin: Desk, client: FlaskClient, platform: Platform) -> None:

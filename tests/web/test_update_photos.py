@@ -88,6 +88,15 @@ def test_the_photo_of_a_public_comment_is_public(make_app: MakeApp, tmp_path: Pa
     assert len(sender.urls()) == 1
 
 
+def test_an_update_says_what_happens_to_its_photos(sender: Sender) -> None:
+    told = " ".join(update(sender, jpeg()).headers.getlist("Warning"))
+    assert "1 photo is being prepared." in told
+    assert "Only the staff of the city see the photos." in told, "so is the comment"
+    own = update(sender, jpeg("blue"), key=city_key(sender), update_id="u2").headers.getlist("Warning")
+    assert not any("Only the staff" in one for one in own)
+    assert any("1 photo is being prepared." in one for one in own)
+
+
 def test_an_update_names_the_files_that_are_not_taken(sender: Sender) -> None:
     answer = update(sender, b"no picture")
     assert answer.status_code == 200

@@ -80,6 +80,21 @@ def test_each_unknown_parameter_of_a_post_gives_a_warning(post: Post, format: st
     ]
 
 
+def test_a_file_that_was_sent_as_its_name_gets_a_hint_and_no_photo_is_promised(post: Post) -> None:
+    [hint] = told(post(**PLACE, media="@hole.jpg"))
+    assert hint.startswith("media is ignored, and no photo came with this call; send the file in a multipart form")
+
+
+def test_two_service_codes_are_one_fault(post: Post) -> None:
+    answer = post(
+        [("service_code", "trees"), ("service_code", "potholes"), ("lat", "60.1718"), ("long", "24.9414")]
+    )
+    assert answer.status_code == 400
+    [fault] = answer.json
+    assert fault["description"] == "service_code: takes one value, but 2 were sent."
+    assert told(answer) == []
+
+
 @both_formats
 @pytest.mark.requirement("S10")
 def test_an_unknown_attribute_gives_a_warning(post: Post, format: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from open311.domain.abuse import Block, BlockKind, BlockList, digest_of, read_range
+from open311.domain.abuse import LEAST_BITS, Block, BlockKind, BlockList, HostBits, TooWide, digest_of, read_range
 from open311.domain.access import ALL_JURISDICTIONS, Principal, Role
 from open311.errors import Conflict, Invalid, NotFound
 from open311.operations.access.staff import require_city, require_role
@@ -130,14 +130,29 @@ def _stored(connection: Connection, order: BlockOrder, secret: str) -> str:
     if order.kind is BlockKind.KEY:
         return _key(connection, value)
     if order.kind is BlockKind.ADDRESS:
-        try:
-            return read_range(value)
-        except ValueError:
-            fault = tell("is no range of addresses; send one such as 203.0.113.0/24 or 2001:db8::/32.")
-            raise Invalid(fault, "value") from None
+        return _range(value)
     if order.kind is BlockKind.EMAIL and "@" not in value:
         raise Invalid(tell("is no e-mail address; send one such as name@mail.example."), "value")
     return digest_of(secret, order.kind, value)
+
+
+def _range(value: str) -> str:
+    try:
+        return read_range(value)
+    except HostBits as error:
+        fault = tell(
+            "does not begin a range; send {whole} for the whole range, or the address without its prefix.",
+            whole=error.whole,
+        )
+    except TooWide:
+        fault = tell(
+            "has too many addresses; one block has at most a /{four} of IPv4 or a /{six} of IPv6.",
+            four=LEAST_BITS[4],
+            six=LEAST_BITS[6],
+        )
+    except ValueError:
+        fault = tell("is no range of addresses; send one such as 203.0.113.0/24 or 2001:db8::/32.")
+    raise Invalid(fault, "value")
 
 
 def _key(connection: Connection, value: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from open311.domain.access import Principal, Role
 from open311.domain.cursors import decode_cursor, encode_cursor
-from open311.domain.photos import HeldSearch, Photo
+from open311.domain.photos import HeldPhoto, HeldSearch, Photo
 from open311.errors import Invalid
 from open311.operations.access.staff import require_city, require_role
 from open311.operations.desk.queues import BAD_CURSOR
@@ -21,12 +21,12 @@ from open311.storage import media
 
 @dataclass(frozen=True, slots=True)
 class HeldPage:
-    """One page of held photos, each with the id of its request.
+    """One page of held photos.
 
     cursor  where the next page begins; "" on the last page
     """
 
-    photos: tuple[tuple[Photo, str], ...]
+    photos: tuple[HeldPhoto, ...]
     cursor: str
 
 
@@ -46,14 +46,21 @@ def find_held_photos(
         rows = media.find_held(connection, search)
     shown = tuple(rows[: search.page_size])
     is_last = len(rows) <= len(shown)
-    return HeldPage(shown, "" if is_last else _cursor_of(shown[-1][0]))
+    return HeldPage(shown, "" if is_last else _cursor_of(shown[-1].photo))
 
 
 def plain_held_photos(page: HeldPage) -> dict[str, Any]:
     """A page of held photos (HeldPhotosSchema)."""
     photos = [
-        plain_photo(photo) | {"number": photo.request_id, "service_request_id": id or None}
-        for photo, id in page.photos
+        plain_photo(one.photo)
+        | {
+            "number": one.photo.request_id,
+            "service_request_id": one.service_request_id or None,
+            "service_code": one.service_code,
+            "department": one.department or None,
+            "visibility": one.visibility,
+        }
+        for one in page.photos
     ]
     return {"photos": photos, "cursor": page.cursor or None}
 

@@ -148,10 +148,10 @@ def release_photo(
         before = load_request(connection, city, name)
         require_department(principal, city, before)
         photo = find_photo(media.load_all(connection, city.id, before.number), id)
+        if city.photo_rule(before.service_code) is PhotoRule.PRIVATE:
+            raise Conflict(tell("cannot be released: only staff see the photos of this service."), "photo")
         if photo.state is not PhotoState.HELD:
             raise Conflict(tell("is {state}, and not held.", state=photo.state), "photo")
-        if city.photo_rule(before.service_code) is PhotoRule.PRIVATE:
-            raise Conflict(tell("is held, but only staff see the photos of this service."), "photo")
         shown = replace(photo, state=PhotoState.READY)
         media.settle(connection, shown)
         addresses = show_in_updates(platform, connection, [shown])

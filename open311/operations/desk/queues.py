@@ -19,7 +19,7 @@ from open311.operations.access.staff import require_city, require_role
 from open311.operations.platform import Platform
 from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
-from open311.storage import accounts, counts
+from open311.storage import accounts, counts, media
 from open311.storage.hot import queues
 from schemas.texts import tell
 
@@ -119,13 +119,15 @@ def count_queues(platform: Platform, city: Jurisdiction, *, principal: Principal
     require_city(principal, city.id)
     with platform.database.snapshot() as connection:
         kept, behind = counts.current_counts(connection, city.id)
+        photos = media.count_held(connection, city.id)
     special = queues.count_special(platform.database.hot, city.id, now)
     known = {department.code for department in city.departments} | {department for department, _ in kept}
-    codes = [
-        code for code in sorted(known | {code for _, code in special}) if principal.scope.covers_department(code)
-    ]
-    found = (_count_of(code, kept, special) for code in codes)
-    return Counted(tuple(one for one in found if one.department or one.open or one.merged), behind)
+    known |= {code for _, code in special} | photos.keys()
+    codes = [code for code in sorted(known) if principal.scope.covers_department(code)]
+    found = (replace(_count_of(code, kept, special), held_photos=photos.get(code, 0)) for code in codes)
+    return Counted(
+        tuple(one for one in found if one.department or one.open or one.merged or one.held_photos), behind
+    )
 
 
 def _count_of(

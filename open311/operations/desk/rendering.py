@@ -101,6 +101,7 @@ def plain_counts(counted: Counted, city: Jurisdiction) -> dict[str, Any]:
             "unassigned": one.unassigned,
             "triage": one.triage,
             "suspected": one.suspected,
+            "held_photos": one.held_photos,
         }
         for one in counted.departments
     ]

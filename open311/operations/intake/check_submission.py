@@ -66,7 +66,8 @@ def _services(
     try:
         named = jurisdiction.require_service(code)
     except Invalid as error:
-        raise Invalid.of(tuple(dict.fromkeys([*error.problems, *problems]))) from None
+        told = {problem.field for problem in problems}  # two codes are faulty, and neither is used; none is missing
+        raise Invalid.of([*(one for one in error.problems if one.field not in told), *problems]) from None
     if jurisdiction.is_ordinary(named):
         return named, named
     return named, jurisdiction.require_offered(code, now, is_staff=is_staff)

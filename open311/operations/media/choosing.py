@@ -15,10 +15,15 @@ from schemas.texts import Message, tell, tell_count
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A file that is not taken: the name of its field, and why."""
+    """A file that is not taken: the name of its field, and why.
+
+    number, count  which of how many files of the call it is; the first one is 1
+    """
 
     name: str
     reason: Message
+    number: int = 1
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,13 @@ def choose(files: Iterable[SentFile], settings: Settings) -> Chosen:
     """Recognise photos by their first bytes. Neither the name of a file nor its declared type counts."""
     photos: list[SentPhoto] = []
     dropped: list[Dropped] = []
-    for file in files:
+    sent = tuple(files)
+    for number, file in enumerate(sent, start=1):
         found = _photo(file, settings, len(photos))
         if isinstance(found, SentPhoto):
             photos.append(found)
         else:
-            dropped.append(Dropped(file.name, found))
+            dropped.append(Dropped(file.name, found, number, len(sent)))
     return Chosen(tuple(photos), tuple(dropped))
 
 

@@ -72,7 +72,7 @@ def _writes(connection: Connection) -> Check:
 class Background:
     """How much background work waits, and how the back offices are.
 
-    photos  the number of photos by city and state, for the states WAITING and REFUSED
+    photos  the number of photos by city and state, for the states WAITING, HELD and REFUSED
     """
 
     jobs: JobCounts
@@ -86,7 +86,7 @@ def read_background(platform: Platform, now: datetime) -> Background:
     with platform.database.reading() as connection:
         watched = tuple(watch_backends(connection, platform, now))
         cities = [city.id for city in platform.registry]
-        photos = media.count_unprepared(connection, cities, MOST_COUNTED)
+        photos = media.count_unshown(connection, cities, MOST_COUNTED)
         return Background(count_jobs(connection, LATE_S), backlog(connection), watched, photos)
 
 

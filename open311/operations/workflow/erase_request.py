@@ -42,6 +42,7 @@ def erase_from_request(
     *,
     now: datetime,
     actor: str = SYSTEM,
+    reason: str = "",
 ) -> RequestRecord:
     """Erase parts of a request from the record, its history and its publication, in one transaction.
 
@@ -51,12 +52,13 @@ def erase_from_request(
     event is written even if there was nothing to erase, because it proves that somebody asked for the erasure.
     Backups and files that others have downloaded still contain the erased parts; the dumps are made anew.
 
-    name  the request's service_request_id, token or number
+    name    the request's service_request_id, token or number
+    reason  why, for staff; kept in the history
     Raises NotFound for an unknown name.
     """
     with platform.database.transaction() as connection:
         before = load_request(connection, jurisdiction, name)
-        erased = erase_parts(connection, jurisdiction, [before], parts, now=now, actor=actor)
+        erased = erase_parts(connection, jurisdiction, [before], parts, now=now, actor=actor, reason=reason)
         defer_deletion(platform, connection, erased.photos, now)
     [after] = erased.records
     return after
@@ -71,13 +73,14 @@ def erase_parts(
     now: datetime,
     actor: str = SYSTEM,
     cause: str = "",
+    reason: str = "",
 ) -> Erasure:
     """Erase parts of many requests, in the transaction of the caller, who has locked them.
 
     The caller defers the deletion of the files of the photos of the result, in the same transaction.
     """
     numbers = [record.number for record in records]
-    changes = erasing(connection, jurisdiction, records, parts, now=now, actor=actor, cause=cause)
+    changes = erasing(connection, jurisdiction, records, parts, now=now, actor=actor, cause=cause, reason=reason)
     rows = blank_texts(connection, jurisdiction, records, parts)
     if Erasable.REPORTER in parts:
         rows["reporter"] += people.delete_reporters(connection, jurisdiction.id, numbers)
@@ -108,9 +111,11 @@ def erasing(
     now: datetime,
     actor: str,
     cause: str,
+    reason: str = "",
 ) -> list[Change]:
     """The events that erase parts of requests. They must be made before the texts are erased."""
-    event = Erased(at=now, actor=actor, cause=cause, what=tuple(part for part in Erasable if part in parts))
+    what = tuple(part for part in Erasable if part in parts)
+    event = Erased(at=now, actor=actor, cause=cause, reason=reason, what=what)
     numbers = [record.number for record in records]
     with_notes = Erasable.NOTES in parts
     histories = history.load_histories(connection, jurisdiction.id, numbers) if with_notes else {}

@@ -25,6 +25,7 @@ from open311.domain.personal_data import Kind
 from open311.domain.photos import SentPhoto
 from open311.domain.questions import held_for_answer, progress_before
 from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Progress, RequestRecord, Visibility
+from open311.domain.services import PhotoRule
 from open311.domain.text import clean_text
 from open311.domain.updates import SentUpdate, UpdateReceipt
 from open311.domain.workflow import MEANINGS, word_of
@@ -103,7 +104,10 @@ def receive_update(
         if arrival.kept:
             defer_preparing(platform, connection, jurisdiction.id, after.number)
     masked = _masked(before, sent, jurisdiction, principal)
-    return replace(_receipt(sent, ignored), masked=masked, lost_photos=arrival.lost)
+    rule = jurisdiction.photo_rule(before.service_code) if is_public else PhotoRule.PRIVATE
+    return replace(
+        _receipt(sent, ignored), masked=masked, photos=arrival.kept, photo_rule=rule, lost_photos=arrival.lost
+    )
 
 
 def _masked(before: RequestRecord, sent: SentUpdate, city: Jurisdiction, principal: Principal) -> tuple[Kind, ...]:

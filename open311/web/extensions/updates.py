@@ -23,7 +23,7 @@ from open311.web.access import ANYBODY, Access, key_holder
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.parsing import Parameters
-from open311.web.submissions import photo_warnings
+from open311.web.submissions import photo_sentences, photo_warnings
 from open311.web.surfaces import GEOREPORT
 from schemas.texts import Message, joined, tell
 from schemas.updates import RequestUpdateReceiptSchema, RequestUpdateSchema, UpdateArguments, UpdateSearchArguments
@@ -133,11 +133,12 @@ def _update_of(call: Call) -> SentUpdate:
 
 
 def _warnings(receipt: UpdateReceipt, call: Call, dropped: Sequence[Dropped]) -> Iterator[Message]:
-    """A sentence for everything in the update that has no effect."""
+    """A sentence for everything in the update that has no effect, and about its photos."""
     yield from receipt.ignored
     if receipt.masked:
         kinds = joined(NAMES[kind] for kind in receipt.masked)
         yield tell("the public does not see personal data in the text: {kinds}", kinds=kinds)
+    yield from photo_sentences(receipt.photos, 0, (), receipt.photo_rule)
     yield from photo_warnings(receipt.lost_photos, dropped)
     if call.values["email_alerts_requested"].upper() == "TRUE":
         yield tell("email_alerts_requested has no effect; this server sends no alerts about updates")

@@ -17,7 +17,7 @@ from open311.web.endpoints import City, endpoint
 from open311.web.extensions.status import status_url
 from open311.web.gate import limit_device
 from open311.web.listing import Listing, cache_control
-from open311.web.submissions import notice_for_caller, submission_of, submission_warnings
+from open311.web.submissions import notice_for_caller, repeat_key_named_as_sent, submission_of, submission_warnings
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import RequestArguments, RequestSearchArguments, SubmissionArguments
 from schemas.georeport import ExtendedReceiptSchema, ExtendedRequestSchema, ReceiptSchema, ServiceRequestSchema
@@ -72,16 +72,17 @@ def create_request(call: Call) -> Answer:
     chosen = choose(call.files, call.platform.settings)
     submission = submission_of(call, chosen.photos)
     limit_device(call.request.environ, submission.reporter.device_id)
-    receipt = submit_request(
-        call.platform,
-        submission,
-        jurisdiction=call.city,
-        principal=call.caller,
-        now=call.now,
-        problems=call.problems,
-        sender=call.sender(),
-        wants_link="extended_attributes" in call.values["extensions"],
-    )
+    with repeat_key_named_as_sent(call):
+        receipt = submit_request(
+            call.platform,
+            submission,
+            jurisdiction=call.city,
+            principal=call.caller,
+            now=call.now,
+            problems=call.problems,
+            sender=call.sender(),
+            wants_link="extended_attributes" in call.values["extensions"],
+        )
     notice, language = notice_for_caller(receipt, call, chosen.dropped)
     shown = replace(receipt, service_notice=notice)
     return Answer(

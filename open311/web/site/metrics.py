@@ -106,7 +106,7 @@ def _background(found: Background) -> Iterator[Metric]:
 
 def _photos(counts: Mapping[tuple[str, PhotoState], int]) -> Metric:
     family = GaugeMetricFamily(
-        "open311_photos", "Photos that wait to be prepared, or were refused", labels=["city", "state"]
+        "open311_photos", "Photos that wait to be prepared, are held, or were refused", labels=["city", "state"]
     )
     for (city, state), count in counts.items():
         family.add_metric([city, state.value], count)

@@ -6,6 +6,7 @@ from typing import Any
 
 from open311.operations.desk.rendering import json_of
 from open311.web.calls import Answer
+from schemas.texts import Message
 
 
 def staff_answer(
@@ -14,11 +15,20 @@ def staff_answer(
     tag: str = "",
     validator: str = "",
     headers: tuple[tuple[str, str], ...] = (),
+    warnings: tuple[Message, ...] = (),
 ) -> Answer:
     """A body for staff, plain or rendered.
 
     tag        the version of a request, for the ETag; callers send it back in If-Match
     validator  a text that changes exactly when the body changes; "" to use a digest of the body
+    warnings   sentences for the header Warning
     """
     rendered = body if isinstance(body, bytes) else json_of(body)
-    return Answer(body=rendered, cache_control="no-store", tag=tag, validator=validator, headers=headers)
+    return Answer(
+        body=rendered,
+        cache_control="no-store",
+        tag=tag,
+        validator=validator,
+        headers=headers,
+        warnings=warnings,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from open311.formats import JSON
@@ -13,6 +14,7 @@ from open311.operations.desk.photos import ORIGINAL, add_photo, read_photo, rele
 from open311.operations.desk.rendering import plain_request
 from open311.operations.desk.whole_request import read_whole_request
 from open311.web.access import STAFF as STAFF_ONLY
+from open311.web.bodies import MULTIPART
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
 from open311.web.links import page_url
@@ -30,6 +32,7 @@ from schemas.staff import (
     StaffRequestSchema,
     WithdrawPhotoBody,
 )
+from schemas.texts import Message, tell
 
 _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
 _REQUEST: dict[str, Any] = {"answers": Media("application/json", StaffRequestSchema()), "method": "POST"}
@@ -69,6 +72,10 @@ def add_staff_photo(call: Call, id: str) -> Answer:
 
     The body is the file itself. The photo is shown after it was prepared. The answer is the request as it is now.
     """
+    if call.request.mimetype == MULTIPART:
+        raise UnsupportedMediaType(
+            tell("The body is a form; send the photo itself as the body, as curl --data-binary @hole.jpg does.")
+        )
     number = add_photo(
         call.platform,
         call.city,
@@ -115,11 +122,12 @@ def withdraw_staff_photo(call: Call, id: str, photo: str) -> Answer:
 def release_staff_photo(call: Call, id: str, photo: str) -> Answer:
     """Show a held photo to the public. Needs the role dispatcher and a reason.
 
-    The answer is the request as it is then.
+    If the public does not see the request, it sees the photo only once it sees the request; a Warning says so. The
+    answer is the request as it is then.
     """
     reason = call.body["reason"]
     number = release_photo(call.platform, call.city, id, photo, reason=reason, principal=call.caller, now=call.now)
-    return _request(call, number)
+    return _request(call, number, is_release=True)
 
 
 @endpoint(
@@ -166,6 +174,14 @@ def list_held_photos(call: Call) -> Answer:
     return staff_answer(body, headers=(("Link", f'<{next_url}>; rel="next"'),) if next_url else ())
 
 
-def _request(call: Call, number: int) -> Answer:
+def _request(call: Call, number: int, *, is_release: bool = False) -> Answer:
     whole = read_whole_request(call.platform, call.city, number, principal=call.caller, is_changed=True)
-    return staff_answer(plain_request(whole, call.now), tag=f"v{whole.view.record.version}")
+    record, warnings = whole.view.record, tuple[Message, ...]()
+    if is_release and not record.visibility.is_shown:
+        warnings = (
+            tell(
+                "the request is {visibility}, so the public sees this photo only once it sees the request.",
+                visibility=record.visibility,
+            ),
+        )
+    return staff_answer(plain_request(whole, call.now), tag=f"v{record.version}", warnings=warnings)

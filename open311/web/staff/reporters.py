@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from open311.domain.people import IDENTIFYING_FIELDS, Person, read_person
+from open311.domain.people import IDENTIFYING_FIELDS, Person, nothing_found, read_person
 from open311.formats import JSON
 from open311.operations.people.erase_person import ErasedPart, erase_person
 from open311.operations.people.export_person import export_person
 from open311.web.access import STAFF as STAFF_ONLY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
+from open311.web.languages import for_caller
 from open311.web.staff.answers import staff_answer
 from open311.web.surfaces import STAFF
 from schemas.staff import ErasePersonBody, PersonBody, PersonErasureSchema, PersonExportSchema, StaffArguments
@@ -38,7 +40,8 @@ def export_reporter(call: Call) -> Answer:
     Needs the role admin, for all departments, and a reason. The audit trail keeps who read it and why.
     """
     page = next(export_person(call.platform, call.city, _person(call), **_asked(call)))
-    return staff_answer({"requests": list(page.requests), "next": page.last or None})
+    body = {"requests": list(page.requests), "next": page.last or None, "notice": _notice(call, page.requests)}
+    return staff_answer(body)
 
 
 @endpoint(
@@ -66,11 +69,18 @@ def erase_reporter(call: Call) -> Answer:
             **_asked(call),
         )
     )
-    return staff_answer(_plain(part, is_dry_run=is_dry_run))
+    return staff_answer(_plain(part, is_dry_run=is_dry_run) | {"notice": _notice(call, part.names)})
+
+
+def _notice(call: Call, found: Sequence[object]) -> str | None:
+    """How to look again, if nothing was found."""
+    is_first = not call.body.get("after", 0)
+    return for_caller(nothing_found(), call.request) if is_first and not found else None
 
 
 def _person(call: Call) -> Person:
-    return read_person({name: call.body[name] for name in IDENTIFYING_FIELDS if name in call.body})
+    given = {name: call.body[name] for name in IDENTIFYING_FIELDS if name in call.body}
+    return read_person(given, phone_region=call.city.privacy.phone_region)
 
 
 def _asked(call: Call) -> dict[str, Any]:
@@ -86,7 +96,7 @@ def _plain(part: ErasedPart, *, is_dry_run: bool) -> dict[str, Any]:
     systems = Counter((one.system, one.shared) for one in part.systems)
     return {
         "dry_run": is_dry_run,
-        "erasure": part.erasure,
+        "erasure": None if is_dry_run else part.erasure,
         "requests": list(part.names),
         "rows": dict(sorted(part.rows.items())),
         "systems": [
