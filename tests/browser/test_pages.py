@@ -184,7 +184,7 @@ def visited(page: Any) -> Iterator[str]:
     page.goto("/map/city.example")
     page.locator("#map[data-state=shown]").wait_for()
     yield "map"
-    for name in ("requests", "requests?status=wrong", "data", "privacy", "nothing"):
+    for name in ("numbers", "requests", "requests?status=wrong", "data", "privacy", "nothing"):
         page.goto(CITY + name)
         yield name
     page.goto(f"{CITY}report?service_code=graffiti")

@@ -13,8 +13,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from babel import Locale
-from babel.dates import format_date, format_time
-from babel.numbers import format_decimal
+from babel.dates import format_date, format_skeleton, format_time
+from babel.numbers import format_decimal, format_percent
+from babel.units import format_unit
 from flask import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -33,6 +34,8 @@ STATIC = _HOME / "static"
 STYLE, SCRIPT, MAP_SCRIPT = "style.css", "place.js", "map.js"
 LIBRARY, LIBRARY_STYLE = "maplibre-gl.js", "maplibre-gl.css"
 """Files of MapLibre GL JS, in the package maplibre."""
+_LEAST_DAYS_HOURS = 48
+"""From this many hours on, a duration is told in days."""
 _KEPT_IN_SWITCH = 2_000
 """A longer query is left out of the links to other languages, so that no page repeats it for each language."""
 
@@ -225,5 +228,18 @@ def _environment(language: str) -> Environment:
     def in_path(text: str) -> str:
         return quote(text, safe="")
 
+    def month(at: datetime) -> str:
+        return format_skeleton("yMMMM", at, locale=locale)
+
+    def percent(value: float) -> str:
+        return format_percent(value, locale=locale)
+
+    def duration(hours: int) -> str:
+        """Hours below two days, otherwise days with one decimal."""
+        if hours < _LEAST_DAYS_HOURS:
+            return format_unit(hours, "duration-hour", locale=locale)
+        return format_unit(round(hours / 24, 1), "duration-day", locale=locale)
+
+    made.filters |= {"month": month, "percent": percent, "duration": duration}
     made.filters |= {"in_path": in_path, "told": told, "on_day": on_day, "at_time": at_time, "number": number}
     return made
