@@ -19,17 +19,33 @@ from tests.tiles import tile_at
 
 WHOLE = ("", "?extensions=true", "?extensions=notes,attributes&page_size=3", "?status=closed&extensions=true")
 PLAIN = ("",)
+PAGES = ("", "?locale=es")
 V2, STAFF = "/open311/v2", "/staff/v1"
 PUBLIC: dict[str, tuple[str, ...]] = {
     "/": PLAIN,
+    "/c/<jurisdiction_id>/": (*PAGES, "?q=hole"),
+    "/c/<jurisdiction_id>/data": PAGES,
+    "/c/<jurisdiction_id>/map.svg": PLAIN,
+    "/c/<jurisdiction_id>/numbers": PAGES,
+    "/c/<jurisdiction_id>/privacy": PAGES,
+    "/c/<jurisdiction_id>/report": ("?service_code=potholes", "?service_code=potholes&lat=60.1718&long=24.9414"),
+    "/c/<jurisdiction_id>/requests": (*PAGES, "?status=closed", "?start_date=2020-01-01T00:00:00Z"),
+    "/c/<jurisdiction_id>/requests/<code:service_request_id>": PAGES,
+    **dict.fromkeys(
+        ("/c/map.js", "/c/maplibre-gl.css", "/c/maplibre-gl.js", "/c/place.js", "/c/style.css"),
+        PLAIN,
+    ),
     "/docs": PLAIN,
     "/docs/<path:name>": PLAIN,
     "/docs/extensions": PLAIN,
     "/docs/georeport-v2": PLAIN,
     "/healthz": PLAIN,
+    "/map/<jurisdiction_id>": PAGES,
     "/metrics": PLAIN,
     "/openapi": PLAIN,
     "/readyz": PLAIN,
+    "/status/<jurisdiction_id>/<code:secret>": PAGES,
+    "/widget/<jurisdiction_id>": PAGES,
     "/open311/bulk/v1/requests": ("?start_date=2020-01-01T00:00:00Z", *WHOLE),
     "/open311/discovery": PLAIN,
     f"{V2}/areas": PLAIN,

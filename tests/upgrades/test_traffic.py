@@ -171,6 +171,8 @@ def test_an_upgrade_and_a_downgrade_under_traffic_lose_nothing(fleet: Fleet) -> 
     operator = Operator(fleet, traffic)
     with closing(platform), traffic.running():
         operator.watch()
+        # A worker of release 0.1 that is still starting would refuse the new schema.
+        until(lambda: any(map(partial(id_of, traffic.balancer), [*traffic.tokens.values()])), "the worker to begin")
         with platform.database.transaction() as connection:
             migrate(connection)
         operator.watch()

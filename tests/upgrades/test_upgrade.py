@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from csv import DictReader
@@ -43,6 +44,10 @@ from tests.working import work
 RELEASES = sorted(path for path in Path(__file__).parent.iterdir() if path.name[:1].isdigit())
 UNREACHED_TRANSACTION = 10**15
 """A number of transactions that this test's server never reaches."""
+PAGE_LINK = re.compile(r'<link rel="alternate" type="text/html"[^>]*/>')
+"""The link of an Atom entry to the page of its request. Release 0.1 had no such pages."""
+TYPE_OF_JSON = ' type="application/json"'
+"""What the other links of an entry do not say in release 0.1."""
 LATER_COLUMNS = ("extended_attributes.origin", "extended_attributes.via")
 
 
@@ -173,7 +178,7 @@ def _without_additions(path: str, body: str) -> Any:
             {key: value for key, value in row.items() if key not in LATER_COLUMNS}
             for row in DictReader(StringIO(body))
         ]
-    return body
+    return PAGE_LINK.sub("", body).replace(TYPE_OF_JSON, "") if ".atom?" in path else body
 
 
 def test_every_call_has_the_same_answer_as_before(upgraded: Upgraded, after: dict[str, Any]) -> None:
