@@ -1,4 +1,4 @@
-"""Demoville: a made-up city that uses every key of a declared jurisdiction."""
+"""Demoville: a made-up city that shows how most keys of a declared jurisdiction are used."""
 
 from open311.plugins import declared
 
