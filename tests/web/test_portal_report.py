@@ -365,6 +365,53 @@ def test_a_form_that_is_changed_after_sending_can_be_sent_as_another_report(brow
     assert newest(browser.client)["description"] == "Another"
 
 
+def test_two_people_who_open_the_same_link_have_two_forms(client: FlaskClient) -> None:
+    shared = "A" * 22
+    numbers = set()
+    for words in ("First", "Second"):
+        browser = Browser(client).open("potholes", form_id=shared, description=words)
+        assert browser.value("form_id") != shared
+        browser.press("next").press("next", **PLACE).press("send")
+        numbers.add(newest(client)["service_request_id"])
+    assert len(numbers) == 2
+
+
+@pytest.mark.parametrize("invented", ["", "1", "x" * 5_000, "A" * 21, "A" * 23, "A" * 21 + "é", "A" * 21 + "\n"])
+def test_an_invented_form_id_is_a_new_form(browser: Browser, invented: str) -> None:
+    sent = [*(one for one in checked_step(browser).filled("send") if one[0] != "form_id"), ("form_id", invented)]
+    browser.send(sent)
+    browser.send(sent)
+    assert len(browser.client.get("/open311/v2/requests.json").json) == 2
+
+
+def test_a_form_that_is_sent_to_an_address_with_a_form_id_is_a_new_form(browser: Browser) -> None:
+    sent = [one for one in checked_step(browser).filled("send") if one[0] != "form_id"]
+    for _ in range(2):
+        checked(browser.client.post(f"{CITY}report?form_id={'A' * 22}", data=dict(sent)))
+    assert len(browser.client.get("/open311/v2/requests.json").json) == 2
+
+
+CONTACT = {"first_name": "Maria", "last_name": "Virta", "email": "maria@mail.example", "phone": "+358 40 1234567"}
+
+
+def test_an_address_never_fills_in_contact_fields(client: FlaskClient) -> None:
+    browser = Browser(client).open("potholes", description="Deep hole", **PLACE, **CONTACT)
+    assert browser.answer is not None
+    assert not [value for value in CONTACT.values() if value in browser.answer.text]
+    browser.press("next").press("next")
+    assert [browser.value(name) for name in CONTACT] == [""] * 4
+    assert "60.1718" in browser.text
+
+
+def test_nobody_keeps_a_copy_of_a_step(browser: Browser) -> None:
+    steps = [browser.open("potholes").answer, browser.press("next").answer, browser.press("next", **PLACE).answer]
+    for answer in [*steps, browser.client.get(f"{CITY}report?service_code=potholes", headers={"If-None-Match": "*"})]:
+        assert answer is not None
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "ETag" not in answer.headers
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -5,6 +5,7 @@ The browser sends everything that was typed with each step, so the server keeps 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +35,8 @@ MOVES: Mapping[str, tuple[float, float, int]] = {
 """The buttons of the map: parts of the picture to the right and down, and steps of the zoom."""
 SHOW = "show"
 """The button that shows the point that was typed."""
-FIELDS = ("description", "address_string", "lat", "long", "first_name", "last_name", "email", "phone")
+CONTACT = ("first_name", "last_name", "email", "phone")
+FIELDS = ("description", "address_string", "lat", "long", *CONTACT)
 _OF_PLACE = ("lat", "long", "address_string")
 _OF_DETAILS = ("description",)
 _MAP = ("map_lat", "map_long", "map_zoom")
@@ -42,7 +44,9 @@ HONEYPOT = "website"
 """The field that people do not see, for cities that have not named one."""
 _MOST_RADIOS = 8
 """A list of more values is shown as a box to select from."""
-_MOST_FORM_ID = 100
+_FORM_ID_BYTES = 16
+_FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+"""What `secrets.token_urlsafe` makes of so many bytes. No other text is taken for the id of a form."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,27 @@ class ReportForm:
         self._answer_faults: dict[str, Message] = {}
         self.point: tuple[str, str] | None = None
         self._view: MapView | None = None
-        self._form_id = self.value("form_id")[:_MOST_FORM_ID]
+        self._form_id = self._sent_form_id()
 
     # --- What was sent
 
+    @property
+    def _is_sent(self) -> bool:
+        """Whether the reader has sent a form, and not only opened an address."""
+        return self.call.request.method == "POST"
+
+    def _sent_form_id(self) -> str:
+        """The id that the form has; "" if it has none that this server can have made.
+
+        The id is never taken from an address. Two people who open the same link have two forms.
+        """
+        found = self.value("form_id") if self._is_sent and "form_id" not in self.call.request.args else ""
+        return found if _FORM_ID.fullmatch(found) else ""
+
     def value(self, name: str) -> str:
-        """What was sent for a field, or the point that was clicked."""
+        """What was sent for a field, or the point that was clicked. An address never fills in contact fields."""
+        if name in CONTACT and not self._is_sent:
+            return ""
         if self.point is not None and name in ("long", "lat"):
             return self.point[0 if name == "long" else 1]
         value = self.call.values[name]
@@ -113,7 +132,7 @@ class ReportForm:
     def form_id(self) -> str:
         """The id of the form, which all its steps have."""
         if not self._form_id:
-            self._form_id = secrets.token_urlsafe(16)
+            self._form_id = secrets.token_urlsafe(_FORM_ID_BYTES)
         return self._form_id
 
     def renew(self) -> None:
@@ -217,7 +236,7 @@ class ReportForm:
         yield "service_code", self.service.code
         yield "form_id", self.form_id
         yield "step", step
-        own = {"details": _OF_DETAILS, "place": _OF_PLACE}.get(step, ("first_name", "last_name", "email", "phone"))
+        own = {"details": _OF_DETAILS, "place": _OF_PLACE}.get(step, CONTACT)
         for name in FIELDS:
             if name not in own and self.value(name):
                 yield name, self.value(name)

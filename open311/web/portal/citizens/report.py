@@ -152,6 +152,8 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
         form.call,
         f"report_{step}.html",
         status=status,
+        cache_control="no-store",
+        has_tag=False,
         headers=headers,
         form=form,
         labels=LABELS,
