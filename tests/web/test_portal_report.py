@@ -456,6 +456,24 @@ def test_a_report_that_fills_the_hidden_field_is_held(make_app: Callable[..., Fl
     assert "review" not in browser.text
 
 
+def public_links(browser: Browser) -> list[str]:
+    """The links of the page to public pages of requests."""
+    assert browser.document is not None
+    return [str(link) for link in browser.document.xpath("//main//a/@href") if "/requests/" in link]
+
+
+def test_the_page_after_sending_links_to_the_public_page(browser: Browser) -> None:
+    (link,) = public_links(checked_step(browser).press("send"))
+    checked(browser.client.get(link))
+
+
+def test_the_page_after_sending_links_to_no_page_that_is_not_there(make_app: Callable[..., Flask]) -> None:
+    browser = Browser(make_app(build.city()).test_client(), "/c/test.example/")
+    sent = checked_step(browser).filled("send", website="http://spam.example")
+    assert public_links(browser.send(sent)) == []
+    assert public_links(browser.send(sent)) == []
+
+
 def test_reports_by_pages_have_a_rate_of_their_own_and_keep_what_was_typed(make_app: Callable[..., Flask]) -> None:
     browser = Browser(make_app(build.city(), portal_rate="1 per hour").test_client(), "/c/test.example/")
     checked_step(browser).press("send")

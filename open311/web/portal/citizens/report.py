@@ -17,6 +17,7 @@ from open311.operations.intake.check_submission import check_submission
 from open311.operations.intake.submit_request import submit_request
 from open311.operations.media.choosing import Chosen, choose
 from open311.operations.reading.find_nearby import NearbySearch, find_nearby
+from open311.operations.reading.find_requests import find_request
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.web.access import ANYBODY, PORTAL_FORM
 from open311.web.calls import Answer, Call, PageFormat
@@ -192,8 +193,20 @@ def _thanks(form: ReportForm, receipt: Receipt, chosen: Chosen) -> Answer:
         "thanks.html",
         form=form,
         receipt=receipt,
+        is_public=_is_public(call, receipt.service_request_id),
         notice=notice,
         notice_language=language.partition(",")[0],
         own=own,
         own_address=call.own_address(),
     )
+
+
+def _is_public(call: Call, service_request_id: str) -> bool:
+    """Whether the report has a public page now. A report that is suspected has none, as in the API (decision 0038)."""
+    if not service_request_id:
+        return False
+    try:
+        find_request(call.platform, call.city.id, service_request_id, JSON)
+    except (NotFound, Unavailable):
+        return False
+    return True
