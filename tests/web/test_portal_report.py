@@ -243,6 +243,26 @@ def test_a_click_in_the_map_gives_the_point(browser: Browser, platform: Platform
     assert newest(browser.client)["lat"] == pytest.approx(whole.lat, abs=1e-4)
 
 
+def test_a_key_that_presses_the_map_keeps_the_place(browser: Browser) -> None:
+    browser.open("potholes").press("next", description="Deep hole")
+    typed = {"lat": "60.1718", "long": "24.9414", "address_string": "5 Mill Lane"}
+    (*sent, _) = browser.filled("", **typed)
+    before = {name: browser.value(name) for name in ("map_lat", "map_long", "map_zoom")} | typed
+    browser.send([*sent, ("click.x", "0"), ("click.y", "0")])
+    assert {name: browser.value(name) for name in before} == before
+    assert "Step 2 of 3" in browser.text
+    assert "To select a place with the keyboard, type an address" in browser.text
+    assert "Something is missing" not in browser.text
+
+
+def test_a_key_that_presses_the_map_selects_no_place(browser: Browser) -> None:
+    browser.open("potholes").press("next")
+    browser.send([*browser.fields(), ("click.x", "0"), ("click.y", "0")])
+    assert (browser.value("lat"), browser.value("long")) == ("", "")
+    browser.send([*browser.fields(), ("click.x", "0"), ("click.y", "7")])
+    assert browser.value("lat")
+
+
 def test_the_buttons_of_the_map_move_and_zoom_it(browser: Browser) -> None:
     browser.open("potholes").press("next")
     zoom, lat, long = (float(browser.value(name)) for name in ("map_zoom", "map_lat", "map_long"))

@@ -33,6 +33,10 @@ MOVES: Mapping[str, tuple[float, float, int]] = {
     "out": (0, 0, -1),
 }
 """The buttons of the map: parts of the picture to the right and down, and steps of the zoom."""
+BY_KEY = tell(
+    "To select a place with the keyboard, type an address, or latitude and longitude. The buttons below the picture"
+    " move the map."
+)
 SHOW = "show"
 """The button that shows the point that was typed."""
 CONTACT = ("first_name", "last_name", "email", "phone")
@@ -87,6 +91,7 @@ class ReportForm:
 
     service  the service, in the reader's language
     faults   what is wrong, by the name of the field
+    notices  what the reader is told though nothing is wrong
     """
 
     def __init__(self, call: Call, frame: Frame, service: Service) -> None:
@@ -95,6 +100,7 @@ class ReportForm:
         [self.service] = in_languages([service], call.city, frame.catalogue_languages)
         self.faults: dict[str, Message] = {}
         self._answer_faults: dict[str, Message] = {}
+        self.notices: list[Message] = []
         self.point: tuple[str, str] | None = None
         self._view: MapView | None = None
         self._form_id = self._sent_form_id()
@@ -184,10 +190,16 @@ class ReportForm:
     # --- Map
 
     def click(self) -> bool:
-        """Take the point of a click in the map. Whether there was one."""
+        """Take the point of a click in the map. Whether the picture was pressed.
+
+        A key that presses the picture sends the corner 0,0. That is no place: the reader keeps the one of before.
+        """
         x, y = self.call.values["click_x"], self.call.values["click_y"]
         if x is None or y is None:
             return False
+        if x == y == 0:
+            self.notices.append(BY_KEY)
+            return True
         long, lat = self.view.point(min(x, SIZE), min(y, SIZE))
         self.point = (f"{long:.6f}", f"{lat:.6f}")
         self._view = MapView(long, lat, max(self.view.zoom + 1, whole_city(self.call.city).zoom + CLOSER)).zoomed(0)
