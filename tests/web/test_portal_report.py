@@ -498,11 +498,30 @@ def test_reports_by_pages_have_a_rate_of_their_own_and_keep_what_was_typed(make_
     browser = Browser(make_app(build.city(), portal_rate="1 per hour").test_client(), "/c/test.example/")
     checked_step(browser).press("send")
     checked_step(browser).press("send", 429, email="maria@mail.example")
-    assert "Too many calls" in browser.text
+    assert re.search(r"Too much came from your connection .* Try again in \d+ minutes?\.", browser.text)
+    assert "Everything that you typed is still here" in browser.text
     assert browser.value("email") == "maria@mail.example"
     assert browser.value("description") == "Deep hole"
     assert browser.answer is not None
     assert int(browser.answer.headers["Retry-After"]) > 0
+
+
+def test_a_repeat_of_a_stored_form_does_not_use_the_rate(make_app: Callable[..., Flask]) -> None:
+    browser = Browser(make_app(build.city(), portal_rate="2 per hour").test_client(), "/c/test.example/")
+    sent = checked_step(browser).filled("send")
+    numbers = [re.search(r"Its number is (\S+)", browser.send(sent).text) for _ in range(4)]
+    assert len({found and found[1] for found in numbers}) == 1
+    checked_step(browser).press("send")
+    checked_step(browser).press("send", 429)
+    browser.send(sent)
+    assert "Its number is" in browser.text
+
+
+def test_a_page_that_is_opened_too_often_tells_how_long_to_wait(make_app: Callable[..., Flask]) -> None:
+    client = make_app(build.city(), get_rate="1 per hour").test_client()
+    address = "/c/test.example/report?service_code=potholes"
+    checked(client.get(address))
+    assert re.search(r"Try again in \d+ minutes?\.", text_of(checked(client.get(address), 429)))
 
 
 def test_the_rate_of_api_keys_does_not_count_reports_by_pages(make_app: Callable[..., Flask]) -> None:

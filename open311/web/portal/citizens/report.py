@@ -14,7 +14,7 @@ from open311.errors import Forbidden, Invalid, NotFound, Open311Error, Problem, 
 from open311.formats import JSON
 from open311.operations.access.blocks import notice_blocks
 from open311.operations.intake.check_submission import check_submission
-from open311.operations.intake.submit_request import submit_request
+from open311.operations.intake.submit_request import is_repeat, submit_request
 from open311.operations.media.choosing import Chosen, choose
 from open311.operations.reading.find_nearby import NearbySearch, find_nearby
 from open311.operations.reading.find_requests import find_request
@@ -22,7 +22,7 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.web.access import ANYBODY, PORTAL_FORM
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
-from open311.web.errors import STATUSES, WORDS
+from open311.web.errors import STATUSES, too_many_for_people
 from open311.web.gate import limit_portal
 from open311.web.portal.citizens.own import own_page_path
 from open311.web.portal.rendering import Frame, page
@@ -34,6 +34,7 @@ from schemas.portal import ReportArguments
 from schemas.texts import tell
 
 NOT_NOW = tell("Your report could not be stored now. Nothing is lost; send it again in a moment.")
+KEPT = tell("Your report is not sent yet. Everything that you typed is still here; leave this page open.")
 SENT_BEFORE = tell("You have sent this form before, with other words. Send it again to make another report of it.")
 _FORM: dict[str, Any] = {
     "reads": ReportArguments,
@@ -91,10 +92,10 @@ def _send(form: ReportForm) -> Answer:
     call = form.call
     chosen = choose(call.files, call.platform.settings)
     try:
-        limit_portal(call.request.environ)
+        _count(form)
         receipt = _stored(form, chosen)
     except TooManyRequests as error:
-        form.take([Problem("", WORDS[429])])
+        form.take([Problem("", too_many_for_people(error)), Problem("sent", KEPT)])
         wait_s = str(error.retry_after)
         return _step(form, "check", status=429, headers=(("Retry-After", wait_s),))
     except (Invalid, NotFound, Forbidden) as error:
@@ -107,11 +108,16 @@ def _send(form: ReportForm) -> Answer:
     except Open311Error as error:
         if STATUSES[type(error)] < 500:
             raise
-        form.take(
-            [Problem("", tell("Your report could not be stored now. Nothing is lost; send it again in a moment."))]
-        )
+        form.take([Problem("", NOT_NOW)])
         return _step(form, "check", status=STATUSES[type(error)])
     return _thanks(form, receipt, chosen)
+
+
+def _count(form: ReportForm) -> None:
+    """Count the report towards the rate, unless it was stored before. Raises TooManyRequests above the rate."""
+    call = form.call
+    if not is_repeat(call.platform, _submission(form), jurisdiction=call.city, principal=call.caller, now=call.now):
+        limit_portal(call.request.environ)
 
 
 def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
