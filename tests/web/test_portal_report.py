@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from lxml.html import HtmlElement
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from open311.app import create_app
@@ -21,6 +22,7 @@ from open311.domain.abuse import AbuseRules
 from open311.domain.requests import Visibility
 from open311.domain.services import Attribute, Condition, Datatype, Value
 from open311.operations.platform import Platform
+from open311.storage.tables import reporter
 from open311.web.portal.maps import whole_city
 from tests import build
 from tests.checked_client import platform_of
@@ -322,6 +324,43 @@ def test_a_reader_can_go_back_and_keeps_everything(browser: Browser) -> None:
     assert "60.1718, 24.9414" in browser.text
 
 
+def reporter_of(browser: Browser, platform: Platform) -> dict[str, Any]:
+    """What the city knows of the sender of the report that the page tells of."""
+    id = re.search(r"Its number is (\S+)", browser.text)
+    assert id
+    number = build.load(platform, service_request_id=id[1]).number
+    with platform.database.reading() as connection:
+        query = select(reporter).where(reporter.c.request_id == number)
+        return {name: value for name, value in connection.execute(query).one()._mapping.items() if value}
+
+
+def test_contact_fields_have_one_line(browser: Browser, platform: Platform) -> None:
+    evil = {"first_name": " Maria\r\n", "phone": "+358 40\n\n1234567", "email": "\r\nmaria@mail.example\r\n"}
+    checked_step(browser).press("send", **evil)
+    found = reporter_of(browser, platform)
+    assert found["first_name"] == "Maria"
+    assert found["phone"] == "+358 40 1234567"
+    assert found["email"] == "maria@mail.example"
+
+
+def test_a_form_names_no_device_and_no_account(browser: Browser, platform: Platform) -> None:
+    ids = {"device_id": "d-1", "account_id": "a-1"}
+    checked_step(browser).press("send", email="maria@mail.example", **ids)
+    assert not set(ids.values()) & set(map(str, reporter_of(browser, platform).values()))
+
+
+@pytest.mark.parametrize("email", ["maria", "maria@mail.example\r\nBcc: x@y.example"])
+def test_an_email_address_that_is_none_is_told_beside_its_field(browser: Browser, email: str) -> None:
+    checked_step(browser).press("send", 400, email=email, first_name="Maria")
+    assert browser.document is not None
+    assert "is not an email address" in browser.document.xpath("//p[@id='email-fault']")[0].text
+    assert browser.document.xpath("//input[@id='email']/@aria-invalid") == ["true"]
+    assert (browser.value("email"), browser.value("first_name")) == (" ".join(email.split()), "Maria")
+    assert "Step 3 of 3" in browser.text
+    browser.press("send", email="maria@mail.example")
+    assert "Its number is" in browser.text
+
+
 def test_reports_nearby_are_shown_before_sending(browser: Browser) -> None:
     checked_step(browser, address_string="5 Mill Lane").press("send")
     first = newest(browser.client)["service_request_id"]
@@ -425,7 +464,10 @@ def test_an_address_never_fills_in_contact_fields(client: FlaskClient) -> None:
 
 def test_nobody_keeps_a_copy_of_a_step(browser: Browser) -> None:
     steps = [browser.open("potholes").answer, browser.press("next").answer, browser.press("next", **PLACE).answer]
-    for answer in [*steps, browser.client.get(f"{CITY}report?service_code=potholes", headers={"If-None-Match": "*"})]:
+    for answer in [
+        *steps,
+        browser.client.get(f"{CITY}report?service_code=potholes", headers={"If-None-Match": "*"}),
+    ]:
         assert answer is not None
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == "no-store"

@@ -14,6 +14,7 @@ from typing import Any
 
 from open311.domain.attributes import tidy
 from open311.domain.forms import first_unmet
+from open311.domain.requests import Reporter
 from open311.domain.services import Attribute, Service
 from open311.errors import Problem
 from open311.web.calls import Call
@@ -121,13 +122,28 @@ class ReportForm:
         return found if _FORM_ID.fullmatch(found) else ""
 
     def value(self, name: str) -> str:
-        """What was sent for a field, or the point that was clicked. An address never fills in contact fields."""
+        """What was sent for a field, or the point that was clicked. An address never fills in contact fields.
+
+        A contact field has one line.
+        """
         if name in CONTACT and not self._is_sent:
             return ""
         if self.point is not None and name in ("long", "lat"):
             return self.point[0 if name == "long" else 1]
         value = self.call.values[name]
-        return value if isinstance(value, str) else ""
+        text = value if isinstance(value, str) else ""
+        return " ".join(text.split()) if name in CONTACT else text
+
+    @property
+    def reporter(self) -> Reporter:
+        """How the city can reach the reader. Nothing else is known of somebody who sends a form."""
+        return Reporter(**{name: self.value(name) for name in CONTACT})
+
+    def contact_problems(self) -> Iterator[Problem]:
+        """What is wrong with the contact fields. An app may send other addresses, so the API takes them."""
+        email = self.value("email")
+        if email and ("@" not in email or " " in email):
+            yield Problem("email", tell("is not an email address; correct it or leave it out."))
 
     @cached_property
     def _sent(self) -> Mapping[str, tuple[str, ...]]:

@@ -130,7 +130,7 @@ def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
         jurisdiction=call.city,
         principal=call.caller,
         now=call.now,
-        problems=call.problems,
+        problems=(*call.problems, *form.contact_problems()),
         sender=_sender(call),
         wants_link=True,
     )
@@ -141,7 +141,13 @@ def _submission(form: ReportForm) -> Any:
     found = submission_of(form.call)
     lat, long = form.value("lat"), form.value("long")
     return replace(
-        found, lat=lat, long=long, client_request_id=f"form {form.form_id}", external_id="", media_urls=()
+        found,
+        lat=lat,
+        long=long,
+        reporter=form.reporter,
+        client_request_id=f"form {form.form_id}",
+        external_id="",
+        media_urls=(),
     )
 
 
