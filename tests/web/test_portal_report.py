@@ -387,6 +387,38 @@ def test_a_file_that_is_no_photo_is_told_and_the_report_is_taken(browser: Browse
     assert "Your report is kept, but not the file" in browser.text
 
 
+def test_the_form_names_a_size_of_photos_that_is_taken(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    limits = {"max_body_bytes": 20_000, "max_upload_bytes": 100_000}
+    browser = Browser(make_app(build.city(), media=str(tmp_path), **limits).test_client(), "/c/test.example/")
+    checked_step(browser)
+    assert "Together, they may have 95 kB." in browser.text
+    photo = jpeg()
+    padded = photo + b"\0" * (95_000 - len(photo))
+    browser.press("send", media=(io.BytesIO(padded), "hole.jpg"), email="maria@mail.example")
+    assert "1 photo is being prepared." in browser.text
+
+
+def test_photos_that_are_too_large_together_get_a_page_that_helps(make_app: Callable[..., Flask]) -> None:
+    limits = {"max_body_bytes": 20_000, "max_upload_bytes": 100_000}
+    browser = Browser(make_app(build.city(), **limits).test_client(), "/c/test.example/")
+    checked_step(browser).press("send", 413, media=(io.BytesIO(b"x" * 120_000), "hole.jpg"))
+    assert "Choose fewer or smaller photos" in browser.text
+    assert "Nothing was stored" in browser.text
+    assert "bytes" not in browser.text
+    assert browser.client.get("/open311/v2/requests.json").json == []
+
+
+@pytest.mark.parametrize("step", ["details", "place"])
+def test_a_reader_who_goes_back_is_told_to_choose_photos_again(browser: Browser, step: str) -> None:
+    again = "Choose your photos again in step 3"
+    assert "If you go back, choose them again" in checked_step(browser).text
+    sent = browser.filled(step)
+    assert again not in browser.send(sent).text
+    browser.send([*sent, ("media", (io.BytesIO(jpeg()), "hole.jpg"))])
+    assert again in browser.text
+    assert "Something is missing" not in browser.text
+
+
 def test_a_form_that_is_sent_twice_makes_one_report(browser: Browser) -> None:
     sent = checked_step(browser).filled("send")
     first = re.search(r"Its number is (\S+)", browser.send(sent).text)

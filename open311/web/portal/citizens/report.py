@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import floor
 from typing import Any
 
 from werkzeug.exceptions import TooManyRequests
@@ -15,10 +16,11 @@ from open311.formats import JSON
 from open311.operations.access.blocks import notice_blocks
 from open311.operations.intake.check_submission import check_submission
 from open311.operations.intake.submit_request import is_repeat, submit_request
-from open311.operations.media.choosing import Chosen, choose
+from open311.operations.media.choosing import Chosen, choose, in_units
 from open311.operations.reading.find_nearby import NearbySearch, find_nearby
 from open311.operations.reading.find_requests import find_request
 from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.settings import Settings
 from open311.web.access import ANYBODY, PORTAL_FORM
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
@@ -36,6 +38,8 @@ from schemas.texts import tell
 NOT_NOW = tell("Your report could not be stored now. Nothing is lost; send it again in a moment.")
 KEPT = tell("Your report is not sent yet. Everything that you typed is still here; leave this page open.")
 SENT_BEFORE = tell("You have sent this form before, with other words. Send it again to make another report of it.")
+_PART_FOR_PHOTOS = 0.95
+"""The part of the largest body that the form promises to photos."""
 _FORM: dict[str, Any] = {
     "reads": ReportArguments,
     "city": City.IN_PATH,
@@ -159,8 +163,10 @@ def _sender(call: Call) -> Sender:
 def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A step of the form as a page."""
     more: dict[str, Any] = {"nearby": _nearby(form)} if step == "check" else {}
-    if form.has_faults and form.call.files:
+    if form.call.files and form.has_faults:
         form.faults.setdefault("media", tell("Choose your photos again; a browser does not keep them."))
+    elif form.call.files:
+        form.notices.append(tell("Choose your photos again in step 3; a browser does not keep them."))
     return page(
         form.call,
         f"report_{step}.html",
@@ -171,8 +177,14 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
         form=form,
         labels=LABELS,
         most_photos=form.call.platform.settings.max_photos,
+        most_together=_most_together(form.call.platform.settings),
         **more,
     )
+
+
+def _most_together(settings: Settings) -> str:
+    """The size of all photos of a report that surely fits into a body beside the other fields."""
+    return in_units(int(max(settings.max_body_bytes, settings.max_upload_bytes) * _PART_FOR_PHOTOS), floor)
 
 
 def _nearby(form: ReportForm) -> list[ShownRequest]:
@@ -214,7 +226,7 @@ def _thanks(form: ReportForm, receipt: Receipt, chosen: Chosen) -> Answer:
 
 
 def _is_public(call: Call, service_request_id: str) -> bool:
-    """Whether the report has a public page now. A report that is suspected has none, as in the API (decision 0038)."""
+    """Whether the report has a public page now. A suspected report has none, as in the API (decision 0038)."""
     if not service_request_id:
         return False
     try:
