@@ -335,7 +335,11 @@ def reporter_of(browser: Browser, platform: Platform) -> dict[str, Any]:
 
 
 def test_contact_fields_have_one_line(browser: Browser, platform: Platform) -> None:
-    evil = {"first_name": " Maria\r\n", "phone": "+358 40\n\n1234567", "email": "\r\nmaria@mail.example\r\n"}
+    evil: dict[str, Any] = {
+        "first_name": " Maria\r\n",
+        "phone": "+358 40\n\n1234567",
+        "email": "\r\nmaria@mail.example\r\n",
+    }
     checked_step(browser).press("send", **evil)
     found = reporter_of(browser, platform)
     assert found["first_name"] == "Maria"
@@ -344,7 +348,7 @@ def test_contact_fields_have_one_line(browser: Browser, platform: Platform) -> N
 
 
 def test_a_form_names_no_device_and_no_account(browser: Browser, platform: Platform) -> None:
-    ids = {"device_id": "d-1", "account_id": "a-1"}
+    ids: dict[str, Any] = {"device_id": "d-1", "account_id": "a-1"}
     checked_step(browser).press("send", email="maria@mail.example", **ids)
     assert not set(ids.values()) & set(map(str, reporter_of(browser, platform).values()))
 
