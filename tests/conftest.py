@@ -184,6 +184,7 @@ def test_settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         database_url=database_url,
         jurisdictions=("demo",),
         post_rate="",
+        portal_rate="",
         log_level="error",
         media=str(tmp_path_factory.mktemp("media")),
     )

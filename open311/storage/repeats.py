@@ -49,8 +49,13 @@ def claim(run: Run, post: Post, number: int, now: datetime) -> bool:
 
 def first_answer(run: Run, post: Post) -> tuple[int, bool]:
     """The number of the request that the first call made, and whether both calls sent the same data."""
-    [(number, digest)] = run(_first_answer(), _key(post))
+    [(number, digest, _)] = run(_first_answer(), _key(post))
     return number, digest == post.digest
+
+
+def is_claimed(run: Run, post: Post, now: datetime) -> bool:
+    """Whether a call of the last day has made a request with this key, from the same data or from other data."""
+    return any(created_at >= now - REPEATABLE_FOR for _, _, created_at in run(_first_answer(), _key(post)))
 
 
 def _key(post: Post) -> dict[str, Any]:
@@ -79,7 +84,7 @@ def _claim() -> Statement:
 @cache
 def _first_answer() -> Statement:
     columns = repeatable_post.c
-    query = select(columns.request_id, columns.digest).where(
+    query = select(columns.request_id, columns.digest, columns.created_at).where(
         columns.jurisdiction_id == bindparam("jurisdiction_id"),
         columns.api_key_id == bindparam("api_key_id"),
         columns.client_key == bindparam("client_key"),

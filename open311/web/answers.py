@@ -84,10 +84,11 @@ def send(call: Call, answer: Answer) -> Response:
             ],
         )
     validator = answer.validator or validator_of(body or b"")
-    headers = _caching(answer.tag or call.tag(validator), answer.cache_control, is_weak=answer.is_weak)
+    tag = (answer.tag or call.tag(validator)) if answer.has_tag else ""
+    headers = _caching(tag, answer.cache_control, is_weak=answer.is_weak)
     if answer.language:
         headers.append(("Content-Language", answer.language))
-    if body is None or (not answer.tag and call.has_unchanged(validator)):
+    if body is None or (tag and not answer.tag and call.has_unchanged(validator)):
         return WholeResponse(None, 304, [*headers, *answer.headers])
     media_type = call.output.media_type
     if _is_jsonp(call):
@@ -112,9 +113,9 @@ def validator_of(body: bytes) -> str:
 
 
 def _caching(tag: str, cache_control: str, *, is_weak: bool = False) -> list[tuple[str, str]]:
-    """The headers that tell caches how to store and revalidate an answer."""
+    """The headers that tell caches how to store and revalidate an answer. Without a tag, there is no ETag."""
     return [
-        ("ETag", f'{"W/" if is_weak else ""}"{tag}"'),
+        *([("ETag", f'{"W/" if is_weak else ""}"{tag}"')] if tag else []),
         ("Cache-Control", cache_control),
         ("Vary", "Accept, Accept-Encoding, Accept-Language"),
     ]

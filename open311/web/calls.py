@@ -137,6 +137,7 @@ class Answer:
     headers        more headers; a 304 has them too
     tag            the whole ETag, where clients send it in If-Match; such an answer is never 304
     is_weak        whether the ETag is weak: the same data may come in other bytes
+    has_tag        whether a GET gets an ETag; not if nobody may keep the body
     warnings       more sentences for the header Warning, beside those of the call
     """
 
@@ -148,6 +149,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     tag: str = ""
     is_weak: bool = False
+    has_tag: bool = True
     warnings: tuple[Message, ...] = ()
 
 

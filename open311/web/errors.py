@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from http import HTTPStatus
+from math import ceil
 from typing import cast
 
 import flask
 from flask import Flask, Response
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, TooManyRequests
 from werkzeug.wrappers import Request
 
 from open311.errors import (
@@ -33,7 +34,7 @@ from open311.web.languages import caller_language
 from open311.web.portal.rendering import error_page
 from open311.web.surfaces import STAFF, ErrorShape, error_format, surface_of
 from schemas.staff import COMMANDS
-from schemas.texts import tell
+from schemas.texts import Message, tell, tell_count
 
 log = logger(__name__)
 
@@ -101,6 +102,8 @@ def _http_error(error: HTTPException, request: Request) -> Response:
     if status < 400:  # a redirect
         return cast("Response", error.get_response(request.environ))
     words = WORDS.get(status) or str(error.description or error.name)
+    if isinstance(error, TooManyRequests) and surface_of(request.path).errors is ErrorShape.PAGE:
+        words = too_many_for_people(error)
     if isinstance(error, MethodNotAllowed):
         command = unknown_command(request)
         status, words = (404, command) if command else (405, _right_method(error))
@@ -109,6 +112,15 @@ def _http_error(error: HTTPException, request: Request) -> Response:
         if name in ("Allow", "Content-Range", "Retry-After"):
             response.headers[name] = value
     return response
+
+
+def too_many_for_people(error: TooManyRequests) -> Message:
+    """Why a page is not shown or a form is not taken now, and how long the reader has to wait."""
+    return tell_count(
+        "Too much came from your connection within a short time. Try again in {count} minute.",
+        "Too much came from your connection within a short time. Try again in {count} minutes.",
+        count=ceil(int(str(error.retry_after)) / 60),
+    )
 
 
 def _right_method(error: MethodNotAllowed) -> str:

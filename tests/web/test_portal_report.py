@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from lxml.html import HtmlElement
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from open311.app import create_app
@@ -21,6 +22,7 @@ from open311.domain.abuse import AbuseRules
 from open311.domain.requests import Visibility
 from open311.domain.services import Attribute, Condition, Datatype, Value
 from open311.operations.platform import Platform
+from open311.storage.tables import reporter
 from open311.web.portal.maps import whole_city
 from tests import build
 from tests.checked_client import platform_of
@@ -243,6 +245,26 @@ def test_a_click_in_the_map_gives_the_point(browser: Browser, platform: Platform
     assert newest(browser.client)["lat"] == pytest.approx(whole.lat, abs=1e-4)
 
 
+def test_a_key_that_presses_the_map_keeps_the_place(browser: Browser) -> None:
+    browser.open("potholes").press("next", description="Deep hole")
+    typed = {"lat": "60.1718", "long": "24.9414", "address_string": "5 Mill Lane"}
+    (*sent, _) = browser.filled("", **typed)
+    before = {name: browser.value(name) for name in ("map_lat", "map_long", "map_zoom")} | typed
+    browser.send([*sent, ("click.x", "0"), ("click.y", "0")])
+    assert {name: browser.value(name) for name in before} == before
+    assert "Step 2 of 3" in browser.text
+    assert "To select a place with the keyboard, type an address" in browser.text
+    assert "Something is missing" not in browser.text
+
+
+def test_a_key_that_presses_the_map_selects_no_place(browser: Browser) -> None:
+    browser.open("potholes").press("next")
+    browser.send([*browser.fields(), ("click.x", "0"), ("click.y", "0")])
+    assert (browser.value("lat"), browser.value("long")) == ("", "")
+    browser.send([*browser.fields(), ("click.x", "0"), ("click.y", "7")])
+    assert browser.value("lat")
+
+
 def test_the_buttons_of_the_map_move_and_zoom_it(browser: Browser) -> None:
     browser.open("potholes").press("next")
     zoom, lat, long = (float(browser.value(name)) for name in ("map_zoom", "map_lat", "map_long"))
@@ -302,6 +324,47 @@ def test_a_reader_can_go_back_and_keeps_everything(browser: Browser) -> None:
     assert "60.1718, 24.9414" in browser.text
 
 
+def reporter_of(browser: Browser, platform: Platform) -> dict[str, Any]:
+    """What the city knows of the sender of the report that the page tells of."""
+    id = re.search(r"Its number is (\S+)", browser.text)
+    assert id
+    number = build.load(platform, service_request_id=id[1]).number
+    with platform.database.reading() as connection:
+        query = select(reporter).where(reporter.c.request_id == number)
+        return {name: value for name, value in connection.execute(query).one()._mapping.items() if value}
+
+
+def test_contact_fields_have_one_line(browser: Browser, platform: Platform) -> None:
+    evil: dict[str, Any] = {
+        "first_name": " Maria\r\n",
+        "phone": "+358 40\n\n1234567",
+        "email": "\r\nmaria@mail.example\r\n",
+    }
+    checked_step(browser).press("send", **evil)
+    found = reporter_of(browser, platform)
+    assert found["first_name"] == "Maria"
+    assert found["phone"] == "+358 40 1234567"
+    assert found["email"] == "maria@mail.example"
+
+
+def test_a_form_names_no_device_and_no_account(browser: Browser, platform: Platform) -> None:
+    ids: dict[str, Any] = {"device_id": "d-1", "account_id": "a-1"}
+    checked_step(browser).press("send", email="maria@mail.example", **ids)
+    assert not set(ids.values()) & set(map(str, reporter_of(browser, platform).values()))
+
+
+@pytest.mark.parametrize("email", ["maria", "maria@mail.example\r\nBcc: x@y.example"])
+def test_an_email_address_that_is_none_is_told_beside_its_field(browser: Browser, email: str) -> None:
+    checked_step(browser).press("send", 400, email=email, first_name="Maria")
+    assert browser.document is not None
+    assert "is not an email address" in browser.document.xpath("//p[@id='email-fault']")[0].text
+    assert browser.document.xpath("//input[@id='email']/@aria-invalid") == ["true"]
+    assert (browser.value("email"), browser.value("first_name")) == (" ".join(email.split()), "Maria")
+    assert "Step 3 of 3" in browser.text
+    browser.press("send", email="maria@mail.example")
+    assert "Its number is" in browser.text
+
+
 def test_reports_nearby_are_shown_before_sending(browser: Browser) -> None:
     checked_step(browser, address_string="5 Mill Lane").press("send")
     first = newest(browser.client)["service_request_id"]
@@ -326,6 +389,38 @@ def test_a_file_that_is_no_photo_is_told_and_the_report_is_taken(browser: Browse
     checked_step(browser).press("send", media=(io.BytesIO(b"MZ not a photo"), "hole.exe"))
     assert "Its number is" in browser.text
     assert "Your report is kept, but not the file" in browser.text
+
+
+def test_the_form_names_a_size_of_photos_that_is_taken(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    limits = {"max_body_bytes": 20_000, "max_upload_bytes": 100_000}
+    browser = Browser(make_app(build.city(), media=str(tmp_path), **limits).test_client(), "/c/test.example/")
+    checked_step(browser)
+    assert "Together, they may have 95 kB." in browser.text
+    photo = jpeg()
+    padded = photo + b"\0" * (95_000 - len(photo))
+    browser.press("send", media=(io.BytesIO(padded), "hole.jpg"), email="maria@mail.example")
+    assert "1 photo is being prepared." in browser.text
+
+
+def test_photos_that_are_too_large_together_get_a_page_that_helps(make_app: Callable[..., Flask]) -> None:
+    limits = {"max_body_bytes": 20_000, "max_upload_bytes": 100_000}
+    browser = Browser(make_app(build.city(), **limits).test_client(), "/c/test.example/")
+    checked_step(browser).press("send", 413, media=(io.BytesIO(b"x" * 120_000), "hole.jpg"))
+    assert "Choose fewer or smaller photos" in browser.text
+    assert "Nothing was stored" in browser.text
+    assert "bytes" not in browser.text
+    assert browser.client.get("/open311/v2/requests.json").json == []
+
+
+@pytest.mark.parametrize("step", ["details", "place"])
+def test_a_reader_who_goes_back_is_told_to_choose_photos_again(browser: Browser, step: str) -> None:
+    again = "Choose your photos again in step 3"
+    assert "If you go back, choose them again" in checked_step(browser).text
+    sent = browser.filled(step)
+    assert again not in browser.send(sent).text
+    browser.send([*sent, ("media", (io.BytesIO(jpeg()), "hole.jpg"))])
+    assert again in browser.text
+    assert "Something is missing" not in browser.text
 
 
 def test_a_form_that_is_sent_twice_makes_one_report(browser: Browser) -> None:
@@ -363,6 +458,56 @@ def test_a_form_that_is_changed_after_sending_can_be_sent_as_another_report(brow
     browser.press("send")
     assert "Its number is" in browser.text
     assert newest(browser.client)["description"] == "Another"
+
+
+def test_two_people_who_open_the_same_link_have_two_forms(client: FlaskClient) -> None:
+    shared = "A" * 22
+    numbers = set()
+    for words in ("First", "Second"):
+        browser = Browser(client).open("potholes", form_id=shared, description=words)
+        assert browser.value("form_id") != shared
+        browser.press("next").press("next", **PLACE).press("send")
+        numbers.add(newest(client)["service_request_id"])
+    assert len(numbers) == 2
+
+
+@pytest.mark.parametrize("invented", ["", "1", "x" * 5_000, "A" * 21, "A" * 23, "A" * 21 + "é", "A" * 21 + "\n"])
+def test_an_invented_form_id_is_a_new_form(browser: Browser, invented: str) -> None:
+    sent = [*(one for one in checked_step(browser).filled("send") if one[0] != "form_id"), ("form_id", invented)]
+    browser.send(sent)
+    browser.send(sent)
+    assert len(browser.client.get("/open311/v2/requests.json").json) == 2
+
+
+def test_a_form_that_is_sent_to_an_address_with_a_form_id_is_a_new_form(browser: Browser) -> None:
+    sent = [one for one in checked_step(browser).filled("send") if one[0] != "form_id"]
+    for _ in range(2):
+        checked(browser.client.post(f"{CITY}report?form_id={'A' * 22}", data=dict(sent)))
+    assert len(browser.client.get("/open311/v2/requests.json").json) == 2
+
+
+CONTACT = {"first_name": "Maria", "last_name": "Virta", "email": "maria@mail.example", "phone": "+358 40 1234567"}
+
+
+def test_an_address_never_fills_in_contact_fields(client: FlaskClient) -> None:
+    browser = Browser(client).open("potholes", description="Deep hole", **PLACE, **CONTACT)
+    assert browser.answer is not None
+    assert not [value for value in CONTACT.values() if value in browser.answer.text]
+    browser.press("next").press("next")
+    assert [browser.value(name) for name in CONTACT] == [""] * 4
+    assert "60.1718" in browser.text
+
+
+def test_nobody_keeps_a_copy_of_a_step(browser: Browser) -> None:
+    steps = [browser.open("potholes").answer, browser.press("next").answer, browser.press("next", **PLACE).answer]
+    for answer in [
+        *steps,
+        browser.client.get(f"{CITY}report?service_code=potholes", headers={"If-None-Match": "*"}),
+    ]:
+        assert answer is not None
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "ETag" not in answer.headers
 
 
 @pytest.mark.parametrize(
@@ -409,15 +554,52 @@ def test_a_report_that_fills_the_hidden_field_is_held(make_app: Callable[..., Fl
     assert "review" not in browser.text
 
 
+def public_links(browser: Browser) -> list[str]:
+    """The links of the page to public pages of requests."""
+    assert browser.document is not None
+    return [str(link) for link in browser.document.xpath("//main//a/@href") if "/requests/" in link]
+
+
+def test_the_page_after_sending_links_to_the_public_page(browser: Browser) -> None:
+    (link,) = public_links(checked_step(browser).press("send"))
+    checked(browser.client.get(link))
+
+
+def test_the_page_after_sending_links_to_no_page_that_is_not_there(make_app: Callable[..., Flask]) -> None:
+    browser = Browser(make_app(build.city()).test_client(), "/c/test.example/")
+    sent = checked_step(browser).filled("send", website="http://spam.example")
+    assert public_links(browser.send(sent)) == []
+    assert public_links(browser.send(sent)) == []
+
+
 def test_reports_by_pages_have_a_rate_of_their_own_and_keep_what_was_typed(make_app: Callable[..., Flask]) -> None:
     browser = Browser(make_app(build.city(), portal_rate="1 per hour").test_client(), "/c/test.example/")
     checked_step(browser).press("send")
     checked_step(browser).press("send", 429, email="maria@mail.example")
-    assert "Too many calls" in browser.text
+    assert re.search(r"Too much came from your connection .* Try again in \d+ minutes?\.", browser.text)
+    assert "Everything that you typed is still here" in browser.text
     assert browser.value("email") == "maria@mail.example"
     assert browser.value("description") == "Deep hole"
     assert browser.answer is not None
     assert int(browser.answer.headers["Retry-After"]) > 0
+
+
+def test_a_repeat_of_a_stored_form_does_not_use_the_rate(make_app: Callable[..., Flask]) -> None:
+    browser = Browser(make_app(build.city(), portal_rate="2 per hour").test_client(), "/c/test.example/")
+    sent = checked_step(browser).filled("send")
+    numbers = [re.search(r"Its number is (\S+)", browser.send(sent).text) for _ in range(4)]
+    assert len({found and found[1] for found in numbers}) == 1
+    checked_step(browser).press("send")
+    checked_step(browser).press("send", 429)
+    browser.send(sent)
+    assert "Its number is" in browser.text
+
+
+def test_a_page_that_is_opened_too_often_tells_how_long_to_wait(make_app: Callable[..., Flask]) -> None:
+    client = make_app(build.city(), get_rate="1 per hour").test_client()
+    address = "/c/test.example/report?service_code=potholes"
+    checked(client.get(address))
+    assert re.search(r"Try again in \d+ minutes?\.", text_of(checked(client.get(address), 429)))
 
 
 def test_the_rate_of_api_keys_does_not_count_reports_by_pages(make_app: Callable[..., Flask]) -> None:

@@ -126,6 +126,14 @@ def submit_request(
     return replace(receipt, status_secret=secret)
 
 
+def is_repeat(
+    platform: Platform, submission: Submission, *, jurisdiction: Jurisdiction, principal: Principal, now: datetime
+) -> bool:
+    """Whether the key of the submission has made a request before, so that this call makes no new one."""
+    post = _post(submission, jurisdiction, principal)
+    return post is not None and repeats.is_claimed(platform.database.hot.rows, post, now)
+
+
 def _post(submission: Submission, jurisdiction: Jurisdiction, principal: Principal) -> repeats.Post | None:
     """The call, if its client may repeat it."""
     if not submission.client_request_id:

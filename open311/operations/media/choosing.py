@@ -55,8 +55,8 @@ def _photo(file: SentFile, settings: Settings, count: int) -> SentPhoto | Messag
     if file.data is None:
         return tell(
             "it is too large: it has {size}, and at most {most} are allowed",
-            size=_in_units(file.size_bytes, ceil),
-            most=_in_units(settings.max_photo_bytes, floor),
+            size=in_units(file.size_bytes, ceil),
+            most=in_units(settings.max_photo_bytes, floor),
         )
     kind = sniff(file.data[:HEAD_BYTES])
     if kind is None:
@@ -76,7 +76,7 @@ def _photo(file: SentFile, settings: Settings, count: int) -> SentPhoto | Messag
     return SentPhoto(media_type=kind.media_type, data=file.data)
 
 
-def _in_units(size_bytes: int, rounded: Callable[[float], int]) -> str:
+def in_units(size_bytes: int, rounded: Callable[[float], int]) -> str:
     """A size that people can read, such as 12.3 MB. `rounded`: rounds tenths up or down."""
     unit, name = (1_000_000, "MB") if size_bytes >= 1_000_000 else (1_000, "kB")
     return f"{rounded(size_bytes * 10 / unit) / 10:g} {name}"

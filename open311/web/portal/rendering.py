@@ -168,6 +168,7 @@ def page(
     *,
     status: int = 200,
     cache_control: str = "no-cache",
+    has_tag: bool = True,
     headers: Sequence[tuple[str, str]] = (),
     **values: Any,
 ) -> Answer:
@@ -178,6 +179,7 @@ def page(
         status=status,
         language=frame.language,
         cache_control=cache_control,
+        has_tag=has_tag,
         headers=tuple(headers),
     )
 

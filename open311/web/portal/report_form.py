@@ -5,6 +5,7 @@ The browser sends everything that was typed with each step, so the server keeps 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Any
 
 from open311.domain.attributes import tidy
 from open311.domain.forms import first_unmet
+from open311.domain.requests import Reporter
 from open311.domain.services import Attribute, Service
 from open311.errors import Problem
 from open311.web.calls import Call
@@ -32,9 +34,14 @@ MOVES: Mapping[str, tuple[float, float, int]] = {
     "out": (0, 0, -1),
 }
 """The buttons of the map: parts of the picture to the right and down, and steps of the zoom."""
+BY_KEY = tell(
+    "To select a place with the keyboard, type an address, or latitude and longitude. The buttons below the picture"
+    " move the map."
+)
 SHOW = "show"
 """The button that shows the point that was typed."""
-FIELDS = ("description", "address_string", "lat", "long", "first_name", "last_name", "email", "phone")
+CONTACT = ("first_name", "last_name", "email", "phone")
+FIELDS = ("description", "address_string", "lat", "long", *CONTACT)
 _OF_PLACE = ("lat", "long", "address_string")
 _OF_DETAILS = ("description",)
 _MAP = ("map_lat", "map_long", "map_zoom")
@@ -42,7 +49,9 @@ HONEYPOT = "website"
 """The field that people do not see, for cities that have not named one."""
 _MOST_RADIOS = 8
 """A list of more values is shown as a box to select from."""
-_MOST_FORM_ID = 100
+_FORM_ID_BYTES = 16
+_FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+"""What `secrets.token_urlsafe` makes of so many bytes. No other text is taken for the id of a form."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,7 @@ class ReportForm:
 
     service  the service, in the reader's language
     faults   what is wrong, by the name of the field
+    notices  what the reader is told though nothing is wrong
     """
 
     def __init__(self, call: Call, frame: Frame, service: Service) -> None:
@@ -91,18 +101,49 @@ class ReportForm:
         [self.service] = in_languages([service], call.city, frame.catalogue_languages)
         self.faults: dict[str, Message] = {}
         self._answer_faults: dict[str, Message] = {}
+        self.notices: list[Message] = []
         self.point: tuple[str, str] | None = None
         self._view: MapView | None = None
-        self._form_id = self.value("form_id")[:_MOST_FORM_ID]
+        self._form_id = self._sent_form_id()
 
     # --- What was sent
 
+    @property
+    def _is_sent(self) -> bool:
+        """Whether the reader has sent a form, and not only opened an address."""
+        return self.call.request.method == "POST"
+
+    def _sent_form_id(self) -> str:
+        """The id that the form has; "" if it has none that this server can have made.
+
+        The id is never taken from an address. Two people who open the same link have two forms.
+        """
+        found = self.value("form_id") if self._is_sent and "form_id" not in self.call.request.args else ""
+        return found if _FORM_ID.fullmatch(found) else ""
+
     def value(self, name: str) -> str:
-        """What was sent for a field, or the point that was clicked."""
+        """What was sent for a field, or the point that was clicked. An address never fills in contact fields.
+
+        A contact field has one line.
+        """
+        if name in CONTACT and not self._is_sent:
+            return ""
         if self.point is not None and name in ("long", "lat"):
             return self.point[0 if name == "long" else 1]
         value = self.call.values[name]
-        return value if isinstance(value, str) else ""
+        text = value if isinstance(value, str) else ""
+        return " ".join(text.split()) if name in CONTACT else text
+
+    @property
+    def reporter(self) -> Reporter:
+        """How the city can reach the reader. Nothing else is known of somebody who sends a form."""
+        return Reporter(**{name: self.value(name) for name in CONTACT})
+
+    def contact_problems(self) -> Iterator[Problem]:
+        """What is wrong with the contact fields. An app may send other addresses, so the API takes them."""
+        email = self.value("email")
+        if email and ("@" not in email or " " in email):
+            yield Problem("email", tell("is not an email address; correct it or leave it out."))
 
     @cached_property
     def _sent(self) -> Mapping[str, tuple[str, ...]]:
@@ -113,7 +154,7 @@ class ReportForm:
     def form_id(self) -> str:
         """The id of the form, which all its steps have."""
         if not self._form_id:
-            self._form_id = secrets.token_urlsafe(16)
+            self._form_id = secrets.token_urlsafe(_FORM_ID_BYTES)
         return self._form_id
 
     def renew(self) -> None:
@@ -165,10 +206,16 @@ class ReportForm:
     # --- Map
 
     def click(self) -> bool:
-        """Take the point of a click in the map. Whether there was one."""
+        """Take the point of a click in the map. Whether the picture was pressed.
+
+        A key that presses the picture sends the corner 0,0. That is no place: the reader keeps the one of before.
+        """
         x, y = self.call.values["click_x"], self.call.values["click_y"]
         if x is None or y is None:
             return False
+        if x == y == 0:
+            self.notices.append(BY_KEY)
+            return True
         long, lat = self.view.point(min(x, SIZE), min(y, SIZE))
         self.point = (f"{long:.6f}", f"{lat:.6f}")
         self._view = MapView(long, lat, max(self.view.zoom + 1, whole_city(self.call.city).zoom + CLOSER)).zoomed(0)
@@ -217,7 +264,7 @@ class ReportForm:
         yield "service_code", self.service.code
         yield "form_id", self.form_id
         yield "step", step
-        own = {"details": _OF_DETAILS, "place": _OF_PLACE}.get(step, ("first_name", "last_name", "email", "phone"))
+        own = {"details": _OF_DETAILS, "place": _OF_PLACE}.get(step, CONTACT)
         for name in FIELDS:
             if name not in own and self.value(name):
                 yield name, self.value(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import floor
 from typing import Any
 
 from werkzeug.exceptions import TooManyRequests
@@ -14,14 +15,16 @@ from open311.errors import Forbidden, Invalid, NotFound, Open311Error, Problem, 
 from open311.formats import JSON
 from open311.operations.access.blocks import notice_blocks
 from open311.operations.intake.check_submission import check_submission
-from open311.operations.intake.submit_request import submit_request
-from open311.operations.media.choosing import Chosen, choose
+from open311.operations.intake.submit_request import is_repeat, submit_request
+from open311.operations.media.choosing import Chosen, choose, in_units
 from open311.operations.reading.find_nearby import NearbySearch, find_nearby
+from open311.operations.reading.find_requests import find_request
 from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.settings import Settings
 from open311.web.access import ANYBODY, PORTAL_FORM
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
-from open311.web.errors import STATUSES, WORDS
+from open311.web.errors import STATUSES, too_many_for_people
 from open311.web.gate import limit_portal
 from open311.web.portal.citizens.own import own_page_path
 from open311.web.portal.rendering import Frame, page
@@ -33,7 +36,10 @@ from schemas.portal import ReportArguments
 from schemas.texts import tell
 
 NOT_NOW = tell("Your report could not be stored now. Nothing is lost; send it again in a moment.")
+KEPT = tell("Your report is not sent yet. Everything that you typed is still here; leave this page open.")
 SENT_BEFORE = tell("You have sent this form before, with other words. Send it again to make another report of it.")
+_PART_FOR_PHOTOS = 0.95
+"""The part of the largest body that the form promises to photos."""
 _FORM: dict[str, Any] = {
     "reads": ReportArguments,
     "city": City.IN_PATH,
@@ -90,10 +96,10 @@ def _send(form: ReportForm) -> Answer:
     call = form.call
     chosen = choose(call.files, call.platform.settings)
     try:
-        limit_portal(call.request.environ)
+        _count(form)
         receipt = _stored(form, chosen)
     except TooManyRequests as error:
-        form.take([Problem("", WORDS[429])])
+        form.take([Problem("", too_many_for_people(error)), Problem("sent", KEPT)])
         wait_s = str(error.retry_after)
         return _step(form, "check", status=429, headers=(("Retry-After", wait_s),))
     except (Invalid, NotFound, Forbidden) as error:
@@ -106,11 +112,16 @@ def _send(form: ReportForm) -> Answer:
     except Open311Error as error:
         if STATUSES[type(error)] < 500:
             raise
-        form.take(
-            [Problem("", tell("Your report could not be stored now. Nothing is lost; send it again in a moment."))]
-        )
+        form.take([Problem("", NOT_NOW)])
         return _step(form, "check", status=STATUSES[type(error)])
     return _thanks(form, receipt, chosen)
+
+
+def _count(form: ReportForm) -> None:
+    """Count the report towards the rate, unless it was stored before. Raises TooManyRequests above the rate."""
+    call = form.call
+    if not is_repeat(call.platform, _submission(form), jurisdiction=call.city, principal=call.caller, now=call.now):
+        limit_portal(call.request.environ)
 
 
 def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
@@ -123,7 +134,7 @@ def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
         jurisdiction=call.city,
         principal=call.caller,
         now=call.now,
-        problems=call.problems,
+        problems=(*call.problems, *form.contact_problems()),
         sender=_sender(call),
         wants_link=True,
     )
@@ -134,7 +145,13 @@ def _submission(form: ReportForm) -> Any:
     found = submission_of(form.call)
     lat, long = form.value("lat"), form.value("long")
     return replace(
-        found, lat=lat, long=long, client_request_id=f"form {form.form_id}", external_id="", media_urls=()
+        found,
+        lat=lat,
+        long=long,
+        reporter=form.reporter,
+        client_request_id=f"form {form.form_id}",
+        external_id="",
+        media_urls=(),
     )
 
 
@@ -146,18 +163,28 @@ def _sender(call: Call) -> Sender:
 def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A step of the form as a page."""
     more: dict[str, Any] = {"nearby": _nearby(form)} if step == "check" else {}
-    if form.has_faults and form.call.files:
+    if form.call.files and form.has_faults:
         form.faults.setdefault("media", tell("Choose your photos again; a browser does not keep them."))
+    elif form.call.files:
+        form.notices.append(tell("Choose your photos again in step 3; a browser does not keep them."))
     return page(
         form.call,
         f"report_{step}.html",
         status=status,
+        cache_control="no-store",
+        has_tag=False,
         headers=headers,
         form=form,
         labels=LABELS,
         most_photos=form.call.platform.settings.max_photos,
+        most_together=_most_together(form.call.platform.settings),
         **more,
     )
+
+
+def _most_together(settings: Settings) -> str:
+    """The size of all photos of a report that surely fits into a body beside the other fields."""
+    return in_units(int(max(settings.max_body_bytes, settings.max_upload_bytes) * _PART_FOR_PHOTOS), floor)
 
 
 def _nearby(form: ReportForm) -> list[ShownRequest]:
@@ -190,8 +217,20 @@ def _thanks(form: ReportForm, receipt: Receipt, chosen: Chosen) -> Answer:
         "thanks.html",
         form=form,
         receipt=receipt,
+        is_public=_is_public(call, receipt.service_request_id),
         notice=notice,
         notice_language=language.partition(",")[0],
         own=own,
         own_address=call.own_address(),
     )
+
+
+def _is_public(call: Call, service_request_id: str) -> bool:
+    """Whether the report has a public page now. A suspected report has none, as in the API (decision 0038)."""
+    if not service_request_id:
+        return False
+    try:
+        find_request(call.platform, call.city.id, service_request_id, JSON)
+    except (NotFound, Unavailable):
+        return False
+    return True
