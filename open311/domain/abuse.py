@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from open311.domain.access import ALL_JURISDICTIONS
 
 OWN_NETWORK_BITS = 64
-"""The length of the prefix that an IPv6 customer usually gets, and within which the customer changes addresses."""
+"""The length of the prefix that an IPv6 customer usually gets. The customer can use any address with it."""
 LEAST_BITS = {4: 16, 6: 32}
 """The shortest prefix of a blocked range, by the version of IP. A shorter one would hold too many people."""
 
@@ -43,9 +43,9 @@ class AbuseRules:
 
     Reports and updates are counted apart.
 
-    honeypot     the name of a form's field that people do not see; "" for none
+    honeypot      the name of a form's field that people do not see; "" for none
     per_key, per_address, per_device  the largest rate, such as `20 per hour`; "" for no limit
-    most_repeats  how often the same may come from one device or address within an hour; 0 for no limit
+    most_repeats  how often one device or address may send the same within an hour; 0 for no limit
     """
 
     honeypot: str = ""
@@ -56,7 +56,7 @@ class AbuseRules:
 
     @property
     def counts(self) -> bool:
-        """Whether a rule counts reports."""
+        """Whether a rule counts reports or updates."""
         return bool(self.per_key or self.per_address or self.per_device or self.most_repeats)
 
 
@@ -73,7 +73,7 @@ class Sender:
 
 
 UNKNOWN = Sender()
-"""A sender of whom nothing is known but the report and the key."""
+"""A sender about whom only the report and the key are known."""
 
 
 class BlockKind(StrEnum):
@@ -130,7 +130,7 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 class HostBits(ValueError):
-    """A range whose address does not begin it. `whole`: the range that holds the address."""
+    """The address of a range is not its first one. `whole`: the range as it is written with its first address."""
 
     def __init__(self, whole: str) -> None:
         self.whole = whole
@@ -159,7 +159,7 @@ def read_range(text: str) -> str:
 
 
 def network_of(address: str) -> str:
-    """The name under which the reports of an address are counted: itself, or the customer's IPv6 network."""
+    """The name under which reports are counted: the IPv4 address, or the network of the customer's IPv6 address."""
     found = read_address(address)
     if isinstance(found, IPv6Address):
         return str(ip_network((found, OWN_NETWORK_BITS), strict=False))

@@ -1,4 +1,4 @@
-"""People who ask a city for their data: how a person is named, and what belongs to the person."""
+"""People who ask a city for their data: the values by which a person's data are found."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def phone_digits(phone: str) -> str:
 def phone_spellings(phone: str, region: str) -> tuple[str, ...]:
     """The digits of a phone number as people write it, each without zeros in front.
 
-    A number of the region is there with and without the code of its country: `+358 40 1234567`, `040 1234567` and
+    A number of the region is given with and without the code of its country: `+358 40 1234567`, `040 1234567` and
     `+358 (0)40 1234567` are the same in FI. Other numbers always need their code: `+1 555 0100` is `001-555-0100`.
     region  the country (ISO 3166) whose numbers are written without `+`; "" for none
     """

@@ -15,15 +15,15 @@ ID_CHARACTERS = 22
 
 
 class PhotoState(StrEnum):
-    """Where a photo is on its way.
+    """How far a photo has come.
 
     ARRIVING   its file is being stored, and no request has it yet
     WAITING    a request has it, and the worker will prepare it
-    READY      it is prepared and can be shown
-    HELD       it is prepared, and the public sees it after a person has released it
+    READY      it is prepared; the public sees it if `is_public`
+    HELD       it is prepared; the public sees it only after a person has released it
     REFUSED    it could not be prepared; its reason says why
     WITHDRAWN  staff have withdrawn it; the public does not see it
-    BLACKENED  staff have made a photo with black boxes of it, which has its place; this one is kept for some days
+    BLACKENED  a copy with black boxes has taken its place; dispatchers can see this old one for some days
     """
 
     ARRIVING = "arriving"
@@ -38,14 +38,14 @@ class PhotoState(StrEnum):
 class CopyFault(StrEnum):
     """Why a photo that lies elsewhere was not copied.
 
-    GONE               its server has no such file
-    REFUSED            its server answers with another error
-    FORBIDDEN_ADDRESS  the address, or one to which it leads, is not public, or leads from https to http
-    TOO_LARGE          it is larger than a photo may be, or the address leads to too many others
-    TOO_SLOW           its server needs too long
-    UNREACHABLE        its server cannot be reached
-    NOT_AN_IMAGE       the file is no picture that can be read here
-    NOT_STORED         the media store takes no file
+    GONE               the server that has it says that there is no such file
+    REFUSED            that server answers with another error
+    FORBIDDEN_ADDRESS  the address, or one to which it redirects, is not public; or https redirects to http
+    TOO_LARGE          it has more bytes than a photo may have, or there are too many redirects
+    TOO_SLOW           that server needs too long
+    UNREACHABLE        that server cannot be reached
+    NOT_AN_IMAGE       the file is empty, is no picture that can be read here, or has too many pixels
+    NOT_STORED         the media store cannot store it
     TOO_MANY           the report has more addresses than a POST may have photos
     NO_PUBLIC_URL      OPEN311_PUBLIC_URL is not set, so that the copy would have no address
     """
@@ -66,9 +66,9 @@ class CopyFault(StrEnum):
 class SentFile:
     """A file in the body of a call.
 
-    name   the name of its field
+    name        the name of its field
     size_bytes  its size
-    data   None if the file is larger than a photo may be
+    data        None if the file is larger than a photo may be
     """
 
     name: str
@@ -80,7 +80,7 @@ class SentFile:
 class SentPhoto:
     """A photo that a client has sent. Its kind was recognised by its first bytes.
 
-    media_type  of the kind, and not as the client declares it
+    media_type  follows from the kind; what the client declares does not count
     copy_of     the address elsewhere from which it was fetched; "" if it was sent
     """
 
@@ -117,8 +117,8 @@ class Photo:
     request_id      the number of the request that has it; 0 while it arrives
     version         the request's version after the update that brought the photo; 0 if it came with the report
     position        its place among the photos of the request
-    is_public       whether everybody may see it who may see the request; otherwise only staff may
-    own_address     the address of this server, as the sender of the photo has called it
+    is_public       whether all who may see the request may see the photo; otherwise only staff may
+    own_address     the address of this server under which the sender of the photo called it
     reason          why it was refused, withdrawn or blackened; "" for none
     media_type, size_bytes  of the original
     original_until  until when the original is kept for staff; None if it is not kept any more
@@ -147,7 +147,7 @@ class Photo:
 
 
 class OwnPhotoState(StrEnum):
-    """What became of a photo, as its sender reads it. Why others do not see it is not told.
+    """What became of a photo, as its sender reads it. The sender is not told why others do not see it.
 
     PREPARING  it is being prepared
     SHOWN      everybody can see it
@@ -163,7 +163,7 @@ class OwnPhotoState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnPhoto:
-    """A photo as its sender reads of it. `description`: the same as the state in words, with the reason."""
+    """What the sender of a photo reads about it. `description`: the state in words, with the reason."""
 
     state: OwnPhotoState
     description: str
@@ -178,7 +178,7 @@ class OwnPhotos:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPhoto:
-    """A photo that waits for a person who releases it, and what staff must know of its request.
+    """A photo that a person must release, and what staff must know about its request.
 
     service_request_id  "" for a request without an id
     visibility          of the request; the public sees a released photo only if it sees the request
@@ -213,7 +213,7 @@ def new_id() -> str:
 def address_of(photo: Photo, public_url: str, base: str) -> str:
     """The public address of a photo.
 
-    public_url  the public address of the server; "" to use the one that the sender of the photo has called
+    public_url  the public address of the server; "" to use the photo's `own_address`
     base        the path below which photos are served
     """
     city = quote(photo.jurisdiction_id, safe="")
@@ -234,5 +234,5 @@ def mark_of(url: str, salt: str) -> str:
 
 
 def added(addresses: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
-    """The addresses of a request's photos after those of more photos were added."""
+    """The addresses of a request's photos, and then the new ones. Each address comes once."""
     return tuple(dict.fromkeys((*addresses, *new)))

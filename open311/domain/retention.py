@@ -14,15 +14,16 @@ RETENTION = "retention"
 class Retention:
     """How long personal data and photos stay after their request was closed.
 
-    reporter_days  days until the data of the reporter, and of people who sent updates, are erased; None for never
-    photo_days     days until photos, also of updates, and the addresses of photos are erased; None for never
+    reporter_days  days until the data of the reporter, and of people who sent updates, are erased
+    photo_days     days until photos, also of updates, and the addresses of photos are erased
+    None if it is not set: a service then has the time of its city, and a city keeps the data for ever.
     """
 
     reporter_days: int | None = None
     photo_days: int | None = None
 
     def or_else(self, other: Retention) -> Retention:
-        """These times; where one is not set, that of the other one."""
+        """These times. A time that is not set comes from `other`."""
         unset = {item.name: getattr(other, item.name) for item in fields(self) if getattr(self, item.name) is None}
         return replace(self, **unset)
 
@@ -37,5 +38,5 @@ class Kept:
 
 
 def is_over(closed_at: datetime, days: int | None, now: datetime) -> bool:
-    """Whether so many days have passed since a request was closed. With None, the time never ends."""
+    """Whether so many days have passed since a request was closed. Never for None."""
     return days is not None and closed_at <= now - timedelta(days=days)

@@ -85,7 +85,7 @@ def prepared(original: bytes, task: dict[str, Any]) -> Iterator[tuple[str, int, 
 
 
 def upright(original: bytes, task: dict[str, Any]) -> Image.Image:
-    """The picture in sRGB, upright, at most as large as the largest size, without anything else from its file.
+    """The picture in sRGB, upright and at most as large as the largest size. Nothing else of its file is kept.
 
     The size is checked before any pixel is decoded. A large JPEG is decoded at a half, a quarter or an eighth.
     """
@@ -172,7 +172,7 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def blacken(picture: Image.Image, box: list[float]) -> None:
-    """Paint a box black. Its left, top, right and bottom are fractions of the picture. Its edges round outwards."""
+    """Paint all pixels black that a box touches. Its left, top, right and bottom are fractions of the picture."""
     from PIL import ImageDraw
 
     left, top, right, bottom = box

@@ -28,7 +28,10 @@ class Kind(Enum):
 
 
 def sniff(head: bytes) -> Kind | None:
-    """The kind of the file that begins with these bytes. None if it is of another kind, such as GIF or SVG."""
+    """The kind of the file that begins with these bytes.
+
+    None for all other kinds, such as GIF and SVG, and for HEIC without the extra `heic`.
+    """
     kind = _kind_of(head)
     return kind if kind in readable_kinds() else None
 

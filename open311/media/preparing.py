@@ -25,7 +25,7 @@ SIZES = (("large", 2048), ("medium", 1024), ("small", 320))
 """The renditions, largest first, with the most pixels of their longer side. A smaller photo is never enlarged."""
 
 DEADLINE_PER_CPU_S = 10
-"""How much longer than its CPU time a child may take, because the machine may be busy."""
+"""How many seconds a child may take for each second of its CPU time. The machine may be busy."""
 
 _FAULTS_OF_DECODERS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP}
 
@@ -68,7 +68,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of the upright picture. Each value is a fraction of the width or the height. Raises Invalid."""
+    """A part of the upright picture. Each value is a fraction of the width or the height.
+
+    Raises Invalid if the box is empty or reaches beyond the picture.
+    """
 
     left: float
     top: float
@@ -98,7 +101,7 @@ class Rendition:
 class Prepared:
     """The renditions of a photo, largest first.
 
-    content_hash  SHA-256 of the original, in hexadecimal digits; it never leaves the server
+    content_hash  SHA-256 of the picture that was prepared, in hexadecimal digits; it never leaves the server
     """
 
     renditions: tuple[Rendition, ...]
@@ -155,7 +158,7 @@ def _ask_child(task: dict[str, Any], picture: bytes) -> bytes:
 
 
 def _check_end(code: int) -> None:
-    """Tell from how the child ended whether the picture was the cause. A child that others stop says nothing."""
+    """Raise Unreadable if the picture ended the child, and Unavailable if the child ended for another cause."""
     if code == 0:
         return
     if code == -signal.SIGXCPU:

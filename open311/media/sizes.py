@@ -1,4 +1,4 @@
-"""The number of pixels that the first bytes of a picture tell.
+"""Reads the number of pixels from the first bytes of a picture.
 
 Nothing is decoded: fixed places are read, and in a JPEG the lengths of some blocks are followed. So this may run in
 a thread of the server. A false number only lets the sender's own photo be refused, now or later by the child.

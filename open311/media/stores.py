@@ -1,6 +1,6 @@
 """Where the files of photos are kept: a folder, or a bucket of an S3 service. No file has a public address there.
 
-A key looks like `boston/ab/abcdef.jpg`. Whatever stops a store from doing its work becomes StoreUnavailable.
+A key looks like `boston/ab/HASH/small.jpg`. Whatever stops a store from doing its work becomes StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KEY = re.compile(rf"{_NAME}(/{_NAME}){{0,7}}")
 MARKER = "_store"
 """The key of the file by which a database recognises its store."""
 _CHECK = "_check"
-"""The key of the file that a check writes."""
+"""The key that a check uses: in a folder it writes and deletes this file, in S3 it only lists it."""
 _OURS = frozenset({MARKER, _CHECK})
 """Keys that are never listed. No city's files begin with one, because `_` in a city's id is encoded."""
 _MISSING_IN_S3 = frozenset({"NoSuchKey", "404"})
@@ -59,7 +59,7 @@ class Stored:
 
 
 class MediaStore(Protocol):
-    """What the server needs of a store. Every method raises StoreUnavailable.
+    """What the server needs of a store. Every method can raise StoreUnavailable.
 
     A key that is not plain (letters, digits, `-`, `_`, `.`, in at most eight names) raises ValueError, because only
     our own code makes keys.
@@ -84,7 +84,7 @@ class MediaStore(Protocol):
     def check(self) -> None:
         """Find out within a few seconds whether the store works, without leaving anything in it.
 
-        Raises StoreFull if it works, and has no room for another photo.
+        Raises StoreFull if it works but has no room for another photo. A bucket has no such limit.
         """
 
 
@@ -127,7 +127,7 @@ class FolderStore:
     def __init__(self, root: Path, *, room_bytes: int = 0) -> None:
         self._root, self._room_bytes = root, room_bytes
 
-    def put(self, key: str, data: bytes, media_type: str) -> None:  # noqa: ARG002  # the suffix of the key tells it
+    def put(self, key: str, data: bytes, media_type: str) -> None:  # noqa: ARG002  # a folder keeps no types
         """See MediaStore. The file gets its name only after its bytes are on the disk."""
         path = self._path(key)
         draft = path.with_name(f"{path.name}.part-{token_hex(8)}")

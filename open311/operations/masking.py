@@ -42,7 +42,8 @@ class Mask:
     """Masks the texts of one request.
 
     language  the language of the markers, the first one of the city
-    salt      the salt of the marks of what staff have unmasked
+    unmasked  the marks of the texts that staff have unmasked
+    salt      the salt of these marks
     """
 
     privacy: Privacy
@@ -57,7 +58,7 @@ class Mask:
         return cls(city.privacy_of(record.service_code), language, record.unmasked, record.erasure_salt)
 
     def hits(self, text: str) -> Iterator[tuple[Hit, bool]]:
-        """The personal data in a text, each with whether it is masked; staff may have unmasked it."""
+        """The personal data in a text that the policy masks. The bool is False if staff have unmasked the data."""
         for hit in self.privacy.hits_in(text):
             is_unmasked = bool(self.unmasked) and mark_of(text[hit.start : hit.end], self.salt) in self.unmasked
             yield hit, not is_unmasked
@@ -70,7 +71,7 @@ class Mask:
         return self._marked(text, hits)
 
     def cleared(self, text: str) -> str:
-        """The text with a marker for all personal data in it, also for what the city or staff show."""
+        """The text with a marker for each of its personal data, also for those that the city or staff show."""
         return self._marked(text, self.privacy.all_in(text))
 
     def _marked(self, text: str, hits: Sequence[Hit]) -> str:
@@ -79,7 +80,10 @@ class Mask:
         return text
 
     def masked_again(self, text: str, note: str) -> str:
-        """A published text that has a note, masked in any way, with the note as the public reads it now."""
+        """Replace a note in a published text by the note as it is masked now.
+
+        The text may have any marker, or what was typed, at each place of personal data in the note.
+        """
         hits = self.privacy.all_in(note)
         if not hits:
             return text
@@ -174,7 +178,7 @@ def findings_of(record: RequestRecord, events: Iterable[Event], city: Jurisdicti
 
 
 def _texts_of(record: RequestRecord, events: Iterable[Event], city: Jurisdiction) -> Iterator[tuple[str, str]]:
-    """The public texts of a request, each with the name of its part. A note that is shown twice comes once."""
+    """The public texts of a request, each with the name of its part, without `status_notes` that equal a note."""
     notes = [event.note for event in events if event.is_public and event.note]
     yield "description", record.description
     yield "address", record.place.address

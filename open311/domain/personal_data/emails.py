@@ -12,13 +12,14 @@ AT_WORDS = ("(at)", "[at]", "(arroba)", "[arroba]")
 
 _LOCAL = r"(?<![\w.+%'-])[\w+%'-]+(?:\.[\w+%'-]+)*"
 _ANY_LOCAL = r"(?:(?<![\w.+%'-])[\w.+%'-]+|\"[^\"@\n]{1,64}\")"
-"""Also with dots where none may be, and in quotation marks (RFC 5321)."""
+"""The part before the sign, also with dots where none may be, and in quotation marks (RFC 5321)."""
 _DOT = r"(?:\.|\s?[\[(](?:dot|punkt|punto|point|ponto)[\])]\s?)"
 _END = r"[^\W\d_]{2,24}[\w-]*"
 """The last part of a domain, also if a word follows without a blank, and in Punycode."""
 _PLAIN = re.compile(rf"{_ANY_LOCAL}@(?:(?:[\w-]+\.)+{_END}|\[[\w:.]{{3,45}}\])")
 _BRACKETS = re.compile(rf"{_LOCAL}\s?[\[(](?:at|arroba)[\])]\s?(?:[\w-]+{_DOT})+{_END}", re.IGNORECASE)
-# With blanks, a sentence with no blank behind its full stop looks like an address. So the end must be well known.
+# Blanks may stand around the sign, so a sentence without a blank after its full stop can look like an address.
+# Therefore only common endings and those of two letters count.
 _BLANKS = re.compile(rf"{_LOCAL}\s?@\s?(?:[\w-]+\.)+(?:com|net|org|edu|info|[a-z]{{2}})(?![\w-])")
 
 

@@ -14,7 +14,7 @@ from open311.domain.personal_data.payments import find_cards, find_ibans
 from open311.domain.personal_data.phones import LEAST_DIGITS, find_phones
 
 FINDERS_VERSION = 2
-"""Raised when the finders find more or less than before: then all publications are rendered again."""
+"""Increase it when the finders find more or less than before: then all publications are rendered again."""
 _OTHERS = bytes(set(range(256)) - set(b"0123456789"))
 _DIGIT = re.compile(r"\d")
 
@@ -62,7 +62,7 @@ def _in_original(folded: Folded, hits: Iterable[Hit]) -> Iterator[Hit]:
 
 
 def _finders(text: str, region: str, plates: str) -> Iterator[Callable[[str], Iterable[Hit]]]:
-    """The finders that this text needs. What one has found, the next ones do not see."""
+    """The finders that this text needs. A finder does not see what the finders before it have found."""
     if _may_hold_any(text):
         yield find_emails
         yield find_ibans

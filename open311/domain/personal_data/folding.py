@@ -1,7 +1,7 @@
-"""One way of writing for all ways that look alike: the finders read the folded text.
+"""Folds texts: what looks alike is written in one way. The finders read the folded text.
 
 People and programs write `０４０` and `٠٤٠` for 040, and put signs into texts that nobody sees, such as zero-width
-blanks. The search folds such texts too, so a mask that did not would hide less than the search finds.
+blanks. The search folds such texts too. Without folding, a mask would hide less than the search finds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SPECIAL = {
     **dict.fromkeys("\u115f\u1160\u3164\uffa0", ""),  # letters that are not seen
 }
 _UNSEEN = ("Mn", "Mc", "Me", "Cf")
-"""Marks on letters that have no letter of their own, and signs that are not seen (categories of Unicode)."""
+"""Combining marks, and signs that are not seen (categories of Unicode)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Folded:
 
 
 def fold(text: str) -> Folded:
-    """The text with compatible letters and digits for all that mean the same (NFKC), without what is not seen."""
+    """The text with one letter or digit for all that mean the same (NFKC), without combining and unseen signs."""
     if (text.isascii() and "\r" not in text) or _AS_IT_IS.fullmatch(text):
         return Folded(text, text)
     parts = [_folded(sign) for sign in text]

@@ -53,7 +53,7 @@ _CARD_KINDS = (
 def find_ibans(text: str) -> Iterator[Hit]:
     """The IBANs in a text whose country, length and checksum fit.
 
-    Blanks, dots, hyphens and ends of lines may divide them. Letters may touch them: the checksum tells enough.
+    Blanks, dots, hyphens and ends of lines may divide them. Letters may touch them: the checksum is enough proof.
     """
     for check in _IBAN_CHECK.finditer(text):
         start = check.start() - 2
@@ -64,7 +64,7 @@ def find_ibans(text: str) -> Iterator[Hit]:
 
 
 def _end_of(text: str, start: int, length: int) -> int:
-    """Where so many letters and digits end; 0 if the text has fewer, or other signs between them."""
+    """The place after `length` letters and digits from `start`; 0 if the text has fewer, or other signs between."""
     place, missing = start, length
     while missing and place < len(text):
         sign = text[place]

@@ -1,4 +1,4 @@
-"""Finds phone numbers: those that are valid in the city's region, and any after a word such as `Tel.`.
+"""Finds phone numbers: of the city's region, with the code of a country, and any after a word such as `Tel.`.
 
 Google's rules (the library phonenumbers) say which numbers exist. They do not say whether `6175550123` is a phone
 number or the id of a case. The words before a number decide that.
@@ -21,7 +21,7 @@ _LEAST_DIGITS_ALONE = 9
 """A number without a word that says what it is must have so many digits."""
 _MOST_DIGITS = 15
 _MOST_PARTS = 30
-"""A row of more numbers than this is a table and no phone. The limit bounds the time for a hostile text."""
+"""A row of more numbers than this is a table and has no phone number. This limits the time for a hostile text."""
 _LOOK_BACK = 45
 """How many characters before a number may say what the number is."""
 
@@ -40,7 +40,7 @@ _BREAK = re.compile(
     rf"(?<=[\d)]){_BLANK}{{0,4}}[{_SIGNS}]?{_BLANK}{{0,4}}\n{_BLANK}{{0,4}}(?=[\d(])(?!\d\d?[.)]\s)"
 )
 """The end of a line between digits. The second line is not the next point of a list, such as `2. `."""
-# Each begins with a digit or a sign, because Python then finds the first places for a match quickly.
+# Most begin with a digit or a fixed text, because Python then finds the first places for a match quickly.
 _NO_PHONES = tuple(
     re.compile(pattern)
     for pattern in (

@@ -13,7 +13,7 @@ from open311.domain.personal_data.kinds import Hit, Kind
 
 _MARK_DIGITS = 6
 _LEAST_OWN_DIGITS = 7
-"""So many last digits of two numbers must be equal, if one is written without the code of its area or country."""
+"""How many digits a number must have to fit a longer one that has the code of an area or country in front."""
 
 
 class Treatment(StrEnum):
@@ -72,7 +72,7 @@ class Privacy:
         return replace(self, **{name: value for name, value in named.items() if value is not None})
 
     def with_own(self, texts: Iterable[str]) -> Privacy:
-        """The policy by which all addresses and numbers in these texts are the city's own."""
+        """The policy that shows all addresses and numbers in these texts, as if they were the city's own."""
         found = (text[hit.start : hit.end] for text in texts for hit in self.all_in(text))
         return replace(self, own=(*self.own, *found))
 
@@ -99,7 +99,7 @@ def mark_of(text: str, salt: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text in lower case; without the signs between its letters and digits unless it is an address."""
+    """The text in lower case. Only an e-mail address keeps the signs between its letters and digits."""
     folded = fold(text).text.casefold()
     return folded if "@" in folded else "".join(filter(str.isalnum, folded))
 

@@ -49,7 +49,8 @@ _SENTENCE_END = re.compile(
 def meaning_before(text: str) -> str:
     """What the text before a number says about the number: `phone`, `id`, or "" if it says nothing.
 
-    The last word that says anything decides. A number, or for ids the end of a sentence, ends what it says.
+    The last word that says anything decides. Words before an earlier number do not count, and words for ids do not
+    count beyond the end of their sentence.
     """
     near = _BROKEN.split(text)[-1]
     last = ""

@@ -4,8 +4,8 @@
 2. The files are stored, each durably.
 3. The transaction that stores the report, or the update, also gives it the rows.
 
-If the process dies between two steps, rows without a request and files are left, and no report has a photo that
-does not exist. The sweep deletes what is left after a day.
+If the process dies between two steps, it leaves files, and rows without a request. No report has a photo that does
+not exist. The sweep deletes what is left after a day.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Arrival:
         """Give the photos to a request, in the transaction that stores the report or the update.
 
         version    the request's version after the update; 0 for a report
-        is_public  whether everybody may see the photos who may see the request
+        is_public  whether all who may see the request may see the photos
         """
         if self._ids:
             media.attach(run, self._jurisdiction_id, number, self._ids, version=version, is_public=is_public)
@@ -57,7 +57,7 @@ def arriving(
 
     A photo that cannot be stored is left out, so that the report is still taken.
 
-    own_address  the address of this server that the sender has called
+    own_address  the address of this server under which the sender called it
     """
     if not sent:
         yield Arrival(city.id)

@@ -17,7 +17,8 @@ from schemas.texts import Message, tell, tell_count
 class Dropped:
     """A file that is not taken: the name of its field, and why.
 
-    number, count  which of how many files of the call it is; the first one is 1
+    number  its place among the files of the call; the first one is 1
+    count   how many files the call has
     """
 
     name: str
@@ -49,7 +50,7 @@ def choose(files: Iterable[SentFile], settings: Settings) -> Chosen:
 
 
 def _photo(file: SentFile, settings: Settings, count: int) -> SentPhoto | Message:
-    """The photo in a file, or why it is not taken."""
+    """The photo in a file, or why it is not taken. `count`: how many photos of the call are taken already."""
     if not file.size_bytes:
         return tell("it is empty")
     if file.data is None:
@@ -77,6 +78,6 @@ def _photo(file: SentFile, settings: Settings, count: int) -> SentPhoto | Messag
 
 
 def in_units(size_bytes: int, rounded: Callable[[float], int]) -> str:
-    """A size that people can read, such as 12.3 MB. `rounded`: rounds tenths up or down."""
+    """A size that people can read, such as 12.3 MB. `rounded`: `ceil` or `floor`, for the tenths."""
     unit, name = (1_000_000, "MB") if size_bytes >= 1_000_000 else (1_000, "kB")
     return f"{rounded(size_bytes * 10 / unit) / 10:g} {name}"

@@ -1,7 +1,8 @@
 """Photos that lie elsewhere are copied, if the city wants it.
 
 A report can have the addresses of photos on other servers. The worker fetches each of them, and gives the request a
-photo that waits like one that was sent. When it was prepared, its address takes the place of the one elsewhere.
+photo that waits like one that was sent. When the photo is prepared, its address replaces the one elsewhere. If the
+photo is held or private, the address elsewhere is only removed.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def copy_photos(
     No transaction is open while an address is fetched. Staff see a photo that cannot be copied as a refused one,
     and its address stays as it was sent. If the job runs twice, what was stored or refused is not fetched again.
 
-    is_last  whether a failure is final, also one that may pass
+    is_last  whether this is the last try, so that a failure that may pass is final too
     Raises Misconfigured if the city is not served at present, and NotPrepared. The job is then tried again.
     """
     city = platform.registry.get(jurisdiction_id)
@@ -95,7 +96,7 @@ class _Copying:
         return () if record is None else tuple(_elsewhere(record, photos))
 
     def is_full(self) -> bool:
-        """Whether as many photos were copied as a POST may have."""
+        """Whether as many addresses were copied or refused as a POST may have photos."""
         with self.platform.database.reading() as connection:
             photos = media.load_all(connection, self.city.id, self.number)
         return sum(bool(photo.copy_of) for photo in photos) >= self.platform.settings.max_photos
@@ -150,14 +151,14 @@ class _Copying:
         raise NotFetchedError(CopyFault.NOT_AN_IMAGE)
 
     def _is_wanted(self, connection: Connection, address: str) -> bool:
-        """Lock the request, and tell whether it still has the address, and no copy of it."""
+        """Lock the request. Returns whether it still has the address, which was neither copied nor refused."""
         record = requests.load_record(connection, self.city.id, number=self.number)
         photos = media.load_all(connection, self.city.id, self.number)
         return record is not None and address in _elsewhere(record, photos)
 
 
 def _elsewhere(record: RequestRecord, photos: Sequence[Photo]) -> Iterator[str]:
-    """The addresses of a request that are neither those of its photos, nor known to be copied or refused."""
+    """The addresses of photos on other servers that were neither copied nor refused."""
     for url in record.media_urls:
         if not any(photo.copy_of == url or is_address_of(photo, url) for photo in photos):
             yield url

@@ -1,8 +1,8 @@
 """Photos are erased with their files.
 
-The transaction that erases the rows also stores which files must be deleted. The worker deletes them, and tries
-it again until they are gone: an erasure must not end halfway because the store is down, or because a shell does
-not know where the store is.
+The transaction that erases the rows also stores which files must be deleted. The worker tries until all of them are
+deleted: an erasure must not end halfway because the store is down, or because a command in a shell does not know
+where the store is.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def defer_deletion(
 
 
 def delete_erased(platform: Platform, jurisdiction_id: str, now: datetime) -> int:
-    """Delete the files of erased photos of a city. Returns how many photos these were.
+    """Delete the files of erased photos of a city. Returns how many photos these were; equal ones count once.
 
     Each photo has its own transaction, so a killed run can be repeated. Raises NotDeleted if the store fails; the
     job is then tried again.
@@ -94,9 +94,9 @@ def erase_photos(connection: Connection, jurisdiction_id: str, number: int) -> l
 def erase_photos_of_updates(
     connection: Connection, jurisdiction_id: str, number: int, versions: Collection[int]
 ) -> list[Photo]:
-    """Delete the rows of the photos that updates of a request brought, also as they were before the blackening.
+    """Delete the rows of the photos that updates of a request brought, and of their old ones before a blackening.
 
-    versions  the versions of the request after these updates
+    versions  for each update, the version of the request after it
     """
     photos = _of_updates(connection, jurisdiction_id, number, versions)
     media.delete_photos(connection, photos)
@@ -104,14 +104,17 @@ def erase_photos_of_updates(
 
 
 def erase_originals(connection: Connection, jurisdiction_id: str, number: int) -> list[Photo]:
-    """Keep no original of a request's prepared photos: its metadata may tell who took it. Returns these photos."""
+    """Stop keeping the originals of a request's photos. Returns the photos that had one.
+
+    The metadata of an original may tell who took the photo. Then call `defer_deletion` for the files.
+    """
     return _without_originals(connection, media.load_all(connection, jurisdiction_id, number))
 
 
 def erase_originals_of_updates(
     connection: Connection, jurisdiction_id: str, number: int, versions: Collection[int]
 ) -> list[Photo]:
-    """Keep no original of the prepared photos that updates of a request brought. Returns these photos."""
+    """The same as `erase_originals` for the photos that updates of a request brought."""
     return _without_originals(connection, _of_updates(connection, jurisdiction_id, number, versions))
 
 

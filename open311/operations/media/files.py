@@ -2,11 +2,12 @@
 
 A city's files have keys such as `CITY/ab/HASH/original` and `CITY/ab/HASH/small.jpg`, where HASH is that of the
 original. Photos with the same content share the files. A row of the table `media` claims the files of its content:
-it is written before they are, and they are deleted only when no row claims them any more. Claims and deletions of
-one content take turns, so that no file is deleted that another call has just claimed.
+the row is written before the files, and the files are deleted only when no row claims them any more. Claims and
+deletions of one content take turns, so that no call deletes a file that another call has just claimed.
 
-The file `_store` has the marker of the database whose photos are in the store. So a folder that is empty because a
-disk is not mounted, and the folder of another server, are noticed before a photo is written or deleted there.
+The file `_store` has the marker of the database whose photos are in the store. The marker is
+compared before a photo that was sent is stored, and before the sweep deletes a file. So the server notices a folder
+that is empty because a disk is not mounted, and a folder of another server.
 """
 
 from __future__ import annotations
@@ -40,11 +41,14 @@ JPEG = "image/jpeg"
 CHECK_EVERY_S = 10
 _KEY = re.compile(rf".+/(?P<content>[0-9a-f]{{64}})/(?:{ORIGINAL}|[a-z]+\.jpg)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]|^\.")
-"""What a key of the media store cannot have. Each byte becomes `_` and two digits, and so does `_` itself."""
+"""What a city's folder cannot have. Each byte becomes `_` and two hexadecimal digits, and so does `_` itself."""
 
 
 def store_of(platform: Platform) -> MediaStore:
-    """The media store of a server, to read from. It is opened when the first photo needs it."""
+    """The media store of a server. It is opened when the first photo needs it.
+
+    This does not look for the marker: call `own_store` before the first file is written, listed or deleted.
+    """
     return platform.process.cached(_open)(platform.settings)
 
 
@@ -64,7 +68,7 @@ def own_store(platform: Platform, now: datetime) -> MediaStore:
 
 
 def _mark(platform: Platform, store: MediaStore, now: datetime) -> None:
-    """Write the marker. The database has it first, so a process that is killed here leaves no strange file."""
+    """Write the marker. The database gets it first, so a process that is killed here leaves no unknown marker."""
     with platform.database.transaction() as connection:
         media_files.add_store(connection, new_id())
         known = media_files.find_store(connection)
@@ -92,7 +96,7 @@ def _marker_in(store: MediaStore) -> str | None:
 
 
 def adopt_store(platform: Platform, now: datetime) -> None:
-    """Let a store without a marker be the one of this database, although files of photos may be missing in it.
+    """Make a store without a marker the store of this database. Files of photos may be missing in it.
 
     Raises WrongStore for the store of another database, and StoreUnavailable.
     """
@@ -136,7 +140,7 @@ def _open(settings: Settings) -> MediaStore:
 
 
 def folder_of(jurisdiction_id: str) -> str:
-    """The beginning of the keys of a city's files. Different cities have different ones."""
+    """The first part of the keys of a city's files. No two cities have the same."""
     return _UNSAFE.sub(lambda match: "".join(f"_{byte:02X}" for byte in match[0].encode()), jurisdiction_id)
 
 
@@ -168,7 +172,7 @@ def file_name(size: str) -> str:
 
 
 def claim(connection: Connection, photos: Sequence[Photo]) -> None:
-    """Store photos that arrive. Their files can be stored when the transaction has committed."""
+    """Store the rows of photos that arrive. Their files can be stored after the commit."""
     for photo in sorted(photos, key=lambda one: one.content_hash):  # the same order for all, so no deadlock
         media.lock_content(connection, photo.jurisdiction_id, photo.content_hash)
     media.add(connection, photos)
@@ -178,7 +182,7 @@ def delete_files(platform: Platform, photos: Iterable[Photo], now: datetime) -> 
     """Delete those files of photos that no photo needs any more.
 
     Call it after the commit that has deleted the rows, or that has changed what they need. The sweep deletes what
-    cannot be deleted now. For photos that are erased because somebody wants it, see `erasing.defer_deletion`.
+    cannot be deleted now. For an erasure, which must be complete, see `erasing.defer_deletion`.
     """
     with suppress(StoreUnavailable):
         store = own_store(platform, now)

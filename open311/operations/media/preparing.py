@@ -36,7 +36,10 @@ MEDIA_BASE = "/open311/v2/media"
 
 
 class NotPrepared(Exception):
-    """A photo cannot be prepared now. Unavailable would mean that the database is gone, and end the worker."""
+    """A photo cannot be copied or prepared now.
+
+    Not Unavailable: the worker ends at Unavailable, because that means that the database is gone.
+    """
 
 
 def defer_preparing(platform: Platform, connection: Connection, jurisdiction_id: str, number: int) -> None:
@@ -47,7 +50,7 @@ def defer_preparing(platform: Platform, connection: Connection, jurisdiction_id:
 
 
 def prepare_photos(platform: Platform, jurisdiction_id: str, number: int, now: datetime) -> int:
-    """Prepare the waiting photos of a request, and publish them. Returns how many the public can see now.
+    """Prepare the waiting photos of a request, and publish them. Returns how many were published.
 
     No transaction is open while a photo is decoded. If the process is killed, the photos still wait, and preparing
     them again writes the same files.
@@ -89,7 +92,7 @@ def _original(platform: Platform, photo: Photo) -> bytes | None:
 
 
 def _prepared(platform: Platform, photo: Photo, original: bytes, now: datetime) -> Photo:
-    """The photo after it was prepared, and its renditions were stored, or after it was refused."""
+    """The photo as it is after it was prepared and its renditions were stored, or after it was refused."""
     try:
         prepared = prepare(original, Limits.of(platform.settings))
         store_renditions(platform, photo, prepared)
@@ -107,7 +110,7 @@ def _prepared(platform: Platform, photo: Photo, original: bytes, now: datetime) 
 
 
 def original_until(platform: Platform, now: datetime) -> datetime | None:
-    """Until when the original of a photo is kept for staff that does not wait any more; None if it is not kept."""
+    """Until when staff can read the original of a photo that no longer waits; None if it is not kept."""
     days = platform.settings.photo_original_days
     return now + timedelta(days=days) if days else None
 
@@ -162,7 +165,7 @@ def _is_shown(photo: Photo) -> bool:
 def _copied(
     platform: Platform, before: RequestRecord, settled: Sequence[Photo], now: datetime
 ) -> Iterator[PhotoCopied]:
-    """The events of photos that are copies. The address elsewhere of a refused one stays as it was sent."""
+    """The events of photos that are copies. If a copy is refused, the request keeps the address elsewhere."""
     for photo in settled:
         if photo.copy_of in before.media_urls and photo.state is not PhotoState.REFUSED:
             new = address_on(platform, photo) if _is_shown(photo) else ""
@@ -170,7 +173,7 @@ def _copied(
 
 
 def _ruled(photo: Photo, rule: PhotoRule) -> Photo:
-    """A photo that was prepared, as the rule of its request's service wants it to be seen."""
+    """A prepared photo after the rule of its request's service was applied: held, private or public."""
     if not photo.is_public or photo.state is not PhotoState.READY or rule is PhotoRule.PUBLIC:
         return photo
     return replace(photo, state=PhotoState.HELD) if rule is PhotoRule.HELD else replace(photo, is_public=False)

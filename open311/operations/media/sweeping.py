@@ -1,6 +1,6 @@
-"""The sweep of a city's photos: it deletes what no request has, and tells which files are missing.
+"""The sweep of a city's photos: it deletes what nothing needs any more, and tells how many photos lack their files.
 
-Only files that are older than a day are deleted, because a younger one may belong to a call that is running.
+An unknown file is deleted only when it is older than a day, because a younger one may belong to a running call.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ _NEEDED = {
     PhotoState.READY: file_name(LARGEST),
     PhotoState.HELD: file_name(LARGEST),
 }
-"""The file that a photo needs in each state. In the other states, nobody misses one."""
+"""The file that a photo needs in each state. In other states, a missing file is no fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
     """What a sweep has done.
 
-    stale      photos that had arrived and that no request had got
-    originals  originals that were kept until now
-    blackened  photos that were kept until now although parts of them are blackened in the photos that are shown
-    files      files that no photo needed
+    stale      deleted photos that had arrived and that no request had got
+    originals  deleted originals that were kept until now
+    blackened  deleted old photos that were kept until now and have been replaced by photos with black boxes
+    files      deleted files that no photo needed
     missing    photos whose files are not in the store
     waiting    requests whose photos wait; each has a job now
     """
@@ -81,7 +81,7 @@ def sweep_photos(platform: Platform, city: Jurisdiction, now: datetime) -> Swept
 
 
 class _Sweep:
-    """The steps of one sweep. They remember which files there are: a store cannot be asked for many at once."""
+    """The steps of one sweep. They remember which files were listed, to avoid a call to the store for each."""
 
     def __init__(self, platform: Platform, city: Jurisdiction, now: datetime) -> None:
         self._platform, self._city, self._now = platform, city, now
@@ -114,7 +114,7 @@ class _Sweep:
                 return count
 
     def delete_blackened(self) -> int:
-        """Delete the photos that were kept until now as they were before parts of them were blackened."""
+        """Delete the old photos that were kept until now after parts of them were blackened."""
         count = 0
         while True:
             with self._platform.database.transaction() as connection:
@@ -167,13 +167,13 @@ class _Sweep:
             after = page[-1].id
 
     def is_missing(self, photo: Photo) -> bool:
-        """Whether the store lacks the file that a photo needs. A young file may be newer than the listing."""
+        """Whether the store lacks the file that a photo needs. A new file may be missing in an older list."""
         needs = _NEEDED.get(photo.state)
         is_young = (photo.prepared_at or photo.created_at) >= self._now - GRACE
         return needs is not None and not is_young and photo.content_hash not in self._found[needs]
 
     def defer_waiting(self) -> int:
-        """Defer a job for each request whose photos wait, unless a job waits too."""
+        """Defer a job for each request whose photos wait, unless it has one. Returns how many requests wait."""
         with self._platform.database.transaction() as connection:
             numbers = media.load_waiting(connection, self._city.id)
             for number in numbers:

@@ -31,7 +31,7 @@ ERASE_PERSON = "reporter.erase"
 ASKED = "a person asked for it"
 """The cause of the events of these erasures."""
 AT_ONCE = 200
-"""How many requests one transaction changes."""
+"""How many requests one transaction changes at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +42,9 @@ class ErasedPart:
     numbers  the requests
     names    their ids, or the numbers of those without one
     rows     how many rows held something that was erased, by the table, or by the table and its column
-    systems  the back offices that got the person's data, with the names of the fields
-    copies   the names of requests that were merged into these and have copies of their notes
-    photos   how many erased photos have files that the worker deletes after the commit
+    systems  the back offices that got the person's data, or may have got them, with the names of the fields
+    copies   `names` of requests that were merged into these and still have copies of their notes
+    photos   how many photos have files that the worker deletes after the commit
     last     the number of the last request, after which the next part begins
     is_last  whether nothing is left
     """
@@ -78,11 +78,11 @@ def erase_person(
 ) -> Iterator[ErasedPart]:
     """Erase what the city has of a person. Yields what each transaction has erased; at least one part.
 
-    The person's name, addresses and ids are erased from requests and updates. With `with_texts`, so are the
-    descriptions, answers, photos and notes of requests that the person sent, the personal data in their addresses,
-    and the person's comments on requests of others with their photos. Counts do not change. Each part has an entry
-    in the audit trail, which says what was erased where, but not whose data it was. A dry run rolls each
-    transaction back.
+    The person's name, addresses and ids are erased from requests and updates, and so are the originals of photos,
+    because their metadata may name the person. With `with_texts`, these are erased too: the descriptions, answers,
+    photos and notes of requests that the person sent, the personal data in their addresses, and the person's
+    comments on requests of others with their photos. Counts do not change. Each part has an entry in the audit
+    trail, which says what was erased where, but not whose data it was. A dry run rolls each transaction back.
 
     after  the number of a request: only requests with higher numbers
     Raises Forbidden and Invalid: see `require_right`.
@@ -159,9 +159,9 @@ class _Eraser:
         parts: Collection[Erasable],
         photos: Sequence[Photo],
     ) -> tuple[Counter[str], list[RequestRecord]]:
-        """Erase the person from requests. Returns the numbers of rows by table, and the requests after it.
+        """Erase the person from requests. Returns how many rows of each table changed, and the changed requests.
 
-        photos  those that the person's updates of requests of others brought
+        photos  the photos that came with the person's updates of requests of others
         """
         mine = [records[number] for number in own]
         by_others = [one for one in sent if one.request_id not in own]
@@ -182,7 +182,7 @@ class _Eraser:
         return rows, change_requests(connection, changes, names_for(connection, self.city))
 
     def _cleared(self, record: RequestRecord) -> RequestRecord:
-        """The request without personal data in its address. The rest stays, because the work is done there."""
+        """The request without personal data in its address, if texts are erased. The rest of the address stays."""
         address = record.place.address
         cleared = Mask.of(record, self.city).cleared(address) if self.with_texts and address else address
         return record if cleared == address else replace(record, place=replace(record.place, address=cleared))
@@ -204,7 +204,7 @@ class _Eraser:
         sent: Sequence[Received],
         photos: Sequence[Photo],
     ) -> list[Change]:
-        """The events of requests of others, with the marks of the person's comments on them.
+        """The events for requests of others on which the person commented, with the marks of these comments.
 
         photos  those that the person's updates brought
         """

@@ -1,4 +1,4 @@
-"""Retention: erase who sent requests and updates, and photos, some time after the requests were closed."""
+"""Retention: erase senders and photos some time after their requests were closed."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class _Find(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """Data that have a time.
+    """A kind of data that is erased some days after the closing.
 
     name      what an operator calls these data
     key       the key in the city's table [retention]
-    days      the days of a retention
+    days      reads the days of this kind from a retention
     part      the part of a request that is erased
     find      finds the next requests that have such data, by number
-    estimate  about how many requests have such data
+    estimate  counts about how many requests have such data
     """
 
     name: str
@@ -45,7 +45,7 @@ class Kind:
     estimate: Callable[[Connection, str], int]
 
     def is_kept_for_ever(self, city: Jurisdiction) -> bool:
-        """Whether no service of the city has a time for these data."""
+        """Whether neither the city nor a service of it sets a time for these data."""
         times = (city.retention, *(service.retention for service in city.services))
         return all(self.days(one) is None for one in times)
 
@@ -82,7 +82,7 @@ class Expired:
     """The result for one batch of requests.
 
     seen  how many requests with such data the batch has
-    due   how many of them do not have the data any more, by service code
+    due   how many of them lost these data, or would lose them in a dry run, by service code
     kept  how many keep the data for now, by service code
     """
 
@@ -102,9 +102,9 @@ def expire(
 ) -> Iterator[Expired]:
     """Erase data of requests whose time is over. Yields each batch's result.
 
-    The time begins when a request is closed. A request that is opened again, or closed again later, is left as it
-    is. Each batch is a transaction, so a killed run can be repeated. The worker deletes the files of photos after
-    the commit. A dry run locks and writes nothing.
+    The time begins when a request is closed. A request that is opened again keeps its data; its time begins anew
+    when it is closed again. Each batch is a transaction, so a killed run can be repeated. The worker deletes the
+    files of photos after the commit. A dry run locks and writes nothing.
     """
     last = 0
     while not kind.is_kept_for_ever(city):

@@ -25,7 +25,7 @@ from open311.storage.updates import Received
 
 EXPORT_PERSON = "reporter.export"
 AT_ONCE = 200
-"""How many requests one page has."""
+"""How many requests one page has at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ def export_person(
 ) -> Iterator[ExportPage]:
     """Read what the city has of a person, page by page. The audit trail keeps who read it and why.
 
-    A request of somebody else is there with the updates that the person sent, and with nothing of the other person.
+    Of a request of somebody else, the page has the updates that the person sent, and nothing of the other person.
+
     after  the number of a request: only requests with higher numbers
     Raises Forbidden and Invalid: see `require_right`.
     """

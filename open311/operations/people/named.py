@@ -36,7 +36,7 @@ class Told:
 
 
 def require_right(principal: Principal, city: Jurisdiction, person: Person, reason: str) -> str:
-    """The reason as it is kept in the audit trail.
+    """Check that the principal may act for the person. Returns the reason as the audit trail keeps it.
 
     Raises Forbidden unless the principal is an admin for all departments, and Invalid without a reason, or for a
     reason that tells who the person is.
@@ -57,7 +57,10 @@ def require_right(principal: Principal, city: Jurisdiction, person: Person, reas
 def told_systems(
     platform: Platform, connection: Connection, city: Jurisdiction, numbers: Collection[int]
 ) -> list[Told]:
-    """The back offices that got the reporters of these requests, or may have got them, once for each request."""
+    """The back offices that got data of these requests' reporters, or may have got them, once for each request.
+
+    A back office that gets no field of the reporter is left out.
+    """
     join_remotes(platform, connection)
     present = platform.registry.find(city.id)
     sent = deliveries.of_requests(connection, city.id, sorted(numbers))
