@@ -46,7 +46,7 @@ class GeoReportApp(Flask):
         if request is None:
             return super().create_url_adapter(None)
         environ = request.environ
-        return MapAdapter(
+        return _Paths(
             self.url_map,
             server_name=environ["SERVER_NAME"],
             script_name=request.root_path,
@@ -56,6 +56,18 @@ class GeoReportApp(Flask):
             default_method=request.method,
             query_args=environ.get("QUERY_STRING", ""),
         )
+
+
+class _Paths(MapAdapter):
+    """Redirects to an address that is relative to the call's own, so it is right behind any proxy and on any port."""
+
+    def make_redirect_url(self, *args: Any, **options: Any) -> str:
+        """The address of the same path with a slash at its end.
+
+        It begins with "./", because the text before a colon would be read as a scheme.
+        """
+        path, mark, query = super().make_redirect_url(*args, **options).partition("?")
+        return f"./{path.rstrip('/').rpartition('/')[2]}/{mark}{query}"
 
 
 def create_app(settings: Settings, platform: Platform | None = None) -> Flask:

@@ -153,6 +153,22 @@ def test_an_unknown_address_is_a_page_that_says_so(client: FlaskClient, path: st
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_an_address_without_its_last_slash_leads_to_the_page_on_the_same_host(client: FlaskClient) -> None:
+    answer = client.get("/c/city.example?q=%C3%B1&locale=es", headers={"Host": "311.city.example:8443"})
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == "./city.example/?q=%C3%B1&locale=es"
+    assert "://" not in answer.text
+    checked(client.get(urljoin("/c/city.example", answer.headers["Location"])))
+
+
+@pytest.mark.parametrize("path", ["/c/a:b", "/c/https:evil.example", "/c/%0d%0aX-Evil:1", "/c/%2F%2Fevil.example"])
+def test_no_address_leads_to_another_host(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code in (308, 404)
+    assert answer.headers.get("Location", "./").startswith("./")
+    assert "X-Evil" not in answer.headers
+
+
 def test_an_error_is_told_in_the_readers_language(client: FlaskClient) -> None:
     document = checked(client.get("/c/nowhere/", headers={"Accept-Language": "es"}), 404)
     assert document.get("lang") == "es"
