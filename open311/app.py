@@ -59,7 +59,7 @@ class GeoReportApp(Flask):
 
 
 class _Paths(MapAdapter):
-    """Redirects to an address that is relative to the call's own, so it is right behind any proxy and on any port."""
+    """Redirects to an address relative to the call's own, so it is right behind any proxy and on any port."""
 
     def make_redirect_url(self, *args: Any, **options: Any) -> str:
         """The address of the same path with a slash at its end.

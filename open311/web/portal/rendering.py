@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent, get_group_symbol
 from babel.units import format_unit
 from flask import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -59,6 +59,11 @@ class Frame:
     def direction(self) -> str:
         """The direction in which the language is written: ltr or rtl."""
         return direction_of(self.language)
+
+    @property
+    def thousands_separator(self) -> str:
+        """The character between thousands in the language, such as a comma."""
+        return get_group_symbol(Locale.parse(self.language, sep="-"))
 
     @cached_property
     def catalogue_languages(self) -> tuple[str, ...]:

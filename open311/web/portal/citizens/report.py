@@ -149,6 +149,7 @@ def _submission(form: ReportForm) -> Any:
         lat=lat,
         long=long,
         reporter=form.reporter,
+        attributes=form.attributes,
         client_request_id=f"form {form.form_id}",
         external_id="",
         media_urls=(),

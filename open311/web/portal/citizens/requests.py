@@ -17,6 +17,7 @@ from open311.web.languages import in_languages
 from open311.web.listing import Listing
 from open311.web.portal.rendering import Frame, city_path, page
 from open311.web.portal.shown import ShownRequest
+from open311.web.portal.wording import filter_faults, notices
 from open311.web.surfaces import BASE, PORTAL, WIDGET
 from schemas.arguments import EXTRA_FIELDS, RequestSearchArguments
 from schemas.portal import PageArguments, PageListArguments
@@ -45,7 +46,7 @@ def list_page(call: Call) -> Answer:
     try:
         listing = Listing.of(call)
     except Invalid as error:
-        faults = {problem.field: problem.message for problem in error.problems}
+        faults = filter_faults(error.problems, _IN_FORM)
         return page(call, "requests.html", status=400, form=form, faults=faults, items=(), links={}, notices=())
     found = find_requests(call.platform, listing.search, JSON)
     notice = None if listing.search.ids else cut_dates(call.values, listing.search, call.now)
@@ -56,7 +57,7 @@ def list_page(call: Call) -> Answer:
         faults={},
         items=[ShownRequest(call, frame, item) for item in found.items],
         links=listing.links(found),
-        notices=[*call.warnings, *([notice] if notice else [])],
+        notices=notices([*call.warnings, *([notice] if notice else [])]),
     )
 
 
