@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request
+from flask import Flask, Request, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
@@ -40,6 +40,12 @@ class GeoReportApp(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: all views and hooks are synchronous, so Flask need not check it."""
         return func
+
+    def make_default_options_response(self) -> Response:
+        """The answer to OPTIONS: the methods. It has no body, so it has no Content-Type."""
+        response = super().make_default_options_response()
+        del response.headers["Content-Type"]
+        return response
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """The adapter that finds a call's view, by the path alone: no route depends on a host or subdomain."""

@@ -517,6 +517,9 @@ def test_nobody_keeps_a_copy_of_a_step(browser: Browser) -> None:
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "https://localhost"},
+        {"Origin": "://"},
+        {"Origin": ""},
         {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
     ],
 )
@@ -620,6 +623,8 @@ def test_a_dead_database_keeps_what_was_typed(
     other.document = browser.document
     other.press("send", 503, email="maria@mail.example")
     assert "Nothing is lost" in other.text
+    assert other.answer is not None
+    assert int(other.answer.headers["Retry-After"]) > 0
     assert other.value("email") == "maria@mail.example"
 
 

@@ -56,7 +56,7 @@ def list_page(call: Call) -> Answer:
         form=form,
         faults={},
         items=[ShownRequest(call, frame, item) for item in found.items],
-        links=listing.links(found),
+        links={name: _on_page(call, address) for name, address in listing.links(found).items()},
         notices=notices([*call.warnings, *([notice] if notice else [])]),
     )
 
@@ -100,6 +100,11 @@ def widget_page(call: Call) -> Answer:
     found = find_requests(call.platform, search, JSON)
     shown = [ShownRequest(call, frame, item) for item in found.items]
     return page(call, "widget.html", cache_control="public, max-age=60", items=shown)
+
+
+def _on_page(call: Call, address: str) -> str:
+    """An address of this server as pages link to it: without the host."""
+    return call.request.root_path + address.removeprefix(call.own_address())
 
 
 @dataclass(frozen=True)
