@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request
+from flask import Flask, Request, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
@@ -41,12 +41,18 @@ class GeoReportApp(Flask):
         """The function itself: all views and hooks are synchronous, so Flask need not check it."""
         return func
 
+    def make_default_options_response(self) -> Response:
+        """The answer to OPTIONS: the methods. It has no body, so it has no Content-Type."""
+        response = super().make_default_options_response()
+        del response.headers["Content-Type"]
+        return response
+
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """The adapter that finds a call's view, by the path alone: no route depends on a host or subdomain."""
         if request is None:
             return super().create_url_adapter(None)
         environ = request.environ
-        return MapAdapter(
+        return _Paths(
             self.url_map,
             server_name=environ["SERVER_NAME"],
             script_name=request.root_path,
@@ -56,6 +62,18 @@ class GeoReportApp(Flask):
             default_method=request.method,
             query_args=environ.get("QUERY_STRING", ""),
         )
+
+
+class _Paths(MapAdapter):
+    """Redirects to an address relative to the call's own, so it is right behind any proxy and on any port."""
+
+    def make_redirect_url(self, *args: Any, **options: Any) -> str:
+        """The address of the same path with a slash at its end.
+
+        It begins with "./", because the text before a colon would be read as a scheme.
+        """
+        path, mark, query = super().make_redirect_url(*args, **options).partition("?")
+        return f"./{path.rstrip('/').rpartition('/')[2]}/{mark}{query}"
 
 
 def create_app(settings: Settings, platform: Platform | None = None) -> Flask:

@@ -97,7 +97,9 @@ def _is_from_elsewhere(request: Request, public_url: str) -> bool:
         return fetch_site not in ("same-origin", "none")
     if origin is None:
         return False
-    return urlsplit(origin).netloc not in (request.host, urlsplit(public_url).netloc) or not urlsplit(origin).netloc
+    own = urlsplit(public_url)
+    here = (f"{request.scheme}://{request.host}", f"{own.scheme}://{own.netloc}" if own.netloc else None)
+    return origin not in here
 
 
 ANYBODY = Access("anybody", None)

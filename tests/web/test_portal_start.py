@@ -84,6 +84,25 @@ def test_texts_of_a_catalogue_in_another_language_say_which(make_app: Callable[.
         assert "fr" in document.xpath("//main//@lang")
 
 
+def test_a_catalogue_from_right_to_left_is_shown_so_in_an_english_page(make_app: Callable[..., Flask]) -> None:
+    hole = replace(build.HOLE, name="حفرة", group="")
+    client = make_app(build.city(languages=("ar",), services=(hole,))).test_client()
+    for path in ("", "report?service_code=potholes"):
+        document = checked(client.get(f"/c/test.example/{path}", headers={"Accept-Language": "en"}))
+        assert document.get("dir") == "ltr"
+        assert set(document.xpath("//main//*[@lang='ar']/@dir")) == {"rtl"}
+        assert not document.xpath("//main//*[@lang and not(@dir)]")
+    (more,) = checked(client.get("/c/test.example/", headers={"Accept-Language": "en"})).xpath("//main//h2")
+    assert (more.get("lang"), more.get("dir")) == ("en", "ltr")
+
+
+def test_the_answer_to_options_has_no_body_and_no_content_type(client: FlaskClient) -> None:
+    answer = client.options(START)
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert "Content-Type" not in answer.headers
+    assert "GET" in answer.headers["Allow"]
+
+
 @pytest.mark.parametrize("name", ["baltimore", "boston", "losangeles", "newyork", "toronto", "washington"])
 def test_the_pages_of_real_cities_keep_the_rules(make_app: Callable[..., Flask], name: str) -> None:
     city = import_module(f"jurisdictions.{name}").jurisdiction
@@ -151,6 +170,22 @@ def test_an_unknown_address_is_a_page_that_says_so(client: FlaskClient, path: st
     assert document.xpath("//main//a/@href") == ["/"]
     assert "<b>" not in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_an_address_without_its_last_slash_leads_to_the_page_on_the_same_host(client: FlaskClient) -> None:
+    answer = client.get("/c/city.example?q=%C3%B1&locale=es", headers={"Host": "311.city.example:8443"})
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == "./city.example/?q=%C3%B1&locale=es"
+    assert "://" not in answer.text
+    checked(client.get(urljoin("/c/city.example", answer.headers["Location"])))
+
+
+@pytest.mark.parametrize("path", ["/c/a:b", "/c/https:evil.example", "/c/%0d%0aX-Evil:1", "/c/%2F%2Fevil.example"])
+def test_no_address_leads_to_another_host(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code in (308, 404)
+    assert answer.headers.get("Location", "./").startswith("./")
+    assert "X-Evil" not in answer.headers
 
 
 def test_an_error_is_told_in_the_readers_language(client: FlaskClient) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent, get_group_symbol
 from babel.units import format_unit
 from flask import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -60,6 +60,11 @@ class Frame:
         """The direction in which the language is written: ltr or rtl."""
         return direction_of(self.language)
 
+    @property
+    def thousands_separator(self) -> str:
+        """The character between thousands in the language, such as a comma."""
+        return get_group_symbol(Locale.parse(self.language, sep="-"))
+
     @cached_property
     def catalogue_languages(self) -> tuple[str, ...]:
         """The languages in which to look up the texts of the city's catalogue, the preferred one first."""
@@ -72,9 +77,17 @@ class Frame:
 
     @property
     def catalogue_lang(self) -> Markup:
-        """The attribute lang of an element with a text of the catalogue, if it is in another language."""
-        tag = self.catalogue_language
-        return Markup("") if tag == self.language else Markup(' lang="{}"').format(tag)
+        """The attributes of an element with a text of the catalogue, if it is in another language."""
+        return self.lang(self.catalogue_language)
+
+    @property
+    def own_lang(self) -> Markup:
+        """The attributes of an element with a text of ours, inside of one with texts of the catalogue."""
+        return _lang(self.language) if self.catalogue_lang else Markup("")
+
+    def lang(self, tag: str) -> Markup:
+        """The attributes lang and dir of an element in a language; none for the language of the page."""
+        return Markup("") if tag in ("", self.language) else _lang(tag)
 
     @property
     def locale(self) -> str:
@@ -131,6 +144,10 @@ class Frame:
 def city_path(root_path: str, city_id: str) -> str:
     """The path of a city's first page."""
     return f"{root_path}{PORTAL.prefix}/{quote(city_id, safe='')}/"
+
+
+def _lang(tag: str) -> Markup:
+    return Markup(' lang="{}" dir="{}"').format(tag, direction_of(tag))
 
 
 @cache

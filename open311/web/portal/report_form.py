@@ -9,18 +9,18 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
 
 from open311.domain.attributes import tidy
 from open311.domain.forms import first_unmet
 from open311.domain.requests import Reporter
-from open311.domain.services import Attribute, Service
+from open311.domain.services import Attribute, Datatype, Service
 from open311.errors import Problem
 from open311.web.calls import Call
 from open311.web.languages import in_languages
 from open311.web.portal.maps import CLOSER, SIZE, MapView, whole_city
 from open311.web.portal.rendering import Frame
+from open311.web.portal.wording import for_people, needs_label
 from open311.web.submissions import emergency_notice
 from schemas.texts import Message, tell
 
@@ -52,6 +52,8 @@ _MOST_RADIOS = 8
 _FORM_ID_BYTES = 16
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 """What `secrets.token_urlsafe` makes of so many bytes. No other text is taken for the id of a form."""
+_COMMA = re.compile(r"-?\d+,\d+", re.ASCII)
+_THOUSANDS = re.compile(r"-?\d{1,3},\d{3}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ class ReportForm:
             return self.point[0 if name == "long" else 1]
         value = self.call.values[name]
         text = value if isinstance(value, str) else ""
-        return " ".join(text.split()) if name in CONTACT else text
+        if name in CONTACT:
+            return " ".join(text.split())
+        return with_point(text) if name in ("long", "lat") else text
 
     @property
     def reporter(self) -> Reporter:
@@ -147,8 +151,20 @@ class ReportForm:
 
     @cached_property
     def _sent(self) -> Mapping[str, tuple[str, ...]]:
-        pairs: tuple[tuple[str, tuple[str, ...]], ...] = self.call.values["attributes"]
-        return {code: tuple(filter(None, map(tidy, values))) for code, values in pairs}
+        return {code: tuple(filter(None, map(tidy, values))) for code, values in self.attributes}
+
+    @cached_property
+    def attributes(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The code of each question with the answers that were sent. A number may have a decimal comma.
+
+        Where a comma separates thousands, 1,500 is refused, because nobody knows whether it means 1.5 or 1500.
+        """
+        numbers = {one.code for one in self.service.attributes if one.datatype is Datatype.NUMBER}
+        is_ambiguous = self._frame.thousands_separator == ","
+        return tuple(
+            (code, tuple(map(partial(_number, is_ambiguous), values)) if code in numbers else values)
+            for code, values in self.call.values["attributes"]
+        )
 
     @property
     def form_id(self) -> str:
@@ -277,14 +293,16 @@ class ReportForm:
 
     def take(self, problems: Sequence[Problem]) -> None:
         """Note what is wrong, at the fields that it belongs to."""
-        codes = {attribute.code for attribute in self.service.attributes}
+        questions = {one.code: one.description or one.code for one in self.service.attributes}
         for problem in problems:
-            message = _message(problem)
-            code = message.values.get("code")
-            if not problem.field and code in codes and "fault" in message.values:
-                self._answer_faults.setdefault(str(code), message.values["fault"])
+            values = problem.message.values if isinstance(problem.message, Message) else {}
+            code = str(values.get("code"))
+            if not problem.field and code in questions and "fault" in values:
+                self._answer_faults.setdefault(code, for_people(values["fault"], questions[code]))
             else:
-                self.faults.setdefault(problem.field, message)
+                told = for_people(problem.message)
+                is_of_place = problem.field in ("lat", "long") and not needs_label(told)
+                self.faults.setdefault("address_string" if is_of_place else problem.field, told)
 
     def forget_other_steps(self, step: str) -> None:
         """Drop what is wrong with fields that come in a later step."""
@@ -306,13 +324,17 @@ class ReportForm:
         return "place" if set(self.faults) & set(_OF_PLACE) else "check"
 
     def summary(self) -> Iterator[tuple[str, str, Message]]:
-        """What is wrong: the id of the field, its label, and the fault."""
+        """What is wrong: the id of the field, its label, and the fault. "" for a label that is not needed."""
         for question in self.questions:
             if question.fault is not None:
-                yield question.id, question.attribute.description, question.fault
+                yield (
+                    question.id,
+                    question.attribute.description if needs_label(question.fault) else "",
+                    question.fault,
+                )
         for name, fault in self.faults.items():
             known = LABELS.get(name)
-            yield (name if known else ""), known or "", fault
+            yield (name if known else ""), (known if known and needs_label(fault) else ""), fault
 
 
 LABELS: Mapping[str, Message] = {
@@ -328,7 +350,10 @@ LABELS: Mapping[str, Message] = {
 """The labels of the fields that every form has."""
 
 
-def _message(problem: Problem) -> Message:
-    """The text of a problem. Plugins may have written it as plain text."""
-    text: Any = problem.message
-    return text if isinstance(text, Message) else tell("{text}", text=text)
+def with_point(text: str) -> str:
+    """A number with a decimal point, if it has a decimal comma; any other text as it is."""
+    return text.replace(",", ".") if _COMMA.fullmatch(text.strip()) else text
+
+
+def _number(is_ambiguous: bool, text: str) -> str:
+    return text if is_ambiguous and _THOUSANDS.fullmatch(text.strip()) else with_point(text)

@@ -20,12 +20,14 @@ from open311.web.endpoints import City, endpoint
 from open311.web.languages import in_languages
 from open311.web.portal.citizens.requests import FilterForm
 from open311.web.portal.rendering import Frame, page
+from open311.web.portal.wording import filter_faults
 from open311.web.surfaces import BASE, PORTAL
 from schemas.statistics import StatisticsArguments
 
 MOST_ROWS = 20
 """How many services or areas a table shows. The same table as data has all."""
 _KEPT = 100
+_IN_FORM = ("service_code", "area", "start_date", "end_date")
 _CACHING = "public, max-age=60"
 _GROUPINGS = (Grouping.ALL, Grouping.MONTH, Grouping.SERVICE, Grouping.AREA)
 
@@ -46,7 +48,7 @@ def numbers_page(call: Call) -> Answer:
     try:
         found = {grouping: _statistics(call, grouping) for grouping in _GROUPINGS}
     except Invalid as error:
-        faults = {problem.field: problem.message for problem in error.problems}
+        faults = filter_faults(error.problems, _IN_FORM)
         return page(call, "numbers.html", status=400, form=form, faults=faults, found=None)
     [total] = found[Grouping.ALL].rows
     return page(

@@ -24,7 +24,7 @@ from open311.settings import Settings
 from open311.web.access import ANYBODY, PORTAL_FORM
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
-from open311.web.errors import STATUSES, too_many_for_people
+from open311.web.errors import RETRY_AFTER_S, STATUSES, too_many_for_people
 from open311.web.gate import limit_portal
 from open311.web.portal.citizens.own import own_page_path
 from open311.web.portal.rendering import Frame, page
@@ -113,7 +113,7 @@ def _send(form: ReportForm) -> Answer:
         if STATUSES[type(error)] < 500:
             raise
         form.take([Problem("", NOT_NOW)])
-        return _step(form, "check", status=STATUSES[type(error)])
+        return _step(form, "check", status=STATUSES[type(error)], headers=(("Retry-After", RETRY_AFTER_S),))
     return _thanks(form, receipt, chosen)
 
 
@@ -149,6 +149,7 @@ def _submission(form: ReportForm) -> Any:
         lat=lat,
         long=long,
         reporter=form.reporter,
+        attributes=form.attributes,
         client_request_id=f"form {form.form_id}",
         external_id="",
         media_urls=(),

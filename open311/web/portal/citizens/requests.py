@@ -17,6 +17,7 @@ from open311.web.languages import in_languages
 from open311.web.listing import Listing
 from open311.web.portal.rendering import Frame, city_path, page
 from open311.web.portal.shown import ShownRequest
+from open311.web.portal.wording import filter_faults, notices
 from open311.web.surfaces import BASE, PORTAL, WIDGET
 from schemas.arguments import EXTRA_FIELDS, RequestSearchArguments
 from schemas.portal import PageArguments, PageListArguments
@@ -45,7 +46,7 @@ def list_page(call: Call) -> Answer:
     try:
         listing = Listing.of(call)
     except Invalid as error:
-        faults = {problem.field: problem.message for problem in error.problems}
+        faults = filter_faults(error.problems, _IN_FORM)
         return page(call, "requests.html", status=400, form=form, faults=faults, items=(), links={}, notices=())
     found = find_requests(call.platform, listing.search, JSON)
     notice = None if listing.search.ids else cut_dates(call.values, listing.search, call.now)
@@ -55,8 +56,8 @@ def list_page(call: Call) -> Answer:
         form=form,
         faults={},
         items=[ShownRequest(call, frame, item) for item in found.items],
-        links=listing.links(found),
-        notices=[*call.warnings, *([notice] if notice else [])],
+        links={name: _on_page(call, address) for name, address in listing.links(found).items()},
+        notices=notices([*call.warnings, *([notice] if notice else [])]),
     )
 
 
@@ -99,6 +100,11 @@ def widget_page(call: Call) -> Answer:
     found = find_requests(call.platform, search, JSON)
     shown = [ShownRequest(call, frame, item) for item in found.items]
     return page(call, "widget.html", cache_control="public, max-age=60", items=shown)
+
+
+def _on_page(call: Call, address: str) -> str:
+    """An address of this server as pages link to it: without the host."""
+    return call.request.root_path + address.removeprefix(call.own_address())
 
 
 @dataclass(frozen=True)
