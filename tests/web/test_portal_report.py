@@ -357,7 +357,7 @@ def test_a_form_names_no_device_and_no_account(browser: Browser, platform: Platf
 def test_an_email_address_that_is_none_is_told_beside_its_field(browser: Browser, email: str) -> None:
     checked_step(browser).press("send", 400, email=email, first_name="Maria")
     assert browser.document is not None
-    assert "is not an email address" in browser.document.xpath("//p[@id='email-fault']")[0].text
+    assert "Please write an e-mail address" in browser.document.xpath("//p[@id='email-fault']")[0].text
     assert browser.document.xpath("//input[@id='email']/@aria-invalid") == ["true"]
     assert (browser.value("email"), browser.value("first_name")) == (" ".join(email.split()), "Maria")
     assert "Step 3 of 3" in browser.text

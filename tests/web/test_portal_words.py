@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -50,7 +51,13 @@ def faults_of(browser: Browser) -> list[str]:
 
 
 def test_faults_of_answers_are_told_without_codes(browser: Browser) -> None:
-    wrong = {"a__SURFACE": "005", "a__HEIGHT": "tall", "a__SEEN": "soon", "a__TAGS": ["c"], "a__PLATE": "x" * 9_000}
+    wrong: dict[str, Any] = {
+        "a__SURFACE": "005",
+        "a__HEIGHT": "tall",
+        "a__SEEN": "soon",
+        "a__TAGS": ["c"],
+        "a__PLATE": "x" * 9_000,
+    }
     browser.open("graffiti").press("next", 400, **wrong)
     told = faults_of(browser)
     assert len(told) >= 8
@@ -70,7 +77,7 @@ def test_faults_of_answers_are_told_without_codes(browser: Browser) -> None:
         {"address_string": "x" * 600},
     ],
 )
-def test_faults_of_the_place_are_told_without_names_of_parameters(browser: Browser, typed: dict[str, str]) -> None:
+def test_faults_of_the_place_are_told_without_names_of_parameters(browser: Browser, typed: dict[str, Any]) -> None:
     browser.open("potholes").press("next").press("next", 400, **typed)
     told = faults_of(browser)
     assert len(told) == 2

@@ -151,9 +151,6 @@ SENTENCES: Mapping[str, Sentence] = {
     "The body did not arrive in time; send the call again.": _always(
         tell("What you sent did not arrive completely. Please send it again.")
     ),
-    "Too many calls; wait and try again.": _always(
-        tell("That was very often in a short time. Please wait a little and try again.")
-    ),
     "Too many calls are running; try again in a moment.": _always(
         tell("Many people use these pages now. Please try again in a moment.")
     ),
