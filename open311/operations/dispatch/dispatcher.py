@@ -30,7 +30,7 @@ from open311.storage.outbox import RecordedChange
 log = logger(__name__)
 
 BATCH_ROWS = 500
-"""A batch of this many changes takes a few tenths of a second. Readers of the change feed wait for its transaction."""
+"""A batch of this many changes takes a few tenths of a second. Readers of the change feed wait until it ends."""
 LONGEST_WAIT_S = 600
 
 
