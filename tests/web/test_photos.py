@@ -274,6 +274,16 @@ def test_a_photo_has_the_headers_of_a_harmless_file(sender: Sender, shown: str) 
     assert answer.headers["Accept-Ranges"] == "bytes"
 
 
+def test_a_photo_names_its_terms_of_use(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    licence = "https://cc.example/0"
+    sender = Sender(make_app(build.city(name="Ünion"), media=str(tmp_path / "media"), licence=licence))
+    sender.post(("media", jpeg()))
+    prepare_all(sender.platform)
+    answer = sender.get(sender.path())
+    assert answer.headers.getlist("Link") == [f'<{licence}>; rel="license"']
+    assert answer.headers["X-Attribution"] == "%C3%9Cnion"
+
+
 def test_a_photo_comes_in_three_sizes(sender: Sender, shown: str) -> None:
     stem = shown.removesuffix(".jpg")
     sizes = [

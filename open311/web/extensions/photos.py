@@ -11,6 +11,7 @@ from open311.web.calls import Call
 from open311.web.endpoints import City, Media, endpoint
 from open311.web.photos import PUBLIC_CACHING, photo_response
 from open311.web.surfaces import MEDIA
+from open311.web.terms import term_headers
 from schemas.arguments import NoArguments
 
 
@@ -24,13 +25,15 @@ from schemas.arguments import NoArguments
     city=City.IN_PATH,
     is_extension=True,
     errors=(206, 503),
-    headers=("Content-Disposition",),
+    headers=("Content-Disposition", "Link", "X-Attribution"),
 )
 def get_photo(call: Call, name: str) -> Response:
     """Show a photo of a request.
 
     The address in media_url is that of the large size. With -medium or -small before .jpg, it is that of a smaller
-    size. Range requests are supported.
+    size. Range requests are supported. The terms of use are in the headers.
     """
     file = find_public_file(call.platform, call.city, name)
-    return photo_response(call.request, file, cache_control=PUBLIC_CACHING)
+    response = photo_response(call.request, file, cache_control=PUBLIC_CACHING)
+    response.headers.extend(term_headers(call))
+    return response
