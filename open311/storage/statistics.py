@@ -1,4 +1,4 @@
-"""The queries of the statistics. They read only what `counting` has counted.
+"""The queries of the statistics. They read only what `counted_requests` has stored.
 
 Counts of closed requests are sums of stored sums. Open requests are counted one by one, because there are few of
 them. An exact percentile needs two steps: the sums tell its bucket, and then the hours in this bucket are counted.
@@ -48,7 +48,7 @@ from open311.domain.statistics import (
     days_of,
     spans_of,
 )
-from open311.storage.counting import CONSUMER
+from open311.storage.counted_requests import CONSUMER
 from open311.storage.tables import closed_count, counted_request, held_change, outbox
 
 Tallies = dict[str, Tally]

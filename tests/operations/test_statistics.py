@@ -32,7 +32,7 @@ from open311.operations.workflow.act import act
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from open311.storage import counting
+from open311.storage import counted_requests
 from tests import build, by_hand
 from tests.operations.witness import run_until_killed, witnessed
 
@@ -373,7 +373,7 @@ def test_requests_from_before_the_statistics_are_counted_by_the_check(platform: 
     dispatch_all(platform)
     (city,) = platform.registry
     with platform.database.transaction() as connection:
-        counting.forget(connection, city.id)
+        counted_requests.forget(connection, city.id)
     with pytest.raises(Unavailable, match="counted for the first time"):
         ask(platform)
     assert check_all(platform, NOW) == 30
@@ -390,7 +390,7 @@ def test_the_daily_check_corrects_counts_and_goes_on_where_it_was_interrupted(
     assert check_all(platform, NOW) == 0
     with platform.database.transaction() as connection:
         connection.exec_driver_sql("DELETE FROM counted_request WHERE id IN (2, 9)")
-        counting.save_check(connection, "test.example", counting.Check(4, NOW))
+        counted_requests.save_check(connection, "test.example", counted_requests.Check(4, NOW))
     assert check_all(platform, NOW) == 1
     assert check_all(platform, NOW + timedelta(hours=1)) == 0
     assert check_all(platform, NOW + timedelta(days=1)) == 1

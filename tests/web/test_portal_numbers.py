@@ -15,11 +15,20 @@ from open311.clock import utc_now
 from open311.domain.requests import Status
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.platform import Platform
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from tests import build
 from tests.checked_client import platform_of
 from tests.pages import checked, text_of
 
 PAGE = "/c/city.example/numbers"
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """A server for one test, because a server keeps the numbers for up to a minute."""
+    found = make_app()
+    ensure_synced(platform_of(found))
+    return found
 
 
 @pytest.fixture

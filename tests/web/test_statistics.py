@@ -22,7 +22,7 @@ from open311.jobs.dispatching import dispatch_all
 from open311.operations.platform import Platform
 from open311.operations.statistics import answering
 from open311.plugins import Jurisdiction
-from open311.storage import counting
+from open311.storage import counted_requests
 from tests import build, by_hand
 from tests.checked_client import platform_of
 from tests.operations.test_statistics import AREAS, DEPARTMENTS, SERVICES, make_city
@@ -308,7 +308,7 @@ def test_an_answer_can_be_kept_for_a_minute_and_revalidated(client: FlaskClient)
 def test_a_city_that_is_not_counted_yet_gets_503(client: FlaskClient) -> None:
     platform = platform_of(client.application)
     with platform.database.transaction() as connection:
-        counting.save_check(connection, "test.example", counting.Check(0, None))
+        counted_requests.save_check(connection, "test.example", counted_requests.Check(0, None))
     answer = client.get(f"{V2}/stats.json")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]

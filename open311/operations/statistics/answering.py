@@ -34,7 +34,7 @@ from open311.domain.statistics import (
 from open311.errors import Invalid, Unavailable
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage import counting, statistics
+from open311.storage import counted_requests, statistics
 from open311.storage.engine import Connection
 from open311.storage.hot import searching
 from open311.storage.statistics import Chosen
@@ -137,7 +137,7 @@ def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | Non
 
 
 def _require_counted(connection: Connection, city: Jurisdiction) -> None:
-    check = counting.load_check(connection, city.id)
+    check = counted_requests.load_check(connection, city.id)
     if check is not None and check.checked_at is None:
         raise Unavailable(tell("The statistics are being counted for the first time; try again in some minutes."))
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from open311.domain.statistics import QUICK, Target, hours_between, target_of
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage import counting, outbox
-from open311.storage.counting import Check, Counted, PublicFacts
+from open311.storage import counted_requests, outbox
+from open311.storage.counted_requests import Check, Counted, PublicFacts
 from open311.storage.engine import Connection
 from open311.storage.outbox import RecordedChange
 
@@ -20,7 +20,7 @@ CHECK_EVERY = timedelta(hours=20)
 class CountingStatistics:
     """The consumer that counts. It reads what the public sees of a request now, so it may see a change twice."""
 
-    name = counting.CONSUMER
+    name = counted_requests.CONSUMER
 
     def consume(
         self,
@@ -42,9 +42,9 @@ def count_requests(connection: Connection, city: Jurisdiction, numbers: Sequence
 
     The caller must have the outbox's lock.
     """
-    facts = counting.load_facts(connection, city.id, numbers)
+    facts = counted_requests.load_facts(connection, city.id, numbers)
     wanted = [row for one in facts for row in _counted(one, city)]
-    return counting.replace_counted(connection, city.id, numbers, wanted)
+    return counted_requests.replace_counted(connection, city.id, numbers, wanted)
 
 
 def check_all(platform: Platform, now: datetime) -> int:
@@ -63,13 +63,13 @@ def recount(platform: Platform, city: Jurisdiction, now: datetime) -> int:
     """
     with platform.database.transaction() as connection:
         outbox.lock(connection)
-        counting.forget(connection, city.id)
+        counted_requests.forget(connection, city.id)
     return _run(platform, city, now)
 
 
 def _check(platform: Platform, city: Jurisdiction, now: datetime) -> int:
     with platform.database.reading() as connection:
-        last = counting.load_check(connection, city.id)
+        last = counted_requests.load_check(connection, city.id)
     is_fresh = last and last.checked_at and now - last.checked_at < CHECK_EVERY and not last.checked_until
     return 0 if is_fresh else _run(platform, city, now)
 
@@ -80,14 +80,14 @@ def _run(platform: Platform, city: Jurisdiction, now: datetime) -> int:
     while not is_last:
         with platform.database.transaction() as connection:
             outbox.lock(connection)
-            last = counting.load_check(connection, city.id) or Check(0, None)
-            numbers = counting.next_numbers(
+            last = counted_requests.load_check(connection, city.id) or Check(0, None)
+            numbers = counted_requests.next_numbers(
                 connection, city.id, after=last.checked_until, rows=ROWS_PER_TRANSACTION
             )
             corrected += count_requests(connection, city, numbers)
             is_last = len(numbers) < ROWS_PER_TRANSACTION
             reached = Check(0, now) if is_last else Check(numbers[-1], last.checked_at)
-            counting.save_check(connection, city.id, reached)
+            counted_requests.save_check(connection, city.id, reached)
     return corrected
 
 

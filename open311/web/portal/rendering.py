@@ -1,4 +1,4 @@
-"""Renders pages of the portal. It does not need Flask, so that middleware can answer with a page too."""
+"""Renders pages of the portal. It needs no application context, so that middleware can answer with a page too."""
 
 from __future__ import annotations
 
