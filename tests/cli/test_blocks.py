@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from open311.cli import main
-from open311.settings import Settings, variable
 
 Run = Callable[..., Result]
 FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, client: FlaskClient) -> Run:
+def run(shell: None, client: FlaskClient) -> Run:
     """Runs commands with the tests' database and only the demo city."""
-    for row in fields(Settings):
-        monkeypatch.delenv(variable(row), raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
     return lambda *arguments: CliRunner().invoke(main, list(arguments), prog_name="open311")
 
 

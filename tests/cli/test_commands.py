@@ -35,11 +35,8 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def bare_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def bare_run(bare_shell: None) -> Run:
     """Runs `open311 ARGUMENTS` in an empty folder. No other variables of the server than the given ones are set."""
-    for row in fields(Settings):
-        monkeypatch.delenv(variable(row), raising=False)
-    monkeypatch.chdir(tmp_path)
 
     def invoke(*arguments: str, **environment: str) -> Result:
         return CliRunner().invoke(main, list(arguments), env=environment, prog_name="open311")
@@ -48,10 +45,8 @@ def bare_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def run(bare_run: Run, monkeypatch: pytest.MonkeyPatch, database_url: str, clean: None) -> Run:
+def run(bare_run: Run, shell: None) -> Run:
     """Runs commands with the tests' database and only the demo city."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
     return bare_run
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,14 @@ from open311.clock import utc_now
 from open311.media.stores import MARKER
 from open311.operations.media.files import own_store
 from open311.operations.platform import open_platform
-from open311.settings import Settings, variable
+from open311.settings import Settings
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, clean: None) -> Run:
+def run(shell: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `open311 ARGUMENTS` with the tests' database and its photos in the folder `media`."""
-    for row in fields(Settings):
-        monkeypatch.delenv(variable(row), raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
     monkeypatch.setenv("OPEN311_MEDIA", "media")
     return lambda *arguments, typed="": CliRunner().invoke(main, list(arguments), input=typed, prog_name="open311")
 

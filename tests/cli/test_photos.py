@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import stat
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,6 @@ from jurisdictions.demo import jurisdiction as demo
 from open311.cli import main
 from open311.cli import photos as module
 from open311.domain.services import PhotoRule
-from open311.settings import Settings, variable
 from tests.photos import BASE, Sender, jpeg, prepare_all
 
 Run = Callable[..., Result]
@@ -31,13 +30,8 @@ def sender(make_app: Callable[..., Flask], tmp_path: Path) -> Sender:
 
 
 @pytest.fixture
-def run(sender: Sender, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(sender: Sender, shell: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `open311 photos ARGUMENTS` in an empty folder."""
-    for row in fields(Settings):
-        monkeypatch.delenv(variable(row), raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", sender.platform.settings.database_url)
-    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
     monkeypatch.setenv("OPEN311_MEDIA", sender.platform.settings.media)
     return lambda *arguments: CliRunner().invoke(main, ["photos", *arguments], prog_name="open311")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from flask import Flask
 from open311.cli import main
 from open311.domain.requests import Reporter
 from open311.operations.platform import Platform
-from open311.settings import Settings, variable
+from open311.settings import Settings
 from tests import build
 from tests.photos import Sender, jpeg, prepare_all
 from tests.stored import dump
@@ -25,13 +24,8 @@ JANE = {"email": "jane@mail.example", "first_name": "Jane-first", "phone": "+1 5
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, clean: None) -> Run:
+def run(shell: None) -> Run:
     """Runs `open311 reporters ARGUMENTS` in an empty folder, with only the demo city."""
-    for row in fields(Settings):
-        monkeypatch.delenv(variable(row), raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
 
     def invoke(*arguments: str, typed: str = "") -> Result:
         return CliRunner().invoke(main, ["reporters", *arguments], input=typed, prog_name="open311")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -17,7 +15,6 @@ from open311.domain.requests import Reporter
 from open311.domain.retention import Retention
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.settings import Settings, variable
 from tests import build
 from tests.stored import dump
 
@@ -27,13 +24,8 @@ PHOTO = "https://photos.example/hole.jpg"
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, clean: None) -> Run:
+def run(shell: None) -> Run:
     """Runs `open311 retention ARGUMENTS` in an empty folder, with only the demo city."""
-    for row in fields(Settings):
-        monkeypatch.delenv(variable(row), raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
     return lambda *arguments: CliRunner().invoke(main, ["retention", *arguments], prog_name="open311")
 
 
