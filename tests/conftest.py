@@ -40,8 +40,11 @@ from tests.checked_client import CheckedClient, platform_of
 
 HOME = Path(__file__).parent.parent / "var" / "pg-test"
 TEMPLATE = "template_open311"
-POSTGIS_FIRST = {"shared_preload_libraries": "postgis-3"}
-"""Load PostGIS when the server starts. Otherwise each connection loads it, which takes 1/10 of the test's time."""
+SERVER_SETTINGS = {"shared_preload_libraries": "postgis-3", "max_connections": "300"}
+"""Load PostGIS when the server starts. Otherwise each connection loads it, which takes 1/10 of the test's time.
+
+All test processes share the server, and one test may open a hundred connections.
+"""
 # With few rows, DELETE is ten times faster than TRUNCATE.
 SWEEP = "; ".join(
     f"DELETE FROM {name}"
@@ -108,7 +111,7 @@ def _databases_in_cluster(worker_id: str) -> Iterator[Callable[[str], str]]:
     """Databases in this clone's own cluster, copied from a template that each worker migrates once."""
     bin_dir = find_binaries() or install_binaries(print)
     made: list[str] = []
-    with Cluster(HOME, durable=False, bin_dir=bin_dir, settings=POSTGIS_FIRST) as cluster:
+    with Cluster(HOME, durable=False, bin_dir=bin_dir, settings=SERVER_SETTINGS) as cluster:
         _drop_leftovers(cluster)
         template = f"{TEMPLATE}_{worker_id}"
         cluster.create_database(template)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -206,8 +207,8 @@ class HeldSearch:
 
 
 def new_id() -> str:
-    """A new id of a photo. Nobody can guess it."""
-    return secrets.token_urlsafe(16)
+    """A new id of a photo. Nobody can guess it. It begins with no dash, because commands would read an option."""
+    return secrets.choice(string.ascii_letters) + secrets.token_urlsafe(16)[1:]
 
 
 def address_of(photo: Photo, public_url: str, base: str) -> str:

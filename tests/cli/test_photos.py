@@ -16,6 +16,7 @@ from PIL import Image
 from jurisdictions.demo import jurisdiction as demo
 from open311.cli import main
 from open311.cli import photos as module
+from open311.domain.photos import new_id
 from open311.domain.services import PhotoRule
 from tests.photos import BASE, Sender, jpeg, prepare_all
 
@@ -44,6 +45,12 @@ def held(sender: Sender, run: Run, *pictures: bytes) -> list[tuple[str, str]]:
     return [(line.split()[0], line.split()[1]) for line in lines]
 
 
+def test_no_id_looks_like_an_option() -> None:
+    ids = [new_id() for _ in range(1_000)]
+    assert {len(one) for one in ids} == {22}
+    assert [one for one in ids if one.startswith("-")] == []
+
+
 def test_nothing_is_held_at_first(run: Run) -> None:
     assert run("list").stdout == "No photo is held.\n"
 
@@ -68,7 +75,7 @@ def test_a_held_photo_is_listed_saved_and_released(sender: Sender, run: Run, tmp
 
 def test_a_shown_or_held_photo_is_withdrawn(sender: Sender, run: Run) -> None:
     (first, request), (second, _) = held(sender, run, jpeg("red"), jpeg("blue"))
-    run("release", request, first, *REASON)
+    assert run("release", request, first, *REASON).exit_code == 0
     path = sender.path()
     for photo in (first, second):
         assert run("withdraw", request, photo, "--reason", "It shows a face.").exit_code == 0
