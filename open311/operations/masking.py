@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 from open311.domain.attributes import Answer
 from open311.domain.events import Event
@@ -54,7 +55,7 @@ class Mask:
     @classmethod
     def of(cls, record: RequestRecord, city: Jurisdiction) -> Mask:
         """The mask for a request of a city."""
-        language = closest(city.languages[0], languages())
+        language = _language_of_markers(city.languages[0])
         return cls(city.privacy_of(record.service_code), language, record.unmasked, record.erasure_salt)
 
     def hits(self, text: str) -> Iterator[tuple[Hit, bool]]:
@@ -65,7 +66,9 @@ class Mask:
 
     def masked(self, text: str, found: set[Kind] | None = None) -> str:
         """The text as the public reads it. The kinds of what is masked are added to `found`."""
-        hits = [hit for hit, is_masked in self.hits(text) if is_masked] if text else []
+        if not text or not self.privacy.all_in(text):  # true for almost every text
+            return text
+        hits = [hit for hit, is_masked in self.hits(text) if is_masked]
         if found is not None:
             found.update(hit.kind for hit in hits)
         return self._marked(text, hits)
@@ -96,6 +99,11 @@ class Mask:
         return re.sub(pattern + re.escape(note[place:]), lambda _: now, text)
 
 
+@cache
+def _language_of_markers(tag: str) -> str:
+    return closest(tag, languages())
+
+
 def masked_request(
     record: RequestRecord, notes: Iterable[Note], city: Jurisdiction
 ) -> tuple[RequestRecord, list[Note], tuple[Kind, ...]]:
@@ -106,22 +114,22 @@ def masked_request(
         note if (text := edit(note.description)) is note.description else replace(note, description=text)
         for note in notes
     ]
-    return _edited(record, city, edit), shown, tuple(kind for kind in Kind if kind in found)
+    return _edited(record, city, edit), shown, tuple([kind for kind in Kind if kind in found]) if found else ()
 
 
 def _edited(record: RequestRecord, city: Jurisdiction, edit: Edit) -> RequestRecord:
     """The record with all texts that become public edited. The same record if none changes."""
-    address = edit(record.place.address)
-    changes = {
-        "description": edit(record.description),
-        "status_notes": edit(record.status_notes),
-        "detailed_status": edit(record.detailed_status),
-        "place": record.place if address is record.place.address else replace(record.place, address=address),
-        "answers": _edited_answers(record, city.service(record.service_code), edit),
-    }
-    if all(value is getattr(record, name) for name, value in changes.items()):
-        return record
-    return replace(record, **changes)  # type: ignore[arg-type]  # values of several types
+    changes: dict[str, Any] = {}
+    for name in ("description", "status_notes", "detailed_status"):
+        typed = getattr(record, name)
+        if (edited := edit(typed)) is not typed:
+            changes[name] = edited
+    if (address := edit(record.place.address)) is not record.place.address:
+        changes["place"] = replace(record.place, address=address)
+    answers = _edited_answers(record, city.service(record.service_code), edit) if record.answers else ()
+    if answers is not record.answers:
+        changes["answers"] = answers
+    return replace(record, **changes) if changes else record
 
 
 def _edited_answers(record: RequestRecord, service: Service | None, edit: Edit) -> tuple[Answer, ...]:

@@ -39,7 +39,8 @@ def find_personal_data(text: str, *, region: str = "", plates: str = "") -> list
     region  the country whose phone numbers are written without `+`, such as `US`; "" for none
     plates  a regular expression of licence plates; "" not to look for plates
     """
-    if not plates and not _may_hold_any(unicodedata.normalize("NFKC", text)):
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    if not plates and not _may_hold_any(plain):
         return []
     folded = fold(text)
     found: list[Hit] = []

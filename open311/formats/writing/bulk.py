@@ -20,6 +20,7 @@ _NAMES = [column.name for column in _SHAPE.columns]
 COLUMNS = tuple("closed_date" if name == "closed_datetime" else name for name in _NAMES)
 """The header of the CSV. The specification has closed_date in its table, and closed_datetime in JSON and XML."""
 _SPECIAL = re.compile('[",\r\n]')
+_COMMAS = len(COLUMNS) - 1
 _END = LINE_END.encode()
 
 
@@ -69,7 +70,11 @@ def bulk_csv_line(request: Mapping[str, Any], extended: Mapping[str, Any]) -> st
 
     extended  the request's extended_attributes
     """
-    return ",".join([_quoted(cell(value)) for value in _fields(request, extended).values()])
+    cells = [value if type(value) is str else cell(value) for value in _fields(request, extended).values()]
+    line = ",".join(cells)
+    if line.count(",") == _COMMAS and '"' not in line and "\n" not in line and "\r" not in line:
+        return line  # no cell needs quotes
+    return ",".join(map(_quoted, cells))
 
 
 def _quoted(text: str) -> str:
