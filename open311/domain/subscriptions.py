@@ -9,11 +9,12 @@ A subscription with a box or a circle has no keys; an index of shapes finds it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import product
 
+from open311.domain.deliveries import wait_after
 from open311.domain.places import Place
 from open311.domain.requests import Status
 from open311.domain.search import Box, Circle
@@ -131,3 +132,81 @@ class Subscription:
     wanted: RequestFilter
     created_at: datetime
     changed_at: datetime
+
+
+LONGEST_PAUSE_S = 21_600.0
+"""The longest wait before a receiver that fails is tried again: six hours."""
+OLD_SECRET_LASTS = timedelta(days=1)
+"""How long a former secret also signs what is sent, so that its owner can exchange it without a loss."""
+UNVERIFIED_LASTS = timedelta(days=1)
+"""How long a receiver may take to answer the challenge. Then its subscription is deleted."""
+PAUSED_LASTS = timedelta(days=30)
+"""How long a paused subscription collects what it would tell. Then it is disabled; a replay tells the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """The receiver of a subscription, and how sending to it goes.
+
+    secret         signs what is sent, `whsec_…`
+    old_secret     also signs until `old_secret_until`; "" for none
+    challenge      what the receiver must answer before the subscription begins; "" once it has
+    next_at        nothing is sent earlier. While a worker sends, it is the end of the worker's lease
+    failures       how many tries in a row have failed
+    failing_since  since when; None if the last try succeeded
+    cause          why the last try failed, or why the subscription is disabled, in a sentence
+    sent           how many webhooks the receiver has accepted
+    is_replaying   whether earlier changes are told again
+    """
+
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
+    next_at: datetime
+    old_secret: str = field(default="", repr=False)
+    old_secret_until: datetime | None = None
+    challenge: str = field(default="", repr=False)
+    failures: int = 0
+    failing_since: datetime | None = None
+    cause: str = ""
+    succeeded_at: datetime | None = None
+    sent: int = 0
+    is_replaying: bool = False
+
+    def secrets_at(self, now: datetime) -> tuple[str, ...]:
+        """The secrets that sign what is sent, the newest first."""
+        until = self.old_secret_until
+        return (self.secret, self.old_secret) if self.old_secret and until and now < until else (self.secret,)
+
+    def verified(self, now: datetime) -> Webhook:
+        """The webhook after the receiver has answered the challenge."""
+        return replace(self, challenge="", failures=0, failing_since=None, cause="", succeeded_at=now, next_at=now)
+
+    def rested(self, now: datetime) -> Webhook:
+        """The webhook after a claim with which nothing was sent."""
+        return replace(self, next_at=now)
+
+    def accepted(self, count: int, now: datetime) -> Webhook:
+        """The webhook after the receiver has accepted `count` > 0 messages."""
+        return replace(
+            self, failures=0, failing_since=None, cause="", succeeded_at=now, sent=self.sent + count, next_at=now
+        )
+
+    def failed(self, cause: str, now: datetime, *, after_s: float | None, chance: float) -> Webhook:
+        """The webhook after a failure.
+
+        after_s  the pause that the receiver asks for; None if it asks for none
+        chance   a random number between 0 and 1, which spreads the waits
+        """
+        failures = self.failures + 1
+        pause_s = max(wait_after(failures, chance, LONGEST_PAUSE_S), min(after_s or 0.0, LONGEST_PAUSE_S))
+        return replace(
+            self,
+            failures=failures,
+            failing_since=self.failing_since or now,
+            cause=cause,
+            next_at=now + timedelta(seconds=pause_s),
+        )
+
+    def is_given_up(self, now: datetime, days: int) -> bool:
+        """Whether the receiver has failed for so many days that nothing more is sent to it."""
+        return self.failing_since is not None and now - self.failing_since >= timedelta(days=days)

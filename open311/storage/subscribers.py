@@ -50,6 +50,18 @@ Groups = Mapping[str, str]
 """The group of each service, by the service's code."""
 
 
+def public_number(connection: Connection, jurisdiction_id: str, service_request_id: str) -> int | None:
+    """The number of the public request with this id; None if there is none."""
+    columns = publication.c
+    query = select(columns.id).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        columns.service_request_id == service_request_id,
+        columns.visibility == literal_column("'public'"),
+    )
+    found: int | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
 def announced(
     connection: Connection, jurisdiction_id: str, numbers: Sequence[int], groups: Groups
 ) -> dict[int, Seen]:
@@ -159,10 +171,35 @@ def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Chang
 
 
 def matching(connection: Connection, jurisdiction_id: str, traits: Iterable[Traits]) -> set[tuple[int, int]]:
-    """The pairs of a subscription and a request that match. The numbers are those of `Subscription` and `Traits`."""
+    """The pairs of a subscription and a request that match, by their numbers."""
     states = [_state(jurisdiction_id, None, one, is_now=True) for one in traits]
     rows = connection.execute(_MATCHING, {"jurisdiction_id": jurisdiction_id, "states": states})
     return {(row.subscription_id, row.request_id) for row in rows}
+
+
+def notify_again(
+    connection: Connection,
+    jurisdiction_id: str,
+    subscription: int,
+    numbers: Sequence[int],
+    groups: Groups,
+    now: datetime,
+) -> None:
+    """Let one subscriber be told again of requests that were public once, as they are now.
+
+    A request that does not match now is told as withdrawn if it is not public any more, or if its history shows
+    that it may have matched before.
+    """
+    seen = published(connection, jurisdiction_id, numbers, groups)
+    found = {number: seen[number].traits if number in seen else _nothing(number) for number in numbers}
+    states = [_state(jurisdiction_id, None, found[number], is_now=number in seen) for number in numbers]
+    values = {"jurisdiction_id": jurisdiction_id, "states": states, "now": now, "subscription": subscription}
+    connection.execute(_NOTIFY_AGAIN, values)
+
+
+def _nothing(number: int) -> Traits:
+    """The traits of a request that is not public."""
+    return Traits(number=number, service_code="", group="", status="", department="", areas=(), place=Place())
 
 
 def _state(jurisdiction_id: str, change: Change | None, traits: Traits, *, is_now: bool) -> dict[str, Any]:
@@ -223,18 +260,22 @@ _COMPARED = """
     AND (s.department = '' OR s.department = state.department)
     AND (s.area = '' OR s.area = ANY (state.areas))
     AND (s.bbox IS NULL OR (state.lat BETWEEN s.bbox[2] AND s.bbox[4] AND CASE WHEN s.bbox[1] <= s.bbox[3]
-        THEN state.long BETWEEN s.bbox[1] AND s.bbox[3] ELSE state.long >= s.bbox[1] OR state.long <= s.bbox[3] END))
+        THEN state.long BETWEEN s.bbox[1] AND s.bbox[3]
+        ELSE state.long >= s.bbox[1] OR state.long <= s.bbox[3] END))
     AND (s.circle IS NULL OR ST_DWithin(state.point::geography,
         ST_SetSRID(ST_MakePoint(s.circle[1], s.circle[2]), 4326)::geography, s.circle[3]))
 """
 """The whole filter. Each alternative of the query finds candidates by an index of its own."""
-_PAIRS = f"""
+_STATE = """
 state AS MATERIALIZED (
     SELECT *, CASE WHEN long IS NOT NULL THEN ST_SetSRID(ST_MakePoint(long, lat), 4326) END AS point
     FROM jsonb_to_recordset(:states) AS sent (number bigint, is_now boolean, service_code text, service_group text,
         status text, department text, areas text[], long double precision, lat double precision, kinds text[],
         keys text[])
-),
+)
+"""
+_PAIRS = f"""
+{_STATE},
 pair AS (
     SELECT found.id AS subscription_id, state.number AS request_id, state.is_now, state.kinds
     FROM state CROSS JOIN LATERAL (
@@ -262,3 +303,21 @@ ON CONFLICT (jurisdiction_id, subscription_id, request_id) DO UPDATE SET
 _MATCHING = text(f"WITH {_PAIRS} SELECT DISTINCT subscription_id, request_id FROM pair").bindparams(  # noqa: S608
     bindparam("states", type_=JSONB), bindparam("jurisdiction_id", type_=Text)
 )
+_NOTIFY_AGAIN = text(
+    f"""
+WITH {_STATE},
+compared AS (
+    SELECT s.id, state.number, state.is_now AND coalesce({_COMPARED}, false) AS matches, state.is_now, EXISTS (
+        SELECT FROM request_event e
+        WHERE e.jurisdiction_id = :jurisdiction_id AND e.request_id = state.number AND e.version <> 1
+            AND e.kind IN ('transferred', 'service', 'corrected', 'areas', 'imported', 'status')
+    ) AS has_moved
+    FROM state JOIN subscription s ON s.jurisdiction_id = :jurisdiction_id AND s.id = :subscription
+    WHERE s.request_id IS NULL OR s.request_id = state.number
+)
+INSERT INTO notification (jurisdiction_id, subscription_id, request_id, is_gone, created_at, due_at)
+    SELECT :jurisdiction_id, id, number, NOT matches, :now, :now
+    FROM compared WHERE matches OR NOT is_now OR has_moved ORDER BY number
+ON CONFLICT DO NOTHING
+"""  # noqa: S608
+).bindparams(bindparam("states", type_=JSONB), bindparam("jurisdiction_id", type_=Text))

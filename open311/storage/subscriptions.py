@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -21,7 +20,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import NullType
 
 from open311.domain.requests import Status
@@ -112,7 +112,7 @@ def columns_of_subscription() -> Select[Any]:
 
 def subscription_of(row: Row[Any]) -> Subscription:
     """The subscription of a row with the columns of `columns_of_subscription`."""
-    values: Mapping[str, Any] = row._mapping
+    values: Any = row._mapping
     return Subscription(
         jurisdiction_id=values["jurisdiction_id"],
         id=values["id"],
@@ -148,7 +148,7 @@ def _outline(box: Box) -> str:
 
 
 @cache
-def _add() -> Insert:
+def _add() -> ReturningInsert[Any]:
     """The shape of a box across the antimeridian is the whole width of the world. The filter compares exactly."""
     outline = bindparam("outline", type_=Text)
     shape = case(

@@ -1,1 +1,1 @@
-"""Subscriptions: their owners manage them, the dispatcher announces changes to them, and the worker sends webhooks."""
+"""Subscriptions: how owners manage them, how changes are announced to them, and how webhooks are sent."""

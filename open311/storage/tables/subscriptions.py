@@ -45,9 +45,7 @@ subscription = Table(
     text_column("area"),
     Column("bbox", ARRAY(Double)),  # west, south, east, north
     Column("circle", ARRAY(Double)),  # long, lat, radius in metres
-    Column(
-        "match_keys", ARRAY(Text), nullable=False, server_default=text("'{}'")
-    ),  # domain.subscriptions explains them
+    Column("match_keys", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # see domain.subscriptions
     Column("shape", Geometry(srid=4326, spatial_index=False)),  # the box, or the box around the circle
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "name"),

@@ -105,7 +105,8 @@ CREATE TABLE announced_request (
 BACKFILL = """
 INSERT INTO announced_request
         (jurisdiction_id, request_id, written_by, service_code, status, department, areas, lat, long)
-    SELECT jurisdiction_id, id, written_by, service_code, status, published_department(json_extras), areas, lat, long
+    SELECT jurisdiction_id, id, written_by, service_code, status, published_department(json_extras), areas, lat,
+        long
     FROM publication WHERE visibility = 'public';
 """
 
