@@ -142,13 +142,13 @@ def replay_undelivered(connection: Connection, place: Place) -> None:
 
 
 def find(
-    connection: Connection, jurisdiction_id: str, name: str, owner: int, *, is_locked: bool = False
+    connection: Connection, jurisdiction_id: str, name: str, *, owner: int | None = None, is_locked: bool = False
 ) -> Owned | None:
-    """The subscription of a key with this public id."""
+    """The subscription with this public id. `owner`: the number of the key that must own it; None for any."""
     columns = subscription.c
-    query = _owned().where(
-        columns.jurisdiction_id == jurisdiction_id, columns.name == name, columns.api_key_id == owner
-    )
+    query = _owned().where(columns.jurisdiction_id == jurisdiction_id, columns.name == name)
+    if owner is not None:
+        query = query.where(columns.api_key_id == owner)
     row = connection.execute(query.with_for_update(of=webhook) if is_locked else query).one_or_none()
     return _owned_of(row) if row else None
 
@@ -378,12 +378,14 @@ def paused_before(connection: Connection, before: datetime) -> list[Place]:
 class Load:
     """For /metrics: how many subscriptions of a state there are in a city, and what waits for them.
 
+    failing   how many of them have a receiver that failed at the last try
     oldest_s  the age of the oldest notification, in seconds
     """
 
     jurisdiction_id: str
     state: str
     subscriptions: int
+    failing: int
     waiting: int
     oldest_s: float
 
@@ -393,14 +395,23 @@ def loads(connection: Connection) -> list[Load]:
     rows = connection.execute(
         text(
             "SELECT s.jurisdiction_id, s.state, count(*) AS subscriptions, coalesce(sum(n.waiting), 0) AS waiting,"
-            " coalesce(extract(epoch FROM now() - min(n.oldest)), 0) AS oldest_s FROM subscription s LEFT JOIN ("
+            " coalesce(extract(epoch FROM now() - min(n.oldest)), 0) AS oldest_s,"
+            " count(*) FILTER (WHERE w.failures > 0) AS failing FROM subscription s LEFT JOIN webhook w"
+            " ON w.jurisdiction_id = s.jurisdiction_id AND w.subscription_id = s.id LEFT JOIN ("
             "SELECT jurisdiction_id, subscription_id, count(*) AS waiting, min(created_at) AS oldest"
             " FROM notification GROUP BY 1, 2) n ON n.jurisdiction_id = s.jurisdiction_id"
             " AND n.subscription_id = s.id GROUP BY 1, 2 ORDER BY 1, 2"
         )
     )
     return [
-        Load(row.jurisdiction_id, row.state, row.subscriptions, int(row.waiting), max(0.0, float(row.oldest_s)))
+        Load(
+            row.jurisdiction_id,
+            row.state,
+            row.subscriptions,
+            row.failing,
+            int(row.waiting),
+            max(0.0, float(row.oldest_s)),
+        )
         for row in rows
     ]
 

@@ -145,7 +145,7 @@ def test_a_request_that_nobody_can_read_any_more_is_told_as_withdrawn(town: Town
     [({"status": "open"}, {"status": "closed"}), ({"department": "streets"}, {"department": "parks"})],
 )
 def test_a_request_that_leaves_the_filter_is_withdrawn_for_the_receiver(
-    town: Town, filters: dict[str, str], change: dict[str, str]
+    town: Town, filters: dict[str, str], change: dict[str, Any]
 ) -> None:
     name = build.submit(town.platform).service_request_id  # before the subscription
     tell(town.platform)

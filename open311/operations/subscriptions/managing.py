@@ -24,6 +24,7 @@ from open311.federation.webhooks import NoAddress, Receivers, trusted_hosts
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import position_at, read_position
 from open311.operations.reading.searches import department_code
+from open311.operations.subscriptions.sending import start_again
 from open311.plugins import Jurisdiction
 from open311.storage import keys, subscribers, subscriptions, webhooks
 from open311.storage.engine import Connection
@@ -123,10 +124,7 @@ def resume(platform: Platform, city: Jurisdiction, name: str, *, principal: Prin
     """
     with platform.database.transaction() as connection:
         owned = _find(connection, city, name, principal, is_locked=True)
-        if owned.subscription.state is not SubscriptionState.UNVERIFIED:
-            subscriptions.set_state(connection, city.id, owned.subscription.id, SubscriptionState.ACTIVE, now)
-        _save(connection, owned, replace(owned.webhook, failures=0, failing_since=None, cause="", next_at=now))
-        webhooks.retry_now(connection, _place(owned), now)
+        start_again(connection, owned, now)
         return _find(connection, city, name, principal)
 
 
@@ -177,7 +175,7 @@ def delete_subscription(platform: Platform, city: Jurisdiction, name: str, princ
 def _find(
     connection: Connection, city: Jurisdiction, name: str, principal: Principal, *, is_locked: bool = False
 ) -> Owned:
-    found = webhooks.find(connection, city.id, name, principal.number, is_locked=is_locked)
+    found = webhooks.find(connection, city.id, name, owner=principal.number, is_locked=is_locked)
     if found is None:
         raise NotFound(tell("{name!r} is no subscription of this api_key.", name=name[:60]), "subscription_id")
     return found

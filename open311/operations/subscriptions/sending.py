@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
@@ -172,6 +173,15 @@ def disable(connection: Connection, place: Place, now: datetime) -> None:
     """Stop a subscription. If its owner resumes it, it tells everything that it has not told."""
     webhooks.replay_undelivered(connection, place)
     subscriptions.set_state(connection, *place, SubscriptionState.DISABLED, now)
+
+
+def start_again(connection: Connection, owned: Owned, now: datetime) -> None:
+    """Send to a receiver at once, also after failures, a pause or a stop. One that is not verified stays so."""
+    place = owned.subscription.jurisdiction_id, owned.subscription.id
+    if owned.subscription.state is not SubscriptionState.UNVERIFIED:
+        subscriptions.set_state(connection, *place, SubscriptionState.ACTIVE, now)
+    webhooks.save(connection, place, replace(owned.webhook, failures=0, failing_since=None, cause="", next_at=now))
+    webhooks.retry_now(connection, place, now)
 
 
 def message_id(owned: Owned, one: Waiting) -> str:
