@@ -280,6 +280,20 @@ class Settings:
     back_office_down_after_s: int = _number(
         900, "after how many seconds the operator is told that a back office is down", least=60, most=604_800
     )
+    webhook_hosts: tuple[str, ...] = _list(
+        "receivers of subscriptions that may have private addresses and no TLS, such as hooks.city.internal:8080;"
+        " if empty, none"
+    )
+    webhooks_per_key: int = _number(100, "largest number of subscriptions of one api_key; 0 means none")
+    webhook_timeout_s: int = _number(
+        10, "longest time that a receiver of a subscription may take to answer, in seconds", least=1, most=60
+    )
+    webhook_days: int = _number(
+        10, "days after which a subscription is disabled whose receiver fails", least=1, most=90
+    )
+    webhook_threads: int = _number(
+        8, "number of receivers of subscriptions to which a worker sends at the same time", least=1, most=100
+    )
     proxy: str = _text(
         "",
         "HTTP proxy of outgoing calls, such as http://user:password@proxy.city.example:3128; it must refuse private"

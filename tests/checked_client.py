@@ -42,7 +42,8 @@ def kind_of(path: str, method: str, status: int) -> Kind | Literal[""]:
         return "errors"
     plain = _SUFFIX.sub("", re.sub("/{2,}", "/", path))
     if method == "POST":
-        return "" if plain.endswith("/servicerequestupdates") else "created"
+        is_other = plain.endswith("/servicerequestupdates") or plain.startswith("/open311/v2/subscriptions")
+        return "" if is_other else "created"
     return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, plain)), "")
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "reporters": "reporters.reporters",
     "retention": "retention.retention_command",
     "deliveries": "deliveries.deliveries",
+    "subscriptions": "subscriptions.subscriptions",
     "media": "media.media",
     "import": "importing.import_command",
     "export": "exporting.export_command",

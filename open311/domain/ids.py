@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
+from base64 import b64encode
 from datetime import datetime
+
+from open311.outgoing import SECRET_PREFIX
 
 _PLACEHOLDERS = {"number", "year", "yy"}
 _FIELD = re.compile(r"\{(?P<name>[a-z]+)(?::0(?P<width>\d{1,2}))?\}")
@@ -52,3 +55,18 @@ def new_status_secret() -> str:
 def new_staff_secret() -> str:
     """A token or login secret of staff with 192 random bits, URL-safe. Its prefix helps tools that find leaks."""
     return f"staff_{secrets.token_urlsafe(24)}"
+
+
+def new_subscription_name() -> str:
+    """The public id of a subscription, with 96 random bits, URL-safe."""
+    return f"sub_{secrets.token_hex(12)}"
+
+
+def new_webhook_secret() -> str:
+    """A secret of Standard Webhooks, with 256 random bits."""
+    return SECRET_PREFIX + b64encode(secrets.token_bytes(32)).decode()
+
+
+def new_challenge() -> str:
+    """What a receiver of webhooks must answer once, with 192 random bits, URL-safe."""
+    return secrets.token_urlsafe(24)

@@ -18,6 +18,7 @@ from open311.operations.delivery.pulling import pull_all
 from open311.operations.delivery.sending import deliver_all
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.platform import Platform
+from open311.operations.subscriptions.sending import send_all
 
 POLL_S = 0.5
 
@@ -36,7 +37,7 @@ def dispatch_all(platform: Platform) -> int:
 
 
 def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> None:
-    """Dispatch changes, send deliveries, read updates and run jobs until nothing is left.
+    """Dispatch changes, send deliveries and webhooks, read updates and run jobs until nothing is left.
 
     Each of these can cause more work.
 
@@ -46,5 +47,6 @@ def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> Non
     while True:
         app.run_worker(wait=False, **options)
         done = deliver_all(platform, utc_now) + pull_all(platform, utc_now) + apply_updates(platform, utc_now)
+        done += send_all(platform, utc_now)
         if not done + dispatch_all(platform):
             return

@@ -57,13 +57,14 @@ def _repeat(platform: Platform, step: Callable[[], bool], poll_s: float, stoppin
 
 
 class Lanes:
-    """Threads that work for one back office each, so that a slow back office delays only its own work.
+    """Threads that work for one back office or receiver each, so that a slow one delays only its own work.
 
     Used as a context manager: the block's end sets `stopping`, and waits for the threads.
     """
 
-    def __init__(self, platform: Platform, name: str) -> None:
-        """`name`: the beginning of the names of the threads."""
+    def __init__(self, platform: Platform, name: str, *, most: int = 0) -> None:
+        """`name`: the beginning of the names of the threads. `most`: how many run at a time; 0 for no limit."""
+        self._most = most
         self.stopping = threading.Event()
         self._platform, self._name = platform, name
         self._lock = threading.Lock()
@@ -80,10 +81,10 @@ class Lanes:
             thread.join()
 
     def start(self, place: Place, work: Callable[[], object], *, most: int = 1) -> None:
-        """Do work for a back office in a thread, unless `most` threads work for it already."""
+        """Do work for one place in a thread, unless `most` threads work for it already, or too many run at all."""
         with self._lock:
             own = self._threads.setdefault(place, set())
-            if len(own) >= most:
+            if len(own) >= most or (self._most and sum(map(len, self._threads.values())) >= self._most):
                 return
             thread = threading.Thread(
                 target=self._run, args=(place, work), daemon=True, name=f"{self._name} {place[1]}"
@@ -100,7 +101,10 @@ class Lanes:
             log.exception("work for a back office failed", work=self._name, city=place[0], backend=place[1])
         finally:
             with self._lock:
-                self._threads[place].discard(threading.current_thread())
+                own = self._threads[place]
+                own.discard(threading.current_thread())
+                if not own:
+                    del self._threads[place]
 
 
 _telling = threading.Lock()

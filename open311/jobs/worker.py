@@ -23,6 +23,7 @@ from open311.jobs.dispatching import dispatching
 from open311.jobs.federating import federating
 from open311.jobs.pulling import pulling
 from open311.jobs.repeating import end_cut_off
+from open311.jobs.telling import telling
 from open311.media.stores import StoreUnavailable
 from open311.observe import cause_of, logger
 from open311.operations.delivery.telling import tell_operator
@@ -37,6 +38,7 @@ from open311.operations.people.expiring import KINDS, expire
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.statistics.counting import check_all
+from open311.operations.subscriptions.expiring import expire_subscriptions
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import Dump, make_dump, renew_dumps
 from open311.operations.upkeep.republish import republish
@@ -78,7 +80,7 @@ def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bo
     options  arguments of procrastinate's run_worker
     A worker ends by itself if its database is gone. No job is lost: the next worker retries its jobs.
     """
-    with dispatching(platform), delivering(platform), pulling(platform), federating(platform):
+    with dispatching(platform), delivering(platform), pulling(platform), federating(platform), telling(platform):
         try:
             is_told = asyncio.run(_work_until_told(app, options))
         except (ConnectorException, psycopg.OperationalError) as error:
@@ -150,7 +152,8 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     @app.periodic(cron="7 * * * *")
     @app.task(name=Task.CLEAN_UP, queueing_lock=Task.CLEAN_UP, retry=retry)
     def clean(timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
-        log.info("cleaned up", **clean_up(platform, utc_now()), wrong_counts=recount(platform))
+        deleted = clean_up(platform, utc_now()) | expire_subscriptions(platform, utc_now())
+        log.info("cleaned up", **deleted, wrong_counts=recount(platform))
 
     @app.periodic(cron="*/5 * * * *")  # usually it finds that the last check was today
     @app.task(

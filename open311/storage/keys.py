@@ -103,6 +103,11 @@ def revoke_key(connection: Connection, number: int, now: datetime) -> bool:
     return changed.rowcount == 1
 
 
+def lock_key(connection: Connection, number: int) -> None:
+    """Let other transactions that lock this key wait until this transaction ends."""
+    connection.execute(select(api_key.c.id).where(api_key.c.id == number).with_for_update(key_share=True))
+
+
 def change_key(connection: Connection, number: int, **values: str) -> bool:
     """Change the notice of a key, or why it is suspended. Returns False if there is no valid key of this number."""
     changed = connection.execute(

@@ -10,6 +10,7 @@ from open311.operations.dispatch.preparing import Preparing
 from open311.operations.dispatch.renewing import Renewing
 from open311.operations.dispatch.resolving import Resolving
 from open311.operations.statistics.counting import CountingStatistics
+from open311.operations.subscriptions.announcing import Announcing
 
 CONSUMERS: tuple[Consumer, ...] = (
     Resolving(),
@@ -19,4 +20,5 @@ CONSUMERS: tuple[Consumer, ...] = (
     Preparing(),
     Renewing(),
     CountingStatistics(),
+    Announcing(),
 )

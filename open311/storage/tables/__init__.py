@@ -35,10 +35,12 @@ from open311.storage.tables.staff import (
     staff_view,
 )
 from open311.storage.tables.statistics import closed_count, counted_request, statistics_check
+from open311.storage.tables.subscriptions import announced_request, notification, subscription, webhook
 from open311.storage.tables.updates import public_update, received_update
 
 __all__ = [
     "TransactionId",
+    "announced_request",
     "api_key",
     "audit_entry",
     "backend_value",
@@ -60,6 +62,7 @@ __all__ = [
     "media_deletion",
     "media_store",
     "metadata",
+    "notification",
     "operator_notice",
     "outbox",
     "personal_data",
@@ -86,4 +89,6 @@ __all__ = [
     "staff_view",
     "statistics_check",
     "status_link",
+    "subscription",
+    "webhook",
 ]

@@ -23,8 +23,10 @@ from open311.domain.photos import PhotoState
 from open311.errors import Unavailable
 from open311.operations.delivery.watching import Watched
 from open311.operations.platform import Platform
+from open311.operations.subscriptions.overseeing import count_subscriptions
 from open311.operations.upkeep.metering import BOUNDS_S, CallRow
 from open311.operations.upkeep.readiness import Background, check_readiness, read_background
+from open311.storage.webhooks import Load
 from open311.web.access import METRICS_TOKEN
 from open311.web.calls import Call
 from open311.web.endpoints import City, endpoint
@@ -73,6 +75,7 @@ class _Collector(Collector):
         try:
             found = read_background(self._platform, self._now)
             yield from (*_background(found), *_deliveries(found.backends), _photos(found.photos))
+            yield from _subscriptions(count_subscriptions(self._platform))
         except Unavailable:  # the check "database" says so
             return
 
@@ -111,6 +114,25 @@ def _photos(counts: Mapping[tuple[str, PhotoState], int]) -> Metric:
     for (city, state), count in counts.items():
         family.add_metric([city, state.value], count)
     return family
+
+
+def _subscriptions(found: Sequence[Load]) -> Iterator[Metric]:
+    labels = ["city", "state"]
+    counts = GaugeMetricFamily("open311_subscriptions", "Subscriptions of the holders of keys", labels=labels)
+    failing = GaugeMetricFamily(
+        "open311_failing_subscriptions", "Subscriptions whose receiver failed at the last try", labels=labels
+    )
+    waiting = GaugeMetricFamily("open311_notifications", "What subscribers are still to be told", labels=labels)
+    oldest = GaugeMetricFamily(
+        "open311_oldest_notification_seconds", "Age of the oldest of these notifications", labels=labels
+    )
+    for one in found:
+        place = [one.jurisdiction_id, one.state]
+        counts.add_metric(place, one.subscriptions)
+        failing.add_metric(place, one.failing)
+        waiting.add_metric(place, one.waiting)
+        oldest.add_metric(place, one.oldest_s)
+    yield from (counts, failing, waiting, oldest)
 
 
 def _deliveries(backends: Sequence[Watched]) -> Iterator[Metric]:

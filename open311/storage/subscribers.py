@@ -1,0 +1,323 @@
+"""Which subscriptions match changed requests. Indexes find them, so the cost does not grow with all subscriptions.
+
+`announced_request` has each public request as the filters saw it last. So a subscriber is also told of a request
+that has left the filter: of one that is hidden, erased, or has another service, status, department or place now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    delete,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
+
+from open311.domain.places import Place
+from open311.domain.subscriptions import Traits, keys_of_request
+from open311.storage.tables import announced_request, publication, published_department
+
+CONSUMER = "subscriptions"
+"""The name of the consumer that announces changes. Changes that it failed on are stored with this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request as the public sees it, or as the filters saw it last.
+
+    written_by  the transaction that wrote this public version, as in the change feed
+    """
+
+    traits: Traits
+    written_by: int
+
+
+Groups = Mapping[str, str]
+"""The group of each service, by the service's code."""
+
+
+def public_number(connection: Connection, jurisdiction_id: str, service_request_id: str) -> int | None:
+    """The number of the public request with this id; None if there is none."""
+    columns = publication.c
+    query = select(columns.id).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        columns.service_request_id == service_request_id,
+        columns.visibility == literal_column("'public'"),
+    )
+    found: int | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def announced(
+    connection: Connection, jurisdiction_id: str, numbers: Sequence[int], groups: Groups
+) -> dict[int, Seen]:
+    """The requests as the filters saw them last, by number. Their rows stay locked until the transaction ends."""
+    columns = announced_request.c
+    rows = connection.execute(
+        select(
+            columns.request_id.label("number"),
+            cast(columns.written_by, Text).label("written_by"),
+            columns.service_code,
+            columns.status,
+            columns.department,
+            columns.areas,
+            columns.lat,
+            columns.long,
+        )
+        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == _among(numbers))
+        .order_by(columns.request_id)
+        .with_for_update()
+    )
+    return _seen(rows, groups)
+
+
+def published(
+    connection: Connection, jurisdiction_id: str, numbers: Sequence[int], groups: Groups
+) -> dict[int, Seen]:
+    """Those of the requests that are public now, by number."""
+    columns = publication.c
+    rows = connection.execute(
+        select(
+            columns.id.label("number"),
+            cast(columns.written_by, Text).label("written_by"),
+            columns.service_code,
+            columns.status,
+            published_department.label("department"),
+            columns.areas,
+            columns.lat,
+            columns.long,
+        ).where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.id == _among(numbers),
+            columns.visibility == literal_column("'public'"),
+        )
+    )
+    return _seen(rows, groups)
+
+
+def announce(
+    connection: Connection, jurisdiction_id: str, seen: Mapping[int, Seen], numbers: Collection[int]
+) -> None:
+    """Store how the filters have seen these requests now. Those that are not in `seen` are not public any more."""
+    gone = sorted(set(numbers) - seen.keys())
+    columns = announced_request.c
+    if gone:
+        connection.execute(
+            delete(announced_request).where(
+                columns.jurisdiction_id == jurisdiction_id, columns.request_id == _among(gone)
+            )
+        )
+    rows = [
+        {
+            "jurisdiction_id": jurisdiction_id,
+            "request_id": number,
+            "written_by": str(one.written_by),
+            "service_code": one.traits.service_code,
+            "status": one.traits.status,
+            "department": one.traits.department,
+            "areas": list(one.traits.areas),
+            "lat": one.traits.place.lat,
+            "long": one.traits.place.long,
+        }
+        for number, one in sorted(seen.items())
+        if number in numbers
+    ]
+    if rows:
+        connection.execute(_announce(), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of a public request, for the subscriptions that match it.
+
+    before, after  None if the request was not public, or is not public now
+    kinds          the kinds of its public events
+    """
+
+    before: Traits | None
+    after: Traits | None
+    kinds: tuple[str, ...]
+
+
+def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Change], now: datetime) -> int:
+    """Let all subscribers be told whose filter matches a request, or matched it before. Returns their number.
+
+    This is one statement. A notification that waits already is changed, so that a subscriber is told only once.
+    """
+    states = [
+        _state(jurisdiction_id, one, traits, is_now=traits is one.after)
+        for one in changes
+        for traits in (one.before, one.after)
+        if traits is not None
+    ]
+    if not states:
+        return 0
+    values = {"jurisdiction_id": jurisdiction_id, "states": states, "now": now}
+    return connection.execute(_NOTIFY, values).rowcount
+
+
+def matching(connection: Connection, jurisdiction_id: str, traits: Iterable[Traits]) -> set[tuple[int, int]]:
+    """The pairs of a subscription and a request that match, by their numbers."""
+    states = [_state(jurisdiction_id, None, one, is_now=True) for one in traits]
+    rows = connection.execute(_MATCHING, {"jurisdiction_id": jurisdiction_id, "states": states})
+    return {(row.subscription_id, row.request_id) for row in rows}
+
+
+def notify_again(
+    connection: Connection,
+    jurisdiction_id: str,
+    subscription: int,
+    numbers: Sequence[int],
+    groups: Groups,
+    now: datetime,
+) -> None:
+    """Let one subscriber be told again of requests that were public once, as they are now.
+
+    A request that does not match now is told as withdrawn if it is not public any more, or if its history shows
+    that it may have matched before.
+    """
+    seen = published(connection, jurisdiction_id, numbers, groups)
+    found = {number: seen[number].traits if number in seen else _nothing(number) for number in numbers}
+    states = [_state(jurisdiction_id, None, found[number], is_now=number in seen) for number in numbers]
+    values = {"jurisdiction_id": jurisdiction_id, "states": states, "now": now, "subscription": subscription}
+    connection.execute(_NOTIFY_AGAIN, values)
+
+
+def _nothing(number: int) -> Traits:
+    """The traits of a request that is not public."""
+    return Traits(number=number, service_code="", group="", status="", department="", areas=(), place=Place())
+
+
+def _state(jurisdiction_id: str, change: Change | None, traits: Traits, *, is_now: bool) -> dict[str, Any]:
+    return {
+        "number": traits.number,
+        "is_now": is_now,
+        "service_code": traits.service_code,
+        "service_group": traits.group,
+        "status": traits.status,
+        "department": traits.department,
+        "areas": traits.areas,
+        "long": traits.place.long,
+        "lat": traits.place.lat,
+        "kinds": change.kinds if change else (),
+        "keys": keys_of_request(jurisdiction_id, traits),
+    }
+
+
+def _among(numbers: Collection[int]) -> Any:
+    return any_(bindparam(None, sorted(numbers), ARRAY(BigInteger)))
+
+
+def _seen(rows: Iterable[Any], groups: Groups) -> dict[int, Seen]:
+    return {
+        row.number: Seen(
+            Traits(
+                number=row.number,
+                service_code=row.service_code,
+                group=groups.get(row.service_code, ""),
+                status=row.status,
+                department=row.department,
+                areas=tuple(row.areas),
+                place=Place(lat=row.lat, long=row.long),
+            ),
+            int(row.written_by),
+        )
+        for row in rows
+    }
+
+
+@cache
+def _announce() -> Insert:
+    statement = insert(announced_request)
+    changed = {
+        column.name: statement.excluded[column.name]
+        for column in announced_request.c
+        if column.name not in ("jurisdiction_id", "request_id")
+    }
+    return statement.on_conflict_do_update(index_elements=["jurisdiction_id", "request_id"], set_=changed)
+
+
+_COMPARED = """
+    s.jurisdiction_id = :jurisdiction_id AND s.state IN ('active', 'paused')
+    AND (s.request_id IS NULL OR s.request_id = state.number)
+    AND (s.service_codes = '{}' OR state.service_code = ANY (s.service_codes))
+    AND (s.service_group = '' OR s.service_group = state.service_group)
+    AND (s.statuses = '{}' OR state.status = ANY (s.statuses))
+    AND (s.department = '' OR s.department = state.department)
+    AND (s.area = '' OR s.area = ANY (state.areas))
+    AND (s.bbox IS NULL OR (state.lat BETWEEN s.bbox[2] AND s.bbox[4] AND CASE WHEN s.bbox[1] <= s.bbox[3]
+        THEN state.long BETWEEN s.bbox[1] AND s.bbox[3]
+        ELSE state.long >= s.bbox[1] OR state.long <= s.bbox[3] END))
+    AND (s.circle IS NULL OR ST_DWithin(state.point::geography,
+        ST_SetSRID(ST_MakePoint(s.circle[1], s.circle[2]), 4326)::geography, s.circle[3]))
+"""
+"""The whole filter. Each alternative of the query finds candidates by an index of its own."""
+_STATE = """
+state AS MATERIALIZED (
+    SELECT *, CASE WHEN long IS NOT NULL THEN ST_SetSRID(ST_MakePoint(long, lat), 4326) END AS point
+    FROM jsonb_to_recordset(:states) AS sent (number bigint, is_now boolean, service_code text, service_group text,
+        status text, department text, areas text[], long double precision, lat double precision, kinds text[],
+        keys text[])
+)
+"""
+_PAIRS = f"""
+{_STATE},
+pair AS (
+    SELECT found.id AS subscription_id, state.number AS request_id, state.is_now, state.kinds
+    FROM state CROSS JOIN LATERAL (
+        SELECT s.id FROM subscription s WHERE s.match_keys && state.keys AND {_COMPARED}
+        UNION ALL
+        SELECT s.id FROM subscription s WHERE s.shape && state.point AND {_COMPARED}
+    ) AS found
+)
+"""  # noqa: S608  # only constants
+_NOTIFY = text(
+    f"""
+WITH {_PAIRS}
+INSERT INTO notification AS waiting
+        (jurisdiction_id, subscription_id, request_id, is_gone, changes, created_at, due_at)
+    SELECT :jurisdiction_id, subscription_id, request_id, NOT bool_or(is_now), max(kinds), :now, :now
+    FROM pair GROUP BY subscription_id, request_id ORDER BY subscription_id, request_id
+ON CONFLICT (jurisdiction_id, subscription_id, request_id) DO UPDATE SET
+    revision = waiting.revision + 1,
+    is_gone = excluded.is_gone,
+    changes = waiting.changes || ARRAY(SELECT unnest(excluded.changes) EXCEPT SELECT unnest(waiting.changes)),
+    due_at = excluded.due_at,
+    attempts = 0
+"""  # noqa: S608
+).bindparams(bindparam("states", type_=JSONB), bindparam("jurisdiction_id", type_=Text))
+_MATCHING = text(f"WITH {_PAIRS} SELECT DISTINCT subscription_id, request_id FROM pair").bindparams(  # noqa: S608
+    bindparam("states", type_=JSONB), bindparam("jurisdiction_id", type_=Text)
+)
+_NOTIFY_AGAIN = text(
+    f"""
+WITH {_STATE},
+compared AS (
+    SELECT s.id, state.number, state.is_now AND coalesce({_COMPARED}, false) AS matches, state.is_now, EXISTS (
+        SELECT FROM request_event e
+        WHERE e.jurisdiction_id = :jurisdiction_id AND e.request_id = state.number AND e.version <> 1
+            AND e.kind IN ('transferred', 'service', 'corrected', 'areas', 'imported', 'status')
+    ) AS has_moved
+    FROM state JOIN subscription s ON s.jurisdiction_id = :jurisdiction_id AND s.id = :subscription
+    WHERE s.request_id IS NULL OR s.request_id = state.number
+)
+INSERT INTO notification (jurisdiction_id, subscription_id, request_id, is_gone, created_at, due_at)
+    SELECT :jurisdiction_id, id, number, NOT matches, :now, :now
+    FROM compared WHERE matches OR NOT is_now OR has_moved ORDER BY number
+ON CONFLICT DO NOTHING
+"""  # noqa: S608
+).bindparams(bindparam("states", type_=JSONB), bindparam("jurisdiction_id", type_=Text))

@@ -1,0 +1,485 @@
+"""Webhooks of subscriptions: their receivers, and what is still to be sent to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+
+from open311.domain.subscriptions import Subscription, SubscriptionState, Webhook
+from open311.storage import subscriptions
+from open311.storage.hot.changes import BEGINNING, Position
+from open311.storage.tables import TransactionId, api_key, notification, publication, subscription, webhook
+
+_SENDING = (SubscriptionState.ACTIVE, SubscriptionState.UNVERIFIED)
+_COLUMNS = tuple(
+    column for column in webhook.c if column.name not in ("jurisdiction_id", "subscription_id", "replayed_number")
+)
+
+Place = tuple[str, int]
+"""The city and the number of a subscription."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A subscription with its webhook.
+
+    waiting  how many requests it is still to be told of; at most `MOST_WAITING`
+    """
+
+    subscription: Subscription
+    webhook: Webhook
+    waiting: int = 0
+
+
+MOST_WAITING = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A notification, and the request's newest public version.
+
+    revision    of the notification: it grows with each further change
+    written_by  the transaction that wrote the public version
+    body        the rendered item; empty if the request is not public or does not match the filter
+    """
+
+    number: int
+    revision: int
+    changes: tuple[str, ...]
+    attempts: int
+    service_request_id: str
+    written_by: int
+    changed_at: datetime
+    body: str
+
+
+def add_webhook(connection: Connection, place: Place, added: Webhook, replayed: Position | None) -> None:
+    """Store the webhook of a new subscription.
+
+    replayed  the position in the change feed after which changes are told; None for those from now on
+    """
+    city, number = place
+    values: dict[str, Any] = {
+        "jurisdiction_id": city,
+        "subscription_id": number,
+        "url": added.url,
+        "secret": added.secret,
+        "challenge": added.challenge,
+        "next_at": added.next_at,
+    }
+    connection.execute(insert(webhook).values(values | _position(replayed)))
+
+
+def replay(connection: Connection, place: Place, position: Position | None) -> None:
+    """Tell the changes after a position again; None for those from now on. An earlier replay is not cut short."""
+    columns = webhook.c
+    new = _position(position)
+    is_running = and_(
+        columns.replayed_by.is_not(None),
+        tuple_(columns.replayed_by, columns.replayed_number) < tuple_(new["replayed_by"], new["replayed_number"]),
+    )
+    connection.execute(
+        update(webhook).where(_is(place), ~func.coalesce(is_running, literal_column("false"))).values(new)
+    )
+
+
+def _position(position: Position | None) -> dict[str, Any]:
+    """A position as values of its columns. None stands for the end of the feed, also with changes in progress."""
+    if position is None:
+        horizon = func.pg_snapshot_xmin(func.pg_current_snapshot())
+        return {"replayed_by": horizon, "replayed_number": literal_column(str(BEGINNING.number), BigInteger)}
+    written_by = cast(bindparam(None, str(position.written_by), Text), TransactionId)
+    return {"replayed_by": written_by, "replayed_number": bindparam(None, position.number, BigInteger)}
+
+
+def replay_undelivered(connection: Connection, place: Place) -> None:
+    """Replace all notifications of a subscription by a replay that begins before the oldest of them."""
+    oldest = (
+        select(func.min(publication.c.written_by))
+        .join_from(
+            notification,
+            publication,
+            and_(
+                publication.c.jurisdiction_id == notification.c.jurisdiction_id,
+                publication.c.id == notification.c.request_id,
+            ),
+        )
+        .where(_of(place))
+        .scalar_subquery()
+    )
+    horizon = func.pg_snapshot_xmin(func.pg_current_snapshot())
+    columns = webhook.c
+    begins = func.least(columns.replayed_by, oldest, horizon)
+    connection.execute(
+        update(webhook).where(_is(place)).values(replayed_by=begins, replayed_number=BEGINNING.number)
+    )
+    connection.execute(delete(notification).where(_of(place)))
+
+
+def find(
+    connection: Connection, jurisdiction_id: str, name: str, *, owner: int | None = None, is_locked: bool = False
+) -> Owned | None:
+    """The subscription with this public id. `owner`: the number of the key that must own it; None for any."""
+    columns = subscription.c
+    query = _owned().where(columns.jurisdiction_id == jurisdiction_id, columns.name == name)
+    if owner is not None:
+        query = query.where(columns.api_key_id == owner)
+    row = connection.execute(query.with_for_update(of=webhook) if is_locked else query).one_or_none()
+    return _owned_of(row) if row else None
+
+
+def list_of_owner(connection: Connection, jurisdiction_id: str, owner: int) -> list[Owned]:
+    """The subscriptions of a key in a city, oldest first."""
+    columns = subscription.c
+    query = (
+        _owned().where(columns.jurisdiction_id == jurisdiction_id, columns.api_key_id == owner).order_by(columns.id)
+    )
+    return [_owned_of(row) for row in connection.execute(query)]
+
+
+def list_all(connection: Connection, jurisdiction_ids: Sequence[str]) -> list[Owned]:
+    """All subscriptions with webhooks in these cities, in order."""
+    columns = subscription.c
+    query = _owned().where(columns.jurisdiction_id == any_(bindparam(None, list(jurisdiction_ids), ARRAY(Text))))
+    return [_owned_of(row) for row in connection.execute(query.order_by(columns.jurisdiction_id, columns.id))]
+
+
+def save(connection: Connection, place: Place, changed: Webhook) -> None:
+    """Store how sending goes, after a try or after a decision of the owner."""
+    connection.execute(
+        update(webhook)
+        .where(_is(place))
+        .values(
+            secret=changed.secret,
+            old_secret=changed.old_secret,
+            old_secret_until=changed.old_secret_until,
+            challenge=changed.challenge,
+            next_at=changed.next_at,
+            failures=changed.failures,
+            failing_since=changed.failing_since,
+            cause=changed.cause,
+            succeeded_at=changed.succeeded_at,
+            sent=changed.sent,
+        )
+    )
+
+
+def retry_now(connection: Connection, place: Place, now: datetime) -> None:
+    """Let everything that waits after a failure be due now."""
+    later = notification.c.due_at > now
+    connection.execute(update(notification).where(_of(place), later).values(due_at=now, attempts=0))
+
+
+def due_places(connection: Connection, now: datetime, rows: int) -> list[Place]:
+    """The subscriptions to whose webhooks something must be sent now, those that have waited longest first."""
+    columns, owned = webhook.c, subscription.c
+    has_due = (
+        select(notification.c.request_id)
+        .where(
+            notification.c.jurisdiction_id == columns.jurisdiction_id,
+            notification.c.subscription_id == columns.subscription_id,
+            notification.c.due_at <= now,
+        )
+        .exists()
+    )
+    query = (
+        select(columns.jurisdiction_id, columns.subscription_id)
+        .join(subscription, _joined())
+        .where(
+            columns.next_at <= now,
+            owned.state.in_(_SENDING),
+            or_(columns.challenge != "", columns.replayed_by.is_not(None), has_due),
+            _has_valid_key(),
+        )
+        .order_by(columns.next_at)
+        .limit(rows)
+    )
+    return [(row.jurisdiction_id, row.subscription_id) for row in connection.execute(query)]
+
+
+def claim(connection: Connection, place: Place, now: datetime, lease: datetime) -> Owned | None:
+    """Claim a webhook until `lease`. None if another worker has it, or if nothing may be sent now."""
+    query = _owned().where(
+        _is(place), webhook.c.next_at <= now, subscription.c.state.in_(_SENDING), _has_valid_key()
+    )
+    row = connection.execute(query.with_for_update(of=webhook, skip_locked=True)).one_or_none()
+    if row is None:
+        return None
+    connection.execute(update(webhook).where(_is(place)).values(next_at=lease))
+    return _owned_of(row)
+
+
+def held(connection: Connection, place: Place, lease: datetime) -> Owned | None:
+    """The webhook that this worker has claimed, locked; None if the claim does not hold any more."""
+    query = _owned().where(_is(place), webhook.c.next_at == lease, subscription.c.state.in_(_SENDING))
+    row = connection.execute(query.with_for_update(of=webhook)).one_or_none()
+    return _owned_of(row) if row else None
+
+
+def release(connection: Connection, place: Place, lease: datetime, next_at: datetime) -> None:
+    """End a claim that still holds."""
+    connection.execute(update(webhook).where(_is(place), webhook.c.next_at == lease).values(next_at=next_at))
+
+
+def due(connection: Connection, place: Place, now: datetime, rows: int) -> list[Waiting]:
+    """The next notifications to send, with the newest public version of each request."""
+    columns, public = notification.c, publication.c
+    is_shown = and_(public.visibility == literal_column("'public'"), ~columns.is_gone)
+    query = (
+        select(
+            columns.request_id,
+            columns.revision,
+            columns.changes,
+            columns.attempts,
+            public.service_request_id,
+            cast(public.written_by, Text).label("written_by"),
+            public.changed_at,
+            is_shown.label("is_shown"),
+            public.json,
+        )
+        .join(publication, and_(public.jurisdiction_id == columns.jurisdiction_id, public.id == columns.request_id))
+        .where(_of(place), columns.due_at <= now)
+        .order_by(columns.due_at, columns.request_id)
+        .limit(rows)
+    )
+    return [
+        Waiting(
+            number=row.request_id,
+            revision=row.revision,
+            changes=tuple(row.changes),
+            attempts=row.attempts,
+            service_request_id=row.service_request_id,
+            written_by=int(row.written_by),
+            changed_at=row.changed_at,
+            body=row.json if row.is_shown else "",
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def settle(connection: Connection, place: Place, told: Sequence[Waiting]) -> None:
+    """Delete the notifications that were sent. Those that have changed since stay, and are sent again."""
+    numbers = [one.number for one in told]
+    columns = notification.c
+    lock = select(columns.request_id).where(_of(place), columns.request_id == _among(numbers))
+    connection.execute(lock.order_by(columns.request_id).with_for_update()).all()
+    for one in told:
+        connection.execute(
+            delete(notification).where(
+                _of(place), columns.request_id == one.number, columns.revision == one.revision
+            )
+        )
+
+
+def postpone(connection: Connection, place: Place, one: Waiting, due_at: datetime) -> None:
+    """Let a notification wait after a failure, so that others are tried first."""
+    columns = notification.c
+    connection.execute(
+        update(notification)
+        .where(_of(place), columns.request_id == one.number, columns.revision == one.revision)
+        .values(attempts=columns.attempts + 1, due_at=due_at)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The next requests of a replay. `is_over`: no further change waits, not even in a transaction in progress."""
+
+    numbers: list[int]
+    reached: Position | None
+    is_over: bool
+
+
+def next_of_replay(connection: Connection, place: Place, rows: int) -> Replayed | None:
+    """The next requests that a subscriber is told again; None if it has no replay."""
+    columns = publication.c
+    position = connection.execute(
+        select(cast(webhook.c.replayed_by, Text), webhook.c.replayed_number).where(
+            _is(place), webhook.c.replayed_by.is_not(None)
+        )
+    ).one_or_none()
+    if position is None:
+        return None
+    after = tuple_(
+        cast(bindparam(None, position[0], Text), TransactionId), bindparam(None, position[1], BigInteger)
+    )
+    horizon = func.pg_snapshot_xmin(func.pg_current_snapshot())
+    newer = and_(
+        columns.jurisdiction_id == place[0], columns.was_public, tuple_(columns.written_by, columns.id) > after
+    )
+    found = connection.execute(
+        select(columns.id, cast(columns.written_by, Text).label("written_by"))
+        .where(newer, columns.written_by < horizon)
+        .order_by(columns.written_by, columns.id)
+        .limit(rows)
+    ).all()
+    is_held = connection.execute(select(select(columns.id).where(newer, columns.written_by >= horizon).exists()))
+    return Replayed(
+        [row.id for row in found],
+        Position(int(found[-1].written_by), found[-1].id) if found else None,
+        is_over=len(found) < rows and not is_held.scalar_one(),
+    )
+
+
+def advance_replay(connection: Connection, place: Place, found: Replayed) -> None:
+    """Store how far a replay has come, or that it is over."""
+    values: dict[str, Any] = {"replayed_by": None, "replayed_number": None}
+    if not found.is_over:
+        values = _position(found.reached) if found.reached else {}
+    if values:
+        connection.execute(update(webhook).where(_is(place)).values(values))
+
+
+def delete_old(connection: Connection, unverified_before: datetime) -> int:
+    """Delete subscriptions that nobody has verified, and those of revoked keys. Returns their number."""
+    owned = subscription.c
+    is_revoked = (
+        select(api_key.c.id).where(api_key.c.id == owned.api_key_id, api_key.c.revoked_at.is_not(None)).exists()
+    )
+    is_unverified = and_(owned.state == SubscriptionState.UNVERIFIED, owned.created_at < unverified_before)
+    return connection.execute(delete(subscription).where(or_(is_unverified, is_revoked))).rowcount
+
+
+def paused_before(connection: Connection, before: datetime) -> list[Place]:
+    """The subscriptions that have been paused since before this time."""
+    columns = subscription.c
+    query = select(columns.jurisdiction_id, columns.id).where(
+        columns.state == SubscriptionState.PAUSED, columns.changed_at < before
+    )
+    return [(row.jurisdiction_id, row.id) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """For /metrics: how many subscriptions of a state there are in a city, and what waits for them.
+
+    failing   how many of them have a receiver that failed at the last try
+    oldest_s  the age of the oldest notification, in seconds
+    """
+
+    jurisdiction_id: str
+    state: str
+    subscriptions: int
+    failing: int
+    waiting: int
+    oldest_s: float
+
+
+def loads(connection: Connection) -> list[Load]:
+    """The numbers of subscriptions by city and state."""
+    rows = connection.execute(
+        text(
+            "SELECT s.jurisdiction_id, s.state, count(*) AS subscriptions, coalesce(sum(n.waiting), 0) AS waiting,"
+            " coalesce(extract(epoch FROM now() - min(n.oldest)), 0) AS oldest_s,"
+            " count(*) FILTER (WHERE w.failures > 0) AS failing FROM subscription s LEFT JOIN webhook w"
+            " ON w.jurisdiction_id = s.jurisdiction_id AND w.subscription_id = s.id LEFT JOIN ("
+            "SELECT jurisdiction_id, subscription_id, count(*) AS waiting, min(created_at) AS oldest"
+            " FROM notification GROUP BY 1, 2) n ON n.jurisdiction_id = s.jurisdiction_id"
+            " AND n.subscription_id = s.id GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+    )
+    return [
+        Load(
+            row.jurisdiction_id,
+            row.state,
+            row.subscriptions,
+            row.failing,
+            int(row.waiting),
+            max(0.0, float(row.oldest_s)),
+        )
+        for row in rows
+    ]
+
+
+def _owned() -> Select[Any]:
+    """Subscriptions with their webhooks, and the number of their notifications."""
+    first = (
+        select(notification.c.request_id)
+        .where(
+            notification.c.jurisdiction_id == subscription.c.jurisdiction_id,
+            notification.c.subscription_id == subscription.c.id,
+        )
+        .limit(literal_column(str(MOST_WAITING)))
+        .correlate(subscription)
+        .lateral()
+    )
+    waiting = select(func.count()).select_from(first).scalar_subquery()
+    return (
+        subscriptions.columns_of_subscription()
+        .add_columns(*_COLUMNS, waiting.label("waiting"))
+        .join(webhook, _joined())
+    )
+
+
+def _owned_of(row: Row[Any]) -> Owned:
+    found = Webhook(
+        url=row.url,
+        secret=row.secret,
+        old_secret=row.old_secret,
+        old_secret_until=row.old_secret_until,
+        challenge=row.challenge,
+        next_at=row.next_at,
+        failures=row.failures,
+        failing_since=row.failing_since,
+        cause=row.cause,
+        succeeded_at=row.succeeded_at,
+        sent=row.sent,
+        is_replaying=row.replayed_by is not None,
+    )
+    return Owned(subscriptions.subscription_of(row), found, row.waiting)
+
+
+def _joined() -> ColumnElement[bool]:
+    return and_(
+        webhook.c.jurisdiction_id == subscription.c.jurisdiction_id, webhook.c.subscription_id == subscription.c.id
+    )
+
+
+def _has_valid_key() -> ColumnElement[bool]:
+    columns = api_key.c
+    return (
+        select(columns.id)
+        .where(
+            columns.id == subscription.c.api_key_id,
+            columns.revoked_at.is_(None),
+            columns.suspended_for == literal_column("''"),
+        )
+        .exists()
+    )
+
+
+def _is(place: Place) -> ColumnElement[bool]:
+    return and_(webhook.c.jurisdiction_id == place[0], webhook.c.subscription_id == place[1])
+
+
+def _of(place: Place) -> ColumnElement[bool]:
+    return and_(notification.c.jurisdiction_id == place[0], notification.c.subscription_id == place[1])
+
+
+def _among(numbers: Sequence[int]) -> Any:
+    return any_(bindparam(None, list(numbers), ARRAY(BigInteger)))
