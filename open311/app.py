@@ -108,7 +108,7 @@ def _around(application: WSGIApplication, platform: Platform, bound: list[BoundE
         application = HttpsOnly(application, settings.public_url)
     application = KnownHost(application)
     application = Refusals(application, max(settings.max_body_bytes, settings.max_upload_bytes))
-    application = Envelope(application, platform.process.calls)
+    application = Envelope(application, platform.process.calls, platform.registry)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         application = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops)

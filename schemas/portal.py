@@ -20,6 +20,16 @@ class StartArguments(PageArguments):
     """The parameters of the first page."""
 
     q = TextParameter("Words to search for.", "hole", most_characters=MAX_QUERY_CHARACTERS, default="")
+    number = TextParameter(
+        "The number of a report to look up.", "1-26", most_characters=MAX_QUERY_CHARACTERS, default=""
+    )
+
+
+class OwnPageArguments(PageArguments):
+    """The parameters of the page of one's own request."""
+
+    sent = TextParameter("1: the reader has just sent the report.", "1", default="")
+    told = TextParameter("What the reader is told after sending, sealed by this server.", default="")
 
 
 class PageListArguments(RequestSearchArguments):
@@ -55,6 +65,9 @@ class ReportArguments(SubmissionArguments):
     service_code = TextParameter("The code of the service.", "pothole")
     step = TextParameter("The step that the reader has filled in: details, place or check.", "place")
     go = TextParameter("What the reader wants: next, send, the name of a step, or a move of the map.", "next")
+    kept = TextParameter("What was typed in the steps before, sealed by this server.")
+    checked = TextParameter("1: tell what is wrong with what was typed.", "1")
+    told = TextParameter("What the step tells the reader: by_key or photos.", "photos")
     form_id = TextParameter("Identifies the form, so that it makes one report even if it is sent twice.")
     website = TextParameter("A field that people do not see. A report that fills it is suspected.")
     click_x = NumberParameter(

@@ -71,6 +71,14 @@ def lock_list(connection: Connection) -> str:
     return str(connection.execute(changed).scalar_one())
 
 
+def secret_of_list(connection: Connection) -> str:
+    """The secret of the list, which is made if there is none. The version stays, because no block has changed."""
+    row = pg_insert(block_list).values(jurisdiction_id=ALL_JURISDICTIONS, secret=new_block_secret())
+    connection.execute(row.on_conflict_do_nothing())
+    mine = block_list.c.jurisdiction_id == ALL_JURISDICTIONS
+    return str(connection.execute(select(block_list.c.secret).where(mine)).scalar_one())
+
+
 def find_same(connection: Connection, jurisdiction_id: str, kind: BlockKind, value: str) -> Block | None:
     """The block of the same sender; None if there is none."""
     columns = block.c

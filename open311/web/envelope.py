@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from open311 import __version__
 from open311.observe import begin_call, end_call
 from open311.operations.upkeep.metering import CallCounts
-from open311.web.surfaces import CALLER, FEED_PATH, PORTAL, ROUTE, SUFFIX, surface_of
+from open311.web.surfaces import CALLER, CITIES, FEED_PATH, PORTAL, ROUTE, SUFFIX, surface_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from open311.plugins import Jurisdiction
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"))
 _SLASHES = re.compile("/{2,}")
@@ -60,10 +62,17 @@ class Envelope:
     request id and the name of this software. Any page on the web may read GeoReport answers (CORS).
     """
 
-    def __init__(self, application: WSGIApplication, calls: CallCounts | None = None) -> None:
-        """`calls` counts the calls for /metrics; None if calls need not be counted."""
+    def __init__(
+        self, application: WSGIApplication, calls: CallCounts | None = None, cities: Iterable[Jurisdiction] = ()
+    ) -> None:
+        """Wrap an application.
+
+        calls   counts the calls for /metrics; None if calls need not be counted
+        cities  those of the server, which errors on pages need
+        """
         self._application = application
         self._calls = calls
+        self._cities = cities
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call under the normalized path. Headers and log line are written when the answer begins."""
@@ -74,6 +83,7 @@ class Envelope:
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         begin_call(request_id)
         surface, calls = surface_of(path), self._calls
+        environ[CITIES] = self._cities
         added = [("X-Request-Id", request_id), *_ALWAYS]
         if surface.is_secret:
             added += _SECRET

@@ -110,7 +110,10 @@ def _emergency(call: Call) -> Iterator[Message]:
 
 def emergency_notice(number: str) -> Message:
     """What a reporter is told whose report sounds like an emergency."""
-    return tell("If people are in danger now, call {number}. Nobody reads reports at once.", number=number)
+    return tell(
+        "If somebody is in danger now, call {number}. The city may read this report only hours or days later.",
+        number=number,
+    )
 
 
 def _own_sentences(receipt: Receipt, call: Call, dropped: Sequence[Dropped]) -> Iterator[Message]:

@@ -213,6 +213,9 @@ ROUTE, CALLER = "open311.route", "open311.caller"
 LOCALE = "open311.locale"
 """Key of a WSGI environment: the parameter locale of a form. The locale of a query is read from the query."""
 
+CITIES = "open311.cities"
+"""Key of a WSGI environment: the cities of the server, for errors on pages."""
+
 SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 FEED_PATH = re.compile(
     rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions|stats)\.(?P<feed>{'|'.join(Feed)})", re.IGNORECASE

@@ -41,6 +41,8 @@ class Browser:
         self.city = city
         self.answer: TestResponse | None = None
         self.document: HtmlElement | None = None
+        self.address = ""
+        self.action = f"{city}report"
 
     def open(self, service: str, **more: str) -> Browser:
         """Open the form of a service."""
@@ -49,7 +51,7 @@ class Browser:
     def fields(self) -> Fields:
         """The fields of the form with the values that the page gives them."""
         assert self.document is not None
-        (form,) = self.document.xpath("//form")
+        (form,) = self.document.xpath("//form[@id='form']")
         # A parser of HTML drops the first line end of a textarea; lxml keeps it.
         return [(name, value.removeprefix("\n")) for name, value in form.form_values() if value is not None]
 
@@ -69,13 +71,15 @@ class Browser:
         data: dict[str, list[Any]] = {}
         for name, value in fields:
             data.setdefault(name, []).append(value)
-        address = f"{self.city}report"
-        return self._show(
-            self.client.post(address, data=data, content_type="multipart/form-data", headers=headers), status
-        )
+        answer = self.client.post(self.action, data=data, content_type="multipart/form-data", headers=headers)
+        if answer.status_code == 303:
+            self.address = answer.headers["Location"]
+            answer = self.client.get(self.address)
+        return self._show(answer, status)
 
     def _show(self, answer: TestResponse, status: int = 200) -> Browser:
         self.answer, self.document = answer, checked(answer, status)
+        self.action = next(map(str, self.document.xpath("//form[@id='form']/@action")), self.action)
         return self
 
     @property
@@ -137,7 +141,7 @@ def test_the_reporter_gets_a_secret_page_of_the_report(browser: Browser) -> None
 def test_a_batch_service_shows_its_state_on_the_secret_page(browser: Browser) -> None:
     browser.open("trees").press("next", description="A branch", **answers_of(browser))
     browser.press("next", **PLACE).press("send")
-    assert "The city gives it a number soon." in browser.text
+    assert "It gets a number later." in browser.text
     assert browser.document is not None
     (own,) = [link for link in browser.document.xpath("//main//a/@href") if link.startswith("/status/")]
     assert "The city has not given this report a number yet." in text_of(checked(browser.client.get(own)))
@@ -214,9 +218,9 @@ def test_a_question_that_depends_on_an_answer_follows_without_script(conditional
     conditional.press("next", a__KIND="car")
     assert "How many wheels?" in conditional.text
     assert "Step 1 of 3" in conditional.text
-    assert "Something is missing" not in conditional.text
+    assert "Please correct this" not in conditional.text
     conditional.press("next", 400)
-    assert "Something is missing" in conditional.text
+    assert "Please correct this" in conditional.text
     conditional.press("next", a__WHEELS="3")
     assert "Which one?" in conditional.text
     conditional.press("next", a__MODE="old")
@@ -253,8 +257,8 @@ def test_a_key_that_presses_the_map_keeps_the_place(browser: Browser) -> None:
     browser.send([*sent, ("click.x", "0"), ("click.y", "0")])
     assert {name: browser.value(name) for name in before} == before
     assert "Step 2 of 3" in browser.text
-    assert "To select a place with the keyboard, type an address" in browser.text
-    assert "Something is missing" not in browser.text
+    assert "To choose a place with the keyboard, move the map with the buttons" in browser.text
+    assert "Please correct this" not in browser.text
 
 
 def test_a_key_that_presses_the_map_selects_no_place(browser: Browser) -> None:
@@ -308,7 +312,7 @@ def test_a_place_that_cannot_be_taken_is_told_and_kept(
     assert browser.document is not None
     (told,) = browser.document.xpath(f"//p[@id='{field}-fault']")
     assert fault in told.text
-    assert browser.document.xpath(f"//input[@id='{field}']/@aria-describedby") == [f"{field}-fault"]
+    assert f"{field}-fault" in browser.document.xpath(f"//input[@id='{field}']/@aria-describedby")[0].split()
     assert all(browser.value(name) == value for name, value in typed.items())
     assert browser.value("description") == "Deep hole"
     assert "Step 2 of 3" in browser.text
@@ -395,7 +399,7 @@ def test_the_form_names_a_size_of_photos_that_is_taken(make_app: Callable[..., F
     limits = {"max_body_bytes": 20_000, "max_upload_bytes": 100_000}
     browser = Browser(make_app(build.city(), media=str(tmp_path), **limits).test_client(), "/c/test.example/")
     checked_step(browser)
-    assert "Together, they may have 95 kB." in browser.text
+    assert "Together they can be up to 95 kB large." in browser.text
     photo = jpeg()
     padded = photo + b"\0" * (95_000 - len(photo))
     browser.press("send", media=(io.BytesIO(padded), "hole.jpg"), email="maria@mail.example")
@@ -406,7 +410,7 @@ def test_photos_that_are_too_large_together_get_a_page_that_helps(make_app: Call
     limits = {"max_body_bytes": 20_000, "max_upload_bytes": 100_000}
     browser = Browser(make_app(build.city(), **limits).test_client(), "/c/test.example/")
     checked_step(browser).press("send", 413, media=(io.BytesIO(b"x" * 120_000), "hole.jpg"))
-    assert "Choose fewer or smaller photos" in browser.text
+    assert "choose fewer or smaller photos" in browser.text
     assert "Nothing was stored" in browser.text
     assert "bytes" not in browser.text
     assert browser.client.get("/open311/v2/requests.json").json == []
@@ -414,13 +418,13 @@ def test_photos_that_are_too_large_together_get_a_page_that_helps(make_app: Call
 
 @pytest.mark.parametrize("step", ["details", "place"])
 def test_a_reader_who_goes_back_is_told_to_choose_photos_again(browser: Browser, step: str) -> None:
-    again = "Choose your photos again in step 3"
-    assert "If you go back, choose them again" in checked_step(browser).text
+    again = "Please choose your photos again in step 3"
+    assert "If you go back, please choose your photos again" in checked_step(browser).text
     sent = browser.filled(step)
     assert again not in browser.send(sent).text
     browser.send([*sent, ("media", (io.BytesIO(jpeg()), "hole.jpg"))])
     assert again in browser.text
-    assert "Something is missing" not in browser.text
+    assert "Please correct this" not in browser.text
 
 
 def test_a_form_that_is_sent_twice_makes_one_report(browser: Browser) -> None:
@@ -446,7 +450,7 @@ def test_a_form_that_is_sent_many_times_at_once_makes_one_report(app: Flask) -> 
 
     with ThreadPoolExecutor(6) as pool:
         statuses = set(pool.map(send, range(6)))
-    assert statuses <= {200, 503}
+    assert statuses <= {303, 503}
     assert len(browser.client.get("/open311/v2/requests.json").json) == 1
 
 
@@ -482,7 +486,7 @@ def test_an_invented_form_id_is_a_new_form(browser: Browser, invented: str) -> N
 def test_a_form_that_is_sent_to_an_address_with_a_form_id_is_a_new_form(browser: Browser) -> None:
     sent = [one for one in checked_step(browser).filled("send") if one[0] != "form_id"]
     for _ in range(2):
-        checked(browser.client.post(f"{CITY}report?form_id={'A' * 22}", data=dict(sent)))
+        assert browser.client.post(f"{CITY}report?form_id={'A' * 22}", data=dict(sent)).status_code == 303
     assert len(browser.client.get("/open311/v2/requests.json").json) == 2
 
 
@@ -498,7 +502,7 @@ def test_an_address_never_fills_in_contact_fields(client: FlaskClient) -> None:
     assert "60.1718" in browser.text
 
 
-def test_nobody_keeps_a_copy_of_a_step(browser: Browser) -> None:
+def test_only_the_readers_browser_keeps_a_step_and_nothing_keeps_contact_data(browser: Browser) -> None:
     steps = [browser.open("potholes").answer, browser.press("next").answer, browser.press("next", **PLACE).answer]
     for answer in [
         *steps,
@@ -506,8 +510,11 @@ def test_nobody_keeps_a_copy_of_a_step(browser: Browser) -> None:
     ]:
         assert answer is not None
         assert answer.status_code == 200
-        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Cache-Control"] == "private, no-cache"
         assert "ETag" not in answer.headers
+    with_contact = browser.press("details", email="maria@mail.example").answer
+    assert with_contact is not None
+    assert with_contact.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -643,10 +650,9 @@ def test_a_service_that_is_not_offered_is_a_page_that_says_so(client: FlaskClien
 
 
 def test_a_call_without_a_form_shows_the_first_step(client: FlaskClient) -> None:
-    document = checked(
-        client.post(f"{CITY}report", data={"service_code": "potholes", "step": "odd", "go": "odd"}), 200
-    )
-    assert "Step" in text_of(document)
+    sent = {"service_code": "potholes", "step": "odd", "go": "odd"}
+    document = checked(client.post(f"{CITY}report", data=sent, follow_redirects=True))
+    assert "Step 1 of 3" in text_of(document)
 
 
 def test_nobody_can_skip_a_step(browser: Browser) -> None:
@@ -668,8 +674,6 @@ def test_the_form_is_in_the_readers_language(client: FlaskClient) -> None:
     assert browser.document is not None
     assert browser.document.get("lang") == "es"
     assert "¿Sobre qué está pintado?" in browser.text
-    assert browser.document.xpath("//form/@action") == [f"{CITY}report?locale=es"]
-    answer = client.post(f"{CITY}report?locale=es", data=dict(browser.filled("next")))
-    document = checked(answer, 400)
-    assert document.get("lang") == "es"
-    assert "Responda: ¿Sobre qué está pintado?" in text_of(document)
+    browser.press("next", 400)
+    assert browser.document.get("lang") == "es"
+    assert "Responda: ¿Sobre qué está pintado?" in browser.text

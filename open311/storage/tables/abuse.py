@@ -41,7 +41,7 @@ block_list = Table(
     metadata,
     text_column("jurisdiction_id", None),
     Column("version", BigInteger, nullable=False, server_default=text("0")),  # grows with each change of a block
-    text_column("secret", None),  # the key of the digests of blocked devices and e-mail addresses
+    text_column("secret", None),  # for digests of blocked senders, and sealed values in addresses
     PrimaryKeyConstraint("jurisdiction_id"),
 )
 

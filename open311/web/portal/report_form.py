@@ -1,6 +1,8 @@
 """The form for a report: its steps, its questions, and what is wrong with what was typed.
 
 The browser sends everything that was typed with each step, so the server keeps nothing before the report is sent.
+Each step has an address of its own, which has what was typed, encrypted (decision 0043). Contact fields are never in
+an address.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ from open311.domain.forms import first_unmet
 from open311.domain.requests import Reporter
 from open311.domain.services import Attribute, Datatype, Service
 from open311.errors import Problem
-from open311.web.calls import Call
+from open311.operations.access.sealing import unseal
+from open311.web.answers import READING
+from open311.web.calls import Call, Values
 from open311.web.languages import in_languages
 from open311.web.portal.maps import CLOSER, SIZE, MapView, whole_city
 from open311.web.portal.rendering import Frame
 from open311.web.portal.wording import for_people, needs_label
 from open311.web.submissions import emergency_notice
+from schemas.portal import ReportArguments
 from schemas.texts import Message, tell
 
 STEPS = ("details", "place", "check")
@@ -34,17 +39,21 @@ MOVES: Mapping[str, tuple[float, float, int]] = {
     "out": (0, 0, -1),
 }
 """The buttons of the map: parts of the picture to the right and down, and steps of the zoom."""
-BY_KEY = tell(
-    "To select a place with the keyboard, type an address, or latitude and longitude. The buttons below the picture"
-    " move the map."
-)
-SHOW = "show"
-"""The button that shows the point that was typed."""
+SHOW, MIDDLE = "show", "middle"
+"""The buttons that show the point that was typed, and that select the middle of the picture."""
 CONTACT = ("first_name", "last_name", "email", "phone")
 FIELDS = ("description", "address_string", "lat", "long", *CONTACT)
 _OF_PLACE = ("lat", "long", "address_string")
 _OF_DETAILS = ("description",)
 _MAP = ("map_lat", "map_long", "map_zoom")
+_KEPT = ("description", *_OF_PLACE, *_MAP, "attributes")
+"""The parameters that the address of a step has in its sealed part."""
+NOTICES: Mapping[str, Message] = {
+    "by_key": tell("To choose a place with the keyboard, move the map with the buttons, then press “Use the middle”."),
+    "photos": tell("Please choose your photos again in step 3. A browser does not keep them."),
+    "old": tell("What you typed was kept for a day and is gone now. Please type it again."),
+}
+"""What a step can tell the reader though nothing is wrong."""
 HONEYPOT = "website"
 """The field that people do not see, for cities that have not named one."""
 _MOST_RADIOS = 8
@@ -99,7 +108,7 @@ class ReportForm:
 
     def __init__(self, call: Call, frame: Frame, service: Service) -> None:
         self.call = call
-        self._frame = frame
+        self.frame = frame
         [self.service] = in_languages([service], call.city, frame.catalogue_languages)
         self.faults: dict[str, Message] = {}
         self._answer_faults: dict[str, Message] = {}
@@ -107,6 +116,8 @@ class ReportForm:
         self.point: tuple[str, str] | None = None
         self._view: MapView | None = None
         self._form_id = self._sent_form_id()
+        if call.values["told"] in NOTICES and not self._is_sent:
+            self.notices.append(NOTICES[call.values["told"]])
 
     # --- What was sent
 
@@ -160,7 +171,7 @@ class ReportForm:
         Where a comma separates thousands, 1,500 is refused, because nobody knows whether it means 1.5 or 1500.
         """
         numbers = {one.code for one in self.service.attributes if one.datatype is Datatype.NUMBER}
-        is_ambiguous = self._frame.thousands_separator == ","
+        is_ambiguous = self.frame.thousands_separator == ","
         return tuple(
             (code, tuple(map(partial(_number, is_ambiguous), values)) if code in numbers else values)
             for code, values in self.call.values["attributes"]
@@ -200,9 +211,15 @@ class ReportForm:
         return found
 
     @property
-    def has_new_questions(self) -> bool:
-        """Whether a question is asked that was not in the form before."""
-        return any(one.attribute.variable and one.attribute.code not in self._sent for one in self.questions)
+    def has_required(self) -> bool:
+        """Whether a question must be answered."""
+        return any(one.attribute.required for one in self.questions)
+
+    @property
+    def first_new_question(self) -> str:
+        """The id of the first question that was not in the form before; "" if there is none."""
+        new = (one for one in self.questions if one.attribute.variable and one.attribute.code not in self._sent)
+        return next((one.id for one in new), "")
 
     @property
     def answers(self) -> Iterator[tuple[str, str]]:
@@ -221,30 +238,34 @@ class ReportForm:
 
     # --- Map
 
+    @property
+    def is_clicked(self) -> bool:
+        """Whether the picture of the map was pressed."""
+        return self.call.values["click_x"] is not None and self.call.values["click_y"] is not None
+
     def click(self) -> bool:
-        """Take the point of a click in the map. Whether the picture was pressed.
+        """Take the point of a click in the map. Whether it is a place.
 
         A key that presses the picture sends the corner 0,0. That is no place: the reader keeps the one of before.
         """
         x, y = self.call.values["click_x"], self.call.values["click_y"]
-        if x is None or y is None:
-            return False
         if x == y == 0:
-            self.notices.append(BY_KEY)
-            return True
+            return False
         long, lat = self.view.point(min(x, SIZE), min(y, SIZE))
         self.point = (f"{long:.6f}", f"{lat:.6f}")
-        self._view = MapView(long, lat, max(self.view.zoom + 1, whole_city(self.call.city).zoom + CLOSER)).zoomed(0)
+        self._view = MapView(long, lat, max(self.view.zoom + 1, self.near_zoom)).zoomed(0)
         return True
 
     def move(self, name: str) -> None:
-        """Move the map by one of its buttons, or to the point that was typed."""
+        """Move the map by one of its buttons, or to the point that was typed. MIDDLE selects its middle."""
         right, down, zoom = MOVES.get(name, (0, 0, 0))
         view = self.view
+        if name == MIDDLE:
+            self.point = (f"{view.long:.6f}", f"{view.lat:.6f}")
         if (zoom > 0 or name == SHOW) and self.pin is not None:
             view = MapView(*self.pin, view.zoom)
         if name == SHOW:
-            view = replace(view, zoom=max(view.zoom, whole_city(self.call.city).zoom + CLOSER))
+            view = replace(view, zoom=max(view.zoom, self.near_zoom))
         self._view = view.moved(right, down).zoomed(zoom)
 
     @property
@@ -259,6 +280,11 @@ class ReportForm:
         return whole if self.pin is None else MapView(*self.pin, whole.zoom).zoomed(CLOSER)
 
     @property
+    def near_zoom(self) -> int:
+        """The zoom that shows the surroundings of a place."""
+        return whole_city(self.call.city).zoom + CLOSER
+
+    @property
     def pin(self) -> tuple[float, float] | None:
         """The (long, lat) point of the report; None if there is none, or if it cannot be read."""
         try:
@@ -271,9 +297,33 @@ class ReportForm:
         view, pin = self.view, self.pin
         marked = {"pin_long": str(pin[0]), "pin_lat": str(pin[1])} if pin else {}
         at = {"long": f"{view.long:.6f}", "lat": f"{view.lat:.6f}", "zoom": str(view.zoom)}
-        return self._frame.link("map.svg", **at, **marked)
+        return self.frame.link("map.svg", **at, **marked)
 
     # --- Between the steps
+
+    @property
+    def step(self) -> str:
+        """The step that the reader has sent, or that an address names."""
+        return self.value("step") if self.value("step") in STEPS else STEPS[0]
+
+    @property
+    def has_contact(self) -> bool:
+        """Whether the reader has typed into a contact field."""
+        return any(map(self.value, CONTACT))
+
+    def kept(self) -> dict[str, list[str]]:
+        """What was typed, without the contact fields: the parameters that make the same form again."""
+        found = {name: [self.value(name)] for name in (*_OF_DETAILS, *_OF_PLACE) if self.value(name)}
+        found |= {name: [value] for name, value in self._place_of_map()}
+        return found | {f"attribute[{code}]": list(values) or [""] for code, values in self._sent.items()}
+
+    def address(self, step: str, **query: str) -> str:
+        """The address of a step."""
+        return self.frame.link("report", service_code=self.service.code, step=step, **query)
+
+    def action(self, step: str) -> str:
+        """The address to which a step is sent. A page about a fault can lead back to it."""
+        return self.address(step, kept="" if self._is_sent else self.value("kept"))
 
     def hidden(self, step: str) -> Iterator[tuple[str, str]]:
         """What the form of a step keeps of the other steps: names and values."""
@@ -288,8 +338,11 @@ class ReportForm:
             for code, values in self._sent.items():
                 yield from ((f"attribute[{code}]", value) for value in values or ("",))
         if step == "place":
-            view = self.view
-            yield from zip(_MAP, (f"{view.lat:.6f}", f"{view.long:.6f}", str(view.zoom)), strict=True)
+            yield from self._place_of_map()
+
+    def _place_of_map(self) -> Iterator[tuple[str, str]]:
+        view = self.view
+        yield from zip(_MAP, (f"{view.lat:.6f}", f"{view.long:.6f}", str(view.zoom)), strict=True)
 
     def take(self, problems: Sequence[Problem]) -> None:
         """Note what is wrong, at the fields that it belongs to."""
@@ -348,6 +401,20 @@ LABELS: Mapping[str, Message] = {
     "phone": tell("Phone number"),
 }
 """The labels of the fields that every form has."""
+
+
+def with_kept(call: Call) -> Call:
+    """The call of a step, with what the sealed part of its address has. Raises Unavailable."""
+    sealed = call.values["kept"]
+    if not sealed or call.request.method not in READING:
+        return call
+    sent = unseal(call.platform, sealed)
+    if sent is None:
+        return replace(call, values=Values(call.values | {"told": "old", "checked": "", "step": ""}))
+    values, problems = ReportArguments(zone=call.city.zone).read(sent)
+    found = {name: values[name] for name in _KEPT}
+    faults = tuple(Problem(name, text) for name, text in problems if name in _KEPT)
+    return replace(call, values=Values(call.values | found), problems=faults)
 
 
 def with_point(text: str) -> str:

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from open311.web.access import ANYBODY
 from open311.web.calls import Call
 from open311.web.endpoints import City, endpoint
-from open311.web.portal.rendering import LIBRARY, LIBRARY_STYLE, MAP_SCRIPT, SCRIPT, STYLE, folder_of
+from open311.web.portal.rendering import LIBRARY, LIBRARY_STYLE, MAP_SCRIPT, PHOTO_SCRIPT, PLACE_SCRIPT, STYLE, folder_of
 from open311.web.surfaces import PORTAL
 from schemas.arguments import NoArguments
 
@@ -22,10 +22,16 @@ def portal_style(call: Call) -> Response:  # noqa: ARG001
     return _file(STYLE)
 
 
-@endpoint(PORTAL, f"/{SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)
-def portal_script(call: Call) -> Response:  # noqa: ARG001
-    """The script that fills in the position of the device."""
-    return _file(SCRIPT)
+@endpoint(PORTAL, f"/{PLACE_SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def place_script(call: Call) -> Response:  # noqa: ARG001
+    """The script of the map in the form, which also fills in the position of the device."""
+    return _file(PLACE_SCRIPT)
+
+
+@endpoint(PORTAL, f"/{PHOTO_SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def photo_script(call: Call) -> Response:  # noqa: ARG001
+    """The script that looks at chosen photos before they are sent."""
+    return _file(PHOTO_SCRIPT)
 
 
 @endpoint(PORTAL, f"/{MAP_SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import floor
 from typing import Any
+from urllib.parse import urlencode
 
 from werkzeug.exceptions import TooManyRequests
 
@@ -14,11 +14,11 @@ from open311.domain.services import Service
 from open311.errors import Forbidden, Invalid, NotFound, Open311Error, Problem, Unavailable
 from open311.formats import JSON
 from open311.operations.access.blocks import notice_blocks
+from open311.operations.access.sealing import seal
 from open311.operations.intake.check_submission import check_submission
 from open311.operations.intake.submit_request import is_repeat, submit_request
-from open311.operations.media.choosing import Chosen, choose, in_units
+from open311.operations.media.choosing import Chosen, choose
 from open311.operations.reading.find_nearby import NearbySearch, find_nearby
-from open311.operations.reading.find_requests import find_request
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.web.access import ANYBODY, PORTAL_FORM
@@ -27,8 +27,18 @@ from open311.web.endpoints import City, endpoint
 from open311.web.errors import RETRY_AFTER_S, STATUSES, too_many_for_people
 from open311.web.gate import limit_portal
 from open311.web.portal.citizens.own import own_page_path
-from open311.web.portal.rendering import Frame, page
-from open311.web.portal.report_form import HONEYPOT, LABELS, MOVES, SHOW, STEPS, ReportForm
+from open311.web.portal.rendering import Frame, page, see_other
+from open311.web.portal.report_form import (
+    HONEYPOT,
+    LABELS,
+    MIDDLE,
+    MOVES,
+    NOTICES,
+    SHOW,
+    STEPS,
+    ReportForm,
+    with_kept,
+)
 from open311.web.portal.shown import ShownRequest
 from open311.web.submissions import notice_for_caller, submission_of
 from open311.web.surfaces import PORTAL
@@ -50,45 +60,70 @@ _FORM: dict[str, Any] = {
 
 @endpoint(PORTAL, "/<jurisdiction_id>/report", access=ANYBODY, **_FORM)
 def report_form(call: Call) -> Answer:
-    """The first step of a report: the questions of the service. The address may have answers and a point."""
-    return _step(_form(call), "details")
+    """A step of a report. Its address has what was typed; without that, it may have answers and a point."""
+    form = _form(call)
+    if call.values["checked"]:
+        _check(form, form.step)
+    return _step(form, form.step)
 
 
 @endpoint(PORTAL, "/<jurisdiction_id>/report", access=PORTAL_FORM, method="POST", **_FORM)
 def send_form(call: Call) -> Answer:
     """Go to another step of the form, move its map, or send the report."""
     form = _form(call)
-    step = form.value("step") if form.value("step") in STEPS else STEPS[0]
-    wanted = form.value("go")
-    if form.click():
-        return _step(form, "place")
-    if wanted in MOVES or wanted == SHOW:
+    step, wanted = form.step, form.value("go")
+    if form.is_clicked:
+        return _go(form, "place", told="" if form.click() else "by_key", at="where")
+    if wanted in MOVES or wanted in (SHOW, MIDDLE):
         form.move(wanted)
-        return _step(form, "place")
+        return _go(form, "place", at="where")
     if wanted in STEPS and STEPS.index(wanted) <= STEPS.index(step):
-        return _step(form, wanted)
-    return _send(form) if step == "check" else _next(form, step)
+        return _go(form, wanted)
+    if wanted == "next" and step != "check":
+        return _next(form, step)
+    return _send(form) if wanted == "send" else _go(form, step)
 
 
 def _form(call: Call) -> ReportForm:
     """The form of a call. Raises NotFound if the service is not offered now, and Invalid if none is named."""
     service: Service = call.city.require_readable(call.values["service_code"], call.now)
-    return ReportForm(call, Frame(call.request, call.city), service)
+    return ReportForm(with_kept(call), Frame(call.request, call.city), service)
 
 
 def _next(form: ReportForm, step: str) -> Answer:
     """The step after this one; the same again if something in it is wrong, or if answers lead to new questions."""
-    if step == "details" and form.has_new_questions:
-        return _step(form, step)
+    if step == "details" and (first := form.first_new_question):
+        return _go(form, step, at=first)
+    _check(form, step)
+    if form.has_faults:
+        return _go(form, step, checked="1", at="summary")
+    return _go(form, STEPS[STEPS.index(step) + 1])
+
+
+def _check(form: ReportForm, step: str) -> None:
+    """Find what is wrong with a step."""
     call = form.call
     try:
         check_submission(call.platform, _submission(form), call.city, call.now, call.problems)
     except Invalid as error:
         form.take(error.problems)
         form.forget_other_steps(step)
-    if form.has_faults:
-        return _step(form, step, status=400)
-    return _step(form, STEPS[STEPS.index(step) + 1])
+
+
+def _go(form: ReportForm, step: str, *, at: str = "", told: str = "", checked: str = "") -> Answer:
+    """Lead the browser to the address of a step, so that its buttons for reload and back send nothing again.
+
+    at  the id of the place in the page that is shown first
+    The step is shown at once if an address cannot have all that was typed: contact data, very long texts, and
+    characters that cannot be read.
+    """
+    told = told or ("photos" if form.call.files else "")
+    kept = "" if form.has_contact or form.call.problems else seal(form.call.platform, form.kept())
+    if not kept:
+        form.notices += [NOTICES[told]] if told else []
+        return _step(form, step)
+    address = form.address(step, kept=kept, told=told, checked=checked)
+    return see_other(f"{address}#{at}" if at else address)
 
 
 def _send(form: ReportForm) -> Answer:
@@ -114,7 +149,17 @@ def _send(form: ReportForm) -> Answer:
             raise
         form.take([Problem("", NOT_NOW)])
         return _step(form, "check", status=STATUSES[type(error)], headers=(("Retry-After", RETRY_AFTER_S),))
-    return _thanks(form, receipt, chosen)
+    return _sent(form, receipt, chosen)
+
+
+def _sent(form: ReportForm, receipt: Receipt, chosen: Chosen) -> Answer:
+    """Lead the browser to the reporter's own page of the report, which tells that it is sent."""
+    call = form.call
+    notice, language = notice_for_caller(receipt, call, chosen.dropped, tells_emergency=False)
+    told = {"notice": notice, "language": language.partition(",")[0], "is_urgent": form.emergency is not None}
+    query = {"sent": "1", "told": seal(call.platform, told), "locale": form.frame.locale}
+    own = call.request.root_path + own_page_path(call, receipt.status_secret)
+    return see_other(f"{own}?{urlencode({name: value for name, value in query.items() if value})}")
 
 
 def _count(form: ReportForm) -> None:
@@ -161,31 +206,37 @@ def _sender(call: Call) -> Sender:
     return replace(found, is_caught=found.is_caught or bool(call.values[HONEYPOT]))
 
 
-def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """A step of the form as a page."""
+def _step(
+    form: ReportForm, step: str, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
+) -> Answer:
+    """A step of the form as a page.
+
+    A browser may keep a page that it got from an address, so that it still has what was typed after it went back.
+    """
     more: dict[str, Any] = {"nearby": _nearby(form)} if step == "check" else {}
     if form.call.files and form.has_faults:
-        form.faults.setdefault("media", tell("Choose your photos again; a browser does not keep them."))
-    elif form.call.files:
-        form.notices.append(tell("Choose your photos again in step 3; a browser does not keep them."))
+        form.faults.setdefault("media", tell("Please choose your photos again. A browser does not keep them."))
+    settings = form.call.platform.settings
     return page(
         form.call,
         f"report_{step}.html",
-        status=status,
-        cache_control="no-store",
+        status=400 if status == 200 and form.has_faults else status,
+        cache_control="private, no-cache",
         has_tag=False,
         headers=headers,
         form=form,
         labels=LABELS,
-        most_photos=form.call.platform.settings.max_photos,
-        most_together=_most_together(form.call.platform.settings),
+        most_photos=settings.max_photos,
+        most_bytes=settings.max_photo_bytes,
+        most_together=most_together(settings),
+        days=form.call.city.retention.reporter_days,
         **more,
     )
 
 
-def _most_together(settings: Settings) -> str:
-    """The size of all photos of a report that surely fits into a body beside the other fields."""
-    return in_units(int(max(settings.max_body_bytes, settings.max_upload_bytes) * _PART_FOR_PHOTOS), floor)
+def most_together(settings: Settings) -> int:
+    """The bytes that all photos of a report may have together: they surely fit into a body beside the other fields."""
+    return int(max(settings.max_body_bytes, settings.max_upload_bytes) * _PART_FOR_PHOTOS)
 
 
 def _nearby(form: ReportForm) -> list[ShownRequest]:
@@ -206,32 +257,3 @@ def _nearby(form: ReportForm) -> list[ShownRequest]:
     except Unavailable:  # what was typed must not be lost; sending tells about the database
         return []
     return [ShownRequest(call, frame, item) for item in found.items]
-
-
-def _thanks(form: ReportForm, receipt: Receipt, chosen: Chosen) -> Answer:
-    """The page after a report is sent: its number, the notices, and the reporter's own link."""
-    call = form.call
-    notice, language = notice_for_caller(receipt, call, chosen.dropped, tells_emergency=False)
-    own = own_page_path(call, receipt.status_secret) if receipt.status_secret else ""
-    return page(
-        call,
-        "thanks.html",
-        form=form,
-        receipt=receipt,
-        is_public=_is_public(call, receipt.service_request_id),
-        notice=notice,
-        notice_language=language.partition(",")[0],
-        own=own,
-        own_address=call.own_address(),
-    )
-
-
-def _is_public(call: Call, service_request_id: str) -> bool:
-    """Whether the report has a public page now. A suspected report has none, as in the API (decision 0038)."""
-    if not service_request_id:
-        return False
-    try:
-        find_request(call.platform, call.city.id, service_request_id, JSON)
-    except (NotFound, Unavailable):
-        return False
-    return True

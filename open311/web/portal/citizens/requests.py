@@ -15,7 +15,7 @@ from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.languages import in_languages
 from open311.web.listing import Listing
-from open311.web.portal.rendering import Frame, city_path, page
+from open311.web.portal.rendering import Frame, city_path, page, qr_code
 from open311.web.portal.shown import ShownRequest
 from open311.web.portal.wording import filter_faults, notices
 from open311.web.surfaces import BASE, PORTAL, WIDGET
@@ -77,7 +77,7 @@ def request_page(call: Call, service_request_id: str) -> Answer:
     if shown.id != service_request_id:  # the API reads such a path as several ids
         raise NotFound(tell("{id!r} is not a request here.", id=service_request_id[:60]), "service_request_id")
     address = f"{city_path(call.own_address(), call.city.id)}requests/{quote(shown.id, safe='')}"
-    return page(call, "request.html", shown=shown, is_own=False, address=address)
+    return page(call, "request.html", shown=shown, is_own=False, address=address, qr=qr_code(address))
 
 
 @endpoint(

@@ -1,0 +1,116 @@
+"""A search for services that forgives what people type: misspelt words, plurals, and compounds written apart.
+
+Each word of the search is compared with each word of the services. A service gets points for each word that it has:
+more for a word in its name than in its description, and more for a word that few services have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from math import log
+from typing import NamedTuple
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from open311.domain.text import folded
+
+MOST_WORDS = 12
+"""Further words of a search are ignored."""
+_WORD = re.compile(r"\w+")
+_NAME, _KEYWORDS, _GROUP, _DESCRIPTION = 4.0, 3.0, 2.0, 1.0
+_WHOLE, _BEGINNING, _INSIDE, _MISSPELT = 1.0, 0.8, 0.6, 0.5
+_LEAST_PART = 0.5
+"""Services with less than this part of the best service's points are not found."""
+_LEAST_INSIDE = 4
+"""From so many Latin letters on, a word is also found inside of another one, such as light in streetlight."""
+_MOST_ENDING = 3
+"""A word also fits if it only has so many more letters at its end, such as potholes and pothole."""
+
+
+class Texts(NamedTuple):
+    """The texts of a service in all languages in which it is searched."""
+
+    name: str
+    keywords: str
+    group: str
+    description: str
+
+
+@dataclass(frozen=True)
+class _Index:
+    """The words of services.
+
+    points  word -> number of a service -> the points of the best text that has the word
+    words   all words
+    count   how many services there are
+    """
+
+    points: Mapping[str, Mapping[int, float]]
+    words: Sequence[str]
+    count: int
+
+
+def find(texts: tuple[Texts, ...], search: str) -> list[int]:
+    """The numbers of the services that fit a search, counted from 0, the best first."""
+    index = _index_of(texts)
+    total: dict[int, float] = defaultdict(float)
+    for word in list(dict.fromkeys(_words_of(search)))[:MOST_WORDS]:
+        best: dict[int, float] = defaultdict(float)
+        for known, quality in _fitting(word, index.words):
+            for number, points in index.points[known].items():
+                best[number] = max(best[number], points * quality)
+        for number, points in best.items():
+            total[number] += points * log(1 + index.count / len(best))
+    least = max(total.values(), default=0) * _LEAST_PART
+    return sorted((one for one in total if total[one] >= least), key=lambda one: (-total[one], one))
+
+
+@lru_cache(maxsize=64)
+def _index_of(texts: tuple[Texts, ...]) -> _Index:
+    points: dict[str, dict[int, float]] = defaultdict(dict)
+    for number, one in enumerate(texts):
+        for text, worth in zip(one, (_NAME, _KEYWORDS, _GROUP, _DESCRIPTION), strict=True):
+            for word in _words_of(text):
+                points[word].setdefault(number, worth)
+    return _Index(points, tuple(points), len(texts))
+
+
+def _words_of(text: str) -> Iterator[str]:
+    """The words of a text, and each two that follow each other as one word."""
+    words = _WORD.findall(folded(text))
+    yield from words
+    yield from map("".join, pairwise(words))
+
+
+def _fitting(word: str, known: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """The known words that a typed word can mean, each with how well it fits."""
+    for one in known:
+        if quality := _likeness(word, one):
+            yield one, quality
+    if most := _most_typos(word):
+        for one, _, _ in process.extract(word, known, scorer=OSA.distance, score_cutoff=most, limit=None):
+            yield one, _MISSPELT
+
+
+def _likeness(word: str, known: str) -> float:
+    """How well a typed word fits a known one without typing errors; 0 if it does not."""
+    if word == known:
+        return _WHOLE
+    if known.startswith(word) and len(word) > 1:
+        return _BEGINNING
+    if word.startswith(known) and len(known) >= _LEAST_INSIDE and len(word) - len(known) <= _MOST_ENDING:
+        return _BEGINNING
+    if word.isascii():
+        return _INSIDE if len(word) >= _LEAST_INSIDE and word in known else 0
+    return _INSIDE if word in known or (len(known) > 1 and known in word) else 0  # some scripts write no blanks
+
+
+def _most_typos(word: str) -> int:
+    """How many letters of a word may be wrong. Short words have too many neighbours."""
+    return 0 if len(word) < 5 else 1 if len(word) < 8 else 2

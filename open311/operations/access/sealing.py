@@ -1,0 +1,53 @@
+"""Small values in addresses that only this server can read (decision 0043).
+
+All processes of a server share the key, because it is made from a secret in the database.
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import urlsafe_b64encode
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken
+
+from open311.errors import Unavailable
+from open311.operations.platform import Platform
+from open311.storage import blocks
+
+DAY_S = 86_400
+"""How long a sealed value can be opened."""
+MOST_CHARACTERS = 3_500
+"""A longer value is not sealed: servers between here and the reader refuse addresses of more than some kilobytes."""
+
+
+def seal(platform: Platform, value: Any) -> str:
+    """A value of JSON as encrypted text for an address; "" if the text is too long or the database is down."""
+    try:
+        key = platform.process.cached(_key, most=1)(platform)
+    except Unavailable:
+        return ""
+    sealed = key.encrypt(zlib.compress(orjson.dumps(value), 9)).decode()
+    return sealed if len(sealed) <= MOST_CHARACTERS else ""
+
+
+def unseal(platform: Platform, sealed: str) -> Any:
+    """The value that `seal` has encrypted; None if the text is older than a day, or not from this server.
+
+    Raises Unavailable.
+    """
+    if len(sealed) > MOST_CHARACTERS or not sealed.isascii():
+        return None
+    key = platform.process.cached(_key, most=1)(platform)
+    try:
+        return orjson.loads(zlib.decompress(key.decrypt(sealed, ttl=DAY_S)))
+    except InvalidToken:
+        return None
+
+
+def _key(platform: Platform) -> Fernet:
+    with platform.database.transaction() as connection:
+        secret = blocks.secret_of_list(connection)
+    return Fernet(urlsafe_b64encode(blake2b(secret.encode(), digest_size=32, person=b"sealed values").digest()))
