@@ -79,12 +79,13 @@ def repeat_key_named_as_sent(call: Call) -> Iterator[None]:
 
 
 def notice_for_caller(
-    receipt: Receipt, call: Call, dropped: Sequence[Dropped] = (), *, tells_emergency: bool = True
+    receipt: Receipt, call: Call, dropped: Sequence[Dropped] = (), *, is_on_page: bool = False
 ) -> tuple[str, str]:
     """The service_notice in the caller's language, and the value of the header Content-Language.
 
-    dropped          the files that are not taken
-    tells_emergency  whether the number to call is in the notice, if the report sounds like an emergency
+    dropped     the files that are not taken
+    is_on_page  whether a page shows the notice. A page has no names of fields, and tells itself whom to call in an
+                emergency
 
     The catalogue's notice is in a language of the city, our own text about files in a language of this server. The
     notice of the caller's key follows, in the language in which the operator has written it.
@@ -93,8 +94,10 @@ def notice_for_caller(
     if receipt.service_notice:
         language, notice = _own_notice(receipt, call)
         texts[language] = notice
-    urgent = [*_emergency(call)] if tells_emergency else []
-    for told in (*urgent, *_own_sentences(receipt, call, dropped)):
+    urgent = [] if is_on_page else [*_emergency(call)]
+    left_out = [*_left_out(dropped)] if is_on_page else []
+    named = () if is_on_page else dropped
+    for told in (*urgent, *_own_sentences(receipt, call, named), *left_out):
         language = caller_language(call.request)
         sentence = in_language(told, language)
         texts[language] = f"{texts[language]} {sentence}" if language in texts else sentence
@@ -128,6 +131,15 @@ def _own_sentences(receipt: Receipt, call: Call, dropped: Sequence[Dropped]) -> 
         yield tell("The public sees your report once a person has reviewed it.")
     rule = call.city.photo_rule(receipt.service_code)
     yield from photo_sentences(receipt.photos, receipt.lost_photos, dropped, rule)
+
+
+def _left_out(dropped: Sequence[Dropped]) -> Iterator[Message]:
+    """What a reader of the pages is told about the files that are not taken."""
+    for one in dropped:
+        if one.count == 1:
+            yield tell("Your file was left out: {reason}.", reason=one.reason)
+        else:
+            yield tell("File {number} was left out: {reason}.", number=one.number, reason=one.reason)
 
 
 def photo_sentences(kept: int, lost: int, dropped: Sequence[Dropped], rule: PhotoRule) -> Iterator[Message]:

@@ -23,7 +23,7 @@ PAGES = ("", "?locale=es")
 V2, STAFF = "/open311/v2", "/staff/v1"
 PUBLIC: dict[str, tuple[str, ...]] = {
     "/": PLAIN,
-    "/c/<jurisdiction_id>/": (*PAGES, "?q=hole"),
+    "/c/<jurisdiction_id>/": (*PAGES, "?q=hole", "?number=1"),
     "/c/<jurisdiction_id>/data": PAGES,
     "/c/<jurisdiction_id>/map.svg": PLAIN,
     "/c/<jurisdiction_id>/numbers": PAGES,
@@ -32,7 +32,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "/c/<jurisdiction_id>/requests": (*PAGES, "?status=closed", "?start_date=2020-01-01T00:00:00Z"),
     "/c/<jurisdiction_id>/requests/<code:service_request_id>": PAGES,
     **dict.fromkeys(
-        ("/c/map.js", "/c/maplibre-gl.css", "/c/maplibre-gl.js", "/c/place.js", "/c/style.css"),
+        ("/c/map.js", "/c/maplibre-gl.css", "/c/maplibre-gl.js", "/c/photos.js", "/c/place.js", "/c/style.css"),
         PLAIN,
     ),
     "/docs": PLAIN,
@@ -44,7 +44,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "/metrics": PLAIN,
     "/openapi": PLAIN,
     "/readyz": PLAIN,
-    "/status/<jurisdiction_id>/<code:secret>": PAGES,
+    "/status/<jurisdiction_id>/<code:secret>": (*PAGES, "?sent=1"),
     "/widget/<jurisdiction_id>": PAGES,
     "/open311/bulk/v1/requests": ("?start_date=2020-01-01T00:00:00Z", *WHOLE),
     "/open311/discovery": PLAIN,

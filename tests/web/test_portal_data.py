@@ -45,7 +45,7 @@ def test_the_data_page_names_licence_and_source(make_app: Callable[..., Flask]) 
     client = make_app(build.city(), licence="https://licence.example/cc0", attribution="Town & Co").test_client()
     document = checked(client.get("/c/test.example/data"))
     assert document.xpath("//a[@rel='license']/@href") == ["https://licence.example/cc0"]
-    assert "Name the source: Town & Co." in text_of(document)
+    assert "please name where they come from: Town & Co." in text_of(document)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -21,6 +24,8 @@ from open311.app import create_app
 from open311.domain.abuse import AbuseRules
 from open311.domain.requests import Visibility
 from open311.domain.services import Attribute, Condition, Datatype, Value
+from open311.operations.access import sealing
+from open311.operations.access.sealing import unseal
 from open311.operations.platform import Platform
 from open311.storage.tables import reporter
 from open311.web.portal.maps import whole_city
@@ -318,6 +323,136 @@ def test_a_place_that_cannot_be_taken_is_told_and_kept(
     assert "Step 2 of 3" in browser.text
 
 
+def test_the_middle_of_the_map_can_be_chosen_with_a_button(browser: Browser) -> None:
+    browser.open("potholes").press("next").press("in").press("middle")
+    assert (browser.value("lat"), browser.value("long")) == (browser.value("map_lat"), browser.value("map_long"))
+    assert "The pin marks the place." in browser.text
+    assert browser.address.endswith("#where")
+
+
+def reloaded(browser: Browser) -> str:
+    """The text of the page under the address to which the last form has led."""
+    return text_of(checked(browser.client.get(browser.address), browser.answer.status_code))
+
+
+def test_each_step_has_an_address_that_shows_it_again(browser: Browser) -> None:
+    browser.open("graffiti").press("next", 400, description="Deep hole")
+    assert "Please correct this" in browser.text
+    assert reloaded(browser) == browser.text
+    for go, typed in (("next", {"a__SURFACE": "brick"}), ("middle", {}), ("next", {}), ("details", {}), ("next", {})):
+        browser.press(go, **typed)
+        assert reloaded(browser) == browser.text
+    browser.press("next").press("send", email="maria@mail.example")
+    assert browser.address.startswith("/status/city.example/")
+    assert reloaded(browser) == browser.text
+    assert len(browser.client.get("/open311/v2/requests.json").json) == 1
+
+
+def test_an_address_does_not_show_what_was_typed(browser: Browser) -> None:
+    browser.open("potholes").press("next", description="Deep hole")
+    sealed = parse_qs(urlsplit(browser.address).query)["kept"][0]
+    content = urlsafe_b64decode(sealed)
+    for hidden in (b"Deep", zlib.compress(b"Deep hole")[2:8]):
+        assert hidden not in content
+    assert "Deep" not in browser.address
+
+
+def test_contact_data_and_photos_are_never_in_an_address(browser: Browser) -> None:
+    before = checked_step(browser).address
+    browser.press("details", **CONTACT)
+    assert browser.address == before
+    assert "Step 1 of 3" in browser.text
+    assert [browser.value(name) for name in CONTACT] == list(CONTACT.values())
+
+
+@pytest.mark.parametrize("kept", ["", "x", "gAAAAA==", "é", "A" * 5_000, "gAAAAABrDYuXR_H0p_6LGb8T5JDCO7dPID09UQ4K"])
+def test_an_address_with_an_invented_kept_text_is_an_empty_form(client: FlaskClient, kept: str) -> None:
+    browser = Browser(client).open("potholes", kept=kept, step="check", checked="1")
+    assert ("was kept for a day and is gone now" in browser.text) is bool(kept)
+    assert browser.value("description") == ""
+
+
+def test_what_was_typed_is_kept_for_a_day(
+    browser: Browser, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.open("potholes").press("next", description="Deep hole")
+    assert unseal(platform, parse_qs(urlsplit(browser.address).query)["kept"][0])["description"] == ["Deep hole"]
+    monkeypatch.setattr(sealing, "DAY_S", -1)
+    assert "Step 1 of 3" in reloaded(browser)
+    assert "Please type it again." in reloaded(browser)
+
+
+def test_all_processes_of_a_server_can_open_an_address(make_app: Callable[..., Flask]) -> None:
+    first, second = make_app(build.city()), make_app(build.city())
+    browser = Browser(first.test_client(), "/c/test.example/")
+    browser.open("potholes").press("next", description="Deep hole")
+    browser.client = second.test_client()
+    assert browser.press("details").value("description") == "Deep hole"
+    assert "Deep hole" in reloaded(browser)
+
+
+def test_a_text_that_is_too_long_for_an_address_is_kept_too(browser: Browser) -> None:
+    long = "".join(map(chr, range(0x4E00, 0x4E00 + 4_000)))
+    browser.open("potholes").press("next", description=long)
+    assert browser.address == ""
+    assert "Step 2 of 3" in browser.text
+    browser.press("next", **PLACE).press("send")
+    assert newest(browser.client)["description"] == long
+
+
+def test_every_step_can_be_shown_in_another_language_and_keeps_what_was_typed(browser: Browser) -> None:
+    browser.open("potholes")
+    for number, typed in ((1, {"description": "Deep hole"}), (2, PLACE), (3, CONTACT)):
+        for language, words in (("es", f"Paso {number} de 3"), ("en", f"Step {number} of 3")):
+            fields = [one for one in browser.filled("", **typed) if one[0] != "go"]
+            browser.send([*fields, ("locale", language)])
+            assert browser.document is not None
+            assert browser.document.get("lang") == language
+            assert words in browser.text
+            assert [browser.value(name) for name in typed] == list(typed.values())
+        browser.press("next" if number < 3 else "send")
+    assert newest(browser.client)["description"] == "Deep hole"
+
+
+def test_the_page_after_sending_can_be_shown_in_another_language(browser: Browser) -> None:
+    checked_step(browser).press("send")
+    assert browser.document is not None
+    (spanish,) = browser.document.xpath("//footer//a[@hreflang='es']/@href")
+    text = text_of(checked(browser.client.get(spanish)))
+    assert newest(browser.client)["service_request_id"] in text
+    assert "Gracias" in text
+
+
+def test_what_the_page_after_sending_tells_cannot_be_invented(browser: Browser) -> None:
+    address = checked_step(browser).press("send").address
+    path = address.partition("?")[0]
+    for told in ("", "<b>x</b>", "A" * 9_000):
+        answer = browser.client.get(path, query_string={"sent": "1", "told": told})
+        assert "Your report is sent" in text_of(checked(answer))
+        assert "<b>x" not in answer.text
+
+
+def test_what_is_needed_is_said_before_sending(browser: Browser) -> None:
+    browser.open("graffiti")
+    assert browser.document is not None
+    assert "Please answer the questions with the mark “required”." in browser.text
+    needed = {"".join(box.itertext()) for box in browser.document.xpath("//legend[span[@class='mark']]")}
+    assert needed == {"What is it painted on? required"}
+    assert "You may leave this page empty" in browser.open("potholes").text
+    assert "Where is it? required" in browser.press("next").text
+
+
+def test_the_number_to_call_is_told_before_and_after_sending_and_the_report_is_taken(browser: Browser) -> None:
+    browser.open("potholes").press("next", description="There is a fire")
+    assert "call 112" in browser.text
+    assert "You can still send this report." in browser.text
+    browser.press("next", **PLACE)
+    assert "call 112" in browser.text
+    browser.press("send")
+    assert "call 112" in browser.text
+    assert newest(browser.client)["description"] == "There is a fire"
+
+
 def test_a_reader_can_go_back_and_keeps_everything(browser: Browser) -> None:
     checked_step(browser, address_string="5 Mill Lane")
     browser.press("details", email="maria@mail.example", first_name="Maria")
@@ -392,7 +527,7 @@ def test_a_photo_arrives(make_app: Callable[..., Flask], tmp_path: Path) -> None
 def test_a_file_that_is_no_photo_is_told_and_the_report_is_taken(browser: Browser) -> None:
     checked_step(browser).press("send", media=(io.BytesIO(b"MZ not a photo"), "hole.exe"))
     assert "Its number is" in browser.text
-    assert "Your report is kept, but not the file" in browser.text
+    assert "Your file was left out: it is not a picture" in browser.text
 
 
 def test_the_form_names_a_size_of_photos_that_is_taken(make_app: Callable[..., Flask], tmp_path: Path) -> None:
@@ -412,6 +547,9 @@ def test_photos_that_are_too_large_together_get_a_page_that_helps(make_app: Call
     checked_step(browser).press("send", 413, media=(io.BytesIO(b"x" * 120_000), "hole.jpg"))
     assert "choose fewer or smaller photos" in browser.text
     assert "Nothing was stored" in browser.text
+    assert browser.document is not None
+    (back,) = browser.document.xpath("//a[text()='Back to your report']/@href")
+    assert "Deep hole" in text_of(checked(browser.client.get(back)))
     assert "bytes" not in browser.text
     assert browser.client.get("/open311/v2/requests.json").json == []
 
@@ -458,7 +596,7 @@ def test_a_form_that_is_changed_after_sending_can_be_sent_as_another_report(brow
     sent = checked_step(browser).filled("send")
     browser.send(sent)
     browser.send([(name, "Another" if name == "description" else value) for name, value in sent], 400)
-    assert "You have sent this form before" in browser.text
+    assert "You have already sent this report" in browser.text
     browser.press("send")
     assert "Its number is" in browser.text
     assert newest(browser.client)["description"] == "Another"
@@ -627,6 +765,8 @@ def test_a_dead_database_keeps_what_was_typed(
     browser = checked_step(Browser(app.test_client(), "/c/test.example/"))
     dead = platform_of(make_app(build.city(), database_url="postgresql://nobody@127.0.0.1:9/none"))
     other = Browser(dead_client(app, dead), "/c/test.example/")
+    other.document = browser.document
+    assert "Step 1 of 3" in other.press("details").text
     other.document = browser.document
     other.press("send", 503, email="maria@mail.example")
     assert "Nothing is lost" in other.text

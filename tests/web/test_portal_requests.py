@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from flask import Flask
@@ -75,6 +75,25 @@ def test_the_page_says_what_happened_and_who_acts_next(client: FlaskClient, post
     assert "The problem is solved. Filled with asphalt." in closed
     assert "Who acts next Nobody." in closed
     assert "The report was closed." in closed
+
+
+def test_a_page_can_be_shared_and_printed_with_a_qr_code(client: FlaskClient, post: Post) -> None:
+    id = sent(post, address_string="5 Mill & <b> Lane")
+    document = checked(client.get(f"{BASE}/{id}"))
+    address = f"http://localhost{BASE}/{id}"
+    (mail,) = document.xpath("//a[starts-with(@href, 'mailto:')]/@href")
+    assert parse_qs(urlsplit(mail).query) == {"subject": [f"Pothole {id}"], "body": [address]}
+    (code,) = document.xpath("//figure[@class='qr']")
+    assert code.xpath(".//*[local-name()='svg']//*[local-name()='path']/@d")
+    assert code.xpath(".//*[@role='img']/@aria-label") == ["QR code with the address of this page"]
+    assert code.xpath(".//code/text()") == [address]
+
+
+def test_a_page_without_a_history_says_so(client: FlaskClient, platform: Platform) -> None:
+    build.store(platform, service_request_id="R1")
+    build.store(platform, service_request_id="R2", status="closed")
+    assert "has written nothing about this report yet" in text_of(checked(client.get(f"{BASE}/R1")))
+    assert "has closed this report and has written nothing" in text_of(checked(client.get(f"{BASE}/R2")))
 
 
 def test_every_state_and_outcome_has_words() -> None:

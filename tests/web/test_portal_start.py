@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from lxml import html
 
 from jurisdictions.chicago import jurisdiction as chicago
+from open311.domain.requests import Visibility
+from open311.domain.services import ServiceTranslation, Translation
 from open311.operations.platform import Platform
 from open311.web.portal import rendering
 from tests import build
@@ -39,6 +41,52 @@ def test_a_search_finds_services_by_their_texts(client: FlaskClient, words: str,
     assert document.xpath("//main/ul[@class='services']//a/text()") == names
     assert document.xpath("//input[@id='q']/@value") == [words]
     assert ("Nothing fits" in text_of(document)) is (not names)
+
+
+def test_a_report_is_found_by_its_number(client: FlaskClient, platform: Platform) -> None:
+    odd = "2026/08 #7"
+    build.store(platform, service_request_id="R1")
+    build.store(platform, service_request_id=odd)
+    for typed, id in (("R1", "R1"), (" #R1 ", "R1"), (odd, odd)):
+        answer = client.get(START, query_string={"number": typed, "locale": "es"})
+        assert answer.status_code == 303
+        assert answer.headers["Location"] == f"{START}requests/{quote(id, safe='')}?locale=es"
+    document = checked(client.get(f"{START}?q=R1"))
+    assert f"{START}requests/R1" in document.xpath("//main//a/@href")
+    assert "Nothing fits" not in text_of(document)
+
+
+@pytest.mark.parametrize("number", ["R9", "R7", "R1,R2", "R1,", "<b>", "x" * 3_000, "%00", "r1"])
+def test_a_number_without_a_public_report_is_told(client: FlaskClient, platform: Platform, number: str) -> None:
+    build.store_all(platform, [{"number": one, "at": build.NOON} for one in (1, 2)])
+    build.store(platform, service_request_id="R7", visibility=Visibility.HELD)
+    answer = client.get(START, query_string={"number": number})
+    document = checked(answer)
+    (alert,) = document.xpath("//*[@role='alert']")
+    assert "There is no public report with the number" in alert.text_content()
+    assert "only your private page shows it" in alert.text_content()
+    assert document.xpath("//input[@id='number']/@value") == [number[:200]]
+    assert "<b>" not in answer.text
+
+
+def test_a_search_finds_services_without_the_database(make_app: Callable[..., Flask]) -> None:
+    client = make_app(build.city(), database_url="postgresql://nobody@127.0.0.1:9/none").test_client()
+    assert "Pothole" in text_of(checked(client.get("/c/test.example/?q=pothole2")))
+    checked(client.get("/c/test.example/?number=R1"), 503)
+
+
+@pytest.mark.parametrize("words", ["street light", "stret lihgt", "streetlights", "lamp", "STREET-LIGHT", "luz"])
+def test_a_search_forgives_mistakes_and_knows_all_languages_of_the_city(
+    make_app: Callable[..., Flask], words: str
+) -> None:
+    lamp = replace(build.HOLE, code="lamp", name="Streetlight out", keywords=("lamp",), group="Lights")
+    spanish = Translation(services={"lamp": ServiceTranslation(name="Luz apagada")})
+    city = build.city(services=(build.HOLE, lamp), languages=("en", "es"), translations={"es": spanish})
+    client = make_app(city).test_client()
+    names = checked(client.get("/c/test.example/", query_string={"q": words, "locale": "es"})).xpath(
+        "//main/ul[@class='services']//a/text()"
+    )
+    assert names == ["Luz apagada"]
 
 
 def test_a_search_is_escaped_and_a_long_one_is_cut(client: FlaskClient) -> None:

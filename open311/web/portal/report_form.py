@@ -292,9 +292,11 @@ class ReportForm:
         except ValueError:
             return None
 
-    def map_address(self) -> str:
-        """The address of the picture of the map."""
+    def map_address(self, *, is_around_pin: bool = False) -> str:
+        """The address of the picture of the map, or of the surroundings of the point."""
         view, pin = self.view, self.pin
+        if is_around_pin and pin is not None:
+            view = MapView(*pin, self.near_zoom).zoomed(0)
         marked = {"pin_long": str(pin[0]), "pin_lat": str(pin[1])} if pin else {}
         at = {"long": f"{view.long:.6f}", "lat": f"{view.lat:.6f}", "zoom": str(view.zoom)}
         return self.frame.link("map.svg", **at, **marked)

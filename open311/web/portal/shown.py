@@ -118,15 +118,25 @@ class ShownRequest:
         return translated.name
 
     @property
+    def is_with_reporter(self) -> bool:
+        """Whether the city waits for an answer of the person who reported it."""
+        notes = self._content.get("notes") or []
+        return self.is_open and bool(notes) and notes[-1]["type"] == "question"
+
+    @property
+    def is_with_department(self) -> bool:
+        """Whether a department acts next."""
+        return self.is_open and not self.is_with_reporter and bool(self["agency_responsible"])
+
+    @property
     def next_step(self) -> str:
         """Who acts next: a sentence, or the name of a department."""
-        notes = self._content.get("notes") or []
         if not self.is_open:
             return tell("Nobody. The city has finished its work on this report.")
-        if notes and notes[-1]["type"] == "question":
+        if self.is_with_reporter:
             return tell("The person who reported it. The city waits for an answer.")
-        if agency := str(self["agency_responsible"]):
-            return agency
+        if self.is_with_department:
+            return str(self["agency_responsible"])
         return tell("The city decides which department gets the report.")
 
     def at(self, field: str) -> datetime | None:

@@ -55,6 +55,7 @@ def own_request_page(call: Call, secret: str) -> Answer:
         is_public=_is_public(call, shown.id),
         own=own,
         address=address,
+        qr=qr_code(address),
     )
 
 

@@ -45,9 +45,9 @@ from open311.web.surfaces import PORTAL
 from schemas.portal import ReportArguments
 from schemas.texts import tell
 
-NOT_NOW = tell("Your report could not be stored now. Nothing is lost; send it again in a moment.")
-KEPT = tell("Your report is not sent yet. Everything that you typed is still here; leave this page open.")
-SENT_BEFORE = tell("You have sent this form before, with other words. Send it again to make another report of it.")
+NOT_NOW = tell("Your report could not be sent just now. Nothing is lost. Please send it again in a moment.")
+KEPT = tell("Your report is not sent yet. Everything that you typed is still here. Please leave this page open.")
+SENT_BEFORE = tell("You have already sent this report, with other words. To send it as a second report, press the button again.")
 _PART_FOR_PHOTOS = 0.95
 """The part of the largest body that the form promises to photos."""
 _FORM: dict[str, Any] = {
@@ -62,7 +62,7 @@ _FORM: dict[str, Any] = {
 def report_form(call: Call) -> Answer:
     """A step of a report. Its address has what was typed; without that, it may have answers and a point."""
     form = _form(call)
-    if call.values["checked"]:
+    if call.values["checked"] and form.step != "check":
         _check(form, form.step)
     return _step(form, form.step)
 
@@ -155,7 +155,7 @@ def _send(form: ReportForm) -> Answer:
 def _sent(form: ReportForm, receipt: Receipt, chosen: Chosen) -> Answer:
     """Lead the browser to the reporter's own page of the report, which tells that it is sent."""
     call = form.call
-    notice, language = notice_for_caller(receipt, call, chosen.dropped, tells_emergency=False)
+    notice, language = notice_for_caller(receipt, call, chosen.dropped, is_on_page=True)
     told = {"notice": notice, "language": language.partition(",")[0], "is_urgent": form.emergency is not None}
     query = {"sent": "1", "told": seal(call.platform, told), "locale": form.frame.locale}
     own = call.request.root_path + own_page_path(call, receipt.status_secret)

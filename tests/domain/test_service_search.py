@@ -1,0 +1,61 @@
+"""The search for services: what people type, and what they mean."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from open311.domain.service_search import Texts, find
+
+SERVICES = (
+    Texts("Streetlight out", "lamp dark", "Lights", "A lamp that stays dark or flickers."),
+    Texts("Pothole", "asphalt", "Streets", "A hole in the carriageway."),
+    Texts("Graffiti", "paint tag", "Cleaning", "Writing on a wall."),
+    Texts("Straßenbaum Árbol caído", "", "Parks", ""),
+    Texts("路灯不亮", "", "照明", ""),
+    Texts("Street cleaning", "", "Cleaning", "The street is dirty."),
+)
+LIGHT, HOLE, PAINT, TREE, CHINESE, DIRT = range(6)
+
+
+@pytest.mark.parametrize(
+    ("search", "best"),
+    [
+        ("street light", LIGHT),
+        ("streetlight", LIGHT),
+        ("the street lamp is broken", LIGHT),
+        ("stretlight", LIGHT),
+        ("LAMPS", LIGHT),
+        ("pothole", HOLE),
+        ("pot hole", HOLE),
+        ("potholes", HOLE),
+        ("hole", HOLE),
+        ("grafitti", PAINT),
+        ("graffitis", PAINT),
+        ("strassenbaum", TREE),
+        ("arbol caido", TREE),
+        ("árboles", TREE),
+        ("路灯", CHINESE),
+        ("路灯不亮了", CHINESE),
+        ("dirty street", DIRT),
+    ],
+)
+def test_the_best_service_comes_first(search: str, best: int) -> None:
+    assert find(SERVICES, search)[0] == best
+
+
+@pytest.mark.parametrize("search", ["", "  ", "zzz", "!?", "🙂"])
+def test_nothing_is_found_for_words_that_fit_nothing(search: str) -> None:
+    assert find(SERVICES, search) == []
+
+
+def test_short_words_must_be_right() -> None:
+    assert HOLE not in find(SERVICES, "pole")
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_searched_for(search: str) -> None:
+    found = find(SERVICES, search)
+    assert len(set(found)) == len(found)
+    assert set(found) <= set(range(len(SERVICES)))
