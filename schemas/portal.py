@@ -68,6 +68,7 @@ class ReportArguments(SubmissionArguments):
     kept = TextParameter("What was typed in the steps before, sealed by this server.")
     checked = TextParameter("1: tell what is wrong with what was typed.", "1")
     told = TextParameter("What the step tells the reader: by_key or photos.", "photos")
+    sent = TextParameter("1: in the address to which a step is sent.", "1")
     form_id = TextParameter("Identifies the form, so that it makes one report even if it is sent twice.")
     website = TextParameter("A field that people do not see. A report that fills it is suspected.")
     click_x = NumberParameter(

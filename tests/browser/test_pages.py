@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from open311.domain.places import Place
@@ -97,12 +98,18 @@ def reported(page: Any, photo: Path | None = None) -> str:
     press(page, "Continue: the place")
     page.locator("input[type=image]").click(position={"x": 150, "y": 120})
     page.locator("input[type=image]").click(position={"x": 140, "y": 150})
+    sync_api.expect(page.locator("#chosen")).to_contain_text("The pin marks the place.")
     press(page, "Continue: check and send")
     if photo is not None:
         page.get_by_label("Photos").set_input_files(str(photo))
     page.get_by_label("E-mail address").fill("maria@mail.example")
     press(page, "Send the report")
-    return str(page.locator("main strong").first.inner_text())
+    return number_on(page)
+
+
+def number_on(page: Any) -> str:
+    """The number of the report on the page after sending."""
+    return str(page.locator("main p > strong").first.inner_text())
 
 
 def test_a_report_with_a_photo_goes_through_without_javascript(
@@ -128,17 +135,17 @@ def test_a_report_with_a_photo_goes_through_without_javascript(
 def test_the_position_of_the_device_fills_in_the_point(opened: Open) -> None:
     page = opened(f"{CITY}report?service_code=potholes", geolocation=POINT, permissions=["geolocation"])
     press(page, "Continue: the place")
-    press(page, "Use my position")
-    page.wait_for_url("**/report")
-    sync_api.expect(page.get_by_label("Latitude")).to_have_value("60.171800")
-    sync_api.expect(page.get_by_label("Longitude")).to_have_value("24.941400")
+    press(page, "I am there: use my position")
+    sync_api.expect(page.locator("#chosen")).to_contain_text("60.171800, 24.941400")
+    press(page, "Continue: check and send")
+    sync_api.expect(page.locator("main")).to_contain_text("60.171800, 24.941400")
 
 
 def test_a_device_without_a_position_says_so(opened: Open) -> None:
     page = opened(f"{CITY}report?service_code=potholes")
     press(page, "Continue: the place")
-    press(page, "Use my position")
-    sync_api.expect(page.locator("#located")).to_contain_text("Use the map or the address")
+    press(page, "I am there: use my position")
+    sync_api.expect(page.locator("#located")).to_contain_text("Please use the address or the map")
 
 
 def test_the_form_can_be_filled_in_with_the_keyboard_alone(opened: Open, platform: Platform) -> None:
@@ -158,6 +165,135 @@ def test_the_form_can_be_filled_in_with_the_keyboard_alone(opened: Open, platfor
     page.get_by_label("First name").focus()
     page.keyboard.press("Enter")
     page.get_by_text("Its number is").wait_for()
+
+
+def test_the_pin_can_be_moved_with_the_keyboard(opened: Open) -> None:
+    page = opened(f"{CITY}report?service_code=potholes")
+    press(page, "Continue: the place")
+    page.locator("#map").focus()
+    for key in ("Enter", "+", "+", "ArrowRight", "ArrowUp"):
+        page.keyboard.press(key)
+    lat, long = (float(page.locator(f"#{name}").input_value()) for name in ("lat", "long"))
+    assert 60.175 < lat < 60.3
+    assert 24.95 < long < 25.1
+    assert page.evaluate("document.activeElement.id") == "map"
+    sync_api.expect(page.locator("#chosen")).to_contain_text("The pin marks the place.")
+
+
+def test_a_click_into_the_map_does_not_move_the_page(opened: Open) -> None:
+    page = opened(f"{CITY}report?service_code=potholes")
+    press(page, "Continue: the place")
+    page.locator("#map").scroll_into_view_if_needed()
+    before = page.evaluate("window.scrollY"), page.url
+    page.locator("#map").click()
+    sync_api.expect(page.locator("#chosen")).to_contain_text("The pin marks the place.")
+    assert (page.evaluate("window.scrollY"), page.url) == before
+
+
+def test_without_javascript_the_map_is_still_in_view_after_a_click(opened: Open) -> None:
+    page = opened(f"{CITY}report?service_code=potholes", java_script_enabled=False)
+    press(page, "Continue: the place")
+    page.locator("#map").click()
+    sync_api.expect(page.locator("#chosen")).to_contain_text("The pin marks the place.")
+    assert 0 <= page.locator("#where").bounding_box()["y"] < PHONE["height"]
+    press(page, "Use the middle")
+    press(page, "Continue: check and send")
+    assert "Step 3 of 3" in page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_back_and_reload_are_harmless_at_each_step(opened: Open, client: FlaskClient, has_script: bool) -> None:
+    page = opened(f"{CITY}report?service_code=graffiti", java_script_enabled=has_script)
+    methods: list[str] = []
+    page.on("request", lambda request: methods.append(request.method))
+
+    def at(text: str) -> None:
+        sync_api.expect(page.locator("main")).to_contain_text(text)
+        methods.clear()
+        page.reload()
+        sync_api.expect(page.locator("main")).to_contain_text(text)
+        assert set(methods) == {"GET"}
+
+    page.get_by_label("Description").fill("Ugly words")
+    press(page, "Continue: the place")
+    at("Please answer")
+    sync_api.expect(page.get_by_label("Description")).to_have_value("Ugly words")
+    page.get_by_label("Brick").check()
+    press(page, "Continue: the place")
+    at("Step 2 of 3")
+    page.get_by_label("Address, or words").fill("5 Mill Lane")
+    press(page, "Continue: check and send")
+    at("Step 3 of 3")
+    for text in ("Step 2 of 3", "Step 1 of 3"):
+        page.go_back()
+        sync_api.expect(page.locator("main")).to_contain_text(text)
+    page.go_forward()
+    page.go_forward()
+    page.get_by_label("First name").fill("Maria")
+    press(page, "Send the report")
+    number, address = number_on(page), page.url
+    at("Your report is sent")
+    assert (number_on(page), page.url) == (number, address)
+    page.go_back()
+    sync_api.expect(page.locator("main")).to_contain_text("Ugly words")
+    page.go_forward()
+    at("Your report is sent")
+    assert len(client.get("/open311/v2/requests.json").json) == 1
+
+
+def test_going_back_after_sending_and_sending_again_makes_no_second_report(
+    opened: Open, client: FlaskClient
+) -> None:
+    page = opened()
+    number = reported(page)
+    page.go_back()
+    press(page, "Send the report")
+    assert number_on(page) == number
+    assert len(client.get("/open311/v2/requests.json").json) == 1
+
+
+def test_wrong_files_are_told_before_sending(opened: Open, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.jpg" for number in range(6)]
+    for file in files:
+        file.write_bytes(jpeg())
+    (wrong := tmp_path / "notes.txt").write_text("no photo")
+    page = opened(f"{CITY}report?service_code=potholes&address_string=5+Mill+Lane&step=check")
+    field, told = page.get_by_label("Photos"), page.locator("#media-told")
+    for chosen, text in ((files, "at most 5 photos"), ([wrong], "This file is not a photo: notes.txt")):
+        field.set_input_files([str(file) for file in chosen])
+        sync_api.expect(told).to_contain_text(text)
+        page.get_by_role("button", name="Send the report", exact=True).click()
+        assert page.evaluate("document.activeElement.id") == "media"
+    field.set_input_files([str(files[0])])
+    sync_api.expect(told).to_be_empty()
+    press(page, "Send the report")
+    assert "1 photo is being prepared." in page.locator("main").inner_text()
+
+
+def test_the_language_can_be_changed_in_the_form_and_keeps_what_was_typed(opened: Open) -> None:
+    page = opened(f"{CITY}report?service_code=potholes")
+    page.get_by_label("Description").fill("Hoyo profundo")
+    press(page, "Español")
+    sync_api.expect(page.get_by_label("Descripción")).to_have_value("Hoyo profundo")
+
+
+def test_a_printed_page_has_a_qr_code_and_no_menu(opened: Open, platform: Platform) -> None:
+    build.store(platform, service_request_id="R1")
+    page = opened(f"{CITY}requests/R1")
+    code, menu = page.locator("figure.qr svg"), page.locator("header nav")
+    assert (code.is_visible(), menu.is_visible()) == (False, True)
+    page.emulate_media(media="print")
+    assert (code.is_visible(), menu.is_visible()) == (True, False)
+
+
+def test_the_pages_of_a_report_are_small(opened: Open, platform: Platform) -> None:
+    loaded = """["navigation", "resource"].flatMap(kind => performance.getEntriesByType(kind))
+        .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
+    page = opened("/widget/city.example")
+    for path in ("", "report?service_code=graffiti", "report?service_code=graffiti&step=place", "requests"):
+        page.goto(CITY + path)
+        page.wait_for_load_state("networkidle")
+        assert 1_000 < page.evaluate(loaded) < 100_000, path
 
 
 def test_the_map_shows_the_tiles_and_a_point_leads_to_its_report(opened: Open, platform: Platform) -> None:
@@ -184,7 +320,8 @@ def visited(page: Any) -> Iterator[str]:
     page.goto("/map/city.example")
     page.locator("#map[data-state=shown]").wait_for()
     yield "map"
-    for name in ("numbers", "requests", "requests?status=wrong", "data", "privacy", "nothing"):
+    others = ("numbers", "requests", "requests?status=wrong", "data", "privacy", "nothing", "?q=lamp", "?number=R9")
+    for name in others:
         page.goto(CITY + name)
         yield name
     page.goto(f"{CITY}report?service_code=graffiti")
@@ -194,13 +331,20 @@ def visited(page: Any) -> Iterator[str]:
     yield "details with faults"
     page.get_by_label("Brick").check()
     press(page, "Continue: the place")
-    page.locator("input[type=image]").click(position={"x": 150, "y": 120})
     yield "place"
     press(page, "Continue: check and send")
+    yield "place with faults"
+    page.locator("input[type=image]").click()
+    sync_api.expect(page.locator("#chosen")).to_contain_text("The pin marks the place.")
+    press(page, "Continue: check and send")
     yield "check"
+    page.get_by_label("E-mail address").fill("nobody")
+    press(page, "Send the report")
+    yield "check with faults"
+    page.get_by_label("E-mail address").fill("")
     press(page, "Send the report")
     yield "thanks"
-    names = {"own page": "Your own page of the report", "request": "The public page of the report"}
+    names = {"own page": "Your private page of the report", "request": "The public page of the report"}
     links = {name: page.get_by_role("link", name=text).get_attribute("href") for name, text in names.items()}
     for name, link in links.items():
         page.goto(link)
@@ -224,7 +368,7 @@ def test_no_page_needs_scrolling_sideways_at_400_percent(opened: Open, platform:
 def test_every_target_is_large_enough(opened: Open, platform: Platform) -> None:
     """WCAG 2.2, 2.5.8: 24 pixels, except for links within a sentence."""
     page = opened(viewport=DESKTOP)
-    small = """[...document.querySelectorAll("button, input:not([type=hidden]), select, nav a, .services a")]
+    small = """[...document.querySelectorAll("button, input:not([type=hidden]), select, nav a, .services a, summary")]
         .filter(one => !one.closest(".trap") && !one.classList.contains("trap") && one.offsetParent)
         .map(one => [one.getBoundingClientRect(), one.outerHTML.slice(0, 80)])
         .filter(([box]) => box.height < 24 || box.width < 24).map(([, html]) => html)"""

@@ -324,8 +324,12 @@ class ReportForm:
         return self.frame.link("report", service_code=self.service.code, step=step, **query)
 
     def action(self, step: str) -> str:
-        """The address to which a step is sent. A page about a fault can lead back to it."""
-        return self.address(step, kept="" if self._is_sent else self.value("kept"))
+        """The address to which a step is sent. A page about a fault can lead back to it.
+
+        It is not the address of the step itself: a browser drops its copy of an address to which it has sent a form.
+        The copy has the id of the form, so that a report that is sent again after going back makes no second one.
+        """
+        return self.address(step, kept="" if self._is_sent else self.value("kept"), sent="1")
 
     def hidden(self, step: str) -> Iterator[tuple[str, str]]:
         """What the form of a step keeps of the other steps: names and values."""
