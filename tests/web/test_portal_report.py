@@ -339,7 +339,13 @@ def test_each_step_has_an_address_that_shows_it_again(browser: Browser) -> None:
     browser.open("graffiti").press("next", 400, description="Deep hole")
     assert "Please correct this" in browser.text
     assert reloaded(browser) == browser.text
-    for go, typed in (("next", {"a__SURFACE": "brick"}), ("middle", {}), ("next", {}), ("details", {}), ("next", {})):
+    for go, typed in (
+        ("next", {"a__SURFACE": "brick"}),
+        ("middle", {}),
+        ("next", {}),
+        ("details", {}),
+        ("next", {}),
+    ):
         browser.press(go, **typed)
         assert reloaded(browser) == browser.text
     browser.press("next").press("send", email="maria@mail.example")
@@ -365,7 +371,9 @@ def test_contact_data_and_photos_are_never_in_an_address(browser: Browser) -> No
     assert [browser.value(name) for name in CONTACT] == list(CONTACT.values())
 
 
-@pytest.mark.parametrize("kept", ["", "x", "gAAAAA==", "é", "A" * 5_000, "gAAAAABrDYuXR_H0p_6LGb8T5JDCO7dPID09UQ4K"])
+@pytest.mark.parametrize(
+    "kept", ["", "x", "gAAAAA==", "é", "A" * 5_000, "gAAAAABrDYuXR_H0p_6LGb8T5JDCO7dPID09UQ4K"]
+)
 def test_an_address_with_an_invented_kept_text_is_an_empty_form(client: FlaskClient, kept: str) -> None:
     browser = Browser(client).open("potholes", kept=kept, step="check", checked="1")
     assert ("was kept for a day and is gone now" in browser.text) is bool(kept)
@@ -402,7 +410,8 @@ def test_a_text_that_is_too_long_for_an_address_is_kept_too(browser: Browser) ->
 
 def test_every_step_can_be_shown_in_another_language_and_keeps_what_was_typed(browser: Browser) -> None:
     browser.open("potholes")
-    for number, typed in ((1, {"description": "Deep hole"}), (2, PLACE), (3, CONTACT)):
+    steps: tuple[dict[str, Any], ...] = ({"description": "Deep hole"}, PLACE, CONTACT)
+    for number, typed in enumerate(steps, start=1):
         for language, words in (("es", f"Paso {number} de 3"), ("en", f"Step {number} of 3")):
             fields = [one for one in browser.filled("", **typed) if one[0] != "go"]
             browser.send([*fields, ("locale", language)])
@@ -628,7 +637,12 @@ def test_a_form_that_is_sent_to_an_address_with_a_form_id_is_a_new_form(browser:
     assert len(browser.client.get("/open311/v2/requests.json").json) == 2
 
 
-CONTACT = {"first_name": "Maria", "last_name": "Virta", "email": "maria@mail.example", "phone": "+358 40 1234567"}
+CONTACT: dict[str, Any] = {
+    "first_name": "Maria",
+    "last_name": "Virta",
+    "email": "maria@mail.example",
+    "phone": "+358 40 1234567",
+}
 
 
 def test_an_address_never_fills_in_contact_fields(client: FlaskClient) -> None:

@@ -20,7 +20,7 @@ from open311.storage import blocks
 DAY_S = 86_400
 """How long a sealed value can be opened."""
 MOST_CHARACTERS = 3_500
-"""A longer value is not sealed: servers between here and the reader refuse addresses of more than some kilobytes."""
+"""A longer value is not sealed, because proxies refuse addresses of more than some kilobytes."""
 
 
 def seal(platform: Platform, value: Any) -> str:

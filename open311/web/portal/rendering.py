@@ -303,5 +303,12 @@ def _environment(language: str) -> Environment:
         return format_unit(round(hours / 24, 1), "duration-day", locale=locale)
 
     made.filters |= {"size": size, "month": month, "percent": percent, "duration": duration}
-    made.filters |= {"in_mail": in_mail, "in_path": in_path, "told": told, "on_day": on_day, "at_time": at_time, "number": number}
+    made.filters |= {
+        "in_mail": in_mail,
+        "in_path": in_path,
+        "told": told,
+        "on_day": on_day,
+        "at_time": at_time,
+        "number": number,
+    }
     return made

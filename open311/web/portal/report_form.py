@@ -1,8 +1,8 @@
 """The form for a report: its steps, its questions, and what is wrong with what was typed.
 
 The browser sends everything that was typed with each step, so the server keeps nothing before the report is sent.
-Each step has an address of its own, which has what was typed, encrypted (decision 0043). Contact fields are never in
-an address.
+Each step has its own address, which has what was typed, encrypted (decision 0043). Contact fields are never in an
+address.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ _MAP = ("map_lat", "map_long", "map_zoom")
 _KEPT = ("description", *_OF_PLACE, *_MAP, "attributes")
 """The parameters that the address of a step has in its sealed part."""
 NOTICES: Mapping[str, Message] = {
-    "by_key": tell("To choose a place with the keyboard, move the map with the buttons, then press “Use the middle”."),
+    "by_key": tell(
+        "To choose a place with the keyboard, move the map with the buttons, then press “Use the middle”."
+    ),
     "photos": tell("Please choose your photos again in step 3. A browser does not keep them."),
     "old": tell("What you typed was kept for a day and is gone now. Please type it again."),
 }
@@ -326,8 +328,8 @@ class ReportForm:
     def action(self, step: str) -> str:
         """The address to which a step is sent. A page about a fault can lead back to it.
 
-        It is not the address of the step itself: a browser drops its copy of an address to which it has sent a form.
-        The copy has the id of the form, so that a report that is sent again after going back makes no second one.
+        It is not the address of the step itself, because a browser drops its copy of an address to which it has sent
+        a form. The copy has the id of the form. So a report that is sent again after going back makes no second one.
         """
         return self.address(step, kept="" if self._is_sent else self.value("kept"), sent="1")
 

@@ -8,7 +8,15 @@ from werkzeug.wrappers import Response
 from open311.web.access import ANYBODY
 from open311.web.calls import Call
 from open311.web.endpoints import City, endpoint
-from open311.web.portal.rendering import LIBRARY, LIBRARY_STYLE, MAP_SCRIPT, PHOTO_SCRIPT, PLACE_SCRIPT, STYLE, folder_of
+from open311.web.portal.rendering import (
+    LIBRARY,
+    LIBRARY_STYLE,
+    MAP_SCRIPT,
+    PHOTO_SCRIPT,
+    PLACE_SCRIPT,
+    STYLE,
+    folder_of,
+)
 from open311.web.surfaces import PORTAL
 from schemas.arguments import NoArguments
 

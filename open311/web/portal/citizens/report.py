@@ -47,7 +47,9 @@ from schemas.texts import tell
 
 NOT_NOW = tell("Your report could not be sent just now. Nothing is lost. Please send it again in a moment.")
 KEPT = tell("Your report is not sent yet. Everything that you typed is still here. Please leave this page open.")
-SENT_BEFORE = tell("You have already sent this report, with other words. To send it as a second report, press the button again.")
+SENT_BEFORE = tell(
+    "You have already sent this report, with other words. To send it as a second report, press the button again."
+)
 _PART_FOR_PHOTOS = 0.95
 """The part of the largest body that the form promises to photos."""
 _FORM: dict[str, Any] = {
@@ -206,9 +208,7 @@ def _sender(call: Call) -> Sender:
     return replace(found, is_caught=found.is_caught or bool(call.values[HONEYPOT]))
 
 
-def _step(
-    form: ReportForm, step: str, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
-) -> Answer:
+def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A step of the form as a page.
 
     A browser may keep a page that it got from an address, so that it still has what was typed after it went back.
@@ -235,7 +235,7 @@ def _step(
 
 
 def most_together(settings: Settings) -> int:
-    """The bytes that all photos of a report may have together: they surely fit into a body beside the other fields."""
+    """The bytes that all photos of a report may have together, so that they fit into a body beside the fields."""
     return int(max(settings.max_body_bytes, settings.max_upload_bytes) * _PART_FOR_PHOTOS)
 
 

@@ -28,7 +28,7 @@ from schemas.portal import StartArguments
     output=PageFormat.HTML,
 )
 def start_page(call: Call) -> Answer:
-    """What can be reported to the city, by group, or what fits the words of a search; or the report with a number."""
+    """What can be reported to the city, or what fits the words of a search. With a number: the report with it."""
     words, number = call.values["q"].strip(), call.values["number"].strip().lstrip("#").strip()
     frame = Frame(call.request, call.city)
     if number and (id := _public_id(call, frame, number)):
