@@ -252,7 +252,7 @@ def test_going_back_after_sending_and_sending_again_makes_no_second_report(
     assert len(client.get("/open311/v2/requests.json").json) == 1
 
 
-def test_wrong_files_are_told_before_sending(opened: Open, tmp_path: Path) -> None:
+def test_wrong_files_and_addresses_are_told_before_sending(opened: Open, tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.jpg" for number in range(6)]
     for file in files:
         file.write_bytes(jpeg())
@@ -264,7 +264,11 @@ def test_wrong_files_are_told_before_sending(opened: Open, tmp_path: Path) -> No
         sync_api.expect(told).to_contain_text(text)
         page.get_by_role("button", name="Send the report", exact=True).click()
         assert page.evaluate("document.activeElement.id") == "media"
+    page.get_by_label("E-mail address").fill("maria")
     field.set_input_files([str(files[0])])
+    page.get_by_role("button", name="Send the report", exact=True).click()
+    sync_api.expect(page.locator("#email-told")).to_contain_text("Please write an e-mail address")
+    page.get_by_label("E-mail address").fill("")
     sync_api.expect(told).to_be_empty()
     press(page, "Send the report")
     assert "1 photo is being prepared." in page.locator("main").inner_text()

@@ -32,7 +32,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "/c/<jurisdiction_id>/requests": (*PAGES, "?status=closed", "?start_date=2020-01-01T00:00:00Z"),
     "/c/<jurisdiction_id>/requests/<code:service_request_id>": PAGES,
     **dict.fromkeys(
-        ("/c/map.js", "/c/maplibre-gl.css", "/c/maplibre-gl.js", "/c/photos.js", "/c/place.js", "/c/style.css"),
+        ("/c/map.js", "/c/maplibre-gl.css", "/c/maplibre-gl.js", "/c/place.js", "/c/send.js", "/c/style.css"),
         PLAIN,
     ),
     "/docs": PLAIN,

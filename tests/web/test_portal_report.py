@@ -339,13 +339,8 @@ def test_each_step_has_an_address_that_shows_it_again(browser: Browser) -> None:
     browser.open("graffiti").press("next", 400, description="Deep hole")
     assert "Please correct this" in browser.text
     assert reloaded(browser) == browser.text
-    for go, typed in (
-        ("next", {"a__SURFACE": "brick"}),
-        ("middle", {}),
-        ("next", {}),
-        ("details", {}),
-        ("next", {}),
-    ):
+    way: list[tuple[str, dict[str, Any]]] = [("next", {"a__SURFACE": "brick"}), ("middle", {}), ("next", {})]
+    for go, typed in [*way, ("details", {}), ("next", {})]:
         browser.press(go, **typed)
         assert reloaded(browser) == browser.text
     browser.press("next").press("send", email="maria@mail.example")

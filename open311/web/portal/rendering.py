@@ -34,7 +34,7 @@ from open311.web.surfaces import CITIES, LOCALE, MAP_PAGE, PORTAL, surface_of
 
 _HOME = Path(__file__).parent / "citizens"
 STATIC = _HOME / "static"
-STYLE, PLACE_SCRIPT, PHOTO_SCRIPT, MAP_SCRIPT = "style.css", "place.js", "photos.js", "map.js"
+STYLE, PLACE_SCRIPT, SEND_SCRIPT, MAP_SCRIPT = "style.css", "place.js", "send.js", "map.js"
 LIBRARY, LIBRARY_STYLE = "maplibre-gl.js", "maplibre-gl.css"
 """Files of MapLibre GL JS, in the package maplibre."""
 _LEAST_DAYS_HOURS = 48
@@ -220,7 +220,7 @@ def page(
 
 def see_other(address: str) -> Answer:
     """An answer to a form that leads the browser to a page. Nothing is sent again when that page is reloaded."""
-    return Answer(body=b"", status=303, headers=(("Location", address),))
+    return Answer(body=b"", status=303, cache_control="no-store", has_tag=False, headers=(("Location", address),))
 
 
 def error_page(problems: Sequence[Problem], status: int, request: Request) -> Response:

@@ -328,8 +328,9 @@ class ReportForm:
     def action(self, step: str) -> str:
         """The address to which a step is sent. A page about a fault can lead back to it.
 
-        It is not the address of the step itself, because a browser drops its copy of an address to which it has sent
-        a form. The copy has the id of the form. So a report that is sent again after going back makes no second one.
+        It is not the address of the step itself, because a browser drops its copy of a page when it sends a form to
+        the address of that page. The copy has the id of the form, so going back and sending again makes no second
+        report.
         """
         return self.address(step, kept="" if self._is_sent else self.value("kept"), sent="1")
 

@@ -12,8 +12,8 @@ from open311.web.portal.rendering import (
     LIBRARY,
     LIBRARY_STYLE,
     MAP_SCRIPT,
-    PHOTO_SCRIPT,
     PLACE_SCRIPT,
+    SEND_SCRIPT,
     STYLE,
     folder_of,
 )
@@ -36,10 +36,10 @@ def place_script(call: Call) -> Response:  # noqa: ARG001
     return _file(PLACE_SCRIPT)
 
 
-@endpoint(PORTAL, f"/{PHOTO_SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)
-def photo_script(call: Call) -> Response:  # noqa: ARG001
-    """The script that looks at chosen photos before they are sent."""
-    return _file(PHOTO_SCRIPT)
+@endpoint(PORTAL, f"/{SEND_SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def send_script(call: Call) -> Response:  # noqa: ARG001
+    """The script that looks at photos and the e-mail address before they are sent."""
+    return _file(SEND_SCRIPT)
 
 
 @endpoint(PORTAL, f"/{MAP_SCRIPT}", reads=NoArguments, access=ANYBODY, city=City.NONE)
