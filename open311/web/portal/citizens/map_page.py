@@ -43,7 +43,7 @@ _WORDS: Mapping[str, Message] = {
     "failed": tell("Your browser cannot show this map. The list has the same reports."),
     "none": tell("No report is in this part of the map."),
     "few": tell("Reports in this part of the map: {count}", count="{count}"),
-    "many": tell("Reports in this part of the map: {count}. The list has those that changed last.", count="{count}"),
+    "many": tell("Reports in this part of the map: {count}. The list has the last changed ones.", count="{count}"),
     "cut": tell("There are more reports here than the map shows. Zoom in to see all."),
     "far": tell("Reports in this part of the map: {count}. Zoom in to see them one by one.", count="{count}"),
     "tooFar": tell("With these filters, the map shows reports only from nearby. Zoom in to see them."),
