@@ -20,6 +20,7 @@ from open311.outgoing import SmtpServer, key_of, proxy_of, read_mailbox
 PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
 """Variables that are no settings: that of `open311 run` for its children, and that of `open311 conformance`."""
+_HOST = r"https?://[\w.-]+(?::\d+)?"
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[\w-][\w.-]*)*/?", re.ASCII)
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")
 
@@ -244,6 +245,15 @@ class Settings:
     attribution: str = _text(
         "", "name that users of the public data must state as its source; if empty, the city's name"
     )
+    map_background: str = _text(
+        "",
+        "background of the map page: raster tiles with {z}, {x} and {y}, or a style of MapLibre; if empty, none,"
+        " and pages load nothing from other hosts",
+    )
+    map_attribution: str = _text(
+        "", "source of the background, such as © OpenStreetMap contributors; needed if map_background is set"
+    )
+    map_hosts: tuple[str, ...] = _list("more hosts that the style loads from, such as https://fonts.city.example")
     dump_days: int = _number(
         7, "number of daily dumps to keep under data_dir; 0 means that none are made", most=3_650
     )
@@ -356,6 +366,7 @@ class Settings:
             )
         self._check_outgoing()
         self._check_media()
+        self._check_map()
         if self.public_url:
             parts = urlsplit(self.public_url)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
@@ -383,6 +394,22 @@ class Settings:
         for name, other, value in needs:
             if getattr(self, name) and not value:
                 raise Misconfigured(f"{PREFIX}{other.upper()}: must be set, because {PREFIX}{name.upper()} is set.")
+
+    def _check_map(self) -> None:
+        """Check the background of the map. Its hosts go into a header, so they may hold no other signs."""
+        address = self.map_background
+        if address and not re.fullmatch(rf"(?:{_HOST})?/(?!/)[!#-&(-+\--:<-~]*", address, re.ASCII):
+            raise Misconfigured(
+                "OPEN311_MAP_BACKGROUND: must look like https://tiles.city.example/{z}/{x}/{y}.png"
+                " or https://tiles.city.example/style.json, or begin with the / of a path on this server."
+            )
+        named = {name for name in "zxy" if f"{{{name}}}" in address}
+        if re.search(r"\{(?![zxy]\})", address) or named not in (set(), set("zxy")):
+            raise Misconfigured("OPEN311_MAP_BACKGROUND: must have {z}, {x} and {y}, and nothing else in braces.")
+        if address and not self.map_attribution:
+            raise Misconfigured("OPEN311_MAP_ATTRIBUTION: must be set, because OPEN311_MAP_BACKGROUND is set.")
+        if not all(re.fullmatch(_HOST, host, re.ASCII) for host in self.map_hosts):
+            raise Misconfigured("OPEN311_MAP_HOSTS: must look like https://fonts.city.example, without a path.")
 
     def _check_media(self) -> None:
         if "://" in self.media and not _BUCKET.fullmatch(self.media):

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from schemas.arguments import PAGE_SIZE_ALIASES, Arguments, RequestSearchArguments, SubmissionArguments
 from schemas.limits import MAX_QUERY_CHARACTERS
-from schemas.parameters import LatitudeParameter, LongitudeParameter, NumberParameter, TextParameter
+from schemas.parameters import (
+    ChoiceParameter,
+    LatitudeParameter,
+    LongitudeParameter,
+    NumberParameter,
+    TextParameter,
+)
+from schemas.statistics import StatisticsArguments
 
 USUAL_ON_PAGE, MOST_ON_PAGE = 25, 100
 """How many requests a page of the list has."""
@@ -42,6 +49,14 @@ class PageListArguments(RequestSearchArguments):
         cut_to=MOST_ON_PAGE,
         default=USUAL_ON_PAGE,
         aliases=PAGE_SIZE_ALIASES,
+    )
+
+
+class NumbersArguments(StatisticsArguments):
+    """The filters of the page of numbers, and the spans of time that it shows."""
+
+    group_by = ChoiceParameter(
+        "The spans of time: month or week.", "week", choices=("month", "week"), default="month"
     )
 
 

@@ -55,6 +55,9 @@ _PREFLIGHT = [
 ]
 
 
+_POLICY = "Content-Security-Policy"
+
+
 class Envelope:
     """WSGI middleware that normalizes the path, adds the common headers and writes the log line.
 
@@ -87,8 +90,6 @@ class Envelope:
         added = [("X-Request-Id", request_id), *_ALWAYS]
         if surface.is_secret:
             added += _SECRET
-        if surface.content_policy:
-            added.append(("Content-Security-Policy", surface.content_policy))
         if surface.is_cross_origin:
             added += _PREFLIGHT if method == "OPTIONS" else _CORS
 
@@ -100,6 +101,8 @@ class Envelope:
             if calls is not None:
                 known = method if method in _METHODS else "other"
                 calls.add(known, environ.get(ROUTE, "none"), code, caller.label if caller else "", seconds)
+            if surface.content_policy and not any(name == _POLICY for name, _ in headers):
+                added.append((_POLICY, surface.content_policy))
             return start_response(status, headers + added, *failure)
 
         return self._application(environ, start)

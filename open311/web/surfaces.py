@@ -38,7 +38,7 @@ class Surface:
     is_documented    whether OpenAPI describes the calls
     is_secret        whether paths hold a secret: no page that a link leads to may learn it from the browser
     is_for_staff     whether callers are staff: parameters are in the query only, and bodies are JSON
-    content_policy   the value of Content-Security-Policy; "" if the views send their own, or none
+    content_policy   the value of Content-Security-Policy of answers that do not send their own; "" for none
     """
 
     name: str
@@ -155,9 +155,9 @@ MAP_PAGE = Surface(
     errors=ErrorShape.PAGE,
     is_cross_origin=False,
     is_documented=False,
-    content_policy=f"{OWN_FILES_ONLY}; connect-src 'self'; worker-src blob:",
+    content_policy=OWN_FILES_ONLY,
 )
-"""MapLibre fetches tiles and reads them in a worker, which it makes from its own text."""
+"""The page itself sends a policy of its own, because it has a map."""
 WIDGET = Surface(
     name="widget",
     prefix="/widget",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -12,9 +16,13 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from werkzeug.serving import make_server
+from werkzeug.wrappers import Response
 
+from open311.clock import utc_now
 from open311.domain.places import Place
+from open311.domain.requests import Status
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.platform import Platform
 from tests import build
@@ -28,6 +36,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed; run `make browser` as root")
 
 CITY = "/c/city.example/"
+NEAR_MAP = "/map/city.example#at=15/60.175/24.95"
+"""The map so near that it shows single reports."""
 PHONE, DESKTOP, NARROW = (
     {"width": 390, "height": 844},
     {"width": 1280, "height": 900},
@@ -65,12 +75,19 @@ def address(app: Flask) -> Iterator[str]:
 
 @pytest.fixture
 def opened(chromium: Any, address: str) -> Iterator[Open]:
-    """Opens a page: opened(path, viewport, ...). At the end, no page has asked another host for anything."""
+    """Opens a page: opened(path, viewport, ...). At the end, no page has asked another host for anything.
+
+    script  runs before the scripts of the page
+    """
     contexts: list[Any] = []
     asked: list[str] = []
 
-    def open_page(path: str = CITY, viewport: dict[str, int] | None = None, **options: Any) -> Any:
+    def open_page(
+        path: str = CITY, viewport: dict[str, int] | None = None, script: str = "", **options: Any
+    ) -> Any:
         context = chromium.new_context(base_url=address, viewport=viewport or PHONE, **options)
+        if script:
+            context.add_init_script(script)
         context.on("request", lambda request: asked.append(request.url))
         contexts.append(context)
         page = context.new_page()
@@ -300,20 +317,201 @@ def test_the_pages_of_a_report_are_small(opened: Open, platform: Platform) -> No
         assert 1_000 < page.evaluate(loaded) < 100_000, path
 
 
-def test_the_map_shows_the_tiles_and_a_point_leads_to_its_report(opened: Open, platform: Platform) -> None:
-    build.store(platform, service_request_id="R/1", place=Place(lat=60.175, long=24.95))  # the middle of the city
+@pytest.fixture
+def some_reports(platform: Platform) -> None:
+    """Open and closed reports of two services over some months, in the middle of the city."""
+    now = utc_now()
+    rows = [
+        {
+            "number": 100_000 + number,
+            "service_code": "potholes" if number % 3 else "graffiti",
+            "at": now - timedelta(days=9 * number, hours=1),
+            "updated_at": now - timedelta(days=8 * number),
+            "status": Status.CLOSED if number % 2 else Status.OPEN,
+            "areas": ("Harbour",),
+            "expected_at": now - timedelta(days=7 * number),
+            "place": Place(lat=60.175 + number / 10_000, long=24.95),
+        }
+        for number in range(1, 25)
+    ]
+    build.store_all(platform, rows)
+    dispatch_all(platform)
+
+
+def shown_map(page: Any) -> Any:
+    """Waits until the map and its list show the same."""
+    page.locator("#map[data-state=shown]").wait_for()
+    return page.locator("#found li")
+
+
+def test_the_map_shows_the_points_and_a_click_leads_to_the_report(opened: Open, platform: Platform) -> None:
+    for number in ("R/1", "R/2"):  # both in the middle of the city
+        build.store(platform, service_request_id=number, place=Place(lat=60.175, long=24.95))
     dispatch_all(platform)
     page = opened("/map/city.example?locale=es")
-    shown = page.locator("#map[data-state=shown]")
-    shown.wait_for()
-    for _ in range(3):
-        page.get_by_role("button", name="Zoom in").click()
-        shown.wait_for()
+    shown_map(page)
+    page.get_by_role("button", name="Ir a donde hay más avisos").click()
+    page.wait_for_url(re.compile("#at=12/"))
+    assert shown_map(page).count() == 2
+    page.goto("about:blank")
+    page.goto("/map/city.example?locale=es#at=15/60.175/24.95")
+    shown_map(page)
     page.locator("canvas").click()
+    popup = page.locator(".maplibregl-popup li")
+    assert [" ".join(text.split()[:2]) for text in popup.all_inner_texts()] == ["Bache Abierto"] * 2
+    popup.first.get_by_role("link").click()
+    assert "R/" in page.locator("main").inner_text()
+
+
+def test_the_map_can_be_used_with_the_keyboard_alone(opened: Open, some_reports: None) -> None:
+    page = opened(NEAR_MAP, viewport=DESKTOP)
+    rows = shown_map(page)
+    assert rows.count() == 24
+    assert "Reports in this part of the map: 24" in page.locator("#told").inner_text()
+    button = rows.first.get_by_role("button", name="Show on the map")
+    button.focus()
+    page.keyboard.press("Enter")
     link = page.locator(".maplibregl-popup a")
-    assert link.inner_text() == "Bache (abierto)"
-    link.click()
-    assert "R/1" in page.locator("main").inner_text()
+    sync_api.expect(link).to_be_focused()
+    page.keyboard.press("Escape")
+    sync_api.expect(link).to_have_count(0)
+    sync_api.expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/requests/*")
+    page.go_back()
+    shown_map(page)
+    assert "#at=15" in page.url
+
+
+def test_the_list_follows_the_map_and_the_arrow_keys_move_it(opened: Open, some_reports: None) -> None:
+    page = opened(NEAR_MAP)
+    shown_map(page)
+    page.locator("canvas").focus()
+
+    def moved(key: str, count: int) -> bool:
+        page.keyboard.press(key)
+        return bool(shown_map(page).count() == count)
+
+    assert any(moved("ArrowDown", 0) for _ in range(20))
+    assert page.locator("#told").inner_text() == "No report is in this part of the map."
+    assert any(moved("ArrowUp", 24) for _ in range(20))
+
+
+def test_the_filters_are_in_the_address_and_the_map_stays_where_it_is(opened: Open, some_reports: None) -> None:
+    page = opened(NEAR_MAP)
+    shown_map(page)
+    page.locator("summary", has_text="Filters").click()
+    page.get_by_label("Status").select_option("Open")
+    page.get_by_label("Kind of report").select_option("Graffiti")
+    press(page, "Show")
+    rows = shown_map(page)
+    assert "status=open" in page.url
+    assert "#at=15" in page.url
+    assert rows.count() == 4
+    assert page.locator("summary").first.inner_text() == "Filters: Graffiti · Open"
+    assert not page.get_by_label("Status").is_visible()
+    page.goto("/map/city.example?q=nothing")
+    sync_api.expect(page.locator("#told")).to_contain_text("only from nearby")
+
+
+@pytest.mark.parametrize("script", ["", "HTMLCanvasElement.prototype.getContext = () => null"])
+def test_without_script_or_webgl_the_page_has_a_picture_and_a_list(
+    opened: Open, some_reports: None, script: str
+) -> None:
+    page = opened("/map/city.example", script=script, java_script_enabled=bool(script))
+    if script:
+        sync_api.expect(page.locator("#told")).to_contain_text("Your browser cannot show this map")
+    assert page.get_by_role("img", name="Map of the city with the numbers of the list").is_visible()
+    assert not page.locator("#map").is_visible()
+    assert page.locator("#found li").count() == 9  # those of the last 90 days
+    page.locator("#found a").first.click()
+    page.get_by_text("Who acts next").wait_for()
+
+
+def test_a_page_is_small_without_the_library_of_the_map(opened: Open, some_reports: None) -> None:
+    page = opened()
+    answers: list[Any] = []
+    page.on("response", lambda answer: answers.append(answer))
+    for path in (NEAR_MAP, f"{CITY}numbers", f"{CITY}requests", CITY, f"{CITY}data"):
+        answers.clear()
+        page.goto(path, wait_until="networkidle")
+        bodies = [one.body() for one in answers if one.ok and "maplibre" not in one.url and "blob:" not in one.url]
+        assert 0 < sum(map(len, bodies)) < 100_000, path
+
+
+def test_the_numbers_that_a_reader_sees_are_those_of_the_api(opened: Open, some_reports: None) -> None:
+    page = opened(f"{CITY}numbers?start_date=2020-01-01", viewport=DESKTOP)
+    [total] = page.request.get("/open311/v2/stats.json?start_date=2020-01-01").json()["rows"]
+    assert f"Reported in the period\n{total['opened']}" in page.locator("dl").inner_text()
+    chart = page.get_by_role("img", name="Reported and closed reports over time")
+    assert chart.bounding_box()["height"] > 200
+    assert chart.locator("circle").count() > 10
+    inside = chart.bounding_box()
+    for text in chart.locator("text").all():
+        box = text.bounding_box()
+        assert inside["x"] - 1 <= box["x"]
+        assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 1
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Callable[..., str]]:
+    """Starts another origin: elsewhere(application) returns its address."""
+    running = []
+
+    def start(application: Any) -> str:
+        server = make_server("127.0.0.1", 0, application, threaded=True)
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_other_sites_can_show_the_widget_and_nothing_else(
+    chromium: Any, address: str, elsewhere: Callable[..., str], some_reports: None
+) -> None:
+    frames = (
+        f'<iframe id=a src="{address}/widget/city.example"></iframe><iframe id=b src="{address}{CITY}"></iframe>'
+    )
+    site = elsewhere(Response(f"<!doctype html><title>Site</title>{frames}", mimetype="text/html"))
+    with closing(chromium.new_context()) as context:
+        page = context.new_page()
+        page.goto(site)
+        widget = page.frame_locator("#a")
+        widget.get_by_role("heading", name="Newest reports").wait_for()
+        assert widget.locator(".services li").count() == 5
+        assert page.frame_locator("#b").get_by_role("link", name="Demoville").count() == 0
+        with context.expect_page() as opening:
+            widget.get_by_role("link", name="Report a problem").click()
+        opening.value.wait_for_url(f"**{CITY}")
+        assert context.cookies() == []
+
+
+def test_a_background_by_setting_is_loaded_from_its_host_only(
+    chromium: Any, make_app: Callable[..., Flask], elsewhere: Callable[..., str]
+) -> None:
+    image = BytesIO()
+    Image.new("RGB", (256, 256), "green").save(image, "PNG")
+    headers = {"Access-Control-Allow-Origin": "*"}
+    tiles = elsewhere(Response(image.getvalue(), mimetype="image/png", headers=headers))
+    app = make_app(map_background=f"{tiles}/{{z}}/{{x}}/{{y}}.png", map_attribution="© <i>Green</i> maps")
+    with closing(chromium.new_context()) as context:
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"{elsewhere(app)}{NEAR_MAP}")
+        shown_map(page)
+        assert [one for one in asked if one.startswith(f"{tiles}/16/")]
+        assert page.get_by_text("© <i>Green</i> maps").is_visible()
+        assert not [text for text in said if "Content Security Policy" in text]
 
 
 def visited(page: Any) -> Iterator[str]:
@@ -324,8 +522,20 @@ def visited(page: Any) -> Iterator[str]:
     page.goto("/map/city.example")
     page.locator("#map[data-state=shown]").wait_for()
     yield "map"
-    others = ("numbers", "requests", "requests?status=wrong", "data", "privacy", "nothing", "?q=lamp", "?number=R9")
-    for name in others:
+    page.goto(NEAR_MAP)
+    page.get_by_role("button", name="Show on the map").first.click()
+    yield "map with a popup"
+    for name in (
+        "numbers",
+        "numbers?group_by=week",
+        "requests",
+        "requests?status=wrong",
+        "data",
+        "privacy",
+        "nothing",
+        "?q=lamp",
+        "?number=R9",
+    ):
         page.goto(CITY + name)
         yield name
     page.goto(f"{CITY}report?service_code=graffiti")
@@ -356,20 +566,20 @@ def visited(page: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(opened: Open, platform: Platform, scheme: str) -> None:
+def test_axe_finds_nothing_on_any_page(opened: Open, some_reports: None, scheme: str) -> None:
     page = opened(color_scheme=scheme)
     for name in visited(page):
         found = axe.Axe().run(page)
         assert not found.response["violations"], f"{name}: {found.generate_report()}"
 
 
-def test_no_page_needs_scrolling_sideways_at_400_percent(opened: Open, platform: Platform) -> None:
+def test_no_page_needs_scrolling_sideways_at_400_percent(opened: Open, some_reports: None) -> None:
     page = opened(viewport=NARROW)
     for name in visited(page):
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], name
 
 
-def test_every_target_is_large_enough(opened: Open, platform: Platform) -> None:
+def test_every_target_is_large_enough(opened: Open, some_reports: None) -> None:
     """WCAG 2.2, 2.5.8: 24 pixels, except for links within a sentence."""
     page = opened(viewport=DESKTOP)
     small = """[...document.querySelectorAll("button, input:not([type=hidden]), select, nav a, .services a")]

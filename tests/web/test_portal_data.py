@@ -45,7 +45,16 @@ def test_the_data_page_names_licence_and_source(make_app: Callable[..., Flask]) 
     client = make_app(build.city(), licence="https://licence.example/cc0", attribution="Town & Co").test_client()
     document = checked(client.get("/c/test.example/data"))
     assert document.xpath("//a[@rel='license']/@href") == ["https://licence.example/cc0"]
+    assert "The data can be used under this licence: https://licence.example/cc0 ." in text_of(document)
     assert "please name where they come from: Town & Co." in text_of(document)
+
+
+def test_without_a_licence_the_data_page_says_whom_to_ask(make_app: Callable[..., Flask]) -> None:
+    client = make_app(build.city(contact="ada@test.example")).test_client()
+    document = checked(client.get("/c/test.example/data"))
+    assert "has not chosen a licence yet" in text_of(document)
+    assert "ask the city: ada@test.example." in text_of(document)
+    assert not document.xpath("//a[@rel='license']")
 
 
 @pytest.mark.parametrize(

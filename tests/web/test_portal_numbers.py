@@ -56,8 +56,14 @@ def counted(platform: Platform) -> Platform:
 
 def table(document: HtmlElement, heading: str) -> list[list[str]]:
     """The rows of the table below a heading, as texts."""
-    (found,) = document.xpath(f"//h2[text()='{heading}']/following-sibling::div[1]//tbody")
+    (found,) = document.xpath(f"//*[@role='region'][@aria-label='{heading}']//tbody")
     return [[" ".join(cell.text_content().split()) for cell in row] for row in found]
+
+
+def as_of(document: HtmlElement) -> str:
+    """The time of the numbers of a page, as stats.json writes it."""
+    (found,) = document.xpath("//main/p/time/@datetime")
+    return str(found).replace("+00:00", "Z")
 
 
 def stats(client: FlaskClient, query: str) -> dict[str, Any]:
@@ -81,8 +87,64 @@ def test_every_number_is_that_of_the_api(client: FlaskClient, counted: Platform,
     by_service = {row["name"]: row for row in stats(client, f"{query}&group_by=service")["rows"]}
     for name, opened, still_open, *_ in table(document, "By kind of report"):
         assert (int(opened), int(still_open)) == (by_service[name]["opened"], by_service[name]["open"])
-    months = stats(client, f"{query}&group_by=month")["rows"]
-    assert [row[1] for row in table(document, "By month")] == [str(row["opened"]) for row in months]
+    has_targets = any(row["target"] or row["on_time_of"] for row in by_service.values())
+    for name, _, on_time in table(document, "Targets") if has_targets else ():
+        assert (
+            on_time.endswith(f"({by_service[name]['on_time']}/{by_service[name]['on_time_of']})") or on_time == "–"
+        )
+    by_area = {row["name"] or "": row for row in stats(client, f"{query}&group_by=area")["rows"]}
+    for name, opened, still_open, _, timed in table(document, "By area"):
+        row = by_area["" if name.startswith("outside") else name]
+        assert (int(opened), int(still_open), int(timed)) == (row["opened"], row["open"], row["timed"])
+
+
+@pytest.mark.parametrize("span", ["month", "week"])
+def test_every_span_of_time_is_that_of_the_api_and_empty_ones_are_zero(
+    client: FlaskClient, counted: Platform, span: str
+) -> None:
+    query = f"start_date=2020-01-01&group_by={span}"
+    document = checked(client.get(f"{PAGE}?{query}"))
+    rows = stats(client, query)["rows"]
+    shown = [(row[1], row[2]) for row in table(document, "Reports over time")]
+    assert shown[0] == (str(rows[0]["opened"]), str(rows[0]["closed_in_period"]))
+    told = [one for one in shown if one != ("0", "0")]
+    assert told == [(str(row["opened"]), str(row["closed_in_period"])) for row in rows]
+    chart = document.xpath("//svg[contains(@class, 'trend')]")[0]
+    assert chart.xpath("./title/text()") == ["Reported and closed reports over time"]
+    assert "Most reports:" in chart.xpath("./desc/text()")[0]
+    assert len(chart.xpath(".//g[@class='opened']/line")) == len(shown) - 1
+    assert len(document.xpath("//details[@open]//td")) == 0 if span == "week" else True
+
+
+def test_the_page_and_the_api_have_the_same_numbers_as_of_the_same_second(
+    client: FlaskClient, counted: Platform
+) -> None:
+    """A page is kept for a minute. Then its time is older than that of a new answer of the API."""
+    before = checked(client.get(PAGE))
+    build.store(counted, number=900, service_code="potholes")
+    dispatch_all(counted)
+    after = checked(client.get(PAGE))
+    assert (as_of(after), text_of(after)) == (as_of(before), text_of(before)) or as_of(after) > as_of(before)
+    fresh = checked(client.get(f"{PAGE}?within_days=7"))  # a question of its own
+    answer = stats(client, "group_by=service")
+    assert as_of(fresh) <= answer["as_of"]
+
+
+def test_the_numbers_of_a_page_are_from_one_snapshot(client: FlaskClient, counted: Platform) -> None:
+    document = checked(client.get(f"{PAGE}?start_date=2020-01-01"))
+    whole = int(
+        dict(zip(document.xpath("//dl/dt/text()"), document.xpath("//dl/dd/text()"), strict=False))[
+            "Reported in the period"
+        ]
+    )
+    for heading in ("By kind of report", "Reports over time"):
+        assert sum(int(row[1]) for row in table(document, heading)) == whole
+
+
+def test_a_part_of_a_month_is_named_as_a_part(client: FlaskClient, counted: Platform) -> None:
+    rows = table(checked(client.get(PAGE)), "Reports over time")
+    assert rows[-1][0].endswith("(in part)")
+    assert not rows[-2][0].endswith("(in part)")
 
 
 def test_hours_are_told_in_words_of_the_language(client: FlaskClient, counted: Platform) -> None:
@@ -95,11 +157,10 @@ def test_hours_are_told_in_words_of_the_language(client: FlaskClient, counted: P
 
 def test_without_dates_the_page_is_about_twelve_months(client: FlaskClient, counted: Platform) -> None:
     document = checked(client.get(PAGE))
-    (link,) = document.xpath("//h2[text()='By month']/following-sibling::p[1]/a/@href")
+    (link,) = [one for one in document.xpath("//main//a/@href") if "group_by=month" in one]
     assert "start_date=" in link
-    assert "group_by=month" in link
     lines = client.get(link).text.strip().splitlines()
-    assert len(lines) - 1 == len(table(document, "By month")) <= 12
+    assert len(lines) - 1 <= len(table(document, "Reports over time")) <= 12
 
 
 def test_every_table_as_data_has_the_filters_of_the_page(client: FlaskClient, counted: Platform) -> None:
@@ -117,9 +178,28 @@ def test_a_city_without_reports_has_a_page_too(make_app: Callable[..., Flask]) -
     assert "Reported in the period 0" in text_of(checked(app.test_client().get("/c/test.example/numbers")))
 
 
-@pytest.mark.parametrize(("query", "field"), [("start_date=soon", "start_date"), ("bbox=1", "")])
+@pytest.mark.parametrize(
+    ("query", "field"), [("start_date=soon", "start_date"), ("group_by=year", "group_by"), ("bbox=1", "")]
+)
 def test_a_filter_that_cannot_be_read_is_told(client: FlaskClient, query: str, field: str) -> None:
     document = checked(client.get(f"{PAGE}?{query}"), 400)
     (summary,) = document.xpath("//div[@role='alert']")
     assert summary.xpath(".//a/@href") == ([f"#{field}"] if field else [])
     assert "Please" in summary.text_content()
+
+
+def test_the_form_keeps_the_filters_that_it_has_no_field_for(client: FlaskClient, counted: Platform) -> None:
+    document = checked(client.get(f"{PAGE}?status=open&q=hole&service_code=potholes"))
+    kept = {one.get("name"): one.get("value") for one in document.xpath("//form/input[@type='hidden']")}
+    assert kept == {"status": "open", "q": "hole"}
+    (chosen,) = document.xpath("//summary[contains(text(), 'Filters')]")
+    assert chosen.text_content() == "Filters: Pothole"
+    assert not document.xpath("//form/details[@open]")
+
+
+def test_a_long_period_shows_the_newest_spans_and_says_so(client: FlaskClient, counted: Platform) -> None:
+    build.store(counted, number=901, at=utc_now() - timedelta(days=3_000))
+    dispatch_all(counted)
+    document = checked(client.get(f"{PAGE}?start_date=2010-01-01"))
+    assert len(table(document, "Reports over time")) == 60
+    assert "Older rows are not shown here." in text_of(document)

@@ -296,13 +296,11 @@ def test_unknown_codes_and_areas_find_nothing_as_in_the_list(client: FlaskClient
     assert strict.get(f"{V2}/stats.json?service_code=moon").status_code == 404
 
 
-def test_an_answer_can_be_kept_for_a_minute_and_revalidated(client: FlaskClient) -> None:
+def test_an_answer_can_be_kept_for_a_minute(client: FlaskClient) -> None:
     first = stats(client, "csv", start_date="2026-03-01", end_date="2026-03-31")
     assert first.headers["Cache-Control"] == "public, max-age=60"
     assert first.headers["X-Attribution"]
     assert client.head(f"{V2}/stats.json").status_code == 200
-    old = stats(client, end_date="2020-01-01")
-    assert old["as_of"].endswith(":00Z")
 
 
 def test_a_city_that_is_not_counted_yet_gets_503(client: FlaskClient) -> None:

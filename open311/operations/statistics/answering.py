@@ -53,6 +53,19 @@ def answer_question(
           question that stored sums answer
     Raises Invalid if a live search finds too many requests, and Unavailable until the city is counted.
     """
+    return answer_groupings(platform, city, question, [question.group_by], now=now, live=live)[question.group_by]
+
+
+def answer_groupings(
+    platform: Platform,
+    city: Jurisdiction,
+    question: Question,
+    groupings: Iterable[Grouping],
+    *,
+    now: datetime,
+    live: RequestSearch | None = None,
+) -> dict[Grouping, Statistics]:
+    """The numbers of one question by several groupings, all from one snapshot. See `answer_question`."""
     chosen = None if live is None else _choose(platform, city, question, live)
     with platform.database.snapshot() as connection:
         _require_counted(connection, city)
@@ -61,11 +74,20 @@ def answer_question(
         instant = closed_at_intake(statistics.instant_services(connection, city.id))
         codes = question.service_codes
         without = [code for code in instant if codes is None or code in codes]
-        count = _Count(connection, question, chosen, as_of, as_of.astimezone(city.zone).date(), without)
-        parts = count.tallies()
-        members = _members(question, city, parts)
-        tallies = {key: _sum(parts[part] for part in inside) for key, inside in members.items()}
-        hours = count.percentiles(members, tallies)
+        today = as_of.astimezone(city.zone).date()
+        found = {}
+        for grouping in groupings:
+            grouped = replace(question, group_by=grouping)
+            found[grouping] = _answer(city, _Count(connection, grouped, chosen, as_of, today, without))
+    return found
+
+
+def _answer(city: Jurisdiction, count: _Count) -> Statistics:
+    question = count.question
+    parts = count.tallies()
+    members = _members(question, city, parts)
+    tallies = {key: _sum(parts[part] for part in inside) for key, inside in members.items()}
+    hours = count.percentiles(members, tallies)
     names = _names(question, city)
     rows = [
         _row(question, key, names.get(key, key), counts, *hours[key])
@@ -74,10 +96,10 @@ def answer_question(
     ]
     return Statistics(
         question=question,
-        as_of=as_of,
-        left_out=tuple(without),
+        as_of=count.as_of,
+        left_out=tuple(count.without),
         target_days=_target_days(question, city),
-        rows=tuple(_with_targets(row, question, city, without) for row in rows),
+        rows=tuple(_with_targets(row, question, city, count.without) for row in rows),
     )
 
 

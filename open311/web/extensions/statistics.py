@@ -73,13 +73,12 @@ def show_statistics_as_csv(call: Call) -> Answer:
 
 
 def _found(call: Call) -> tuple[_View, tuple[tuple[str, str], ...], tuple[Message, ...]]:
-    """The numbers that a call asks for, with headers and warnings. They are as of the last whole minute."""
+    """The numbers that a call asks for, with headers and warnings."""
     asked = read_question(call.values, call.city, now=call.now, problems=call.problems)
     if call.platform.settings.unknown_service_is_404:
         for code in call.values["service_code"]:
             call.city.require_shown(code)
-    now = call.now.replace(second=0)
-    found = answer_question(call.platform, call.city, asked.question, now=now, live=asked.live)
+    found = answer_question(call.platform, call.city, asked.question, now=call.now, live=asked.live)
     return _View.of(found), tuple(term_headers(call)), asked.warnings
 
 

@@ -6,9 +6,10 @@ is 256 pixels wide, and each further zoom doubles it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import asinh, atan, cos, degrees, floor, log2, log10, pi, radians, sinh, tan
+from types import MappingProxyType
 
 import numpy as np
 import shapely
@@ -101,9 +102,18 @@ def metres_across(view: MapView) -> float:
     return 40_075_017 * cos(radians(view.lat)) * SIZE / view.world_pixels
 
 
-def draw(city: Jurisdiction, view: MapView, pin: tuple[float, float] | None = None) -> bytes:
-    """The picture of a view. `pin`: a (long, lat) point to mark."""
-    return "".join(_parts(city, view, pin)).encode()
+def draw(
+    city: Jurisdiction,
+    view: MapView,
+    pin: tuple[float, float] | None = None,
+    numbered: Mapping[int, tuple[float, float]] = MappingProxyType({}),
+) -> bytes:
+    """The picture of a view.
+
+    pin       a (long, lat) point to mark
+    numbered  more points, each with the number that is written there
+    """
+    return "".join([*_parts(city, view, pin), *_numbers(view, numbered), "</svg>"]).encode()
 
 
 def _parts(city: Jurisdiction, view: MapView, pin: tuple[float, float] | None) -> Iterator[str]:
@@ -128,7 +138,17 @@ def _parts(city: Jurisdiction, view: MapView, pin: tuple[float, float] | None) -
             '<path d="M0 0C-4-9-10-13-10-21a10 10 0 0 1 20 0C10-13 4-9 0 0Z" fill="#c2185b" stroke="#fff"'
             ' stroke-width="1.5"/><circle cy="-21" r="3.5" fill="#fff"/></g>'
         )
-    yield "</svg>"
+
+
+def _numbers(view: MapView, numbered: Mapping[int, tuple[float, float]]) -> Iterator[str]:
+    """A disc with its number for each point in the picture; the lowest numbers are on top."""
+    for number, point in sorted(numbered.items(), reverse=True):
+        x, y = view.pixel(*point)
+        if 0 <= x <= SIZE and 0 <= y <= SIZE:
+            yield (
+                f'<circle cx="{x:.0f}" cy="{y:.0f}" r="9" fill="#0a58b0" stroke="#fff"/>'
+                f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" fill="#fff">{number}</text>'
+            )
 
 
 def _scale(view: MapView) -> str:

@@ -293,6 +293,16 @@ def _environment(language: str) -> Environment:
     def month(at: datetime) -> str:
         return format_skeleton("yMMMM", at, locale=locale)
 
+    def short_month(at: datetime) -> str:
+        return format_skeleton("yMMM", at, locale=locale)
+
+    def short_day(at: datetime) -> str:
+        return format_skeleton("MMMd", at, locale=locale)
+
+    def to_the_second(at: datetime, zone: tzinfo) -> str:
+        time = format_time(at, "medium", tzinfo=zone, locale=locale)
+        return f"{on_day(at, zone)}, {time}"
+
     def percent(value: float) -> str:
         return format_percent(value, locale=locale)
 
@@ -302,8 +312,14 @@ def _environment(language: str) -> Environment:
             return format_unit(hours, "duration-hour", locale=locale)
         return format_unit(round(hours / 24, 1), "duration-day", locale=locale)
 
-    made.filters |= {"size": size, "month": month, "percent": percent, "duration": duration}
     made.filters |= {
+        "size": size,
+        "month": month,
+        "short_month": short_month,
+        "short_day": short_day,
+        "to_the_second": to_the_second,
+        "percent": percent,
+        "duration": duration,
         "in_mail": in_mail,
         "in_path": in_path,
         "told": told,

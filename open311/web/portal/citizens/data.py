@@ -11,6 +11,7 @@ from open311.operations.upkeep.dumps import find_dumps, terms
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
+from open311.web.portal.background import Background
 from open311.web.portal.rendering import page
 from open311.web.surfaces import BASE, DUMPS, PORTAL, WIDGET
 from schemas.portal import PageArguments
@@ -60,7 +61,8 @@ def data_page(call: Call) -> Answer:
 )
 def privacy_page(call: Call) -> Answer:
     """What happens to personal data: what is public, what only the city sees, and for how long."""
-    return page(call, "privacy.html", days=call.city.retention.reporter_days)
+    hosts = Background.of(call.platform.settings).names
+    return page(call, "privacy.html", days=call.city.retention.reporter_days, map_hosts=hosts)
 
 
 def _newest(call: Call) -> Iterator[Download]:

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import partial
 from urllib.parse import urlencode
 
 from open311.domain.search import RequestSearch
-from open311.domain.statistics import Grouping, Question, Row, Statistics
+from open311.domain.statistics import Grouping, Question, Row, Statistics, next_month
 from open311.errors import Invalid
 from open311.operations.platform import Platform
-from open311.operations.statistics.answering import answer_question
+from open311.operations.statistics.answering import answer_groupings
 from open311.operations.statistics.questions import read_question
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.languages import in_languages
-from open311.web.portal.citizens.requests import FilterForm
+from open311.web.portal.charts import bar, stack, trend
+from open311.web.portal.filters import FilterForm
 from open311.web.portal.rendering import Frame, page
 from open311.web.portal.wording import filter_faults
 from open311.web.surfaces import BASE, PORTAL
-from schemas.statistics import StatisticsArguments
+from schemas.portal import NumbersArguments
 
 MOST_ROWS = 20
 """How many services or areas a table shows. The same table as data has all."""
+MOST_SPANS = 60
+"""How many months or weeks the page shows: the newest ones."""
 _KEPT = 100
-_IN_FORM = ("service_code", "area", "start_date", "end_date")
+_IN_FORM = ("service_code", "area", "start_date", "end_date", "group_by")
 _CACHING = "public, max-age=60"
-_GROUPINGS = (Grouping.ALL, Grouping.MONTH, Grouping.SERVICE, Grouping.AREA)
+_COMMON = (Grouping.ALL, Grouping.SERVICE, Grouping.AREA)
 
 
 @endpoint(
     PORTAL,
     "/<jurisdiction_id>/numbers",
-    reads=StatisticsArguments,
+    reads=NumbersArguments,
     access=ANYBODY,
     city=City.IN_PATH,
     output=PageFormat.HTML,
@@ -44,53 +48,120 @@ _GROUPINGS = (Grouping.ALL, Grouping.MONTH, Grouping.SERVICE, Grouping.AREA)
 def numbers_page(call: Call) -> Answer:
     """Numbers about a period, by default the last twelve months: reports, ages, hours to close, targets."""
     frame = Frame(call.request, call.city)
-    form = FilterForm(call, frame)
+    form = FilterForm(call, frame, _IN_FORM)
     try:
-        found = {grouping: _statistics(call, grouping) for grouping in _GROUPINGS}
+        found = _numbers(call)
     except Invalid as error:
         faults = filter_faults(error.problems, _IN_FORM)
         return page(call, "numbers.html", status=400, form=form, faults=faults, found=None)
-    [total] = found[Grouping.ALL].rows
+    whole, is_rtl = found[Grouping.ALL], frame.direction == "rtl"
+    [total] = whole.rows
+    spans = list(_spans(found[_span_of(call)], call.city))
     return page(
         call,
         "numbers.html",
         cache_control=_CACHING,
         form=form,
         faults={},
-        found=found[Grouping.ALL],
+        found=whole,
         total=total,
         ages=_ages(total),
-        months=[Month(date.fromisoformat(row.key), row) for row in found[Grouping.MONTH].rows],
-        services=_most(_named(found[Grouping.SERVICE].rows, call, frame)),
-        areas=_most([(row.key, row) for row in found[Grouping.AREA].rows]),
-        left_out=[name for name, _ in _named_codes(found[Grouping.ALL].left_out, call, frame)],
-        data={grouping.value: _address(call, grouping) for grouping in _GROUPINGS},
+        age_parts=stack(_ages(total), is_rtl=is_rtl),
+        found_span=str(_span_of(call)),
+        spans=spans[-MOST_SPANS:],
+        has_older=len(spans) > MOST_SPANS,
+        trend=partial(trend, is_rtl=is_rtl),
+        bar=partial(bar, is_rtl=is_rtl),
+        services=_Table.of(_named(found[Grouping.SERVICE].rows, call, frame)),
+        areas=_Table.of([(row.key, row) for row in found[Grouping.AREA].rows]),
+        left_out=[name for name, _ in _named_codes(whole.left_out, call, frame)],
+        data={grouping.value: _address(call, grouping) for grouping in found},
     )
 
 
 @dataclass(frozen=True)
-class Month:
-    """The numbers of a month. `first`: its first day."""
+class Span:
+    """The numbers of a month or a week.
+
+    first        its first day
+    noon         noon of that day in the city
+    is_whole     whether all of its days are over and within the period of the page
+    """
 
     first: date
-    row: Row
+    noon: datetime
+    is_whole: bool
+    opened: int = 0
+    closed: int = 0
+    median_hours: int | None = None
 
-    def at(self, city: Jurisdiction) -> datetime:
-        """The begin of the month in the city."""
-        return datetime.combine(self.first, time(12), city.zone)
+
+@dataclass(frozen=True)
+class _Table:
+    """The rows of a table with their names: those with the most requests, and how many are not shown."""
+
+    rows: Sequence[tuple[str, Row]]
+    hidden: int
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[str, Row]]) -> _Table:
+        return cls(sorted(rows, key=lambda row: -row[1].opened)[:MOST_ROWS], max(0, len(rows) - MOST_ROWS))
+
+    @property
+    def most_hours(self) -> int:
+        """The longest time that nine of ten of a row's requests needed; 0 if there is none."""
+        return max((row.p90_hours or 0 for _, row in self.rows), default=0)
+
+    @property
+    def with_targets(self) -> Sequence[tuple[str, Row]]:
+        """The rows whose requests have a target."""
+        return [(name, row) for name, row in self.rows if row.on_time_of or row.target]
 
 
-def _statistics(call: Call, grouping: Grouping) -> Statistics:
-    values = dict(call.values) | {"group_by": grouping.value, "start_date": _start(call)}
+@dataclass(frozen=True)
+class _Wanted:
+    """A question of the page. Within a minute, the same question gets the same answer, as of the first call."""
+
+    question: Question
+    live: RequestSearch | None
+    span: Grouping
+    minute: datetime
+    now: datetime = field(compare=False)
+
+
+def _numbers(call: Call) -> Mapping[Grouping, Statistics]:
+    """The numbers by each grouping of the page, all from one snapshot of the database. Raises Invalid."""
+    values = dict(call.values) | {"group_by": "", "start_date": _start(call)}
     asked = read_question(values, call.city, now=call.now, problems=call.problems)
-    answered = call.platform.process.cached(_answered, most=_KEPT)
-    return answered(call.platform, call.city, asked.question, asked.live, call.now.replace(second=0))
+    wanted = _Wanted(asked.question, asked.live, _span_of(call), call.now.replace(second=0), call.now)
+    return call.platform.process.cached(_answered, most=_KEPT)(call.platform, call.city, wanted)
 
 
-def _answered(
-    platform: Platform, city: Jurisdiction, question: Question, live: RequestSearch | None, now: datetime
-) -> Statistics:
-    return answer_question(platform, city, question, now=now, live=live)
+def _answered(platform: Platform, city: Jurisdiction, wanted: _Wanted) -> Mapping[Grouping, Statistics]:
+    groupings = (*_COMMON, wanted.span)
+    return answer_groupings(platform, city, wanted.question, groupings, now=wanted.now, live=wanted.live)
+
+
+def _span_of(call: Call) -> Grouping:
+    """The spans of time that the reader has chosen."""
+    return Grouping(call.values["group_by"] or Grouping.MONTH)
+
+
+def _spans(found: Statistics, city: Jurisdiction) -> Iterator[Span]:
+    """All spans from the first one with requests to the end of the period, also those without requests."""
+    question, today = found.question, found.as_of.astimezone(city.zone).date()
+    rows = {row.key: row for row in found.rows}
+    last = min(question.last or today, today)
+    first = date.fromisoformat(min(rows, default=str(last)))
+    while rows and first <= max(last, date.fromisoformat(max(rows))):
+        after = next_month(first) if question.group_by is Grouping.MONTH else first + timedelta(days=7)
+        is_whole = after <= today and question.includes(first) and question.includes(after - timedelta(days=1))
+        noon, row = datetime.combine(first, time(12), city.zone), rows.get(str(first))
+        if row is None:
+            yield Span(first, noon, is_whole)
+        else:
+            yield Span(first, noon, is_whole, row.opened, row.closed_in_period, row.median_hours)
+        first = after
 
 
 def _start(call: Call) -> datetime | None:
@@ -128,11 +199,6 @@ def _named_codes_by_code(codes: Sequence[str], call: Call, frame: Frame) -> list
     """Code and name of each service that the catalogue has, in the reader's language."""
     known = [service for code in codes if (service := call.city.service(code)) is not None and service.code == code]
     return [(one.code, one.name) for one in in_languages(known, call.city, frame.catalogue_languages)]
-
-
-def _most(rows: Sequence[tuple[str, Row]]) -> Sequence[tuple[str, Row]]:
-    """The rows with the most requests."""
-    return sorted(rows, key=lambda row: -row[1].opened)[:MOST_ROWS]
 
 
 def _address(call: Call, grouping: Grouping) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON
@@ -13,21 +11,19 @@ from open311.operations.reading.searches import cut_dates, read_search
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
-from open311.web.languages import in_languages
 from open311.web.listing import Listing
+from open311.web.portal.filters import FilterForm
 from open311.web.portal.rendering import Frame, city_path, page, qr_code
 from open311.web.portal.shown import ShownRequest
 from open311.web.portal.wording import filter_faults, notices
-from open311.web.surfaces import BASE, PORTAL, WIDGET
+from open311.web.surfaces import PORTAL, WIDGET
 from schemas.arguments import EXTRA_FIELDS, RequestSearchArguments
 from schemas.portal import PageArguments, PageListArguments
 from schemas.texts import tell
 
 _IN_FORM = ("q", "service_code", "status", "area", "start_date", "end_date", "has_photo", "sort")
-"""The filters that the form has a field for. It keeps all others as they are."""
 IN_WIDGET = 5
 """How many requests the page for frames shows."""
-_OF_PAGING = ("page", "cursor", "page_size", "jurisdiction_id", "langcode")
 
 
 @endpoint(
@@ -42,7 +38,7 @@ _OF_PAGING = ("page", "cursor", "page_size", "jurisdiction_id", "langcode")
 def list_page(call: Call) -> Answer:
     """The requests of the city, newest first, with the filters of the API in the address."""
     frame = Frame(call.request, call.city)
-    form = FilterForm(call, frame)
+    form = FilterForm(call, frame, _IN_FORM)
     try:
         listing = Listing.of(call)
     except Invalid as error:
@@ -105,51 +101,3 @@ def widget_page(call: Call) -> Answer:
 def _on_page(call: Call, address: str) -> str:
     """An address of this server as pages link to it: without the host."""
     return call.request.root_path + address.removeprefix(call.own_address())
-
-
-@dataclass(frozen=True)
-class FilterForm:
-    """The form above the list, filled in with the filters of the call."""
-
-    call: Call
-    frame: Frame
-
-    def value(self, name: str) -> str:
-        """What was sent for a filter."""
-        return ",".join(self.call.request.args.getlist(name)).strip()
-
-    def services(self) -> Iterator[tuple[str, str]]:
-        """Code and name of each service whose requests can be public."""
-        shown = [one for one in self.call.city.services if one.is_public]
-        for service in in_languages(shown, self.call.city, self.frame.catalogue_languages):
-            yield service.code, service.name
-
-    def kept(self) -> Iterator[tuple[str, str]]:
-        """The filters without a field in the form."""
-        for name, value in self.call.request.args.items(multi=True):
-            if name not in (*_IN_FORM, *_OF_PAGING) and value.strip():
-                yield name, value
-
-    def download(self, suffix: str) -> str:
-        """The address of the same list in a format of the API."""
-        filters = self.call.request.args.items(multi=True)
-        pairs = [
-            (name, value)
-            for name, value in filters
-            if value.strip() and name not in (*_OF_PAGING, "locale", "api_key")
-        ]
-        query = urlencode([("jurisdiction_id", self.call.city.id), *pairs])
-        return f"{self.call.request.root_path}{BASE}/requests.{suffix}?{query}"
-
-    def on_map(self) -> str:
-        """The address of the map with the same filters."""
-        return self.frame.map(**dict(self._filters()))
-
-    def _filters(self) -> Iterator[tuple[str, str]]:
-        for name, value in self.call.request.args.items(multi=True):
-            if value.strip() and name not in (*_OF_PAGING, "locale", "api_key", "sort"):
-                yield name, value
-
-    def about(self) -> Mapping[str, str]:
-        """What the form's fields have: name -> value."""
-        return {name: self.value(name) for name in _IN_FORM}

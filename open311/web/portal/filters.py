@@ -1,0 +1,114 @@
+"""The form with the filters of the list, of the map and of the numbers. All filters are in a page's address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlencode
+
+from open311.web.calls import Call
+from open311.web.languages import in_languages
+from open311.web.portal.rendering import Frame
+from open311.web.surfaces import BASE
+from schemas.texts import Message, tell
+
+LABELS: Mapping[str, Message] = {
+    "q": tell("Words, or the number of a report"),
+    "service_code": tell("Kind of report"),
+    "status": tell("Status"),
+    "area": tell("Area"),
+    "start_date": tell("Reported from"),
+    "end_date": tell("Reported until"),
+    "has_photo": tell("Photos"),
+    "sort": tell("Order"),
+    "group_by": tell("Over time, by"),
+}
+CHOICES: Mapping[str, Mapping[str, Message]] = {
+    "status": {"": tell("All"), "open": tell("Open"), "closed": tell("Closed")},
+    "has_photo": {"": tell("All"), "true": tell("With a photo"), "false": tell("Without a photo")},
+    "sort": {
+        "": tell("Newest first"),
+        "requested": tell("Oldest first"),
+        "-updated": tell("Last change first"),
+    },
+    "group_by": {"": tell("Months"), "week": tell("Weeks")},
+}
+"""The choices of a field: value -> text."""
+_OF_PAGING = ("page", "cursor", "page_size", "jurisdiction_id", "langcode")
+_NO_FILTERS = (*_OF_PAGING, "locale", "api_key")
+_ORDERS = ("sort", "group_by")
+
+
+@dataclass(frozen=True)
+class FilterForm:
+    """The form of a page, filled in with the filters of the call.
+
+    fields  the filters that the form has a field for. It keeps all others as they are.
+    """
+
+    call: Call
+    frame: Frame
+    fields: tuple[str, ...]
+
+    labels = LABELS
+    choices = CHOICES
+
+    def value(self, name: str) -> str:
+        """What was sent for a filter."""
+        return ",".join(self.call.request.args.getlist(name)).strip()
+
+    @cached_property
+    def services(self) -> Mapping[str, str]:
+        """Code and name of each service whose requests can be public."""
+        shown = [one for one in self.call.city.services if one.is_public]
+        translated = in_languages(shown, self.call.city, self.frame.catalogue_languages)
+        return {service.code: service.name for service in translated}
+
+    def chosen(self) -> Iterator[Message]:
+        """The filters that the reader has chosen, in words."""
+        for name in self.fields:
+            value = self.value(name)
+            if value and name not in _ORDERS:
+                yield self._in_words(name, value)
+
+    def _in_words(self, name: str, value: str) -> Message:
+        if name == "q":
+            return tell("“{words}”", words=value[:60])
+        if name == "service_code":
+            return tell("{text}", text=", ".join(self.services.get(code, code) for code in value.split(","))[:200])
+        if name == "start_date":
+            return tell("from {day}", day=value[:10])
+        if name == "end_date":
+            return tell("until {day}", day=value[:10])
+        return CHOICES.get(name, {}).get(value) or tell("{text}", text=value[:60])
+
+    def kept(self) -> Iterator[tuple[str, str]]:
+        """The filters without a field in the form."""
+        for name, value in self.call.request.args.items(multi=True):
+            if name not in (*self.fields, *_OF_PAGING) and value.strip():
+                yield name, value
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The filters of the call, without order and language, for the address of another page."""
+        sent = self.call.request.args.items(multi=True)
+        return [(name, value) for name, value in sent if value.strip() and name not in (*_NO_FILTERS, *_ORDERS)]
+
+    def download(self, suffix: str) -> str:
+        """The address of the same list in a format of the API."""
+        sent = self.call.request.args.items(multi=True)
+        pairs = [(name, value) for name, value in sent if value.strip() and name not in _NO_FILTERS]
+        query = urlencode([("jurisdiction_id", self.call.city.id), *pairs])
+        return f"{self.call.request.root_path}{BASE}/requests.{suffix}?{query}"
+
+    def on_map(self) -> str:
+        """The address of the map with the same filters."""
+        return _with(self.frame.map(), self.pairs())
+
+    def as_list(self) -> str:
+        """The address of the list with the same filters."""
+        return _with(self.frame.link("requests"), self.pairs())
+
+
+def _with(address: str, pairs: list[tuple[str, str]]) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(pairs)}" if pairs else address
