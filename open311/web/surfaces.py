@@ -36,7 +36,8 @@ class Surface:
     is_quiet         whether calls are logged at level debug only
     has_quick_lane   whether the quick lane may serve calls
     is_documented    whether OpenAPI describes the calls
-    is_secret        whether paths hold a secret: no page that a link leads to may learn it from the browser
+    is_secret        whether no page that a link leads to may learn the path from the browser, such as one with a
+                     secret
     is_for_staff     whether callers are staff: parameters are in the query only, and bodies are JSON
     content_policy   the value of Content-Security-Policy; "" if the views send their own, or none
     """
@@ -177,6 +178,27 @@ OWN_PAGE = Surface(
     is_secret=True,
     content_policy=OWN_FILES_ONLY,
 )
+SIGN_IN = Surface(
+    name="sign in",
+    prefix="/desk/sign-in",
+    description="Where staff sign in",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    is_secret=True,
+    content_policy=OWN_FILES_ONLY,
+)
+DESK = Surface(
+    name="desk",
+    prefix="/desk",
+    description="Pages for staff",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    is_secret=True,
+    content_policy=OWN_FILES_ONLY,
+)
+"""No other site may learn the address of a page for staff, because it may have the words of a search."""
 PAGES = Surface(
     name="pages",
     prefix="",
@@ -203,6 +225,8 @@ SURFACES = (
     MAP_PAGE,
     WIDGET,
     OWN_PAGE,
+    SIGN_IN,
+    DESK,
     PAGES,
 )
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""

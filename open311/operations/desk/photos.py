@@ -34,7 +34,7 @@ _UNPREPARED = (PhotoState.WAITING, PhotoState.REFUSED)
 def read_photo(
     platform: Platform,
     city: Jurisdiction,
-    name: str,
+    name: str | int,
     id: str,
     *,
     size: str,
@@ -67,7 +67,7 @@ def read_photo(
 def add_photo(
     platform: Platform,
     city: Jurisdiction,
-    name: str,
+    name: str | int,
     data: bytes,
     *,
     is_public: bool,
@@ -101,7 +101,14 @@ def add_photo(
 
 
 def withdraw_photo(
-    platform: Platform, city: Jurisdiction, name: str, id: str, *, reason: str, principal: Principal, now: datetime
+    platform: Platform,
+    city: Jurisdiction,
+    name: str | int,
+    id: str,
+    *,
+    reason: str,
+    principal: Principal,
+    now: datetime,
 ) -> int:
     """Withdraw a photo from the public for good. Staff can still read it. Returns the number of the request.
 
@@ -135,7 +142,14 @@ def withdraw_photo(
 
 
 def release_photo(
-    platform: Platform, city: Jurisdiction, name: str, id: str, *, reason: str, principal: Principal, now: datetime
+    platform: Platform,
+    city: Jurisdiction,
+    name: str | int,
+    id: str,
+    *,
+    reason: str,
+    principal: Principal,
+    now: datetime,
 ) -> int:
     """Show a photo that is held to the public. Returns the number of the request.
 
