@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.parameters import FlagParameter, LatitudeParameter, ListParameter, LongitudeParameter, TextParameter
+from schemas.parameters import (
+    DistanceParameter,
+    FlagParameter,
+    LatitudeParameter,
+    ListParameter,
+    LongitudeParameter,
+    TextParameter,
+)
 from schemas.portal import PageArguments
 from schemas.staff import (
     COMMANDS,
     DELIVERY_BODIES,
     MAX_BULK,
+    MAX_NEARBY_M,
     DeliveryArguments,
     HeldPhotosArguments,
     QueueArguments,
@@ -91,14 +99,18 @@ class NewPhotoForm(FormArguments):
     public = FlagParameter("Whether everybody sees it who sees the request.", default=False)
 
 
+class PhotoPageArguments(RequestPageArguments):
+    """Where the reader goes after a decision about a photo."""
+
+    back = TextParameter("photos: to the list of held photos. Otherwise to the request.", "photos")
+
+
 class PhotoDecisionArguments(ReasonArguments):
     """A decision about a photo."""
 
     do = TextParameter("release, withdraw or blacken.", "release")
-    left = TextParameter("Where the box begins, in percent of the width.", "10")
-    top = TextParameter("Where the box begins, in percent of the height.", "20")
-    right = TextParameter("Where the box ends, in percent of the width.", "50")
-    bottom = TextParameter("Where the box ends, in percent of the height.", "60")
+    back = TextParameter("photos: to the list of held photos. Otherwise to the request.", "photos")
+    boxes = TextParameter("One box a line: left, top, right and bottom in percent of the picture.", "10 20 50 60")
 
 
 class UpdateDecisionArguments(ReasonArguments):
@@ -113,6 +125,7 @@ class HeldPhotosPageArguments(HeldPhotosArguments):
     tells_unknown = False
 
     locale = PageArguments().parameters["locale"]
+    done = TextParameter("The act that has just been done.", "release")
 
 
 class DeliveriesPageArguments(DeliveryArguments):
@@ -121,6 +134,10 @@ class DeliveriesPageArguments(DeliveryArguments):
     tells_unknown = False
 
     locale = PageArguments().parameters["locale"]
+
+
+class DeliveryPageArguments(RequestPageArguments):
+    """The page of a delivery."""
 
 
 class DeliveryDecisionArguments(ReasonArguments):
@@ -138,3 +155,9 @@ class WorkArguments(PageArguments):
 
     lat = LatitudeParameter("Latitude.", 60.1718)
     long = LongitudeParameter("Longitude.", 24.9414)
+    radius = DistanceParameter("Metres around the point.", 500, most=MAX_NEARBY_M, default=500.0)
+    done = TextParameter("The act that has just been done.", "close")
+
+
+class FinishArguments(OrderArguments):
+    """A request that a crew closes, with a photo of the work. The photo itself is a file of the form."""

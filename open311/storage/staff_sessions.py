@@ -1,11 +1,11 @@
-"""The sessions of people who are signed in to the pages for staff. The database has only a digest of each secret."""
+"""The sessions of people who are signed in to the pages for staff. The database has only digests of secrets."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from open311.storage.accounts import Account, Holder, digest_of
@@ -93,20 +93,6 @@ def _use() -> Statement:
         .returning(sessions.id)
     )
     return Statement.of(query)
-
-
-def count_sessions(
-    connection: Connection, account: Account | Holder, *, now: datetime, used_after: datetime
-) -> int:
-    """How many sessions of an account have not ended."""
-    columns = staff_session.c
-    query = select(func.count()).where(
-        columns.jurisdiction_id == account.jurisdiction_id,
-        columns.account_id == account.id,
-        columns.expires_at > now,
-        columns.last_used_at > used_after,
-    )
-    return connection.execute(query).scalar_one()
 
 
 def end_session(connection: Connection, secret: str) -> bool:

@@ -98,9 +98,7 @@ def _signed_in(platform: Platform, request: Request, sent: Parameters) -> Princi
         if _is_from_elsewhere(request, platform.settings.public_url):
             raise Forbidden(FOREIGN_FORM)
         if not compare_digest(first(sent, FORM_TOKEN).encode(), form_token(secret).encode()):
-            raise Forbidden(
-                tell("This form is from an earlier session. Open the page again, and send it from there.")
-            )
+            raise Forbidden(tell("This form is from an earlier session. Open the page again."))
     return principal
 
 
@@ -140,6 +138,6 @@ API_KEY = Access("api_key", key_holder)
 STAFF = Access("staff", _account_holder, require_city)
 """Only accounts of staff for the city. The operation checks the role of the account."""
 SIGNED_IN = Access("signed_in", _signed_in, _require_own_city)
-"""Only accounts of staff for the city, with a session in a browser. A form has to come from a page of the session."""
+"""Only accounts of staff for the city, with a session in a browser. Its forms come from pages of the session."""
 METRICS_TOKEN = Access("metrics_token", _prometheus)
 """Only a caller that sends the token of the settings. Nobody may call if no token is set."""

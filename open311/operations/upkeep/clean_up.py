@@ -16,7 +16,8 @@ KEEP_DELIVERIES = timedelta(days=365)
 def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
     """Delete the keys of repeatable POSTs (A15) and commands that are older than a day, and old notices.
 
-    Deliveries of changes and updates of back offices are deleted after a year, blocks and sessions once they have expired.
+    Deliveries of changes and updates of back offices are deleted after a year, blocks and sessions once they have
+    expired.
 
     Returns the number of deleted rows by kind.
     """

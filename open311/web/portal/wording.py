@@ -195,6 +195,13 @@ FOR_STAFF: Mapping[str, Sentence] = {
     "is merged into another request; send the command for that request, or unmerge this request first.": _always(
         tell("The request is merged into another one. Do this there, or undo the merge first.")
     ),
+    "box {number} {fault}": lambda of: tell(
+        "Box {number} is wrong. Please write left, top, right and bottom in percent, such as 10 20 50 60.",
+        number=of["number"],
+    ),
+    "is no list of boxes; send one such as [[0.1, 0.2, 0.5, 0.6]].": _always(
+        tell("Please name at least one part.")
+    ),
     "was used for another command within the last day; send a new one.": _always(
         tell("You have sent this form before, with other words. If you still want it, send it again.")
     ),

@@ -1,4 +1,4 @@
-"""One command for the requests that a reader has chosen in the queue: first its fields, then a trial, then the act."""
+"""One command for the requests that a reader has chosen in the queue: its fields, then a trial, then the act."""
 
 from __future__ import annotations
 
