@@ -54,14 +54,14 @@ class Person:
         """Open a page of the city."""
         return self.client.get(path if path.startswith("/") else HOME + path, **more)
 
-    def post(self, path: str, files: Mapping[str, Any] | None = None, **fields: Any) -> TestResponse:
+    def post(self, path: str, *, files: Mapping[str, Any] | None = None, **fields: Any) -> TestResponse:
         """Send a form with the token of the session."""
         data = {"form_token": form_token(self.session.secret)} | fields | dict(files or {})
         return self.client.post(path if path.startswith("/") else HOME + path, data=data)
 
-    def order(self, number: int, command: str, version: int = 1, **fields: str) -> TestResponse:
+    def order(self, number: int, command: str, version: int = 1, **fields: Any) -> TestResponse:
         """Send the form of a command."""
-        return self.post(f"requests/{number}", do=command, version=str(version), **dict[str, Any](fields))
+        return self.post(f"requests/{number}", do=command, version=str(version), **fields)
 
 
 def signed_in(platform: Platform, name: str, role: Role, *departments: str, city: str = "city.example") -> Session:

@@ -247,6 +247,11 @@ FEED_PATH = re.compile(
 """Paths of lists in formats that are extensions."""
 
 
+def sign_in_path(secret: str) -> str:
+    """The path of a login link of staff."""
+    return f"{SIGN_IN.prefix}/{secret}"
+
+
 def surface_of(path: str) -> Surface:
     """The surface that a path belongs to, even if no endpoint has this path."""
     for surface in SURFACES:

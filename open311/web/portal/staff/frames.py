@@ -12,7 +12,7 @@ from open311.operations.access.staff import name_of
 from open311.web.calls import Answer, Call
 from open311.web.portal.rendering import Frame, city_path, render
 from open311.web.session_cookies import form_token, read_secret
-from open311.web.surfaces import DESK, SIGN_IN
+from open311.web.surfaces import DESK
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,3 @@ def go_to(address: str, *headers: tuple[str, str]) -> Answer:
     return Answer(
         body=b"", status=303, cache_control="no-store", has_tag=False, headers=(("Location", address), *headers)
     )
-
-
-def sign_in_path(secret: str) -> str:
-    """The path of a login link."""
-    return f"{SIGN_IN.prefix}/{secret}"

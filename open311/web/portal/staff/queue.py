@@ -19,6 +19,7 @@ from open311.web.portal.staff.requests import ON_PAGE
 from open311.web.portal.wording import filter_faults
 from open311.web.surfaces import DESK
 from schemas.desk import DeskQueueArguments, ViewArguments
+from schemas.parameters import NUL
 from schemas.texts import Message
 
 FILTERS = (
@@ -60,8 +61,18 @@ def change_views(call: Call) -> Answer:
 
 def sent_filters(call: Call) -> dict[str, str]:
     """The filters that a call has, as texts."""
-    sent = {name: call.request.values.getlist(name) for name in FILTERS}
-    return {name: ",".join(value).strip() for name, value in sent.items() if ",".join(value).strip()}
+    if call.request.method == "POST":
+        given = {name: _as_text(call.values[name]) for name in FILTERS}
+    else:
+        given = {name: ",".join(call.request.args.getlist(name)).replace(NUL, "").strip() for name in FILTERS}
+    return {name: text for name, text in given.items() if text}
+
+
+def _as_text(value: Any) -> str:
+    """The value of a filter as a text that reads as the same value; "" for a filter that was not sent."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "true" if value is True else str(value or "")
 
 
 def _shown(

@@ -15,6 +15,7 @@ from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.errors import too_many_for_people
 from open311.web.gate import limit_sign_in
+from open311.web.portal.staff import words
 from open311.web.portal.staff.frames import DeskFrame, desk_page, go_to
 from open311.web.session_cookies import cookie_with, read_secret
 from open311.web.surfaces import DESK, SIGN_IN
@@ -93,7 +94,7 @@ def _account(call: Call) -> Answer:
     city = call.platform.registry.jurisdictions.get(scope.jurisdiction_id)
     names = {one.code: one.name for one in city.departments} if city else {}
     departments = [names.get(code, code) for code in sorted(scope.departments)]
-    return desk_page(call, "account.html", own_city=city, departments=departments)
+    return desk_page(call, "account.html", own_city=city, departments=departments, roles=words.ROLES)
 
 
 def _cities(call: Call, principal: Principal) -> list[Jurisdiction]:

@@ -92,6 +92,12 @@ PRIORITIES: Mapping[str, Message] = {
     "high": tell("High"),
     "urgent": tell("Urgent"),
 }
+ROLES: Mapping[str, Message] = {
+    "reader": tell("Reader"),
+    "agent": tell("Agent"),
+    "dispatcher": tell("Dispatcher"),
+    "admin": tell("Admin"),
+}
 VISIBILITIES: Mapping[str, Message] = {
     "public": tell("Everybody sees it."),
     "held": tell("The public does not see it until it is released."),
@@ -139,6 +145,7 @@ EVENTS: Mapping[str, Message] = {
     "corrected": tell("The report was corrected"),
     "dropped_comment": tell("An update was dropped"),
     "erased": tell("Personal data were erased"),
+    "example": tell("Made up as an example"),
     "expected": tell("Should be done by"),
     "former_notes": tell("Earlier text for the public"),
     "held_comment": tell("An update is held"),
