@@ -21,7 +21,7 @@ from open311.server.messages import REFUSAL
 from open311.settings import Settings
 from open311.web.bodies import too_large
 from open311.web.errors import RETRY_AFTER_S, error_response
-from open311.web.surfaces import surface_of
+from open311.web.surfaces import DESK, SIGN_IN, surface_of
 from schemas.texts import tell
 
 if TYPE_CHECKING:
@@ -117,7 +117,10 @@ class HttpsOnly:
         return (self._application if is_open else self._refusal(Request(environ)))(environ, start_response)
 
     def _refusal(self, request: Request) -> Response:
-        if surface_of(request.path).is_for_staff:  # each call has a token, also a GET
+        surface = surface_of(request.path)
+        if surface in (DESK, SIGN_IN) and request.method in WRITING:
+            return error_response(Invalid(tell("This page was not encrypted. Open it over https.")), request)
+        if surface.is_for_staff:  # each call has a token, also a GET
             why = Invalid(tell("this call was not encrypted; send it over https and get a new token."))
             return error_response(why, request)
         if request.method in WRITING:

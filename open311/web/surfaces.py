@@ -36,8 +36,8 @@ class Surface:
     is_quiet         whether calls are logged at level debug only
     has_quick_lane   whether the quick lane may serve calls
     is_documented    whether OpenAPI describes the calls
-    is_secret        whether no page that a link leads to may learn the path from the browser, such as one with a
-                     secret
+    referrer_policy  the value of Referrer-Policy; "" for none. It decides who learns the address of a page from the
+                     browser, when a link leads away from it
     is_for_staff     whether callers are staff: parameters are in the query only, and bodies are JSON
     content_policy   the value of Content-Security-Policy; "" if the views send their own, or none
     """
@@ -52,7 +52,7 @@ class Surface:
     is_quiet: bool = False
     has_quick_lane: bool = False
     is_documented: bool = True
-    is_secret: bool = False
+    referrer_policy: str = ""
     is_for_staff: bool = False
     content_policy: str = ""
 
@@ -87,7 +87,7 @@ STATUS = Surface(
     name="status",
     prefix=f"{BASE}/status",
     description="One's own request (an extension)",
-    is_secret=True,
+    referrer_policy="no-referrer",
 )
 STAFF = Surface(
     name="staff",
@@ -175,7 +175,7 @@ OWN_PAGE = Surface(
     errors=ErrorShape.PAGE,
     is_cross_origin=False,
     is_documented=False,
-    is_secret=True,
+    referrer_policy="no-referrer",
     content_policy=OWN_FILES_ONLY,
 )
 SIGN_IN = Surface(
@@ -185,7 +185,7 @@ SIGN_IN = Surface(
     errors=ErrorShape.PAGE,
     is_cross_origin=False,
     is_documented=False,
-    is_secret=True,
+    referrer_policy="same-origin",
     content_policy=OWN_FILES_ONLY,
 )
 DESK = Surface(
@@ -195,10 +195,13 @@ DESK = Surface(
     errors=ErrorShape.PAGE,
     is_cross_origin=False,
     is_documented=False,
-    is_secret=True,
+    referrer_policy="same-origin",
     content_policy=OWN_FILES_ONLY,
 )
-"""No other site may learn the address of a page for staff, because it may have the words of a search."""
+"""No other site may learn the address of a page for staff, because it may have the words of a search.
+
+With `no-referrer`, older browsers would send `Origin: null` with forms, and the forms would be refused.
+"""
 PAGES = Surface(
     name="pages",
     prefix="",

@@ -83,7 +83,13 @@ def test_a_form_of_another_site_does_not_sign_in(client: FlaskClient, platform: 
     link = link_of(platform)
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
         checked(client.post(link, headers=headers), 403)
-    assert client.post(link, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
+    assert client.post(link, headers={"Origin": "http://localhost"}).status_code == 303
+
+
+def test_plain_http_is_refused_or_redirected_where_the_address_is_https(make_app: Callable[..., Flask]) -> None:
+    client = make_app(public_url="https://311.city.example").test_client()
+    assert client.get("/desk/").headers["Location"] == "https://311.city.example/desk/"
+    assert "Open it over https" in text_of(checked(client.post("/desk/sign-in/staff_x"), 400))
 
 
 def test_wrong_login_links_have_a_rate_and_a_right_one_still_works(make_app: Callable[..., Flask]) -> None:
@@ -134,7 +140,7 @@ def test_no_cache_and_no_other_site_gets_a_page(client: FlaskClient, platform: P
     assert headers["Cache-Control"] == "no-store"
     assert "ETag" not in headers
     assert "Access-Control-Allow-Origin" not in headers
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert "script-src 'self'" in headers["Content-Security-Policy"]
 

@@ -25,6 +25,7 @@ from open311.web.portal.staff import words
 from schemas import staff as wire
 from schemas.deliveries import DELIVERY_STATES
 from tests import build
+from tests.checked_client import platform_of
 from tests.conftest import CITY
 from tests.desk_pages import HOME, Person, field_of
 from tests.pages import checked, text_of
@@ -284,6 +285,14 @@ def test_masked_texts_are_shown_and_can_be_unmasked(ada: Person, platform: Platf
 
 
 # --- What looks like abuse
+
+
+def test_the_honeypot_of_a_city_takes_no_field_from_staff(make_app: Callable[..., Flask]) -> None:
+    app = make_app(build.city(id=CITY, abuse=AbuseRules(honeypot="text")))
+    platform = platform_of(app)
+    number = build.store(platform, service_request_id="a").number
+    ada = Person.of(app.test_client(), platform, "ada", Role.DISPATCHER)
+    assert ada.order(number, "note", text="I was there.").status_code == 303
 
 
 def test_a_suspected_report_is_dropped_or_released(make_app: Callable[..., Flask]) -> None:
