@@ -25,6 +25,7 @@ from open311.web.errors import register_errors
 from open311.web.gate import HttpsOnly, KnownHost, RateLimits, Refusals
 from open311.web.page_texts import register_page_texts
 from open311.web.portal import citizens
+from open311.web.portal import staff as desk
 from open311.web.quick import QuickLane
 from open311.web.routes import register_endpoints
 
@@ -87,7 +88,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     app.config["TRUSTED_HOSTS"] = None
     platform = platform or open_platform(settings)
     app.extensions["open311"] = platform
-    packages = (georeport, extensions, staff, callbacks, citizens, site)
+    packages = (georeport, extensions, staff, callbacks, citizens, desk, site)
     bound = [BoundEndpoint(endpoint, platform) for endpoint in endpoints_in(*packages)]
     register_endpoints(app, bound)
     app.extensions["open311.documentation"] = Documentation(one.endpoint for one in bound)

@@ -212,6 +212,17 @@ class Settings:
         "largest rate of reports by the pages for citizens from one client address; if empty, no limit",
         keeps_blank=True,
     )
+    sign_in_rate: str = _text(
+        "20 per hour",
+        "largest rate of wrong login links from one client address; if empty, no limit",
+        keeps_blank=True,
+    )
+    desk_idle_min: int = _number(
+        120, "after how many minutes without use a session of the pages for staff ends", least=5, most=10_080
+    )
+    desk_session_h: int = _number(
+        12, "after how many hours a session of the pages for staff ends in any case", least=1, most=720
+    )
     rate_storage: str = _text(
         "memory://", "store that counts calls for the rate limits: memory:// or a redis:// address"
     )
@@ -349,6 +360,7 @@ class Settings:
             "KEY": self.key_rate,
             "DEVICE": self.device_rate,
             "PORTAL": self.portal_rate,
+            "SIGN_IN": self.sign_in_rate,
         }
         for name, rate in ((f"OPEN311_{kind}_RATE", rate) for kind, rate in rates.items()):
             if not is_rate(rate):

@@ -220,11 +220,13 @@ def test_the_city_declared_in_the_readme_is_valid(tmp_path: Path) -> None:
 
 
 def shown(rule: Rule) -> str:
-    """The path of a route in the table. The calls of staff are one row, and so are the pages for citizens."""
+    """The path of a route in the table. The calls of staff are one row, and so are the pages of each kind."""
     if rule.rule.startswith("/staff/v1/"):
         return "/staff/v1"
     if rule.rule.startswith("/c/"):
         return "/c/{jurisdiction_id}/"
+    if rule.rule.startswith("/desk/"):
+        return "/desk/{jurisdiction_id}/"
     return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", without_suffix(rule))
 
 

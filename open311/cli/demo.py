@@ -7,10 +7,15 @@ import secrets
 from rich.progress import track
 
 from open311.cli.output import console, counted, say
+from open311.cli.shell import shell_user
 from open311.clock import utc_now
+from open311.domain.access import Role
 from open311.operations.access.api_keys import add_key, number_of_key
+from open311.operations.access.staff import add_account, issue_login, list_accounts
 from open311.operations.platform import Platform
 from open311.operations.upkeep.examples import add_examples
+
+DEMO_CITY, DEMO_ACCOUNT = "city.example", "demo"
 
 
 def fill_with_examples(platform: Platform, count: int) -> None:
@@ -34,3 +39,27 @@ def add_demo_key(platform: Platform) -> str:
     if not number_of_key(platform, secret):
         add_key(platform, label="demo", now=utc_now(), secret=secret)
     return secret
+
+
+def add_demo_login(platform: Platform) -> str:
+    """A login link for the account DEMO_ACCOUNT of the demo city, as a secret.
+
+    "" if the demo city is not served, or if somebody has revoked the account.
+    """
+    if DEMO_CITY not in platform.registry.jurisdictions:
+        return ""
+    caller, now = shell_user(), utc_now()
+    known = [account for account, _ in list_accounts(platform, DEMO_CITY) if account.name == DEMO_ACCOUNT]
+    if not known:
+        add_account(
+            platform,
+            name=DEMO_ACCOUNT,
+            role=Role.DISPATCHER,
+            jurisdiction_id=DEMO_CITY,
+            label="demo",
+            principal=caller,
+            now=now,
+        )
+    elif known[0].revoked_at is not None:
+        return ""
+    return issue_login(platform, DEMO_CITY, DEMO_ACCOUNT, principal=caller, now=now).secret

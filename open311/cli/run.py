@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from open311.cli.demo import add_demo_key, fill_with_examples
+from open311.cli.demo import add_demo_key, add_demo_login, fill_with_examples
 from open311.cli.output import counted, say
 from open311.cli.platforms import read_settings
 from open311.cli.ports import claimed_port
@@ -25,6 +25,7 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins.registry import Registry
 from open311.settings import Settings, default, variable
 from open311.storage.migrations import migrate
+from open311.web.surfaces import sign_in_path
 
 DATABASE = "open311"
 
@@ -44,9 +45,9 @@ def run(examples: int) -> None:
         settings = replace(settings, port=port)
         with _known_database(settings), _prepared_platform(settings) as platform:
             fill_with_examples(platform, examples)
-            key = add_demo_key(platform)
+            key, login = add_demo_key(platform), add_demo_login(platform)
         _name_faults(platform.registry)
-        greet = partial(_greet, platform.registry, key, shell_lines(settings))
+        greet = partial(_greet, platform.registry, key, login, shell_lines(settings))
         Supervisor(_environment(settings), settings, cluster).run(greet)
 
 
@@ -122,11 +123,9 @@ def _texts(settings: Settings) -> dict[str, str]:
 def shell_lines(settings: Settings) -> list[str]:
     """What a second shell needs for commands: an `export` of each setting that differs from its default.
 
-    Secrets are only named. The port is that of the server, which commands do not need.
+    Secrets are only named. The port is part of the login links that a command prints.
     """
-    changed = [
-        row for row in fields(Settings) if getattr(settings, row.name) != default(row) and row.name != "port"
-    ]
+    changed = [row for row in fields(Settings) if getattr(settings, row.name) != default(row)]
     texts = _texts(settings)
     return [
         f"export {variable(row)}=…   (as in this shell)"
@@ -143,7 +142,7 @@ def _is_hidden(row: Field[Any], settings: Settings) -> bool:
     return bool(row.metadata["is_secret"])
 
 
-def _greet(registry: Registry, key: str, exports: Sequence[str], address: str) -> None:
+def _greet(registry: Registry, key: str, login: str, exports: Sequence[str], address: str) -> None:
     """Print the addresses, the key, and the settings that a second shell needs."""
     cities = sorted(jurisdiction.id for jurisdiction in registry)
     city = "cityofchicago.org" if "cityofchicago.org" in cities else (cities or ["none"])[0]
@@ -155,6 +154,9 @@ def _greet(registry: Registry, key: str, exports: Sequence[str], address: str) -
     say(f"  Try           curl '{address}/open311/v2/services.json?jurisdiction_id={city}'")
     say(f"                curl '{address}/open311/v2/requests.xml?jurisdiction_id={city}&page_size=5'")
     say(f"  Demo api_key  {key}")
+    if login:
+        say(f"  Staff pages   {address}{sign_in_path(login)}   (good once, for ten minutes)")
+        say("                then: open311 staff login-link demo --jurisdiction city.example")
     say("  Commands      in a second shell, in this folder, while this runs:")
     for line in (*exports, "open311 keys add --label me"):
         say(f"                {line}")

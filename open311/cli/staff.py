@@ -19,6 +19,7 @@ from open311.operations.desk.bulk import REFUSED, BulkResult
 from open311.operations.desk.handover import Work, check_receiver, find_lost_work, find_work, hand_over
 from open311.operations.platform import Platform
 from open311.storage.accounts import Account, Secret, SecretKind
+from open311.web.surfaces import sign_in_path
 from schemas.values import format_instant
 
 MOST_NAMED = 10
@@ -264,9 +265,10 @@ def _revoke_account(platform: Platform, city: str, name: str, receiver: str) -> 
 @click.argument("name")
 @_JURISDICTION
 def login_link(name: str, jurisdiction: str) -> None:
-    """Make a secret with which the owner of the account NAME can sign in once, within ten minutes.
+    """Make a link with which the owner of the account NAME can sign in once, within ten minutes.
 
-    The pages where people sign in come with a later release. Programs use tokens.
+    The link leads to the pages for staff. Programs use tokens. The address is OPEN311_PUBLIC_URL, or else host and
+    port of this machine.
 
     \b
     Example:
@@ -275,8 +277,10 @@ def login_link(name: str, jurisdiction: str) -> None:
     with command_platform() as platform:
         city = find_account_city(platform, jurisdiction)
         issued = accounts.issue_login(platform, city, name, principal=shell_user(), now=utc_now())
+        settings = platform.settings
+    address = (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
     say(f"Good once, until {format_instant(issued.expires_at)}. It is not shown again:")
-    say(issued.secret)
+    say(f"{address}{sign_in_path(issued.secret)}")
 
 
 staff.add_command(audit)

@@ -13,12 +13,16 @@ from open311.clock import utc_now
 from open311.domain.access import PORTAL, PROMETHEUS, Principal
 from open311.errors import Forbidden, NotFound
 from open311.operations.access.api_keys import require_key, require_scope
+from open311.operations.access.sessions import require_session
 from open311.operations.access.staff import require_city, require_staff
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.gate import READING, limit_key
 from open311.web.parsing import Parameters, first, read_query
+from open311.web.session_cookies import FORM_TOKEN, form_token, read_secret
 from schemas.texts import tell
+
+FOREIGN_FORM = tell("This form was sent from another site. Open it here, and send it again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,31 @@ def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Princ
     return PROMETHEUS
 
 
+def _signed_in(platform: Platform, request: Request, sent: Parameters) -> Principal:
+    """The account that is signed in to the pages for staff.
+
+    Raises Unauthenticated without a session, and Forbidden for a form that no page of this session has made.
+    """
+    secret = read_secret(request)
+    principal = require_session(platform, secret, now=utc_now())
+    if request.method not in READING:
+        if _is_from_elsewhere(request, platform.settings.public_url):
+            raise Forbidden(FOREIGN_FORM)
+        if not compare_digest(first(sent, FORM_TOKEN).encode(), form_token(secret).encode()):
+            raise Forbidden(tell("This form is from an earlier session. Open the page again."))
+    return principal
+
+
+def _require_own_city(principal: Principal, jurisdiction_id: str) -> None:
+    """Raise NotFound for a city of others, so that no account learns anything about it."""
+    if not principal.scope.covers(jurisdiction_id):
+        raise NotFound(tell("There is nothing at this address; see the API page at /docs."))
+
+
 def _portal(platform: Platform, request: Request, sent: Parameters) -> Principal:  # noqa: ARG001
     """The caller of the pages for citizens. Raises Forbidden for a form of another site (decision 0041)."""
     if request.method not in READING and _is_from_elsewhere(request, platform.settings.public_url):
-        raise Forbidden(tell("This form was sent from another site. Open it here, and send it again."))
+        raise Forbidden(FOREIGN_FORM)
     return PORTAL
 
 
@@ -112,5 +137,7 @@ API_KEY = Access("api_key", key_holder)
 """Only holders of an api_key that is valid for the city and not revoked."""
 STAFF = Access("staff", _account_holder, require_city)
 """Only accounts of staff for the city. The operation checks the role of the account."""
+SIGNED_IN = Access("signed_in", _signed_in, _require_own_city)
+"""Only accounts of staff for the city, with a session in a browser. Its forms come from pages of the session."""
 METRICS_TOKEN = Access("metrics_token", _prometheus)
 """Only a caller that sends the token of the settings. Nobody may call if no token is set."""

@@ -29,7 +29,6 @@ _CODE_PATH = re.compile(
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SOFTWARE = f"open311-server/{__version__}"
 _ALWAYS = [("X-Open311-Server", SOFTWARE), ("X-Content-Type-Options", "nosniff")]
-_SECRET = [("Referrer-Policy", "no-referrer")]
 _EXPOSED = (
     *(
         "Link",
@@ -88,8 +87,8 @@ class Envelope:
         surface, calls = surface_of(path), self._calls
         environ[CITIES] = self._cities
         added = [("X-Request-Id", request_id), *_ALWAYS]
-        if surface.is_secret:
-            added += _SECRET
+        if surface.referrer_policy:
+            added.append(("Referrer-Policy", surface.referrer_policy))
         if surface.is_cross_origin:
             added += _PREFLIGHT if method == "OPTIONS" else _CORS
 

@@ -32,8 +32,8 @@ from open311.translations import in_language
 from open311.web.answers import error_answer, problem_answer, warning_headers
 from open311.web.languages import caller_language
 from open311.web.portal.rendering import error_page
-from open311.web.portal.wording import on_error_page
-from open311.web.surfaces import STAFF, ErrorShape, error_format, surface_of
+from open311.web.portal.wording import for_staff, on_error_page
+from open311.web.surfaces import DESK, SIGN_IN, STAFF, ErrorShape, error_format, surface_of
 from schemas.staff import COMMANDS
 from schemas.texts import Message, tell, tell_count
 
@@ -148,8 +148,11 @@ def unknown_command(request: Request) -> str:
 def _response(problems: tuple[Problem, ...], status: int, request: Request) -> Response:
     """The problems in the caller's language, in the shape of the surface."""
     language = caller_language(request)
-    shape = surface_of(request.path).errors
-    if shape is ErrorShape.PAGE:
+    surface = surface_of(request.path)
+    shape = surface.errors
+    if surface in (DESK, SIGN_IN):
+        problems = tuple(Problem("", for_staff(one.message)) for one in problems)
+    elif shape is ErrorShape.PAGE:
         problems = tuple(Problem(one.field, on_error_page(one)) for one in problems)
     told = [Problem(one.field, in_language(one.message, language)) for one in problems]
     if shape is ErrorShape.PAGE:

@@ -21,7 +21,7 @@ from open311.server.messages import REFUSAL
 from open311.settings import Settings
 from open311.web.bodies import too_large
 from open311.web.errors import RETRY_AFTER_S, error_response
-from open311.web.surfaces import surface_of
+from open311.web.surfaces import DESK, SIGN_IN, surface_of
 from schemas.texts import tell
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _KEY_LIMIT = "open311.key_limit"
 _DEVICE_LIMIT = "open311.device_limit"
 _PORTAL_LIMIT = "open311.portal_limit"
+_SIGN_IN_LIMIT = "open311.sign_in_limit"
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 NO_HOST = tell("the header Host is missing, came twice or is no host; send one, such as 311.city.example.")
@@ -116,7 +117,10 @@ class HttpsOnly:
         return (self._application if is_open else self._refusal(Request(environ)))(environ, start_response)
 
     def _refusal(self, request: Request) -> Response:
-        if surface_of(request.path).is_for_staff:  # each call has a token, also a GET
+        surface = surface_of(request.path)
+        if surface in (DESK, SIGN_IN) and request.method in WRITING:
+            return error_response(Invalid(tell("This page was not encrypted. Open it over https.")), request)
+        if surface.is_for_staff:  # each call has a token, also a GET
             why = Invalid(tell("this call was not encrypted; send it over https and get a new token."))
             return error_response(why, request)
         if request.method in WRITING:
@@ -163,6 +167,14 @@ def limit_portal(environ: WSGIEnvironment) -> None:
         raise TooManyRequests(retry_after=wait_s)
 
 
+def limit_sign_in(environ: WSGIEnvironment) -> None:
+    """Count a wrong login link. Raises TooManyRequests above the rate for the client's address."""
+    limit = environ.get(_SIGN_IN_LIMIT)
+    wait_s = limit(environ.get("REMOTE_ADDR") or "") if limit is not None else 0
+    if wait_s:
+        raise TooManyRequests(retry_after=wait_s)
+
+
 class RateLimits:
     """WSGI middleware that counts calls per client address, and answers 429 with Retry-After above the rate."""
 
@@ -175,6 +187,7 @@ class RateLimits:
         self._key_rates = parse_many(settings.key_rate) if settings.key_rate else []
         self._device_rates = parse_many(settings.device_rate) if settings.device_rate else []
         self._portal_rates = parse_many(settings.portal_rate) if settings.portal_rate else []
+        self._sign_in_rates = parse_many(settings.sign_in_rate) if settings.sign_in_rate else []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call, or answer 429."""
@@ -192,6 +205,8 @@ class RateLimits:
             environ[_DEVICE_LIMIT] = self._wait_s_of_device
         if self._portal_rates:
             environ[_PORTAL_LIMIT] = self._wait_s_of_page
+        if self._sign_in_rates:
+            environ[_SIGN_IN_LIMIT] = self._wait_s_of_sign_in
         return self._application(environ, start_response)
 
     def _wait_s_of_key(self, principal: Principal) -> int:
@@ -201,6 +216,10 @@ class RateLimits:
     def _wait_s_of_page(self, address: str) -> int:
         """Count a report from an address by a page. Returns the seconds until its next one is accepted, or 0."""
         return self._counts.wait_s(self._portal_rates, "portal", address)
+
+    def _wait_s_of_sign_in(self, address: str) -> int:
+        """Count a wrong login link. Returns the seconds until the next one from this address is looked at, or 0."""
+        return self._counts.wait_s(self._sign_in_rates, "sign in", address)
 
     def _wait_s_of_device(self, device_id: str) -> int:
         """Count a report from a device. Returns the seconds until its next one is accepted; 0 if this one is."""

@@ -36,7 +36,8 @@ class Surface:
     is_quiet         whether calls are logged at level debug only
     has_quick_lane   whether the quick lane may serve calls
     is_documented    whether OpenAPI describes the calls
-    is_secret        whether paths hold a secret: no page that a link leads to may learn it from the browser
+    referrer_policy  the value of Referrer-Policy; "" for none. It decides who learns the address of a page from the
+                     browser, when a link leads away from it
     is_for_staff     whether callers are staff: parameters are in the query only, and bodies are JSON
     content_policy   the value of Content-Security-Policy of answers that do not send their own; "" for none
     """
@@ -51,7 +52,7 @@ class Surface:
     is_quiet: bool = False
     has_quick_lane: bool = False
     is_documented: bool = True
-    is_secret: bool = False
+    referrer_policy: str = ""
     is_for_staff: bool = False
     content_policy: str = ""
 
@@ -86,7 +87,7 @@ STATUS = Surface(
     name="status",
     prefix=f"{BASE}/status",
     description="One's own request (an extension)",
-    is_secret=True,
+    referrer_policy="no-referrer",
 )
 STAFF = Surface(
     name="staff",
@@ -174,9 +175,33 @@ OWN_PAGE = Surface(
     errors=ErrorShape.PAGE,
     is_cross_origin=False,
     is_documented=False,
-    is_secret=True,
+    referrer_policy="no-referrer",
     content_policy=OWN_FILES_ONLY,
 )
+SIGN_IN = Surface(
+    name="sign in",
+    prefix="/desk/sign-in",
+    description="Where staff sign in",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    referrer_policy="same-origin",
+    content_policy=OWN_FILES_ONLY,
+)
+DESK = Surface(
+    name="desk",
+    prefix="/desk",
+    description="Pages for staff",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    referrer_policy="same-origin",
+    content_policy=OWN_FILES_ONLY,
+)
+"""No other site may learn the address of a page for staff, because it may have the words of a search.
+
+With `no-referrer`, older browsers would send `Origin: null` with forms, and the forms would be refused.
+"""
 PAGES = Surface(
     name="pages",
     prefix="",
@@ -203,6 +228,8 @@ SURFACES = (
     MAP_PAGE,
     WIDGET,
     OWN_PAGE,
+    SIGN_IN,
+    DESK,
     PAGES,
 )
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""
@@ -221,6 +248,11 @@ FEED_PATH = re.compile(
     rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions|stats)\.(?P<feed>{'|'.join(Feed)})", re.IGNORECASE
 )
 """Paths of lists in formats that are extensions."""
+
+
+def sign_in_path(secret: str) -> str:
+    """The path of a login link of staff."""
+    return f"{SIGN_IN.prefix}/{secret}"
 
 
 def surface_of(path: str) -> Surface:

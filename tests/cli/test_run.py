@@ -62,6 +62,7 @@ class Running:
         self.printed = self._read_until("Ctrl-C")
         self.address = re.search(r"Look around +(http://\S+)/", self.printed)[1]
         self.key = re.search(r"Demo api_key +(\S+)", self.printed)[1]
+        assert f"{self.address}/desk/sign-in/staff_" in self.printed
 
     def _read_until(self, words: str) -> str:
         """Read the output up to a line with these words. A thread reads the rest, so the pipe never fills up."""

@@ -35,6 +35,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         ("/c/map.js", "/c/maplibre-gl.css", "/c/maplibre-gl.js", "/c/place.js", "/c/send.js", "/c/style.css"),
         PLAIN,
     ),
+    **dict.fromkeys(("/desk/desk.css", "/desk/desk.js", "/desk/sign-in"), PLAIN),
+    "/desk/sign-in/<code:secret>": PAGES,
     "/docs": PLAIN,
     "/docs/<path:name>": PLAIN,
     "/docs/extensions": PLAIN,
@@ -71,7 +73,30 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     f"{V2}/tokens/<code:token>": PLAIN,
 }
 """Every path that anybody can read, without the suffix of its format, and the queries with which it is read."""
-FOR_STAFF = frozenset(
+DESK = "/desk/<jurisdiction_id>"
+OF_DESK = frozenset(
+    (
+        "/desk/",
+        "/desk/account",
+        *(
+            f"{DESK}/{path}"
+            for path in (
+                "",
+                "deliveries",
+                "deliveries/<delivery>",
+                "find",
+                "photos",
+                "requests/<number>",
+                "requests/<number>/finish",
+                "requests/<number>/photos/<photo>",
+                "requests/<number>/photos/<photo>/file",
+                "work",
+            )
+        ),
+    )
+)
+"""Every page that needs a session of an account."""
+FOR_STAFF = OF_DESK | frozenset(
     f"{STAFF}{path}"
     for path in (
         "/accounts",
@@ -90,7 +115,7 @@ FOR_STAFF = frozenset(
         "/views",
     )
 )
-"""Every path that needs the token of an account."""
+"""Every path that needs the token or the session of an account."""
 ACCEPTED = ("application/json", "text/xml")
 _SUFFIX = re.compile(r"\.(json|xml|csv|geojson|atom|ndjson|mvt)$")
 
@@ -154,6 +179,7 @@ def _values(town: Town) -> dict[str, list[str]]:
         "name": [*files, *(f"{name}.sha256" for name in files), *names, "swagger-ui.css"],
         "photo": photos[:2],
         "delivery": ["1"],
+        "number": _column(town, "SELECT id FROM service_request")[:3],
         **dict(zip("zxy", ([str(number)] for number in tile_at(24.9414, 60.1718, 14)), strict=True)),
     }
 

@@ -18,11 +18,10 @@ from open311.domain.ids import new_staff_secret
 from open311.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from open311.observe import logger
 from open311.operations.platform import Platform
-from open311.storage import accounts, audit
+from open311.storage import accounts, audit, staff_sessions
 from open311.storage.accounts import BETWEEN_USES, PREFIX, Account, Holder, Secret, SecretKind
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
-from open311.storage.hot.transactions import within
 from schemas.texts import tell
 
 log = logger(__name__)
@@ -92,7 +91,7 @@ def add_account(
             _require_free(connection, jurisdiction_id, wanted)
         account = _find(connection, jurisdiction_id, wanted)
         issued = _add_secret(connection, account, SecretKind.TOKEN, expires_at, now=now, label=told)
-        _record(connection, account, "account.add", principal, now, _rights(account) | _token(issued, told))
+        record(connection, account, "account.add", principal, now, _rights(account) | _token(issued, told))
     return issued
 
 
@@ -107,6 +106,8 @@ def change_account(
     now: datetime,
 ) -> Account:
     """Give an account another role or other departments. They count from the next call with its tokens.
+
+    Its sessions end, so that no page shows what the person may not do any more.
 
     role, departments  None to keep the old value; an empty list of departments means all
     Raises Invalid, Forbidden, and NotFound for an unknown or revoked account.
@@ -124,8 +125,9 @@ def change_account(
         _check_rights(platform, Role(after.role), jurisdiction_id, departments or ())
         if after != before:
             accounts.change_account(connection, after)
+            staff_sessions.end_sessions_of(connection, after.jurisdiction_id, after.id)
             details = _rights(after) | {"before": _rights(before)}
-            _record(connection, after, "account.change", principal, now, details)
+            record(connection, after, "account.change", principal, now, details)
     return after
 
 
@@ -152,7 +154,7 @@ def restore_account(
         account = replace(before, revoked_at=None)
         accounts.change_account(connection, account)
         issued = _add_secret(connection, account, SecretKind.TOKEN, expires_at, now=now, label=told)
-        _record(connection, account, "account.restore", principal, now, _rights(account) | _token(issued, told))
+        record(connection, account, "account.restore", principal, now, _rights(account) | _token(issued, told))
     return issued
 
 
@@ -227,9 +229,18 @@ def rotate_token(
     principal: Principal,
     now: datetime,
 ) -> Issued:
-    """Make a new token for an account. Its old tokens expire after OVERLAP, or now if `is_at_once`."""
+    """Make a new token for an account. Its old tokens expire after OVERLAP.
+
+    If `is_at_once`, they expire now, and the account's sessions end too.
+    """
     others_end = now if is_at_once else now + OVERLAP
-    order = _Order("token.rotate", _lasting(days, now), label=_read_label(label), others_end=others_end)
+    order = _Order(
+        "token.rotate",
+        _lasting(days, now),
+        label=_read_label(label),
+        others_end=others_end,
+        ends_sessions=is_at_once,
+    )
     return _issue(platform, jurisdiction_id, name, order, principal=principal, now=now)
 
 
@@ -247,13 +258,14 @@ def issue_login(
 def revoke_account(
     platform: Platform, jurisdiction_id: str, name: str, *, principal: Principal, now: datetime
 ) -> Account:
-    """Revoke an account. All its tokens and login links become invalid."""
+    """Revoke an account. All its tokens, login links and sessions become invalid."""
     _require_admin(principal, jurisdiction_id)
     with platform.database.transaction() as connection:
         account = replace(_find(connection, jurisdiction_id, name, is_locked=True), revoked_at=now)
         accounts.change_account(connection, account)
         accounts.end_secrets(connection, account, list(SecretKind), now)
-        _record(connection, account, "account.revoke", principal, now, _rights(account))
+        staff_sessions.end_sessions_of(connection, account.jurisdiction_id, account.id)
+        record(connection, account, "account.revoke", principal, now, _rights(account))
     return account
 
 
@@ -268,7 +280,7 @@ def revoke_token(
             named = {"number": number, "name": account.name}
             fault = tell("{number} is no valid token of {name}; see `open311 staff list`.", **named)
             raise NotFound(fault, "token")
-        _record(connection, account, "token.revoke", principal, now, {"token": number})
+        record(connection, account, "token.revoke", principal, now, {"token": number})
     return account
 
 
@@ -293,20 +305,6 @@ def _mark_used(platform: Platform, holder: Holder, now: datetime) -> None:
         accounts.mark_used(platform.database.hot.write, holder, now)
     except Unavailable as error:
         log.warning("the use of a token is not stored", token=holder.secret, cause=str(error))
-
-
-def sign_in(platform: Platform, secret: str, *, now: datetime) -> Principal:
-    """The principal of a login secret. The secret cannot be used again. Raises Unauthenticated.
-
-    The pages for staff call this when a person signs in.
-    """
-    with platform.database.transaction() as connection:
-        holder = accounts.holder_of(within(connection), secret, SecretKind.LOGIN, now)
-        if holder is None or not accounts.use_up(connection, secret, SecretKind.LOGIN, now):
-            raise Unauthenticated(tell("This login link is used or too old; ask for a new one."))
-        principal = principal_of(holder)
-        _record(connection, holder, "login.use", principal, now)
-    return principal
 
 
 def principal_of(holder: Holder) -> Principal:
@@ -421,7 +419,8 @@ def _read_label(label: str) -> str:
 class _Order:
     """A secret to make.
 
-    `others_end`: when the account's other secrets of this kind expire; None if they stay valid.
+    others_end     when the account's other secrets of this kind expire; None if they stay valid
+    ends_sessions  whether the account's sessions end
     """
 
     act: str
@@ -429,6 +428,7 @@ class _Order:
     kind: SecretKind = SecretKind.TOKEN
     label: str = ""
     others_end: datetime | None = None
+    ends_sessions: bool = False
 
 
 def _issue(
@@ -439,8 +439,10 @@ def _issue(
         account = _find(connection, jurisdiction_id, name)
         if order.others_end is not None:
             accounts.end_secrets(connection, account, [order.kind], order.others_end)
+        if order.ends_sessions:
+            staff_sessions.end_sessions_of(connection, account.jurisdiction_id, account.id)
         issued = _add_secret(connection, account, order.kind, order.expires_at, now=now, label=order.label)
-        _record(connection, account, order.act, principal, now, _token(issued, order.label))
+        record(connection, account, order.act, principal, now, _token(issued, order.label))
     return issued
 
 
@@ -481,18 +483,20 @@ def _token(issued: Issued, label: str) -> dict[str, Any]:
     return {"token": issued.number} | ({"label": label} if label else {})
 
 
-def _record(
+def record(
     connection: Connection,
-    account: Account | Holder,
+    account: Account | Holder | Principal,
     act: str,
     principal: Principal,
     now: datetime,
     details: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
+    """Store in the audit trail what somebody did with an account."""
+    city = account.scope.jurisdiction_id if isinstance(account, Principal) else account.jurisdiction_id
     audit.add_entry(
         connection,
         Entry(
-            jurisdiction_id=account.jurisdiction_id,
+            jurisdiction_id=city,
             at=now,
             actor=str(principal),
             act=act,

@@ -41,7 +41,7 @@ _LEAST_PIXEL = 0.999
 def blacken_photo(
     platform: Platform,
     city: Jurisdiction,
-    name: str,
+    name: str | int,
     id: str,
     boxes: Sequence[Sequence[float]],
     *,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from open311.domain.access import Principal, Role
+from open311.domain.commands import Command
 from open311.domain.events import PhotoAdded, PhotosReleased, PhotosWithdrawn
 from open311.domain.photos import Photo, PhotoState, SentFile, is_address_of
 from open311.domain.services import PhotoRule
@@ -20,8 +22,9 @@ from open311.operations.media.preparing import defer_preparing, original_until, 
 from open311.operations.media.showing import PhotoFile, read_file, rendition_file
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.act import require_department
+from open311.operations.workflow.act import changes_by, require_department, undeadlocked
 from open311.operations.workflow.apply import change_requests, load_request
+from open311.operations.workflow.effects import Desk
 from open311.plugins import Jurisdiction
 from open311.storage import deliveries, media, updates
 from open311.storage.hot.transactions import within
@@ -34,7 +37,7 @@ _UNPREPARED = (PhotoState.WAITING, PhotoState.REFUSED)
 def read_photo(
     platform: Platform,
     city: Jurisdiction,
-    name: str,
+    name: str | int,
     id: str,
     *,
     size: str,
@@ -67,41 +70,60 @@ def read_photo(
 def add_photo(
     platform: Platform,
     city: Jurisdiction,
-    name: str,
+    name: str | int,
     data: bytes,
     *,
     is_public: bool,
     own_address: str,
     principal: Principal,
     now: datetime,
+    commands: Sequence[Command] = (),
+    version: int | None = None,
 ) -> int:
     """Add a photo to a request, for example of the work that is done. Returns the number of the request.
 
-    Raises Invalid for a file that is no photo, Unavailable if it cannot be stored, NotFound, and Forbidden.
+    commands  are carried out as the same change: all or nothing
+    version   of the request that the caller has seen, for the commands; None to accept any version
+    Raises Invalid for a file that is no photo, Unavailable if it cannot be stored, NotFound, Forbidden, and what
+    the commands raise.
     """
     require_role(principal, Role.AGENT)
     chosen = choose([SentFile(name="", size_bytes=len(data), data=data)], platform.settings)
     if chosen.dropped:
         raise Invalid(tell("the photo is not taken: {reason}.", reason=chosen.dropped[0].reason))
-    with (
-        arriving(platform, city, chosen.photos, own_address=own_address, now=now) as arrival,
-        platform.database.transaction() as connection,
-    ):
-        before = load_request(connection, city, name)
-        require_department(principal, city, before)
-        if is_public and city.photo_rule(before.service_code) is PhotoRule.PRIVATE:
-            raise Invalid(tell("is true, but only staff see the photos of this service; send false."), "public")
-        if not arrival.kept:
-            raise Unavailable(tell("The photo cannot be stored now; try again in a moment."))
-        event = PhotoAdded(at=now, actor=str(principal), is_shown=is_public)
-        [after] = change_requests(connection, [(before, [event])], names_for(connection, city))
-        arrival.attach(within(connection), after.number, version=after.version, is_public=is_public)
-        defer_preparing(platform, connection, city.id, after.number)
-    return after.number
+    event = PhotoAdded(at=now, actor=str(principal), is_shown=is_public)
+    with arriving(platform, city, chosen.photos, own_address=own_address, now=now) as arrival:
+
+        def once() -> int:
+            with platform.database.transaction() as connection:
+                before = load_request(connection, city, name)
+                require_department(principal, city, before)
+                if is_public and city.photo_rule(before.service_code) is PhotoRule.PRIVATE:
+                    fault = tell("is true, but only staff see the photos of this service; send false.")
+                    raise Invalid(fault, "public")
+                if not arrival.kept:
+                    raise Unavailable(tell("The photo cannot be stored now; try again in a moment."))
+                desk = Desk(connection, city, principal, now)
+                changes = changes_by(desk, before, commands, version=version) if commands else []
+                (report, events), *others = changes or [(before, [])]
+                names = names_for(connection, city)
+                after, *_ = change_requests(connection, [(report, [event, *events]), *others], names)
+                arrival.attach(within(connection), after.number, version=after.version, is_public=is_public)
+                defer_preparing(platform, connection, city.id, after.number)
+                return after.number
+
+        return undeadlocked(once)
 
 
 def withdraw_photo(
-    platform: Platform, city: Jurisdiction, name: str, id: str, *, reason: str, principal: Principal, now: datetime
+    platform: Platform,
+    city: Jurisdiction,
+    name: str | int,
+    id: str,
+    *,
+    reason: str,
+    principal: Principal,
+    now: datetime,
 ) -> int:
     """Withdraw a photo from the public for good. Staff can still read it. Returns the number of the request.
 
@@ -135,7 +157,14 @@ def withdraw_photo(
 
 
 def release_photo(
-    platform: Platform, city: Jurisdiction, name: str, id: str, *, reason: str, principal: Principal, now: datetime
+    platform: Platform,
+    city: Jurisdiction,
+    name: str | int,
+    id: str,
+    *,
+    reason: str,
+    principal: Principal,
+    now: datetime,
 ) -> int:
     """Show a photo that is held to the public. Returns the number of the request.
 

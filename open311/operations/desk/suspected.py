@@ -28,7 +28,7 @@ _Decision = Callable[[Desk, RequestRecord, CommentHeld], Sequence[Event]]
 
 
 def drop_report(
-    platform: Platform, city: Jurisdiction, name: str, *, reason: str, principal: Principal, now: datetime
+    platform: Platform, city: Jurisdiction, name: str | int, *, reason: str, principal: Principal, now: datetime
 ) -> RequestRecord:
     """Hide and close a report that is held because it looks like abuse, as one change.
 
@@ -47,7 +47,7 @@ def drop_report(
 def release_update(
     platform: Platform,
     city: Jurisdiction,
-    name: str,
+    name: str | int,
     held: str,
     *,
     reason: str,
@@ -75,7 +75,7 @@ def release_update(
 def drop_update(
     platform: Platform,
     city: Jurisdiction,
-    name: str,
+    name: str | int,
     held: str,
     *,
     reason: str,
@@ -97,7 +97,7 @@ def drop_update(
 def _decide(
     platform: Platform,
     city: Jurisdiction,
-    name: str,
+    name: str | int,
     held: str,
     decision: _Decision,
     *,

@@ -110,7 +110,7 @@ def read_whole_request(
 
 
 def read_reporter(
-    platform: Platform, city: Jurisdiction, name: str, *, reason: str, principal: Principal, now: datetime
+    platform: Platform, city: Jurisdiction, name: str | int, *, reason: str, principal: Principal, now: datetime
 ) -> tuple[RequestRecord, Reporter]:
     """Read who sent a request. This is personal data, so the audit trail stores who read it and why.
 

@@ -32,6 +32,7 @@ from open311.storage.tables.staff import (
     staff_account,
     staff_repeat,
     staff_secret,
+    staff_session,
     staff_view,
 )
 from open311.storage.tables.statistics import closed_count, counted_request, statistics_check
@@ -86,6 +87,7 @@ __all__ = [
     "staff_account",
     "staff_repeat",
     "staff_secret",
+    "staff_session",
     "staff_view",
     "statistics_check",
     "status_link",

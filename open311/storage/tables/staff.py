@@ -57,6 +57,28 @@ staff_secret = Table(
 Index("staff_secret_digest_idx", staff_secret.c.digest, unique=True)
 Index("staff_secret_account_idx", staff_secret.c.jurisdiction_id, staff_secret.c.account_id)
 
+# A person who is signed in to the pages for staff. A session that ends is deleted.
+staff_session = Table(
+    "staff_session",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("account_id", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 of the secret in the cookie, which has 192 random bits
+    instant_column("begun_at"),
+    instant_column("last_used_at"),  # written at most once a minute
+    instant_column("expires_at"),  # however often it is used
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "account_id"],
+        ["staff_account.jurisdiction_id", "staff_account.id"],
+        ondelete="CASCADE",
+    ),
+)
+Index("staff_session_digest_idx", staff_session.c.digest, unique=True)
+Index("staff_session_account_idx", staff_session.c.jurisdiction_id, staff_session.c.account_id)
+Index("staff_session_expires_idx", staff_session.c.expires_at)
+
 staff_view = Table(
     "staff_view",
     metadata,

@@ -30,13 +30,15 @@ from open311.plugins import Jurisdiction
 from open311.translations import in_language, languages, translations_in
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.languages import caller_language, content_language, wanted_languages
-from open311.web.surfaces import CITIES, LOCALE, MAP_PAGE, PORTAL, surface_of
+from open311.web.surfaces import CITIES, DESK, LOCALE, MAP_PAGE, PORTAL, SIGN_IN, surface_of
 
-_HOME = Path(__file__).parent / "citizens"
-STATIC = _HOME / "static"
+_CITIZENS, _STAFF = (Path(__file__).parent / name for name in ("citizens", "staff"))
 STYLE, PLACE_SCRIPT, SEND_SCRIPT, MAP_SCRIPT = "style.css", "place.js", "send.js", "map.js"
+DESK_STYLE, DESK_SCRIPT = "desk.css", "desk.js"
 LIBRARY, LIBRARY_STYLE = "maplibre-gl.js", "maplibre-gl.css"
 """Files of MapLibre GL JS, in the package maplibre."""
+A_YEAR_S = 31_536_000
+"""Pages name the content of a file in its address, so browsers need not ask for the file again."""
 _LEAST_DAYS_HOURS = 48
 """From this many hours on, a duration is told in days."""
 _KEPT_IN_SWITCH = 4_000
@@ -105,7 +107,8 @@ class Frame:
 
     def file(self, name: str) -> str:
         """The address of a style sheet or a script, which changes with its content."""
-        return f"{self.request.root_path}{PORTAL.prefix}/{name}?v={digest_of(name)}"
+        surface = DESK if name in (DESK_STYLE, DESK_SCRIPT) else PORTAL
+        return f"{self.request.root_path}{surface.prefix}/{name}?v={digest_of(name)}"
 
     def choices(self) -> list[tuple[str, str, str]]:
         """The languages of our texts: tag, own name, and the address of this page in the language."""
@@ -188,8 +191,10 @@ def digest_of(name: str) -> str:
 @cache
 def folder_of(name: str) -> Path:
     """The folder of a static file. The package maplibre is not imported, because only its files are needed."""
+    if name in (DESK_STYLE, DESK_SCRIPT):
+        return _STAFF / "static"
     if name not in (LIBRARY, LIBRARY_STYLE):
-        return STATIC
+        return _CITIZENS / "static"
     found = find_spec("maplibre")
     assert found is not None
     assert found.origin is not None
@@ -227,7 +232,8 @@ def error_page(problems: Sequence[Problem], status: int, request: Request) -> Re
     """An error as a page. The texts of the problems are in the reader's language."""
     frame = Frame(request, city_of(request))
     values = {"problems": problems, "status": status, "back": _way_back(request)}
-    response = Response(render("error.html", frame, values), status)
+    template = "desk/error.html" if surface_of(request.path) in (DESK, SIGN_IN) else "error.html"
+    response = Response(render(template, frame, values), status)
     response.content_type = PageFormat.HTML.media_type
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -256,7 +262,7 @@ def render(template: str, frame: Frame, values: Mapping[str, Any]) -> str:
 def _environment(language: str) -> Environment:
     """The templates with texts, dates and numbers in a language."""
     made = Environment(
-        loader=FileSystemLoader(_HOME / "templates"),
+        loader=FileSystemLoader([_CITIZENS / "templates", _STAFF / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -277,6 +283,9 @@ def _environment(language: str) -> Environment:
     def at_time(at: datetime, zone: tzinfo) -> str:
         time = format_time(at, "short", tzinfo=zone, locale=locale)
         return f"{on_day(at, zone)}, {time}"
+
+    def instant(text: str) -> datetime:
+        return datetime.fromisoformat(text)
 
     def number(value: float) -> str:
         return format_decimal(value, locale=locale)
@@ -322,6 +331,7 @@ def _environment(language: str) -> Environment:
         "duration": duration,
         "in_mail": in_mail,
         "in_path": in_path,
+        "instant": instant,
         "told": told,
         "on_day": on_day,
         "at_time": at_time,

@@ -172,6 +172,50 @@ def for_people(text: str, question: str = "") -> Message:
     return message if sentence is None else sentence({**message.values, "question": question})
 
 
+_NO_REASON = _always(tell("Please write a reason."))
+_CHANGED = _always(tell("Somebody else has changed this request meanwhile."))
+FOR_STAFF: Mapping[str, Sentence] = {
+    "{id!r} is not a request here.": _always(tell("The city has no request with this number.")),
+    "is missing; send {form}.": _always(tell("Please fill this in.")),
+    "is missing; give a reason for {command}.": _NO_REASON,
+    "is missing; say why you read who sent the request.": _NO_REASON,
+    "is missing; say why the photo is released.": _NO_REASON,
+    "is missing; say why the photo is withdrawn.": _NO_REASON,
+    "is missing; say why the photo is blackened.": _NO_REASON,
+    "is missing; say why the update is released.": _NO_REASON,
+    "is missing; say why the update is dropped.": _NO_REASON,
+    "the request is at version {now} now, not {seen}; read it again.": _CHANGED,
+    "the request is at version {now} now, not {seen} ({since}); read it again.": _CHANGED,
+    "is {state}; {command} is for requests that are {legal}.": _always(
+        tell("The state of the request does not allow this now.")
+    ),
+    "is {state}; {command} is for requests that are {legal}. Transfer it to a department first.": _always(
+        tell("Please give the request to a department first.")
+    ),
+    "is merged into another request; send the command for that request, or unmerge this request first.": _always(
+        tell("The request is merged into another one. Do this there, or undo the merge first.")
+    ),
+    "box {number} {fault}": lambda of: tell(
+        "Box {number} is wrong. Please write left, top, right and bottom in percent, such as 10 20 50 60.",
+        number=of["number"],
+    ),
+    "is no list of boxes; send one such as [[0.1, 0.2, 0.5, 0.6]].": _always(
+        tell("Please name at least one part.")
+    ),
+    "was used for another command within the last day; send a new one.": _always(
+        tell("You have sent this form before, with other words. If you still want it, send it again.")
+    ),
+}
+"""The sentences that only staff can read, or that say something else to staff."""
+
+
+def for_staff(text: str) -> Message:
+    """The sentence for a fault on a page for staff."""
+    message = text if isinstance(text, Message) else tell("{text}", text=text)
+    sentence = FOR_STAFF.get(message.template)
+    return for_people(message) if sentence is None else sentence(message.values)
+
+
 def needs_label(sentence: Message) -> bool:
     """Whether a sentence can be understood only beside its field."""
     return sentence.template not in _WHOLE_TEMPLATES

@@ -9,6 +9,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Call
 from open311.web.endpoints import City, endpoint
 from open311.web.portal.rendering import (
+    A_YEAR_S,
     LIBRARY,
     LIBRARY_STYLE,
     MAP_SCRIPT,
@@ -19,9 +20,6 @@ from open311.web.portal.rendering import (
 )
 from open311.web.surfaces import PORTAL
 from schemas.arguments import NoArguments
-
-_A_YEAR_S = 31_536_000
-"""Pages name the content of a file in its address, so browsers need not ask for the file again."""
 
 
 @endpoint(PORTAL, f"/{STYLE}", reads=NoArguments, access=ANYBODY, city=City.NONE)
@@ -61,4 +59,4 @@ def map_library_style(call: Call) -> Response:  # noqa: ARG001
 
 
 def _file(name: str) -> Response:
-    return send_from_directory(folder_of(name), name, max_age=_A_YEAR_S)
+    return send_from_directory(folder_of(name), name, max_age=A_YEAR_S)

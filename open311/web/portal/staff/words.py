@@ -1,0 +1,206 @@
+"""The words of pages for staff: for commands, their fields, and the codes of states, outcomes and priorities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from open311.plugins import Jurisdiction
+from schemas.texts import Message, tell
+
+COMMAND_GROUPS: Mapping[Message, tuple[str, ...]] = {
+    tell("Work"): ("acknowledge", "start", "schedule", "hold", "close", "reopen", "release", "show"),
+    tell("Who does it"): ("assign", "transfer", "prioritise", "change_service", "reschedule"),
+    tell("Words"): ("note", "ask_reporter", "correct"),
+    tell("More"): ("merge", "unmerge", "hide"),
+}
+"""The commands of a request's page. `mask` and `unmask` stand beside the texts that they are about."""
+
+COMMANDS: Mapping[str, Message] = {
+    "assign": tell("Give it to a person"),
+    "transfer": tell("Give it to another department"),
+    "prioritise": tell("Set the priority"),
+    "acknowledge": tell("Say that it was seen"),
+    "start": tell("Start the work"),
+    "schedule": tell("Plan a visit"),
+    "reschedule": tell("Move a date"),
+    "hold": tell("Put it on hold"),
+    "close": tell("Close"),
+    "reopen": tell("Open it again"),
+    "note": tell("Write a note"),
+    "ask_reporter": tell("Ask the reporter"),
+    "merge": tell("Merge it into another request"),
+    "unmerge": tell("Undo the merge"),
+    "change_service": tell("Change the service"),
+    "hide": tell("Hide it from the public"),
+    "show": tell("Show it to the public again"),
+    "release": tell("Release it to the public"),
+    "correct": tell("Correct the report"),
+    "unmask": tell("Show this text to the public"),
+    "mask": tell("Mask this text again"),
+}
+
+FIELDS: Mapping[str, Message] = {
+    "account": tell("Person"),
+    "department": tell("Department"),
+    "priority": tell("Priority"),
+    "detail": tell("The city's own state"),
+    "visit": tell("Day and time of the visit"),
+    "expected": tell("Should be done by"),
+    "outcome": tell("How it ended"),
+    "note": tell("What the public reads"),
+    "text": tell("Text"),
+    "public": tell("Everybody may read it"),
+    "into": tell("Number of the other request"),
+    "service_code": tell("Service"),
+    "description": tell("Description"),
+    "address": tell("Address"),
+    "lat": tell("Latitude"),
+    "long": tell("Longitude"),
+    "reason": tell("Reason"),
+}
+HINTS: Mapping[str, Message] = {
+    "note": tell("If it is empty, the public reads the city's usual text."),
+    "reason": tell("Only staff read it."),
+}
+QUESTION_HINT = tell("Everybody can read the question.")
+
+STATES: Mapping[str, Message] = {
+    "received": tell("Received"),
+    "triage": tell("Without a department"),
+    "assigned": tell("Assigned"),
+    "acknowledged": tell("Seen"),
+    "in_progress": tell("In progress"),
+    "scheduled": tell("Visit planned"),
+    "on_hold": tell("On hold"),
+    "closed": tell("Closed"),
+}
+OUTCOMES: Mapping[str, Message] = {
+    "fixed": tell("Solved"),
+    "not_found": tell("Not found at the place"),
+    "no_violation": tell("No rule is broken"),
+    "referred": tell("Passed on"),
+    "not_responsible": tell("The city is not responsible"),
+    "duplicate": tell("Reported before"),
+    "no_access": tell("The place could not be reached"),
+    "cannot_do": tell("Nothing can be done"),
+    "withdrawn": tell("Withdrawn"),
+    "unknown": tell("Unknown"),
+}
+PRIORITIES: Mapping[str, Message] = {
+    "low": tell("Low"),
+    "normal": tell("Normal"),
+    "high": tell("High"),
+    "urgent": tell("Urgent"),
+}
+ROLES: Mapping[str, Message] = {
+    "reader": tell("Reader"),
+    "agent": tell("Agent"),
+    "dispatcher": tell("Dispatcher"),
+    "admin": tell("Admin"),
+}
+VISIBILITIES: Mapping[str, Message] = {
+    "public": tell("Everybody sees it."),
+    "held": tell("The public does not see it until it is released."),
+    "unlisted": tell("Everybody who has its number sees it."),
+    "private": tell("Only staff see it, because the service is private."),
+    "withdrawn": tell("It was hidden, so only staff see it."),
+}
+DUES: Mapping[str, Message] = {
+    "overdue": tell("Overdue"),
+    "soon": tell("Due soon"),
+    "later": tell("Due"),
+}
+OVERDUES: Mapping[str, Message] = {
+    "true": tell("Overdue"),
+    "soon": tell("Due soon"),
+    "false": tell("Not overdue"),
+}
+PHOTO_STATES: Mapping[str, Message] = {
+    "arriving": tell("arriving"),
+    "waiting": tell("not prepared yet"),
+    "ready": tell("shown"),
+    "held": tell("held until a person decides"),
+    "refused": tell("refused"),
+    "withdrawn": tell("withdrawn"),
+    "blackened": tell("as it was before it was blackened"),
+}
+DELIVERY_STATES: Mapping[str, Message] = {
+    "waiting": tell("waits for its turn"),
+    "sending": tell("is being sent"),
+    "pending": tell("waits for an answer"),
+    "uncertain": tell("uncertain: somebody has to decide"),
+    "parked": tell("stopped: somebody has to decide"),
+    "done": tell("done"),
+    "skipped": tell("skipped"),
+}
+DECISIONS: Mapping[str, Message] = {
+    "retry": tell("Send it now"),
+    "park": tell("Stop it"),
+    "skip": tell("Do not send it"),
+}
+EVENTS: Mapping[str, Message] = {
+    "areas": tell("Areas were found"),
+    "assigned": tell("Given to a person"),
+    "comment": tell("Comment"),
+    "corrected": tell("The report was corrected"),
+    "dropped_comment": tell("An update was dropped"),
+    "erased": tell("Personal data were erased"),
+    "example": tell("Made up as an example"),
+    "expected": tell("Should be done by"),
+    "former_notes": tell("Earlier text for the public"),
+    "held_comment": tell("An update is held"),
+    "imported": tell("Imported"),
+    "internal_note": tell("Note for staff"),
+    "mask": tell("Masking was changed"),
+    "merged": tell("Merged into another request"),
+    "note": tell("Text for the public"),
+    "outside": tell("Outside of the city's map"),
+    "photo_added": tell("A photo was added"),
+    "photo_blackened": tell("Parts of a photo were blackened"),
+    "photo_copied": tell("A photo was copied"),
+    "photos": tell("Photos were prepared"),
+    "photos_released": tell("Photos were released"),
+    "photos_withdrawn": tell("Photos were withdrawn"),
+    "priority": tell("Priority"),
+    "progress": tell("State of the work"),
+    "public_comment": tell("Comment of somebody outside"),
+    "question": tell("Question to the reporter"),
+    "received": tell("Received"),
+    "rejected": tell("Not accepted"),
+    "resolved": tell("Got its number"),
+    "routed": tell("Given to a department by a rule"),
+    "service": tell("Service"),
+    "status": tell("Status"),
+    "suspected": tell("It looks like abuse"),
+    "transferred": tell("Given to another department"),
+    "triage": tell("No rule found a department"),
+    "unmerged": tell("The merge was undone"),
+    "visibility": tell("What the public sees"),
+    "visit": tell("Visit"),
+}
+ACTS: Mapping[str, Message] = {
+    "photo": tell("The photo was added. It is shown here once it is prepared."),
+    "release": tell("Released."),
+    "withdraw": tell("Withdrawn."),
+    "blacken": tell("The parts of the photo are black now."),
+    "drop": tell("Dropped."),
+    "save": tell("The view was saved."),
+    "delete": tell("The view was deleted."),
+    "retry": tell("The delivery is sent now."),
+    "park": tell("The delivery was stopped."),
+    "skip": tell("The delivery will not be sent."),
+}
+"""What the page after an act says, unless the act is a command."""
+
+
+def done_of(act: str) -> Message | None:
+    """What the page after an act says; None for an unknown act."""
+    if act in COMMANDS:
+        return tell("Done: {command}.", command=COMMANDS[act])
+    return ACTS.get(act)
+
+
+def state_names(city: Jurisdiction) -> dict[str, str]:
+    """The names of the states in a city, which may have names of its own."""
+    own = {str(one.state): one.name for one in city.states if not one.code and one.name}
+    return {**STATES, **own}

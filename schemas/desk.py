@@ -1,0 +1,163 @@
+"""The parameters of the pages for staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.parameters import (
+    DistanceParameter,
+    FlagParameter,
+    LatitudeParameter,
+    ListParameter,
+    LongitudeParameter,
+    TextParameter,
+)
+from schemas.portal import PageArguments
+from schemas.staff import (
+    COMMANDS,
+    DELIVERY_BODIES,
+    MAX_BULK,
+    MAX_NEARBY_M,
+    DeliveryArguments,
+    HeldPhotosArguments,
+    QueueArguments,
+)
+
+
+class FormArguments(PageArguments):
+    """The field that every form of a page for staff has."""
+
+    form_token = TextParameter("Proves that a page of this session has made the form.")
+
+
+class DeskQueueArguments(QueueArguments):
+    """The filters and the page of the queue."""
+
+    tells_unknown = False
+
+    locale = PageArguments().parameters["locale"]
+    done = TextParameter("The act that has just been done.", "transfer")
+
+
+class FindArguments(PageArguments):
+    """The request that is looked for."""
+
+    id = TextParameter(
+        "The id, the token, the number or the id elsewhere of a request.", "8841", most_characters=200
+    )
+
+
+class ViewArguments(DeskQueueArguments):
+    """Filters to keep under a name, or a view to delete."""
+
+    form_token = FormArguments().parameters["form_token"]
+    name = TextParameter("The name of the view.", "Parks, overdue", most_characters=200)
+    go = TextParameter("save or delete.", "save")
+
+
+class RequestPageArguments(PageArguments):
+    """What a page says about the last act."""
+
+    done = TextParameter("The act that has just been done.", "close")
+
+
+def _texts_of_commands() -> dict[str, Any]:
+    """A text for each field of each command. The schema of the command reads it."""
+    names = dict.fromkeys(name for body in COMMANDS.values() for name in body().fields)
+    return {name: TextParameter("A field of the command.") for name in names}
+
+
+class CommandArguments(FormArguments.from_dict(_texts_of_commands())):  # type: ignore[misc]  # a class made at import
+    """A command with its fields as texts."""
+
+    do = TextParameter("The command.", "close")
+    form_id = TextParameter("Identifies the form, so that it is carried out once even if it is sent twice.")
+
+
+class OrderArguments(CommandArguments):
+    """A command for one request."""
+
+    version = TextParameter("The version of the request that the reader has seen.", "3")
+
+
+class BulkPageArguments(CommandArguments):
+    """A command for several requests."""
+
+    pick = ListParameter("Numbers of requests, each with the version that was seen: 41:3.", "41:3", most=MAX_BULK)
+    go = TextParameter("What the reader wants: fields, try or do.", "try")
+
+
+class ReasonArguments(FormArguments):
+    """Why something is done."""
+
+    reason = TextParameter("Why.")
+
+
+class NewPhotoForm(FormArguments):
+    """Who may see a new photo. The photo itself is a file of the form."""
+
+    public = FlagParameter("Whether everybody sees it who sees the request.", default=False)
+
+
+class PhotoPageArguments(RequestPageArguments):
+    """Where the reader goes after a decision about a photo."""
+
+    back = TextParameter("photos: to the list of held photos. Otherwise to the request.", "photos")
+
+
+class PhotoDecisionArguments(ReasonArguments):
+    """A decision about a photo."""
+
+    do = TextParameter("release, withdraw or blacken.", "release")
+    back = TextParameter("photos: to the list of held photos. Otherwise to the request.", "photos")
+    boxes = TextParameter("One box a line: left, top, right and bottom in percent of the picture.", "10 20 50 60")
+
+
+class UpdateDecisionArguments(ReasonArguments):
+    """A decision about an update that looks like abuse."""
+
+    do = TextParameter("release or drop.", "drop")
+
+
+class HeldPhotosPageArguments(HeldPhotosArguments):
+    """The page of a list of held photos."""
+
+    tells_unknown = False
+
+    locale = PageArguments().parameters["locale"]
+    done = TextParameter("The act that has just been done.", "release")
+
+
+class DeliveriesPageArguments(DeliveryArguments):
+    """The filters and the page of a list of deliveries."""
+
+    tells_unknown = False
+
+    locale = PageArguments().parameters["locale"]
+
+
+class DeliveryPageArguments(RequestPageArguments):
+    """The page of a delivery."""
+
+
+class DeliveryDecisionArguments(ReasonArguments):
+    """A decision about a delivery."""
+
+    do = TextParameter(f"One of {', '.join(DELIVERY_BODIES)}.", "retry")
+    accept_risk = FlagParameter("Whether to send it again although it may be there already.", default=False)
+    external_id = TextParameter("The request's id in the back office.", "W-88")
+
+
+class WorkArguments(PageArguments):
+    """The point around which a crew looks for work."""
+
+    together = (("lat", "long"),)
+
+    lat = LatitudeParameter("Latitude.", 60.1718)
+    long = LongitudeParameter("Longitude.", 24.9414)
+    radius = DistanceParameter("Metres around the point.", 500, most=MAX_NEARBY_M, default=500.0)
+    done = TextParameter("The act that has just been done.", "close")
+
+
+class FinishArguments(OrderArguments):
+    """A request that a crew closes, with a photo of the work. The photo itself is a file of the form."""
