@@ -373,6 +373,7 @@ def test_the_map_can_be_used_with_the_keyboard_alone(opened: Open, some_reports:
     page.keyboard.press("Enter")
     link = page.locator(".maplibregl-popup a")
     sync_api.expect(link).to_be_focused()
+    shown_map(page)
     page.keyboard.press("Escape")
     sync_api.expect(link).to_have_count(0)
     sync_api.expect(button).to_be_focused()

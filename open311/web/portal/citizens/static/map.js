@@ -13,7 +13,7 @@
   const colours = isDark
     ? { ground: "#0b1219", city: "#1d2935", border: "#9fb0c0", area: "#5d6d7c", open: "#7db8ff", closed: "#7fd6a4", edge: "#0b1219" }
     : { ground: "#dfe6ec", city: "#ffffff", border: "#3c4a58", area: "#7d8b99", open: "#0a58b0", closed: "#17663a", edge: "#ffffff" };
-  const dates = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeZone: zone });
+  const dates = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeZone: zone });
   const numbers = new Intl.NumberFormat(document.documentElement.lang);
   const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   // Tiles come from the host of this page, also if the server has another public address.
@@ -104,20 +104,21 @@
     document.getElementById("keys").hidden = false;
     list.replaceChildren();
     let popup = null;
-    let opener = null;
+    let opener = ""; // the id of the report whose button has opened the popup
 
     const close = () => { popup?.remove(); popup = null; };
-    const open = (features, from) => {
+    const open = (features, id = "") => {
       close();
-      opener = from;
+      opener = id;
       const shown = features.slice(0, 5).map(({ properties }) => element("li", entry(properties)));
       popup = new maplibregl.Popup({ maxWidth: "18rem" }).setLngLat(features[0].geometry.coordinates)
         .setDOMContent(element("ul", shown, { class: "services" })).addTo(map);
     };
+    const buttonOf = (id) => [...list.querySelectorAll("button")].find((one) => one.dataset.id === id);
     document.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !popup) return;
       close();
-      (opener?.isConnected ? opener : map.getCanvas()).focus();
+      (buttonOf(opener) || map.getCanvas()).focus();
     });
 
     const inView = () => {
@@ -136,12 +137,15 @@
       list.replaceChildren(...found.slice(0, MOST_LISTED).map((feature) => {
         const id = feature.properties.service_request_id;
         const button = element("button", words.show, { type: "button", class: "plain small", "data-id": id });
-        button.addEventListener("click", () => open([feature], button));
+        button.addEventListener("click", () => {
+          open([feature], id);
+          map.panTo(feature.geometry.coordinates);
+        });
         const item = element("li", entry(feature.properties));
         item.lastChild.append(" ", button);
         return item;
       }));
-      if (focused) [...list.querySelectorAll("button")].find((one) => one.dataset.id === focused)?.focus();
+      if (focused) buttonOf(focused)?.focus();
       const isCut = map.queryRenderedFeatures({ layers: ["cut"] }).length > 0;
       const sentence = cells.length ? words.far
         : needsPoints && map.getZoom() < FIRST_POINT_ZOOM ? words.tooFar
@@ -160,7 +164,7 @@
     map.addControl(new maplibregl.GeolocateControl());
     map.on("click", "requests", ({ features }) => {
       const known = new Map(features.map((one) => [one.properties.service_request_id, one]));
-      open([...known.values()], null);
+      open([...known.values()]);
     });
     map.on("click", "cells", ({ lngLat }) => map.easeTo({ center: lngLat, zoom: map.getZoom() + 2 }));
     for (const layer of ["requests", "cells"]) {
