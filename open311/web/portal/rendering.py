@@ -223,9 +223,13 @@ def page(
     )
 
 
-def see_other(address: str) -> Answer:
-    """An answer to a form that leads the browser to a page. Nothing is sent again when that page is reloaded."""
-    return Answer(body=b"", status=303, cache_control="no-store", has_tag=False, headers=(("Location", address),))
+def see_other(address: str, *headers: tuple[str, str]) -> Answer:
+    """An answer to a form that leads the browser to a page. Nothing is sent again when that page is reloaded.
+
+    headers  more headers, such as a cookie
+    """
+    location = ("Location", address)
+    return Answer(body=b"", status=303, cache_control="no-store", has_tag=False, headers=(location, *headers))
 
 
 def error_page(problems: Sequence[Problem], status: int, request: Request) -> Response:

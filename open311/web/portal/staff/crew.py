@@ -16,6 +16,7 @@ from open311.operations.workflow.act import act
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.errors import STATUSES
+from open311.web.portal.rendering import see_other
 from open311.web.portal.staff import words
 from open311.web.portal.staff.command_forms import (
     CommandForms,
@@ -24,7 +25,7 @@ from open311.web.portal.staff.command_forms import (
     read_command,
     repeat_key_of,
 )
-from open311.web.portal.staff.frames import DeskFrame, desk_page, go_to
+from open311.web.portal.staff.frames import DeskFrame, desk_page
 from open311.web.portal.staff.requests import ON_PAGE, REQUEST, number_in, photo_in, version_in
 from open311.web.portal.wording import filter_faults
 from open311.web.surfaces import DESK
@@ -88,7 +89,7 @@ def finish_request(call: Call, number: str) -> Answer:
         status = 400 if isinstance(error, NotFound) else STATUSES[type(error)]
         whole = read_whole_request(call.platform, call.city, given, principal=call.caller)
         return _form(call, whole, Sent.of(call, error.problems), status=status)
-    return go_to(DeskFrame.of(call).link("work", done=_CLOSE))
+    return see_other(DeskFrame.of(call).link("work", done=_CLOSE))
 
 
 def _finish(call: Call, number: int) -> None:

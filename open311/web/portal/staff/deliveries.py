@@ -16,8 +16,9 @@ from open311.operations.delivery.rendering import plain_deliveries, plain_view
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.errors import STATUSES
+from open311.web.portal.rendering import see_other
 from open311.web.portal.staff import words
-from open311.web.portal.staff.frames import DeskFrame, desk_page, go_to
+from open311.web.portal.staff.frames import DeskFrame, desk_page
 from open311.web.portal.staff.requests import ON_PAGE
 from open311.web.portal.wording import filter_faults, for_staff
 from open311.web.surfaces import DESK
@@ -76,7 +77,7 @@ def decide_delivery_on_page(call: Call, delivery: str) -> Answer:
     except (Conflict, Invalid) as error:
         alarm = for_staff(error.problems[0].message)
         return _shown(call, number, alarm=alarm, status=STATUSES[type(error)])
-    return go_to(DeskFrame.of(call).link(f"deliveries/{number}", done=decision.command))
+    return see_other(DeskFrame.of(call).link(f"deliveries/{number}", done=decision.command))
 
 
 def _shown(

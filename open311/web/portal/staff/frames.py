@@ -119,10 +119,3 @@ def desk_page(
         has_tag=False,
         headers=headers,
     )
-
-
-def go_to(address: str, *headers: tuple[str, str]) -> Answer:
-    """The answer that leads a browser to another page of this server, by GET."""
-    return Answer(
-        body=b"", status=303, cache_control="no-store", has_tag=False, headers=(("Location", address), *headers)
-    )

@@ -19,8 +19,9 @@ from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.errors import STATUSES
 from open311.web.photos import photo_response
+from open311.web.portal.rendering import see_other
 from open311.web.portal.staff import words
-from open311.web.portal.staff.frames import DeskFrame, desk_page, go_to
+from open311.web.portal.staff.frames import DeskFrame, desk_page
 from open311.web.portal.staff.requests import ON_PAGE, REQUEST, number_in
 from open311.web.portal.wording import for_staff
 from open311.web.surfaces import DESK
@@ -63,8 +64,8 @@ def decide_photo_on_page(call: Call, number: str, photo: str) -> Answer:
         return _shown(call, given, photo, refused=decision, problems=error.problems, status=STATUSES[type(error)])
     frame = DeskFrame.of(call)
     if call.values["back"] == _HELD:
-        return go_to(frame.link(_HELD, done=decision))
-    return go_to(frame.of_number(given, done=decision))
+        return see_other(frame.link(_HELD, done=decision))
+    return see_other(frame.of_number(given, done=decision))
 
 
 @endpoint(DESK, "/<jurisdiction_id>/photos", reads=HeldPhotosPageArguments, **ON_PAGE)

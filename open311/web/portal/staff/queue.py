@@ -12,9 +12,10 @@ from open311.operations.desk.rendering import plain_counts, plain_queue
 from open311.operations.desk.views import delete_view, list_views, save_view, search_of
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
+from open311.web.portal.rendering import see_other
 from open311.web.portal.staff import words
 from open311.web.portal.staff.bulk import bulk_commands
-from open311.web.portal.staff.frames import DeskFrame, desk_page, go_to
+from open311.web.portal.staff.frames import DeskFrame, desk_page
 from open311.web.portal.staff.requests import ON_PAGE
 from open311.web.portal.wording import filter_faults
 from open311.web.surfaces import DESK
@@ -50,13 +51,13 @@ def change_views(call: Call) -> Answer:
     frame = DeskFrame.of(call)
     if call.values["go"] == "delete":
         delete_view(call.platform, call.caller, name)
-        return go_to(frame.link(done="delete"))
+        return see_other(frame.link(done="delete"))
     try:
         search_of(call.platform, call.city, call.values, principal=call.caller, now=call.now)
         save_view(call.platform, call.caller, name, filters)
     except (Invalid, Forbidden) as error:
         return _shown(call, {"requests": [], "cursor": None}, problems=error.problems)
-    return go_to(frame.link(done="save", **filters))
+    return see_other(frame.link(done="save", **filters))
 
 
 def sent_filters(call: Call) -> dict[str, str]:

@@ -19,6 +19,7 @@ from open311.web.access import SIGNED_IN
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.errors import STATUSES
+from open311.web.portal.rendering import see_other
 from open311.web.portal.staff import words
 from open311.web.portal.staff.command_forms import (
     REPORT_FIELDS,
@@ -29,7 +30,7 @@ from open311.web.portal.staff.command_forms import (
     read_command,
     repeat_key_of,
 )
-from open311.web.portal.staff.frames import DeskFrame, desk_page, go_to
+from open311.web.portal.staff.frames import DeskFrame, desk_page
 from open311.web.portal.wording import for_staff
 from open311.web.surfaces import DESK
 from schemas.desk import (
@@ -67,7 +68,7 @@ class Shown:
 def find_request_page(call: Call) -> Answer:
     """Lead to the page of the request with an id, a token or a number."""
     whole = read_whole_request(call.platform, call.city, call.values["id"], principal=call.caller)
-    return go_to(DeskFrame.of(call).of_number(whole.view.record.number))
+    return see_other(DeskFrame.of(call).of_number(whole.view.record.number))
 
 
 @endpoint(DESK, REQUEST, reads=RequestPageArguments, **ON_PAGE)
@@ -222,8 +223,8 @@ def after_act(call: Call, number: int, act_name: str, *, department: str | None 
     """Lead to the page of the request; to the queue if another department has the request now."""
     frame = DeskFrame.of(call)
     if department is not None and not call.caller.scope.covers_department(department):
-        return go_to(frame.link(done=act_name))
-    return go_to(frame.of_number(number, done=act_name))
+        return see_other(frame.link(done=act_name))
+    return see_other(frame.of_number(number, done=act_name))
 
 
 def _refused(form: str, problems: Sequence[Problem]) -> Shown:

@@ -15,8 +15,9 @@ from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.errors import too_many_for_people
 from open311.web.gate import limit_sign_in
+from open311.web.portal.rendering import see_other
 from open311.web.portal.staff import words
-from open311.web.portal.staff.frames import DeskFrame, desk_page, go_to
+from open311.web.portal.staff.frames import DeskFrame, desk_page
 from open311.web.session_cookies import cookie_with, read_secret
 from open311.web.surfaces import DESK, SIGN_IN
 from schemas.desk import FormArguments
@@ -45,7 +46,7 @@ def use_login_link(call: Call, secret: str) -> Answer:
     except Unauthenticated:
         return _refused(call)
     frame = DeskFrame(call.request)
-    return go_to(_first_page(call, session.principal, frame), cookie_with(call.request, session.secret))
+    return see_other(_first_page(call, session.principal, frame), cookie_with(call.request, session.secret))
 
 
 def _refused(call: Call) -> Answer:
@@ -63,7 +64,7 @@ def _refused(call: Call) -> Answer:
 def sign_out(call: Call) -> Answer:
     """End the session."""
     end_session(call.platform, read_secret(call.request), principal=call.caller, now=call.now)
-    return go_to(DeskFrame.of(call).sign_in, cookie_with(call.request, ""))
+    return see_other(DeskFrame.of(call).sign_in, cookie_with(call.request, ""))
 
 
 @endpoint(DESK, "/", reads=PageArguments, access=SIGNED_IN, **_SHARED)
@@ -72,7 +73,7 @@ def desk_home(call: Call) -> Answer:
     frame = DeskFrame.of(call)
     address = _first_page(call, call.caller, frame)
     if address != frame.home:
-        return go_to(address)
+        return see_other(address)
     return desk_page(call, "cities.html", cities=_cities(call, call.caller))
 
 
@@ -86,7 +87,7 @@ def account_page(call: Call) -> Answer:
 def end_sessions(call: Call) -> Answer:
     """End all sessions of the account, for example after a phone was lost."""
     end_all_sessions(call.platform, principal=call.caller, now=call.now)
-    return go_to(DeskFrame.of(call).sign_in, cookie_with(call.request, ""))
+    return see_other(DeskFrame.of(call).sign_in, cookie_with(call.request, ""))
 
 
 def _account(call: Call) -> Answer:
