@@ -24,7 +24,7 @@ MOST_LABEL_CHARACTERS = 200
 STATES = ("unverified", "active", "paused", "disabled")
 
 
-class SubscriptionArguments(JurisdictionArguments):
+class SubscriberArguments(JurisdictionArguments):
     """The parameters of a call for a subscription."""
 
     tells_unknown = True
@@ -32,7 +32,7 @@ class SubscriptionArguments(JurisdictionArguments):
     api_key = TextParameter("The key; can also be sent in the header X-Api-Key or as Authorization: Bearer.")
 
 
-class ReplayArguments(SubscriptionArguments):
+class ReplayArguments(SubscriberArguments):
     """The parameters of a replay."""
 
     cursor = TextParameter("A position of the change feed (X-Cursor): the changes after it are told.")

@@ -59,6 +59,7 @@ PATH_VARIABLES = {
     "update": "The version of the entry `held_comment` in the history.",
     "service_code": "The code of a service; it may contain any character.",
     "service_request_id": "The id of a request.",
+    "subscription": "The id of a subscription.",
     "token": "The token from the answer to a POST.",
     "view": "The name of a saved view.",
     "x": "The tile's column, from the west.",

@@ -247,6 +247,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "radius": "lat, long and radius limit a list",
         "sort": "sort=-updated",
         "stats": "stats.json",
+        "subscriptions": "subscriptions",
         "tiles": "map tiles",
         "updated": "updated_after and updated_before",
         "updates": "servicerequestupdates",

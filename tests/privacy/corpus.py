@@ -45,6 +45,7 @@ from tests.desk import Desk
 from tests.media.pictures import planted
 from tests.photos import BASE, PLACE
 from tests.privacy.people import FILE_NAME, Person
+from tests.subscribing import Subscriber, subscribe, subscriber
 from tests.working import work
 
 CITY = "test.example"
@@ -85,6 +86,7 @@ class Town:
     files: Path
     key: str
     city_key: str
+    told: Subscriber
     people: dict[str, Person] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
@@ -164,7 +166,12 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
     drop.mkdir()
     (folder / "secret").write_text(world.SECRET, encoding="ascii")
     secret = Secret(file=str(folder / "secret"))
-    with world.receiver() as hooks, world.mail_server() as mails, world.neighbour(dialect=world.LIKE_OURS) as north:
+    with (
+        world.receiver() as hooks,
+        world.mail_server() as mails,
+        world.neighbour(dialect=world.LIKE_OURS) as north,
+        subscriber() as told,
+    ):
         settings = Settings(
             database_url=database_url,
             data_dir=str(folder),
@@ -174,6 +181,7 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
             smtp_url=f"{mails.url}?starttls=optional",
             mail_from="City <311@test.example>",
             operator_mail="ops@test.example",
+            webhook_hosts=(told.host,),
             **{"log_level": "error"} | changes,
         )
         hook = WebhookConfig(
@@ -196,11 +204,12 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
             app = create_app(settings, platform)
             key = add_key(platform, label="app", now=utc_now())[1]
             city_key = add_key(platform, label="works", may_update=True, now=utc_now())[1]
-            yield Town(app, platform, city, hooks, mails, north, drop, key, city_key)
+            yield Town(app, platform, city, hooks, mails, north, drop, key, city_key, told)
 
 
 def plant(to: Town) -> None:
-    """Let personal data come in by every door."""
+    """Let personal data come in by every door. Somebody has subscribed to everything before."""
+    subscribe(to.client, to.key, to.told.url)
     for enter in DOORS:
         enter(to)
     work(to.platform)

@@ -68,11 +68,16 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     f"{V2}/services/<code:service_code>": PLAIN,
     f"{V2}/stats": ("", "?group_by=service", "?group_by=area", "?q=pothole"),
     f"{V2}/status/<code:secret>": WHOLE,
+    f"{V2}/subscriptions": (*PLAIN, "?api_key=KEY"),
+    f"{V2}/subscriptions/<subscription>": (*PLAIN, "?api_key=KEY"),
     f"{V2}/tiles": PLAIN,
     f"{V2}/tiles/<z>/<x>/<y>": PLAIN,
     f"{V2}/tokens/<code:token>": PLAIN,
 }
-"""Every path that anybody can read, without the suffix of its format, and the queries with which it is read."""
+"""Every path that anybody can read, without the suffix of its format, and the queries with which it is read.
+
+KEY stands for the key of an app. What only the holder of a key can read is here too.
+"""
 DESK = "/desk/<jurisdiction_id>"
 OF_DESK = frozenset(
     (
@@ -152,7 +157,7 @@ def crawl(town: Town, paths: frozenset[str] = frozenset(PUBLIC)) -> Iterator[Fou
                 address = adapter.build(rule.endpoint, dict(zip(names, chosen, strict=True)))
                 formats = ACCEPTED if rule.endpoint.endswith("_by_accept") else ACCEPTED[:1]
                 for query, accepted in product(PUBLIC.get(path_of(rule), PLAIN), formats):
-                    yield _read(town, address + query, accepted)
+                    yield _read(town, address + query.replace("KEY", town.key), accepted)
 
 
 def _read(town: Town, address: str, accepted: str) -> Found:
@@ -180,6 +185,7 @@ def _values(town: Town) -> dict[str, list[str]]:
         "photo": photos[:2],
         "delivery": ["1"],
         "number": _column(town, "SELECT id FROM service_request")[:3],
+        "subscription": _column(town, "SELECT name FROM subscription"),
         **dict(zip("zxy", ([str(number)] for number in tile_at(24.9414, 60.1718, 14)), strict=True)),
     }
 
@@ -199,6 +205,12 @@ def unpacked(content: bytes) -> bytes:
         table = parquet.read_table(io.BytesIO(content))
         return repr((table.schema.metadata, table.to_pylist())).encode()
     return content
+
+
+def told(town: Town) -> Iterator[Found]:
+    """What subscribers get."""
+    for hook in town.told.office.hooks:
+        yield Found(f"subscriber {hook.number}", repr((hook.data, hook.headers)).encode())
 
 
 def delivered(town: Town) -> Iterator[Found]:

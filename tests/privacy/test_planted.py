@@ -15,7 +15,7 @@ import pytest
 from tests.media.pictures import PLANTED, faults_of_rendition
 from tests.photos import BASE
 from tests.privacy.corpus import Town, plant, town
-from tests.privacy.exits import FOR_STAFF, PUBLIC, Found, crawl, delivered, path_of, readable
+from tests.privacy.exits import FOR_STAFF, PUBLIC, Found, crawl, delivered, path_of, readable, told
 from tests.privacy.people import HIDDEN, SHOWN, Person, leaks
 
 NOT_PUBLIC = {"blackbox", "private", "held", "suspected", "flood", "withdrawn"}
@@ -92,6 +92,15 @@ def test_back_offices_and_the_operator_get_nothing_without_an_allow_list(planted
     found = {one.place: values for one in sent if (values := leaks(one.content, *people))}
     assert found == {}
     assert [one.place for one in sent if SHOWN.encode() in one.content or HIDDEN.encode() in one.content] == []
+
+
+def test_subscribers_get_only_what_everybody_reads(planted_town: Town) -> None:
+    sent = list(told(planted_town))
+    assert len(sent) > 20
+    people = planted_town.people.values()
+    assert {one.place: values for one in sent if (values := leaks(one.content, *people))} == {}
+    assert [one.place for one in sent if HIDDEN.encode() in one.content] == []
+    assert any(SHOWN.encode() in one.content for one in sent)
 
 
 def test_a_search_finds_no_request_by_planted_data(planted_town: Town) -> None:

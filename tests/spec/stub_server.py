@@ -39,6 +39,7 @@ from spec.conformance.preparation import (
 from spec.shapes import REQUEST
 from tests.spec.stub_extensions import NO_EXTENSIONS, Refusal, seen_at
 from tests.spec.stub_statistics import Statistics
+from tests.spec.stub_subscriptions import Subscriptions
 from tests.world.serving import Asked, Reply, serving
 
 ITEMS = {
@@ -61,6 +62,7 @@ ITEMS = {
     "defaults": "default",
     "rows": "row",
     "left_out": "service_code",
+    "subscriptions": "subscription",
 }
 KEYS = {"goodkey", "testkey"}
 LIMIT = 60_000
@@ -68,7 +70,7 @@ CALLS = 5
 FEEDS = {"geojson": "json", "csv": "json", "ndjson": "json", "atom": "xml"}
 OURS = (
     *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps", "media", "tiles"),
-    *("status", "stats", "stats.csv"),
+    *("status", "stats", "stats.csv", "subscriptions"),
     *(f"requests.{suffix}" for suffix in FEEDS),
 )
 STANDARD = (
@@ -124,7 +126,7 @@ class StubCall:
         return [value for value in values if value]
 
 
-class StubServer(Statistics):
+class StubServer(Statistics, Subscriptions):
     """Answers calls. Each name in `faults` switches one fault on, here or in Extensions.
 
     A name that begins with `-` is a condition or a legal way to behave, not a fault: no check may fail for it.
@@ -408,7 +410,8 @@ class StubServer(Statistics):
         name, slash, argument = resource.partition("/")
         if call.method == "OPTIONS":
             return 204, {"Access-Control-Allow-Methods": "GET, POST"}, b""
-        allowed = ("GET", "HEAD", "POST") if name in ("requests", "servicerequestupdates") else ("GET", "HEAD")
+        takes_posts = name in ("requests", "servicerequestupdates", "subscriptions")
+        allowed = ("GET", "HEAD", "POST") if takes_posts else ("GET", "HEAD")
         known = name in ("services", "requests", "tokens")
         known = known or (name in (*OURS, "servicerequestupdates") and not self.has(NO_EXTENSIONS))
         if not known or (name == "tokens" and not slash):
@@ -419,6 +422,8 @@ class StubServer(Statistics):
             self.read_form(call)
             if instance == "secure":
                 raise Refusal(400, "Use HTTPS.") if not self.has("plain HTTP is taken") else Refusal(200)
+            if name == "subscriptions":
+                return self.post_subscription(call, self.cities[self.jurisdiction(call, instance)])
             return self.post_update(call) if name == "servicerequestupdates" else self.post(call, instance)
         is_whole = name.startswith("jurisdictions") and instance == "many" and not call.get("jurisdiction_id")
         if name == "dumps" and slash:

@@ -18,7 +18,7 @@ from open311.web.surfaces import GEOREPORT
 from schemas.subscriptions import (
     NewSubscriptionArguments,
     ReplayArguments,
-    SubscriptionArguments,
+    SubscriberArguments,
     SubscriptionSchema,
 )
 
@@ -27,7 +27,7 @@ _SHARED: dict[str, Any] = {"access": API_KEY, "answers": SubscriptionSchema, "is
 _ONE = "/subscriptions/<subscription>"
 
 
-@endpoint(GEOREPORT, "/subscriptions", reads=SubscriptionArguments, **_SHARED)
+@endpoint(GEOREPORT, "/subscriptions", reads=SubscriberArguments, **_SHARED)
 def list_subscriptions(call: Call) -> Answer:
     """List the subscriptions of the key, oldest first (extension)."""
     return _answer(call, managing.list_subscriptions(call.platform, call.city, call.caller))
@@ -46,27 +46,27 @@ def create_subscription(call: Call) -> Answer:
     return _answer(call, [created], with_secret=True)
 
 
-@endpoint(GEOREPORT, _ONE, reads=SubscriptionArguments, errors=(404,), **_SHARED)
+@endpoint(GEOREPORT, _ONE, reads=SubscriberArguments, errors=(404,), **_SHARED)
 def get_subscription(call: Call, subscription: str) -> Answer:
     """Get a subscription of the key, and how sending goes (extension)."""
     return _answer(call, [managing.find_subscription(call.platform, call.city, subscription, call.caller)])
 
 
-@endpoint(GEOREPORT, _ONE, method="DELETE", reads=SubscriptionArguments, errors=(404,), **_SHARED)
+@endpoint(GEOREPORT, _ONE, method="DELETE", reads=SubscriberArguments, errors=(404,), **_SHARED)
 def delete_subscription(call: Call, subscription: str) -> Answer:
     """Delete a subscription (extension). The answer lists those that are left."""
     managing.delete_subscription(call.platform, call.city, subscription, call.caller)
     return _answer(call, managing.list_subscriptions(call.platform, call.city, call.caller))
 
 
-@endpoint(GEOREPORT, f"{_ONE}/pause", method="POST", reads=SubscriptionArguments, errors=(404,), **_SHARED)
+@endpoint(GEOREPORT, f"{_ONE}/pause", method="POST", reads=SubscriberArguments, errors=(404,), **_SHARED)
 def pause_subscription(call: Call, subscription: str) -> Answer:
     """Stop sending for up to 30 days (extension). What would be told is collected."""
     paused = managing.pause(call.platform, call.city, subscription, principal=call.caller, now=call.now)
     return _answer(call, [paused])
 
 
-@endpoint(GEOREPORT, f"{_ONE}/resume", method="POST", reads=SubscriptionArguments, errors=(404,), **_SHARED)
+@endpoint(GEOREPORT, f"{_ONE}/resume", method="POST", reads=SubscriberArguments, errors=(404,), **_SHARED)
 def resume_subscription(call: Call, subscription: str) -> Answer:
     """Send again, at once (extension). What the receiver has missed is told, also if it was disabled."""
     resumed = managing.resume(call.platform, call.city, subscription, principal=call.caller, now=call.now)
@@ -80,7 +80,7 @@ def replay_subscription(call: Call, subscription: str) -> Answer:
     return _answer(call, [replayed])
 
 
-@endpoint(GEOREPORT, f"{_ONE}/secret", method="POST", reads=SubscriptionArguments, errors=(404,), **_SHARED)
+@endpoint(GEOREPORT, f"{_ONE}/secret", method="POST", reads=SubscriberArguments, errors=(404,), **_SHARED)
 def rotate_secret(call: Call, subscription: str) -> Answer:
     """Make a new secret (extension). For a day, webhooks are signed with the former one too."""
     rotated = managing.rotate_secret(call.platform, call.city, subscription, principal=call.caller, now=call.now)

@@ -38,6 +38,7 @@ from spec.conformance.checks import (
     services,
     single_request,
     statistics,
+    subscriptions,
     tokens,
     what_clients_send,
 )
@@ -74,6 +75,7 @@ _MODULES = (
     ids_of_partners,
     own_view,
     statistics,
+    subscriptions,
     other_formats,
     map_tiles,
     dumps,
