@@ -43,6 +43,9 @@ from schemas.texts import tell
 MOST_LIVE = 50_000
 """The number of requests that a live search may find: one with words, a place or another filter without sums."""
 
+_KEPT = 32
+"""How many answers a process keeps. An answer with a row for each day of a year needs a fifth of a megabyte."""
+
 
 def answer_question(
     platform: Platform, city: Jurisdiction, question: Question, *, now: datetime, live: RequestSearch | None = None
@@ -79,6 +82,20 @@ def answer_question(
         target_days=_target_days(question, city),
         rows=tuple(_with_targets(row, question, city, without) for row in rows),
     )
+
+
+def answer_of_minute(
+    platform: Platform, city: Jurisdiction, question: Question, *, now: datetime, live: RequestSearch | None = None
+) -> Statistics:
+    """Like `answer_question`, at the last whole minute. Each process computes an answer once a minute."""
+    answered = platform.process.cached(_answered, most=_KEPT)
+    return answered(platform, city, question, live, now.replace(second=0, microsecond=0))
+
+
+def _answered(
+    platform: Platform, city: Jurisdiction, question: Question, live: RequestSearch | None, now: datetime
+) -> Statistics:
+    return answer_question(platform, city, question, now=now, live=live)
 
 
 @dataclass(frozen=True, slots=True)

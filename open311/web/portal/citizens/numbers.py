@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from urllib.parse import urlencode
 
-from open311.domain.search import RequestSearch
-from open311.domain.statistics import Grouping, Question, Row, Statistics
+from open311.domain.statistics import Grouping, Row, Statistics
 from open311.errors import Invalid
-from open311.operations.platform import Platform
-from open311.operations.statistics.answering import answer_question
+from open311.operations.statistics.answering import answer_of_minute
 from open311.operations.statistics.questions import read_question
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
@@ -26,7 +24,6 @@ from schemas.statistics import StatisticsArguments
 
 MOST_ROWS = 20
 """How many services or areas a table shows. The same table as data has all."""
-_KEPT = 100
 _IN_FORM = ("service_code", "area", "start_date", "end_date")
 _CACHING = "public, max-age=60"
 _GROUPINGS = (Grouping.ALL, Grouping.MONTH, Grouping.SERVICE, Grouping.AREA)
@@ -83,14 +80,7 @@ class Month:
 def _statistics(call: Call, grouping: Grouping) -> Statistics:
     values = dict(call.values) | {"group_by": grouping.value, "start_date": _start(call)}
     asked = read_question(values, call.city, now=call.now, problems=call.problems)
-    answered = call.platform.process.cached(_answered, most=_KEPT)
-    return answered(call.platform, call.city, asked.question, asked.live, call.now.replace(second=0))
-
-
-def _answered(
-    platform: Platform, city: Jurisdiction, question: Question, live: RequestSearch | None, now: datetime
-) -> Statistics:
-    return answer_question(platform, city, question, now=now, live=live)
+    return answer_of_minute(call.platform, call.city, asked.question, now=call.now, live=asked.live)
 
 
 def _start(call: Call) -> datetime | None:
