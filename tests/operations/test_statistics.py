@@ -25,7 +25,6 @@ from open311.jobs.dispatching import dispatch_all
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.platform import Platform
 from open311.operations.statistics import counting as statistics_counting
-from open311.operations.statistics.answering import answer_question
 from open311.operations.statistics.counting import check_all, recount
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.operations.workflow.act import act
@@ -34,6 +33,7 @@ from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage import counted_requests
 from tests import build, by_hand
+from tests.asked import answered
 from tests.operations.witness import run_until_killed, witnessed
 
 NOW = build.NOON
@@ -79,7 +79,7 @@ def plain(row: Row) -> dict[str, Any]:
 
 def check(platform: Platform, question: Question) -> None:
     (city,) = platform.registry
-    found = answer_question(platform, city, question, now=NOW)
+    found = answered(platform, city, question, now=NOW)
     expected = by_hand.numbers_of(items(platform), question, NOW, city.time_zone, city.levels)
     assert {row.key: plain(row) for row in found.rows} == expected
 
@@ -232,7 +232,7 @@ def closed(number: int, took: timedelta, **fields: Any) -> dict[str, Any]:
 
 def ask(platform: Platform, **question: Any) -> list[Row]:
     (city,) = platform.registry
-    return list(answer_question(platform, city, Question(jurisdiction_id=city.id, **question), now=NOW).rows)
+    return list(answered(platform, city, Question(jurisdiction_id=city.id, **question), now=NOW).rows)
 
 
 def test_an_open_request_past_its_target_is_missed_and_one_not_yet_due_is_neither(platform: Platform) -> None:
@@ -259,7 +259,7 @@ def test_services_that_are_closed_at_intake_have_no_times_and_are_named(platform
     dispatch_all(platform)
     (city,) = platform.registry
     question = Question(jurisdiction_id=city.id, group_by=Grouping.SERVICE)
-    found = answer_question(platform, city, question, now=NOW)
+    found = answered(platform, city, question, now=NOW)
     assert found.left_out == ("calls",)
     call, hole = found.rows
     assert (call.key, call.is_left_out, call.closed, call.timed, call.median_hours) == ("calls", True, 10, 0, None)
@@ -284,7 +284,7 @@ def test_the_answer_says_which_days_the_targets_count(platform: Platform) -> Non
 
     def target_days(*codes: str) -> str:
         question = Question(jurisdiction_id=city.id, service_codes=codes or None)
-        return answer_question(platform, city, question, now=NOW).target_days
+        return answered(platform, city, question, now=NOW).target_days
 
     assert (target_days(), target_days("potholes"), target_days("calls")) == ("both", "calendar", "working")
     assert target_days("trees") == ""
@@ -344,10 +344,10 @@ def test_as_of_is_the_time_of_the_oldest_change_that_is_not_counted(platform: Pl
     build.store(platform)
     with platform.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE outbox SET written_at = '2026-02-28T10:00:00.5Z'")
-    found = answer_question(platform, city, question, now=NOW)
+    found = answered(platform, city, question, now=NOW)
     assert (found.as_of, found.rows[0].opened) == (datetime(2026, 2, 28, 10, tzinfo=UTC), 0)
     dispatch_all(platform)
-    found = answer_question(platform, city, question, now=NOW)
+    found = answered(platform, city, question, now=NOW)
     assert (found.as_of, found.rows[0].opened) == (NOW, 1)
 
 
@@ -379,6 +379,24 @@ def test_requests_from_before_the_statistics_are_counted_by_the_check(platform: 
     assert check_all(platform, NOW) == 30
     assert [row.closed for row in ask(platform)] == [30]
     assert check_all(platform, NOW) == 0
+
+
+def test_the_daily_check_corrects_sums_that_differ_from_the_counted_requests(platform: Platform) -> None:
+    history = History(platform, Random(5))
+    for _ in range(150):
+        history.happen()
+    dispatch_all(platform)
+    before = sums(platform)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE closed_count SET closed = closed + 7 WHERE cut = 'all' AND grain = 'ever'"
+        )
+        connection.exec_driver_sql("UPDATE closed_count SET bucket_3 = 9, ended = NULL WHERE cut = 'area'")
+        connection.exec_driver_sql("DELETE FROM closed_count WHERE cut = 'service_area' AND grain = 'month'")
+    assert sums(platform) != before
+    assert check_all(platform, NOW) > 10
+    assert sums(platform) == before
+    assert check_all(platform, NOW + timedelta(days=1)) == 0
 
 
 def test_the_daily_check_corrects_counts_and_goes_on_where_it_was_interrupted(

@@ -102,7 +102,7 @@ def test_no_query_reads_a_whole_table(database: Database, asked: dict[str, Any],
 
 
 def answer(connection: Connection, question: Question) -> None:
-    """Ask as `answer_question` does, for two percentiles of each group that lie in a wide bucket."""
+    """Ask as `answer_groupings` does, for two percentiles of each group that lie in a wide bucket."""
     found = statistics.tally(connection, question, build.NOON, build.NOON.date(), None)
     bucket = bucket_of(400)
     places = [Place(BUCKETS[number], BUCKETS[number + 1], 1) for number in (bucket, bucket + 5)]

@@ -2,9 +2,8 @@
 
 Example, for one row per service and the reports of March:
 
-    question = Question(jurisdiction_id=city.id, first=date(2026, 3, 1), last=date(2026, 3, 31),
-                        group_by=Grouping.SERVICE)
-    answer_question(platform, city, question, now=now).rows
+    question = Question(jurisdiction_id=city.id, first=date(2026, 3, 1), last=date(2026, 3, 31))
+    answer_groupings(platform, city, question, [Grouping.SERVICE], now=now)[Grouping.SERVICE].rows
 """
 
 from __future__ import annotations
@@ -43,17 +42,8 @@ from schemas.texts import tell
 MOST_LIVE = 50_000
 """The number of requests that a live search may find: one with words, a place or another filter without sums."""
 
-
-def answer_question(
-    platform: Platform, city: Jurisdiction, question: Question, *, now: datetime, live: RequestSearch | None = None
-) -> Statistics:
-    """The numbers that a question asks for. All of them are from one snapshot of the database.
-
-    live  a search with filters that are not in the question; its dates are those of the question. None for a
-          question that stored sums answer
-    Raises Invalid if a live search finds too many requests, and Unavailable until the city is counted.
-    """
-    return answer_groupings(platform, city, question, [question.group_by], now=now, live=live)[question.group_by]
+_KEPT = 32
+"""For how many questions a process keeps the answers. An answer for each day of a year needs a fifth of a megabyte."""
 
 
 def answer_groupings(
@@ -65,7 +55,12 @@ def answer_groupings(
     now: datetime,
     live: RequestSearch | None = None,
 ) -> dict[Grouping, Statistics]:
-    """The numbers of one question by several groupings, all from one snapshot. See `answer_question`."""
+    """The numbers that a question asks for, by several groupings. All of them are from one snapshot of the database.
+
+    live  a search with filters that are not in the question; its dates are those of the question. None for a
+          question that stored sums answer
+    Raises Invalid if a live search finds too many requests, and Unavailable until the city is counted.
+    """
     chosen = None if live is None else _choose(platform, city, question, live)
     with platform.database.snapshot() as connection:
         _require_counted(connection, city)
@@ -101,6 +96,36 @@ def _answer(city: Jurisdiction, count: _Count) -> Statistics:
         target_days=_target_days(question, city),
         rows=tuple(_with_targets(row, question, city, count.without) for row in rows),
     )
+
+
+def answers_of_minute(
+    platform: Platform,
+    city: Jurisdiction,
+    question: Question,
+    groupings: Iterable[Grouping],
+    *,
+    now: datetime,
+    live: RequestSearch | None = None,
+) -> Mapping[Grouping, Statistics]:
+    """Like `answer_groupings`, at the last whole minute.
+
+    A process counts each answer once a minute. So a page and stats.json, which ask for other groupings, agree.
+    """
+    minute = now.replace(second=0, microsecond=0)
+    ungrouped = replace(question, group_by=Grouping.ALL)
+    answers = platform.process.cached(_no_answers, most=_KEPT)(ungrouped, live, minute)
+    missing = [grouping for grouping in groupings if grouping not in answers]
+    if missing:
+        answers |= answer_groupings(platform, city, question, missing, now=minute, live=live)
+    return answers
+
+
+def _no_answers(
+    question: Question,  # noqa: ARG001  # the arguments are the key of the cache
+    live: RequestSearch | None,  # noqa: ARG001
+    minute: datetime,  # noqa: ARG001
+) -> dict[Grouping, Statistics]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from urllib.parse import urlencode
 
-from open311.domain.search import RequestSearch
-from open311.domain.statistics import Grouping, Question, Row, Statistics, next_month
+from open311.domain.statistics import Grouping, Row, Statistics, next_month
 from open311.errors import Invalid
-from open311.operations.platform import Platform
-from open311.operations.statistics.answering import answer_groupings
+from open311.operations.statistics.answering import answers_of_minute
 from open311.operations.statistics.questions import read_question
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
@@ -30,7 +28,6 @@ MOST_ROWS = 20
 """How many services or areas a table shows. The same table as data has all."""
 MOST_SPANS = 60
 """How many months or weeks the page shows: the newest ones."""
-_KEPT = 100
 _IN_FORM = ("service_code", "area", "start_date", "end_date", "group_by")
 _CACHING = "public, max-age=60"
 _COMMON = (Grouping.ALL, Grouping.SERVICE, Grouping.AREA)
@@ -118,28 +115,12 @@ class _Table:
         return [(name, row) for name, row in self.rows if row.on_time_of or row.target]
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """A question of the page. Within a minute, the same question gets the same answer, as of the first call."""
-
-    question: Question
-    live: RequestSearch | None
-    span: Grouping
-    minute: datetime
-    now: datetime = field(compare=False)
-
-
 def _numbers(call: Call) -> Mapping[Grouping, Statistics]:
-    """The numbers by each grouping of the page, all from one snapshot of the database. Raises Invalid."""
+    """The numbers by each grouping of the page. Raises Invalid."""
     values = dict(call.values) | {"group_by": "", "start_date": _start(call)}
     asked = read_question(values, call.city, now=call.now, problems=call.problems)
-    wanted = _Wanted(asked.question, asked.live, _span_of(call), call.now.replace(second=0), call.now)
-    return call.platform.process.cached(_answered, most=_KEPT)(call.platform, call.city, wanted)
-
-
-def _answered(platform: Platform, city: Jurisdiction, wanted: _Wanted) -> Mapping[Grouping, Statistics]:
-    groupings = (*_COMMON, wanted.span)
-    return answer_groupings(platform, city, wanted.question, groupings, now=wanted.now, live=wanted.live)
+    groupings = (*_COMMON, _span_of(call))
+    return answers_of_minute(call.platform, call.city, asked.question, groupings, now=call.now, live=asked.live)
 
 
 def _span_of(call: Call) -> Grouping:
