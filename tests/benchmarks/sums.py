@@ -23,8 +23,8 @@ from open311.domain.requests import Status
 from open311.domain.statistics import BUCKETS, Grouping, Question
 from open311.embedded import Cluster
 from open311.operations.platform import Platform, open_platform
-from open311.operations.statistics.answering import answer_question
 from open311.settings import Settings
+from tests.asked import answered
 from tests.benchmarks.city import Kinds
 from tests.benchmarks.cpu import cpu_ns
 from tests.benchmarks.data import CITY, city, find_cluster, make_empty
@@ -177,7 +177,7 @@ def _explained(platform: Platform, title: str, question: Question) -> Sums:
     engine = platform.database.engine
     event.listen(engine, "before_cursor_execute", note)
     try:
-        answer_question(platform, city(), question, now=datetime.now(UTC))
+        answered(platform, city(), question, now=datetime.now(UTC))
     finally:
         event.remove(engine, "before_cursor_execute", note)
     with platform.database.reading() as connection:

@@ -43,7 +43,7 @@ MOST_LIVE = 50_000
 """The number of requests that a live search may find: one with words, a place or another filter without sums."""
 
 _KEPT = 32
-"""For how many questions a process keeps the answers. An answer for each day of a year needs a fifth of a megabyte."""
+"""For how many questions a process keeps the answers. An answer by day for a year needs a fifth of a megabyte."""
 
 
 def answer_groupings(
@@ -55,7 +55,7 @@ def answer_groupings(
     now: datetime,
     live: RequestSearch | None = None,
 ) -> dict[Grouping, Statistics]:
-    """The numbers that a question asks for, by several groupings. All of them are from one snapshot of the database.
+    """The numbers that a question asks for, by several groupings, all from one snapshot of the database.
 
     live  a search with filters that are not in the question; its dates are those of the question. None for a
           question that stored sums answer
