@@ -6,6 +6,7 @@ from marshmallow import fields
 
 from schemas.arguments import JurisdictionArguments
 from schemas.base import Body, Degrees, Instant, Items, OptionalText, Text, TextIfAny, describe
+from schemas.georeport import ServiceRequestSchema
 from schemas.limits import MAX_RADIUS_M
 from schemas.parameters import (
     BoxParameter,
@@ -21,6 +22,7 @@ from schemas.texts import tell
 MOST_CODES = 100
 MOST_URL_CHARACTERS = 2_000
 MOST_LABEL_CHARACTERS = 200
+MESSAGE_TYPES = ("subscription.challenge", "service_request.changed", "service_request.withdrawn")
 STATES = ("unverified", "active", "paused", "disabled")
 
 
@@ -109,3 +111,31 @@ class SubscriptionSchema(Body):
         metadata=describe("Signs the webhooks. Only the answers that make a secret have it.", "whsec_c2VjcmV0…")
     )
     old_secret_until = Instant(metadata=describe("Until when the former secret signs too.", None))
+
+
+class MessageDataSchema(Body):
+    """What a message is about. A tombstone has `withdrawn` and no item; a challenge has only its value."""
+
+    sometimes = (
+        *("jurisdiction_id", "service_request_id", "sequence", "changes"),
+        *("service_request", "withdrawn", "challenge"),
+    )
+
+    subscription_id = Text(metadata=describe("The subscription.", "sub_5f0c6ad2b1e84c17a9d3e2f4"))
+    jurisdiction_id = Text(metadata=describe("The city.", "city.example"))
+    service_request_id = Text(metadata=describe("The request.", "SR26-00000042"))
+    sequence = fields.Integer(metadata=describe("Grows with each version of a request.", 712045))
+    changes = fields.List(fields.String(), metadata=describe("Types of the new notes.", ["status"]))
+    service_request = fields.Nested(ServiceRequestSchema, metadata=describe("The request as lists show it now."))
+    withdrawn = fields.Boolean(metadata=describe("true: delete your copy of the request.", True))
+    challenge = Text(metadata=describe("Send this value back as the body of your answer.", "pYq3vW0…"))
+
+
+class MessageSchema(Body):
+    """A webhook to the receiver of a subscription."""
+
+    type = fields.String(
+        metadata=describe("What it tells.", "service_request.changed") | {"enum": list(MESSAGE_TYPES)}
+    )
+    timestamp = Instant(metadata=describe("When the request changed.", "2026-03-01T12:00:00Z"))
+    data = fields.Nested(MessageDataSchema, metadata=describe("What it is about."))

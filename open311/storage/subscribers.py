@@ -16,6 +16,8 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Connection,
+    Delete,
+    Select,
     Text,
     any_,
     bindparam,
@@ -46,6 +48,8 @@ class Seen:
     written_by: int
 
 
+_CITY = bindparam("city", type_=Text)
+_NUMBERS = any_(bindparam("numbers", type_=ARRAY(BigInteger)))
 Groups = Mapping[str, str]
 """The group of each service, by the service's code."""
 
@@ -66,47 +70,45 @@ def announced(
     connection: Connection, jurisdiction_id: str, numbers: Sequence[int], groups: Groups
 ) -> dict[int, Seen]:
     """The requests as the filters saw them last, by number. Their rows stay locked until the transaction ends."""
-    columns = announced_request.c
-    rows = connection.execute(
-        select(
-            columns.request_id.label("number"),
-            cast(columns.written_by, Text).label("written_by"),
-            columns.service_code,
-            columns.status,
-            columns.department,
-            columns.areas,
-            columns.lat,
-            columns.long,
-        )
-        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == _among(numbers))
-        .order_by(columns.request_id)
-        .with_for_update()
-    )
-    return _seen(rows, groups)
+    return _seen(connection.execute(_announced(), _requests(jurisdiction_id, numbers)), groups)
 
 
 def published(
     connection: Connection, jurisdiction_id: str, numbers: Sequence[int], groups: Groups
 ) -> dict[int, Seen]:
     """Those of the requests that are public now, by number."""
-    columns = publication.c
-    rows = connection.execute(
-        select(
-            columns.id.label("number"),
-            cast(columns.written_by, Text).label("written_by"),
-            columns.service_code,
-            columns.status,
-            published_department.label("department"),
-            columns.areas,
-            columns.lat,
-            columns.long,
-        ).where(
-            columns.jurisdiction_id == jurisdiction_id,
-            columns.id == _among(numbers),
-            columns.visibility == literal_column("'public'"),
-        )
+    return _seen(connection.execute(_published(), _requests(jurisdiction_id, numbers)), groups)
+
+
+def _requests(jurisdiction_id: str, numbers: Collection[int]) -> dict[str, Any]:
+    """The parameters of statements about some requests."""
+    return {"city": jurisdiction_id, "numbers": sorted(numbers)}
+
+
+@cache
+def _announced() -> Select[Any]:
+    columns = announced_request.c
+    traits = (columns.service_code, columns.status, columns.department, columns.areas, columns.lat, columns.long)
+    written_by = cast(columns.written_by, Text).label("written_by")
+    return (
+        select(columns.request_id.label("number"), written_by, *traits)
+        .where(columns.jurisdiction_id == _CITY, columns.request_id == _NUMBERS)
+        .order_by(columns.request_id)
+        .with_for_update()
     )
-    return _seen(rows, groups)
+
+
+@cache
+def _published() -> Select[Any]:
+    columns = publication.c
+    department = published_department.label("department")
+    traits = (columns.service_code, columns.status, department, columns.areas, columns.lat, columns.long)
+    written_by = cast(columns.written_by, Text).label("written_by")
+    return select(columns.id.label("number"), written_by, *traits).where(
+        columns.jurisdiction_id == _CITY,
+        columns.id == _NUMBERS,
+        columns.visibility == literal_column("'public'"),
+    )
 
 
 def announce(
@@ -114,13 +116,8 @@ def announce(
 ) -> None:
     """Store how the filters have seen these requests now. Those that are not in `seen` are not public any more."""
     gone = sorted(set(numbers) - seen.keys())
-    columns = announced_request.c
     if gone:
-        connection.execute(
-            delete(announced_request).where(
-                columns.jurisdiction_id == jurisdiction_id, columns.request_id == _among(gone)
-            )
-        )
+        connection.execute(_forget(), _requests(jurisdiction_id, gone))
     rows = [
         {
             "jurisdiction_id": jurisdiction_id,
@@ -170,13 +167,6 @@ def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Chang
     return connection.execute(_NOTIFY, values).rowcount
 
 
-def matching(connection: Connection, jurisdiction_id: str, traits: Iterable[Traits]) -> set[tuple[int, int]]:
-    """The pairs of a subscription and a request that match, by their numbers."""
-    states = [_state(jurisdiction_id, None, one, is_now=True) for one in traits]
-    rows = connection.execute(_MATCHING, {"jurisdiction_id": jurisdiction_id, "states": states})
-    return {(row.subscription_id, row.request_id) for row in rows}
-
-
 def notify_again(
     connection: Connection,
     jurisdiction_id: str,
@@ -218,10 +208,6 @@ def _state(jurisdiction_id: str, change: Change | None, traits: Traits, *, is_no
     }
 
 
-def _among(numbers: Collection[int]) -> Any:
-    return any_(bindparam(None, sorted(numbers), ARRAY(BigInteger)))
-
-
 def _seen(rows: Iterable[Any], groups: Groups) -> dict[int, Seen]:
     return {
         row.number: Seen(
@@ -238,6 +224,12 @@ def _seen(rows: Iterable[Any], groups: Groups) -> dict[int, Seen]:
         )
         for row in rows
     }
+
+
+@cache
+def _forget() -> Delete:
+    columns = announced_request.c
+    return delete(announced_request).where(columns.jurisdiction_id == _CITY, columns.request_id == _NUMBERS)
 
 
 @cache
@@ -300,9 +292,6 @@ ON CONFLICT (jurisdiction_id, subscription_id, request_id) DO UPDATE SET
     attempts = 0
 """  # noqa: S608
 ).bindparams(bindparam("states", type_=JSONB), bindparam("jurisdiction_id", type_=Text))
-_MATCHING = text(f"WITH {_PAIRS} SELECT DISTINCT subscription_id, request_id FROM pair").bindparams(  # noqa: S608
-    bindparam("states", type_=JSONB), bindparam("jurisdiction_id", type_=Text)
-)
 _NOTIFY_AGAIN = text(
     f"""
 WITH {_STATE},

@@ -74,6 +74,7 @@ class Endpoint:
     is_upload         whether the body may be as large as a photo
     errors            error statuses in addition to those that follow from the other fields
     headers           headers of a success in addition to those that follow from the other fields
+    sends             the body of the messages that the server sends to the address in the parameter `url`
     """
 
     view: View
@@ -94,6 +95,7 @@ class Endpoint:
     is_upload: bool = False
     errors: frozenset[int] = field(default_factory=frozenset)
     headers: tuple[str, ...] = ()
+    sends: type[Body] | None = None
 
     @property
     def name(self) -> str:

@@ -136,6 +136,8 @@ def operation_of(endpoint: Endpoint, suffix: Format | None = None) -> dict[str, 
         form, multipart = FORM_TYPES
         content = {form: {"schema": endpoint.reads()}, multipart: {"schema": _as_parts(endpoint.reads)()}}
         operation["requestBody"] = {"required": True, "content": content}
+    if endpoint.sends is not None and suffix is not XML:
+        operation["callbacks"] = {"message": {"{$request.body#/url}": {"post": _message(endpoint.sends)}}}
     if endpoint.access.identify is not None:
         schemes = STAFF_SCHEME if endpoint.surface.is_for_staff else SECURITY_SCHEMES
         operation["security"] = [{name: []} for name in schemes]
@@ -145,6 +147,16 @@ def operation_of(endpoint: Endpoint, suffix: Format | None = None) -> dict[str, 
         operation["x-extension"] = True
         operation["tags"] = ["extensions"]
     return operation
+
+
+def _message(body: type[Body]) -> dict[str, Any]:
+    """What the server sends by itself to an address of the caller."""
+    return {
+        "operationId": "receive_message",
+        "summary": "A webhook, signed as Standard Webhooks defines it.",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body()}}},
+        "responses": {"200": {"description": "The message is stored. Any other answer than 2xx is a failure."}},
+    }
 
 
 class Parts:

@@ -18,6 +18,7 @@ from open311.operations.platform import Platform
 from open311.settings import Settings
 from open311.storage import subscribers, subscriptions
 from open311.storage.engine import Connection
+from open311.storage.subscribers import Change
 from tests import build
 
 CITY = "test.example"
@@ -72,9 +73,16 @@ def subscribe(
     )
 
 
+def found(connection: Connection, request: Traits) -> set[tuple[int, int]]:
+    """The subscriptions that are told of a new request, each with the request's number."""
+    subscribers.notify(connection, CITY, [Change(None, request, ("received",))], build.NOON)
+    rows = connection.exec_driver_sql("DELETE FROM notification RETURNING subscription_id, request_id")
+    return {(row.subscription_id, row.request_id) for row in rows}
+
+
 def is_found(connection: Connection, wanted: RequestFilter, request: Traits) -> bool:
     number = subscribe(connection, wanted)
-    return (number, request.number) in subscribers.matching(connection, CITY, [request])
+    return (number, request.number) in found(connection, request)
 
 
 WITHIN = Box(24.0, 60.0, 25.0, 61.0)
@@ -116,13 +124,13 @@ def test_a_subscription_is_found_if_its_whole_filter_matches(
 @pytest.mark.parametrize("state", ["unverified", "disabled"])
 def test_a_subscription_that_collects_nothing_is_not_found(connection: Connection, state: str) -> None:
     subscribe(connection, RequestFilter(), SubscriptionState(state))
-    assert subscribers.matching(connection, CITY, [traits()]) == set()
+    assert found(connection, traits()) == set()
 
 
 def test_a_subscription_of_another_city_is_not_found(connection: Connection) -> None:
     for wanted in (RequestFilter(), RequestFilter(box=WITHIN)):
         subscribe(connection, wanted, city="other.example")
-    assert subscribers.matching(connection, CITY, [traits()]) == set()
+    assert found(connection, traits()) == set()
 
 
 def test_a_request_without_a_point_has_no_place(connection: Connection) -> None:

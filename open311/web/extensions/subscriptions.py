@@ -16,6 +16,7 @@ from open311.web.endpoints import endpoint
 from open311.web.languages import for_caller
 from open311.web.surfaces import GEOREPORT
 from schemas.subscriptions import (
+    MessageSchema,
     NewSubscriptionArguments,
     ReplayArguments,
     SubscriberArguments,
@@ -33,7 +34,9 @@ def list_subscriptions(call: Call) -> Answer:
     return _answer(call, managing.list_subscriptions(call.platform, call.city, call.caller))
 
 
-@endpoint(GEOREPORT, "/subscriptions", method="POST", reads=NewSubscriptionArguments, **_SHARED)
+@endpoint(
+    GEOREPORT, "/subscriptions", method="POST", reads=NewSubscriptionArguments, sends=MessageSchema, **_SHARED
+)
 def create_subscription(call: Call) -> Answer:
     """Subscribe a receiver to the changes of requests (extension).
 
