@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -76,11 +77,27 @@ class MailState(StrEnum):
     FAILED = "failed"
 
 
+class Feedback(StrEnum):
+    """What a reporter says after a closing: whether the problem is solved."""
+
+    SOLVED = "solved"
+    PARTLY = "partly"
+    NOT_SOLVED = "not_solved"
+
+
 class Stop(StrEnum):
     """Why an address gets no mail: its mail comes back, or its owner wants none."""
 
     BOUNCED = "bounced"
     REFUSED = "refused"
+
+
+class DepartmentMail(StrEnum):
+    """What departments get mail about: each new request, each one that is late, and all of them once a day."""
+
+    NEW = "new"
+    OVERDUE = "overdue"
+    DAILY = "daily"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +109,8 @@ class MailRules:
     sender           the name of the sender; "" for the city's name
     reply_to         the address for answers; "" for none
     footer           a sentence at the end of each mail, in the city's first language
+    departments      the addresses of departments by their codes
+    about            which mails departments get: `new`, `overdue`, `daily`
     collect_minutes  how long changes are collected for one mail
     feedback         whether reporters are asked after a closing whether the problem is solved
     reopen_days      how many days after a closing the reporter can open the request again; 0 for never
@@ -105,6 +124,8 @@ class MailRules:
     collect_minutes: int = 10
     feedback: bool = True
     reopen_days: int = 0
+    departments: Mapping[str, str] = field(default_factory=dict, repr=False)
+    about: tuple[DepartmentMail, ...] = (*DepartmentMail,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from open311.operations.delivery.applying import apply_updates
 from open311.operations.delivery.pulling import pull_all
 from open311.operations.delivery.sending import deliver_all
 from open311.operations.dispatch.dispatcher import dispatch
+from open311.operations.mailing.sending import send_all
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.sending import send_all
 
@@ -38,6 +39,7 @@ def dispatch_all(platform: Platform) -> int:
 
 def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> None:
     """Dispatch changes, send deliveries and webhooks, read updates and run jobs until nothing is left.
+    """Dispatch changes, send deliveries and mails, read updates and run jobs until nothing is left.
 
     Each of these can cause more work.
 

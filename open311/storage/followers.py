@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.mails import Follower
 from open311.domain.people import Person
-from open311.storage.tables import follower
+from open311.storage.tables import follower, reporter
 
 
 def add(connection: Connection, new: Follower) -> int:
@@ -129,3 +129,15 @@ def _values(one: Follower) -> dict[str, Any]:
 def _follower(row: Row[Any]) -> Follower:
     values = dict(row._mapping)
     return Follower(number=values.pop("request_id"), **values)
+
+
+def wanting(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[tuple[int, str, str]]:
+    """The reporters of some requests who gave an address while the city sent mail: number, address, language."""
+    columns = reporter.c
+    query = select(columns.request_id, columns.email, columns.language).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+        columns.email != "",
+        columns.language != "",
+    )
+    return [tuple(row) for row in connection.execute(query.order_by(columns.request_id))]

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     Connection,
     Row,
-    bindparam,
     delete,
     func,
-    insert,
     literal_column,
     select,
     text,
-    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -28,7 +22,7 @@ from open311.domain.access import ALL_JURISDICTIONS
 from open311.domain.ids import new_block_secret
 from open311.domain.mails import MOST_NUMBERS, MailKind, MailState, QueuedMail, Stop
 from open311.storage.queue import MOST_COUNTED
-from open311.storage.tables import mail, mail_key, mail_recipient
+from open311.storage.tables import mail, mail_key, mail_recipient, mail_reminder
 from open311.storage.tables.mail import IS_OPEN_TO_CHANGES, IS_OPEN_TO_WORK
 
 _OPEN = text("state IN ('waiting', 'sending')")
@@ -125,21 +119,6 @@ def count_to(
     return _count(connection, some.limit(MOST_COUNTED))
 
 
-def has_work_since(
-    connection: Connection, jurisdiction_id: str, department: str, kind: MailKind, since: datetime, recipient: bytes
-) -> bool:
-    """Whether a mail of a kind to a department was made since then."""
-    columns = mail.c
-    query = select(true()).where(
-        columns.jurisdiction_id == jurisdiction_id,
-        columns.recipient == recipient,
-        columns.created_at >= since,
-        columns.department == department,
-        columns.kind == kind.value,
-    )
-    return connection.execute(query.limit(1)).scalar_one_or_none() is not None
-
-
 @dataclass(frozen=True, slots=True)
 class QueueCount:
     """How many mails of a city are in a state. `oldest`: when the first of them was made."""
@@ -176,13 +155,34 @@ def causes(connection: Connection, since: datetime, most: int) -> list[tuple[str
 def retry_now(connection: Connection, now: datetime) -> int:
     """Make all mails that wait for another try due now. Returns their number."""
     columns = mail.c
-    waiting = update(mail).where(columns.state == MailState.WAITING.value, columns.attempts > 0, columns.due_at > now)
+    waiting = update(mail).where(
+        columns.state == MailState.WAITING.value, columns.attempts > 0, columns.due_at > now
+    )
     return connection.execute(waiting.values(due_at=now)).rowcount
 
 
 def delete_ended(connection: Connection, before: datetime) -> int:
     """Delete the mails that ended before an instant, and return their number."""
     return connection.execute(delete(mail).where(mail.c.ended_at < before)).rowcount
+
+
+def lock_reminder(connection: Connection, jurisdiction_id: str, now: datetime) -> tuple[datetime, datetime]:
+    """Up to when the departments were told what is overdue, and when the last daily mail was made. Locked.
+
+    Both are `now` at the first call, so that nobody gets mail about what was overdue before.
+    """
+    row = pg_insert(mail_reminder).values(jurisdiction_id=jurisdiction_id, overdue_at=now, daily_at=now)
+    connection.execute(row.on_conflict_do_nothing())
+    columns = mail_reminder.c
+    query = select(columns.overdue_at, columns.daily_at).where(columns.jurisdiction_id == jurisdiction_id)
+    overdue_at, daily_at = connection.execute(query.with_for_update()).one()
+    return overdue_at, daily_at
+
+
+def save_reminder(connection: Connection, jurisdiction_id: str, overdue_at: datetime, daily_at: datetime) -> None:
+    """Store up to when the departments were told."""
+    own = mail_reminder.c.jurisdiction_id == jurisdiction_id
+    connection.execute(update(mail_reminder).where(own).values(overdue_at=overdue_at, daily_at=daily_at))
 
 
 # --- Addresses

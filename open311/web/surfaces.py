@@ -11,6 +11,7 @@ from enum import Enum
 
 from werkzeug.wrappers import Request
 
+from open311.domain.page_paths import MAIL_PATH, PORTAL_PATH
 from open311.formats import JSON, XML, Format
 from open311.formats.writing import Feed
 
@@ -141,7 +142,7 @@ OWN_FILES_ONLY = (
 """A page loads nothing from other hosts, has no inline script or style, and no other site may frame it."""
 PORTAL = Surface(
     name="portal",
-    prefix="/c",
+    prefix=PORTAL_PATH,
     description="Pages for citizens",
     errors=ErrorShape.PAGE,
     is_cross_origin=False,
@@ -177,6 +178,16 @@ OWN_PAGE = Surface(
     is_secret=True,
     content_policy=OWN_FILES_ONLY,
 )
+MAIL_PAGE = Surface(
+    name="mail page",
+    prefix=MAIL_PATH,
+    description="The page to which mails link",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    is_secret=True,
+    content_policy=OWN_FILES_ONLY,
+)
 PAGES = Surface(
     name="pages",
     prefix="",
@@ -203,6 +214,7 @@ SURFACES = (
     MAP_PAGE,
     WIDGET,
     OWN_PAGE,
+    MAIL_PAGE,
     PAGES,
 )
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""

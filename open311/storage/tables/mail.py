@@ -117,6 +117,16 @@ mail_recipient = Table(
     PrimaryKeyConstraint("jurisdiction_id", "recipient"),
 )
 
+# Up to when a city's departments were reminded of their work.
+mail_reminder = Table(
+    "mail_reminder",
+    metadata,
+    text_column("jurisdiction_id", None),
+    instant_column("overdue_at"),
+    instant_column("daily_at"),
+    PrimaryKeyConstraint("jurisdiction_id"),
+)
+
 # One row, for "*": the key of the digests of addresses, and of the signatures of links.
 mail_key = Table(
     "mail_key",

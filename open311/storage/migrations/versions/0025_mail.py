@@ -69,6 +69,13 @@ CREATE TABLE mail_recipient (
     CONSTRAINT mail_recipient_pkey PRIMARY KEY (jurisdiction_id, recipient)
 );
 
+CREATE TABLE mail_reminder (
+    jurisdiction_id TEXT NOT NULL,
+    overdue_at TIMESTAMPTZ NOT NULL,
+    daily_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT mail_reminder_pkey PRIMARY KEY (jurisdiction_id)
+);
+
 CREATE TABLE mail_key (
     jurisdiction_id TEXT NOT NULL,
     secret TEXT NOT NULL,
@@ -84,4 +91,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them. Nobody gets mail any more."""
-    op.execute("DROP TABLE mail, follower, mail_recipient, mail_key; ALTER TABLE reporter DROP COLUMN language")
+    op.execute(
+        "DROP TABLE mail, follower, mail_recipient, mail_reminder, mail_key; ALTER TABLE reporter DROP COLUMN language"
+    )

@@ -30,7 +30,7 @@ from open311.web.portal.citizens.own import own_page_path
 from open311.web.portal.rendering import Frame, page
 from open311.web.portal.report_form import HONEYPOT, LABELS, MOVES, SHOW, STEPS, ReportForm
 from open311.web.portal.shown import ShownRequest
-from open311.web.submissions import notice_for_caller, submission_of
+from open311.web.submissions import mail_language, notice_for_caller, submission_of
 from open311.web.surfaces import PORTAL
 from schemas.portal import ReportArguments
 from schemas.texts import tell
@@ -223,6 +223,7 @@ def _thanks(form: ReportForm, receipt: Receipt, chosen: Chosen) -> Answer:
         notice_language=language.partition(",")[0],
         own=own,
         own_address=call.own_address(),
+        is_mailed=bool(form.reporter.email and mail_language(call)),
     )
 
 
