@@ -18,7 +18,7 @@ from open311.domain.events import (
 from open311.domain.mails import MOST_NUMBERS, Follower, MailKind, link_token
 from open311.domain.page_paths import follower_path, request_path
 from open311.domain.public_words import CLOSED, NOTES, OUTCOMES, REOPENED, STATES
-from open311.domain.requests import Note, RequestRecord, Status, Visibility
+from open311.domain.requests import Note, Progress, RequestRecord, Status, Visibility
 from open311.domain.services import Translation
 from open311.operations.mailing.letters import Letter, Part, Style, time_in
 from open311.operations.mailing.queueing import is_news
@@ -174,7 +174,7 @@ def _part_of(about: Subject, event: Event) -> Iterator[Part]:
         case VisitScheduled():
             yield Part(tell("A visit to the place is planned for {time}.", time=_time(about, event.visit)))
         case ProgressMade():
-            as_then = replace(record, progress=event.new, progress_detail=event.detail)  # type: ignore[arg-type]
+            as_then = replace(record, progress=Progress(event.new), progress_detail=event.detail)
             word = city.progress_name(as_then) if event.new else ""
             yield Part(STATES.get(word, word))
 

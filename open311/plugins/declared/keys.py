@@ -182,8 +182,8 @@ class Chosen(Texts):
     """A list of some of a few words."""
 
     def __init__(self, choices: Iterable[str], meaning: str, *, default: Any, unset: str) -> None:
-        super().__init__(meaning, default=default, unset=unset)
         self._each = Choice(choices, "")
+        super().__init__(meaning, default=default, unset=unset)
 
     @property
     def type(self) -> str:

@@ -91,6 +91,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them. Nobody gets mail any more."""
-    op.execute(
-        "DROP TABLE mail, follower, mail_recipient, mail_reminder, mail_key; ALTER TABLE reporter DROP COLUMN language"
-    )
+    op.execute("DROP TABLE mail, follower, mail_recipient, mail_reminder, mail_key")
+    op.execute("ALTER TABLE reporter DROP COLUMN language")
