@@ -142,6 +142,13 @@ def count_ended(connection: Connection, since: datetime) -> list[QueueCount]:
     return _counts(connection, some)
 
 
+def first_due(connection: Connection) -> datetime | None:
+    """When the mail is due that is due first; None if no mail waits."""
+    columns = mail.c
+    query = select(columns.due_at).where(_OPEN).order_by(columns.due_at, columns.id).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def causes(connection: Connection, since: datetime, most: int) -> list[tuple[str, int]]:
     """The commonest causes of mails that wait after a try or have failed since then, with their numbers."""
     columns = mail.c

@@ -27,6 +27,7 @@ from open311.domain.mails import (
     skipped,
     thread_mark,
 )
+from open311.domain.notices import MAIL_SERVER
 from open311.domain.results import Accepted, Retry
 from open311.errors import NotFound
 from open311.federation.mail import Mail, Mailer, MailError, MailRefused, MailUncertain
@@ -43,8 +44,6 @@ from open311.storage.engine import Connection
 
 log = logger(__name__)
 
-MAIL_SERVER = ("*", "mail")
-"""The place of the mail server among the circuits of back offices."""
 _PAUSE = timedelta(hours=1)
 """How long a mail waits whose recipient has got many."""
 

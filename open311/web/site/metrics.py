@@ -22,6 +22,7 @@ from open311.domain.deliveries import MOVING, STOPPED
 from open311.domain.photos import PhotoState
 from open311.errors import Unavailable
 from open311.operations.delivery.watching import Watched
+from open311.operations.mailing.watching import MailState
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.overseeing import count_subscriptions
 from open311.operations.upkeep.metering import BOUNDS_S, CallRow
@@ -75,7 +76,11 @@ class _Collector(Collector):
         try:
             found = read_background(self._platform, self._now)
             yield from (*_background(found), *_deliveries(found.backends), _photos(found.photos))
+<<<<<<< HEAD
             yield from _subscriptions(count_subscriptions(self._platform))
+=======
+            yield from _mail(found.mail)
+>>>>>>> f4065e8 (Let operators see and steer mail, and erase and export followers)
         except Unavailable:  # the check "database" says so
             return
 
@@ -116,6 +121,7 @@ def _photos(counts: Mapping[tuple[str, PhotoState], int]) -> Metric:
     return family
 
 
+<<<<<<< HEAD
 def _subscriptions(found: Sequence[Load]) -> Iterator[Metric]:
     labels = ["city", "state"]
     counts = GaugeMetricFamily("open311_subscriptions", "Subscriptions of the holders of keys", labels=labels)
@@ -133,6 +139,28 @@ def _subscriptions(found: Sequence[Load]) -> Iterator[Metric]:
         waiting.add_metric(place, one.waiting)
         oldest.add_metric(place, one.oldest_s)
     yield from (counts, failing, waiting, oldest)
+=======
+def _mail(found: MailState) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "open311_mails", "Mails to people that wait or are being sent", labels=["city", "kind", "state"]
+    )
+    for one in found.waiting:
+        waiting.add_metric([one.jurisdiction_id, one.kind.value, one.state.value], one.count)
+    ended = GaugeMetricFamily(
+        "open311_mails_of_last_day", "Mails to people that ended within a day", labels=["city", "kind", "state"]
+    )
+    for one in found.ended:
+        ended.add_metric([one.jurisdiction_id, one.kind.value, one.state.value], one.count)
+    stopped = GaugeMetricFamily(
+        "open311_stopped_addresses", "Mail addresses that get no mail", labels=["city", "reason"]
+    )
+    for place, count in found.stopped.items():
+        stopped.add_metric(place, count)
+    down = float(found.circuit.is_resting)
+    yield from (waiting, ended, stopped)
+    yield GaugeMetricFamily("open311_mail_server_down", "1 if the mail server is down", value=down)
+    yield GaugeMetricFamily("open311_late_mail_seconds", "For how long a mail is due", value=found.late_s)
+>>>>>>> f4065e8 (Let operators see and steer mail, and erase and export followers)
 
 
 def _deliveries(backends: Sequence[Watched]) -> Iterator[Metric]:
