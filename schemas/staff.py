@@ -1174,8 +1174,8 @@ class PersonMailSchema(Body):
 
     email = OptionalText(metadata=describe("The address; null if the person gets no mail."))
     language = Text(metadata=describe("The language of the mails.", "es"))
-    since = Instant(allow_none=True, metadata=describe("When the first mail was made; null without mail."))
-    confirmed = Instant(allow_none=True, metadata=describe("When the person agreed; null before."))
+    since = Instant(metadata=describe("When the first mail was made; null without mail."))
+    confirmed = Instant(metadata=describe("When the person agreed; null before."))
 
 
 class PersonRequestSchema(Body):

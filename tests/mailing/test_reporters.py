@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-import pytest
-from flask import Flask
-
 from open311.domain import commands
 from open311.domain.workflow import Outcome
-from tests.mailing.towns import ANN, Town, html_of, page_of, text_of, town
-
-
-@pytest.fixture
-def here(make_app: Callable[..., Flask]) -> Iterator[Town]:
-    with town(make_app) as found:
-        yield found
+from tests.mailing.towns import ANN, Town, html_of, page_of, text_of
 
 
 def test_a_new_report_leads_to_one_mail_without_its_text(here: Town) -> None:

@@ -99,9 +99,9 @@ class Town:
 
     def send(self, *, hours: float = 0) -> list[EmailMessage]:
         """Make and send what is due after some hours. Returns the mails that arrived since the last call."""
-        self.later += timedelta(hours=hours)
         while dispatch(self.platform, self.now()):
             continue
+        self.later += timedelta(hours=hours)
         send_all(self.platform, self.now)
         return self.arrived()
 

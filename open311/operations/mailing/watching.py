@@ -102,7 +102,7 @@ def try_mail(settings: Settings, address: str, *, now: datetime) -> str:
     """Send a mail to an address. Returns why that failed, or "". Raises Invalid for what is no address."""
     box = mailbox_of(address)
     if box is None:
-        raise Invalid(tell("is not an email address to which mail can be sent; correct it."), "email")
+        raise Invalid(tell("is not an email address to which mail can be sent; correct it."), "address")
     if not settings.smtp_url:
         return "OPEN311_SMTP_URL is not set"
     sender = read_mailbox(settings.mail_from)
@@ -119,5 +119,5 @@ def try_mail(settings: Settings, address: str, *, now: datetime) -> str:
 def _recipient(connection: Connection, city: Jurisdiction, address: str) -> bytes:
     box = mailbox_of(address)
     if box is None:
-        raise Invalid(tell("is not an email address to which mail can be sent; correct it."), "email")
+        raise Invalid(tell("is not an email address to which mail can be sent; correct it."), "address")
     return recipient_of(mails.make_key(connection), city.id, box.address)
