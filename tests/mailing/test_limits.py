@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -107,7 +108,7 @@ def test_a_suspected_report_leads_to_a_mail_only_after_its_release(make_app: Cal
 
 @pytest.mark.parametrize("changes", [{"smtp_url": ""}, {"public_url": ""}, {"reporters": False}])
 def test_nothing_is_stored_or_promised_if_mail_is_off(
-    make_app: Callable[..., Flask], changes: dict[str, object]
+    make_app: Callable[..., Flask], changes: dict[str, Any]
 ) -> None:
     rules = {name: value for name, value in changes.items() if name == "reporters"}
     with world.mail_server() as post:
