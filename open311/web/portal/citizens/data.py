@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
+from open311.operations.mailing.rules import mails_followers, mails_reporters
 from open311.operations.upkeep.dumps import find_dumps, terms
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
@@ -60,7 +61,9 @@ def data_page(call: Call) -> Answer:
 )
 def privacy_page(call: Call) -> Answer:
     """What happens to personal data: what is public, what only the city sees, and for how long."""
-    return page(call, "privacy.html", days=call.city.retention.reporter_days)
+    settings, city = call.platform.settings, call.city
+    is_mailed = mails_reporters(settings, city) or mails_followers(settings, city)
+    return page(call, "privacy.html", days=city.retention.reporter_days, is_mailed=is_mailed)
 
 
 def _newest(call: Call) -> Iterator[Download]:
