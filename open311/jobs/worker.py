@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -82,8 +83,10 @@ def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bo
     options  arguments of procrastinate's run_worker
     A worker ends by itself if its database is gone. No job is lost: the next worker retries its jobs.
     """
-    with dispatching(platform), delivering(platform), pulling(platform), federating(platform), telling(platform):
-    with dispatching(platform), delivering(platform), pulling(platform), federating(platform), mailing(platform):
+    threads = (dispatching, delivering, pulling, federating, telling, mailing)
+    with ExitStack() as running:
+        for begin in threads:
+            running.enter_context(begin(platform))
         try:
             is_told = asyncio.run(_work_until_told(app, options))
         except (ConnectorException, psycopg.OperationalError) as error:

@@ -76,11 +76,8 @@ class _Collector(Collector):
         try:
             found = read_background(self._platform, self._now)
             yield from (*_background(found), *_deliveries(found.backends), _photos(found.photos))
-<<<<<<< HEAD
             yield from _subscriptions(count_subscriptions(self._platform))
-=======
             yield from _mail(found.mail)
->>>>>>> f4065e8 (Let operators see and steer mail, and erase and export followers)
         except Unavailable:  # the check "database" says so
             return
 
@@ -121,7 +118,6 @@ def _photos(counts: Mapping[tuple[str, PhotoState], int]) -> Metric:
     return family
 
 
-<<<<<<< HEAD
 def _subscriptions(found: Sequence[Load]) -> Iterator[Metric]:
     labels = ["city", "state"]
     counts = GaugeMetricFamily("open311_subscriptions", "Subscriptions of the holders of keys", labels=labels)
@@ -139,7 +135,8 @@ def _subscriptions(found: Sequence[Load]) -> Iterator[Metric]:
         waiting.add_metric(place, one.waiting)
         oldest.add_metric(place, one.oldest_s)
     yield from (counts, failing, waiting, oldest)
-=======
+
+
 def _mail(found: MailState) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "open311_mails", "Mails to people that wait or are being sent", labels=["city", "kind", "state"]
@@ -160,7 +157,6 @@ def _mail(found: MailState) -> Iterator[Metric]:
     yield from (waiting, ended, stopped)
     yield GaugeMetricFamily("open311_mail_server_down", "1 if the mail server is down", value=down)
     yield GaugeMetricFamily("open311_late_mail_seconds", "For how long a mail is due", value=found.late_s)
->>>>>>> f4065e8 (Let operators see and steer mail, and erase and export followers)
 
 
 def _deliveries(backends: Sequence[Watched]) -> Iterator[Metric]:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from open311.domain.mails import Feedback
 from open311.errors import Invalid
 from open311.operations.mailing import following
-from open311.web.access import ANYBODY, PORTAL_FORM
+from open311.web.access import BY_LINK, PORTAL_FORM
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.gate import limit_portal
@@ -31,7 +31,7 @@ DONE: dict[str, Message] = {
     MAIL_PAGE,
     "/<jurisdiction_id>/<secret>",
     reads=MailPageArguments,
-    access=ANYBODY,
+    access=BY_LINK,
     city=City.IN_PATH,
     output=PageFormat.HTML,
 )
@@ -44,7 +44,7 @@ def mail_page(call: Call, secret: str) -> Answer:
     MAIL_PAGE,
     "/<jurisdiction_id>/<secret>",
     reads=MailPageArguments,
-    access=ANYBODY,
+    access=BY_LINK,
     method="POST",
     city=City.IN_PATH,
     output=PageFormat.HTML,
@@ -74,7 +74,7 @@ def send_mail_page(call: Call, secret: str) -> Answer:
     MAIL_PAGE,
     "/<jurisdiction_id>/<secret>/leave",
     reads=PageArguments,
-    access=ANYBODY,
+    access=BY_LINK,
     city=City.IN_PATH,
     output=PageFormat.HTML,
 )
@@ -87,7 +87,7 @@ def leave_page(call: Call, secret: str) -> Answer:
     MAIL_PAGE,
     "/<jurisdiction_id>/<secret>/leave",
     reads=MailPageArguments,
-    access=ANYBODY,
+    access=BY_LINK,
     method="POST",
     city=City.IN_PATH,
     output=PageFormat.HTML,
