@@ -287,6 +287,11 @@ class Settings:
     mail_from: str = _text(
         "", "sender of mail, such as City of Example <desk@city.example>; needed if smtp_url is set"
     )
+    bounce_mail: str = _text(
+        "",
+        "mail address to which mail to people comes back that cannot be delivered, such as bounces@city.example;"
+        " the server adds +ID to its name; `open311 mail bounce` reads such mail; if empty, that is mail_from",
+    )
     operator_mail: str = _text(
         "", "mail address that is told of trouble with deliveries, such as ops@city.example; if empty, none"
     )
@@ -389,6 +394,7 @@ class Settings:
         checks: dict[str, Callable[[str], object]] = {
             "smtp_url": SmtpServer.from_url,
             "mail_from": read_mailbox,
+            "bounce_mail": read_mailbox,
             "operator_mail": read_mailbox,
             "operator_webhook": _check_webhook,
             "proxy": proxy_of,
@@ -401,6 +407,7 @@ class Settings:
         needs = (
             ("smtp_url", "mail_from", self.mail_from),
             ("operator_mail", "smtp_url", self.smtp_url),
+            ("bounce_mail", "smtp_url", self.smtp_url),
             ("operator_webhook", "operator_webhook_secret", self.operator_webhook_secrets),
         )
         for name, other, value in needs:

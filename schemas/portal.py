@@ -95,3 +95,21 @@ class ReportArguments(SubmissionArguments):
     map_lat = LatitudeParameter("Latitude of the middle of the map.", 60.1718)
     map_long = LongitudeParameter("Longitude of the middle of the map.", 24.9414)
     map_zoom = NumberParameter("Zoom of the map.", 14, least=1, most=19)
+
+
+class FollowArguments(PageArguments):
+    """The fields of the form by which somebody follows a request by mail."""
+
+    tells_unknown = False
+
+    email = TextParameter("The address that gets the mail.", "you@mail.example", default="")
+    website = TextParameter("A field that people do not see. A form that fills it does nothing.", default="")
+
+
+class MailPageArguments(PageArguments):
+    """The fields of the page to which mails link."""
+
+    tells_unknown = False
+
+    do = TextParameter("What the reader wants: confirm, leave, refuse, answer or reopen.", "leave", default="")
+    answer = TextParameter("What became of the report: solved, partly or not_solved.", "solved", default="")

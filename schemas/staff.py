@@ -1169,6 +1169,15 @@ class PersonPhotoSchema(StaffPhotoSchema):
     )
 
 
+class PersonMailSchema(Body):
+    """How a person follows a request by mail."""
+
+    email = OptionalText(metadata=describe("The address; null if the person gets no mail."))
+    language = Text(metadata=describe("The language of the mails.", "es"))
+    since = Instant(metadata=describe("When the first mail was made; null without mail."))
+    confirmed = Instant(metadata=describe("When the person agreed; null before."))
+
+
 class PersonRequestSchema(Body):
     """A request that a person sent or sent updates of."""
 
@@ -1191,6 +1200,9 @@ class PersonRequestSchema(Body):
         metadata=describe("The photos that the person sent and that are kept here, also those that nobody sees."),
     )
     systems = fields.List(fields.Nested(ToldSystemSchema), metadata=describe("Systems that got the report."))
+    mail = fields.Nested(
+        PersonMailSchema, allow_none=True, metadata=describe("null if the person does not follow it by mail.")
+    )
 
 
 class PersonExportSchema(Body):

@@ -33,6 +33,7 @@ COMMANDS = {
     "deliveries": "deliveries.deliveries",
     "subscriptions": "subscriptions.subscriptions",
     "media": "media.media",
+    "mail": "mail.mail",
     "import": "importing.import_command",
     "export": "exporting.export_command",
     "dump": "exporting.dump_command",

@@ -18,6 +18,7 @@ SERVICES = ("serve", "worker")
 OPTIONS = {
     "jurisdiction_id": "--jurisdiction",
     "account_id": "--account-id",
+    "address": "ADDRESS",
     "contact": "--contact",
     "days": "--days",
     "device_id": "--device-id",

@@ -74,7 +74,7 @@ class Scope:
 class Principal:
     """An authenticated actor. Events have `str(principal)` as their `actor`.
 
-    kind     `key`, `staff`, `shell` or `portal`
+    kind     `key`, `staff`, `shell`, `portal` or `reporter`
     number   the number of the key or account; 0 for the others
     may_update  whether updates by this key count as the city's own
     is_test  whether the requests that it sends are tests, which are never routed or listed
@@ -118,5 +118,7 @@ SHELL = Principal(kind="shell", role=Role.OPERATOR)
 """Whoever runs a command of `open311` on the server. `open311.cli.shell` adds the user's name."""
 PORTAL = Principal(kind="portal", role=Role.APP)
 """Whoever sends a report by the pages for citizens."""
+REPORTER = Principal(kind="reporter", role=Role.AGENT)
+"""A reporter who opens the own request again by the link in a mail. No call has this principal."""
 PROMETHEUS = Principal(kind="prometheus", role=Role.MONITOR)
 """The program that reads the metrics."""

@@ -36,6 +36,8 @@ class NoticeKind(StrEnum):
     STOPPED = "stopped"
 
 
+MAIL_SERVER = ("*", "mail")
+"""The place of the mail server among the circuits of back offices."""
 CONNECTION = (NoticeKind.DOWN, NoticeKind.WORKS)
 
 
@@ -84,7 +86,8 @@ def connection_notice(
     is_news = last is None or (now - last.created_at >= PAUSE and (not is_told or last.created_at < since))
     if not is_long or not is_news:
         return None
-    text = f"{_name(place)} is down since {_instant(since)}. Its deliveries wait, and nothing is lost."
+    what = "Mails to people" if place == MAIL_SERVER else "Its deliveries"
+    text = f"{_name(place)} is down since {_instant(since)}. {what} wait, and nothing is lost."
     return _notice(place, NoticeKind.DOWN, text, now)
 
 
@@ -126,6 +129,8 @@ def _notice(place: tuple[str, str], kind: NoticeKind, text: str, now: datetime, 
 
 
 def _name(place: tuple[str, str]) -> str:
+    if place == MAIL_SERVER:
+        return "The mail server"
     return f"The back office {place[1]} of {place[0]}"
 
 

@@ -127,6 +127,7 @@ class Submission:
     via         the servers that the request passed before, if another server sends it: see domain.origins
     photos      the photos in the call
     own_address  the address of this server that the sender has called
+    language    the language in which the reporter gets mail; "" if the city sends none
     """
 
     service_code: str = ""
@@ -143,6 +144,7 @@ class Submission:
     via: tuple[str, ...] = ()
     photos: tuple[SentPhoto, ...] = ()
     own_address: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,14 @@ class MailError(Exception):
 
 
 class MailRefused(MailError):
-    """The server will never take this mail: it answered 5xx to the sender, a recipient or the text."""
+    """The server will never take this mail: it answered 5xx to the sender, a recipient or the text.
+
+    is_recipient  whether it refused a recipient
+    """
+
+    def __init__(self, text: str, code: int | None = None, *, is_recipient: bool = False) -> None:
+        super().__init__(text, code)
+        self.is_recipient = is_recipient
 
 
 class MailDeferred(MailError):
@@ -74,6 +81,8 @@ class Mail:
     references        the ids of the thread, the oldest first; the last one is also In-Reply-To
     auto_submitted    "" only for what a person has written, so that no vacation notice answers
     list_unsubscribe  the address, https: or mailto:, where the recipient ends such mails
+    is_one_click      whether an empty POST to that address ends them at once (RFC 8058)
+    return_path       the address to which a mail that cannot be delivered comes back; None for the sender's
     attachments       files
     """
 
@@ -86,6 +95,8 @@ class Mail:
     reply_to: Mailbox | None = field(default=None, repr=False)
     auto_submitted: Literal["", "auto-generated", "auto-replied"] = "auto-generated"
     list_unsubscribe: str = field(default="", repr=False)
+    is_one_click: bool = False
+    return_path: Mailbox | None = field(default=None, repr=False)
     attachments: tuple[Media, ...] = ()
 
     def __post_init__(self) -> None:
@@ -108,7 +119,7 @@ class Mailer:
         """Send a mail, and return its Message-ID. Raises MailRefused, MailDeferred or MailUncertain."""
         message = compose(mail, sender=self.sender, now=now)
         with self._line() as line:
-            _hand_over(line, message, self.sender, mail.to)
+            _hand_over(line, message, mail.return_path or self.sender, mail.to)
         return str(message["Message-ID"])
 
     def check(self) -> None:
@@ -129,7 +140,7 @@ class Mailer:
 
 def compose(mail: Mail, *, sender: Mailbox, now: datetime) -> EmailMessage:
     """The message of a mail. Control characters in names, subject and file names become blanks."""
-    boxes = (sender, *mail.to, *((mail.reply_to,) if mail.reply_to else ()))
+    boxes = (sender, *mail.to, *(one for one in (mail.reply_to, mail.return_path) if one))
     message = EmailMessage(_Policy(cte_type="7bit", utf8=not all(each.address.isascii() for each in boxes)))
     message["From"] = _header(sender)
     message["To"] = tuple(map(_header, mail.to))
@@ -145,6 +156,8 @@ def compose(mail: Mail, *, sender: Mailbox, now: datetime) -> EmailMessage:
         message["Auto-Submitted"] = mail.auto_submitted
     if mail.list_unsubscribe:
         message["List-Unsubscribe"] = f"<{mail.list_unsubscribe}>"
+        if mail.is_one_click:
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     _add_content(message, mail)
     return message
 
@@ -267,7 +280,10 @@ def _hand_over(line: _Line, message: EmailMessage, sender: Mailbox, recipients: 
         raise MailRefused("an address has other letters than ASCII, which the mail server does not take")
     _expect(line.mail(sender.address, options), "the sender", 250)
     for each in recipients:
-        _expect(line.rcpt(each.address), "a recipient", 250, 251)
+        code, reply = line.rcpt(each.address)
+        if code >= 500:
+            raise MailRefused(_told("a recipient", code, reply), code, is_recipient=True)
+        _expect((code, reply), "a recipient", 250, 251)
     _expect(line.docmd("DATA"), "the mail", 354)
     text = re.sub(rb"(?m)^\.", b"..", message.as_bytes())
     _expect(_answer_to_text(line, text if text.endswith(b"\r\n") else text + b"\r\n"), "the mail", 250)
@@ -293,11 +309,16 @@ def _expect(reply: tuple[int, bytes], what: str, *codes: int) -> None:
 
 def _failure(what: str, code: int, reply: bytes, *, is_setup: bool | None = None) -> MailError:
     """The error for a reply. Before a mail is offered (`is_setup`), every refusal is temporary."""
-    enhanced = _ENHANCED.match(reply)
-    told = f"the mail server refused {what}: {code}{' ' + enhanced[0].decode() if enhanced else ''}"
+    told = _told(what, code, reply)
     if code >= 500 and is_setup is None:
         return MailRefused(told, code)
     return MailDeferred(told, code, is_setup=bool(is_setup) or code >= 500)
+
+
+def _told(what: str, code: int, reply: bytes) -> str:
+    """A sentence without the text of the reply, which may quote an address."""
+    enhanced = _ENHANCED.match(reply)
+    return f"the mail server refused {what}: {code}{' ' + enhanced[0].decode() if enhanced else ''}"
 
 
 @contextmanager

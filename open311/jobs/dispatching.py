@@ -17,6 +17,7 @@ from open311.operations.delivery.applying import apply_updates
 from open311.operations.delivery.pulling import pull_all
 from open311.operations.delivery.sending import deliver_all
 from open311.operations.dispatch.dispatcher import dispatch
+from open311.operations.mailing import sending as mail_sending
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.sending import send_all
 
@@ -37,7 +38,7 @@ def dispatch_all(platform: Platform) -> int:
 
 
 def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> None:
-    """Dispatch changes, send deliveries and webhooks, read updates and run jobs until nothing is left.
+    """Dispatch changes, send deliveries, webhooks and mails, read updates and run jobs until nothing is left.
 
     Each of these can cause more work.
 
@@ -47,6 +48,6 @@ def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> Non
     while True:
         app.run_worker(wait=False, **options)
         done = deliver_all(platform, utc_now) + pull_all(platform, utc_now) + apply_updates(platform, utc_now)
-        done += send_all(platform, utc_now)
+        done += send_all(platform, utc_now) + mail_sending.send_all(platform, utc_now)
         if not done + dispatch_all(platform):
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from open311.errors import NotFound, Unavailable
 from open311.jobs.delivering import delivering
 from open311.jobs.dispatching import dispatching
 from open311.jobs.federating import federating
+from open311.jobs.mailing import mailing
 from open311.jobs.pulling import pulling
 from open311.jobs.repeating import end_cut_off
 from open311.jobs.telling import telling
@@ -30,6 +32,7 @@ from open311.operations.delivery.telling import tell_operator
 from open311.operations.dispatch import mapping
 from open311.operations.dispatch.counting import recount
 from open311.operations.intake.resolve_token import resolve_token
+from open311.operations.mailing.reminding import remind
 from open311.operations.media.copying import MOST_TRIES, copy_photos
 from open311.operations.media.erasing import delete_erased
 from open311.operations.media.preparing import prepare_photos
@@ -80,7 +83,10 @@ def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bo
     options  arguments of procrastinate's run_worker
     A worker ends by itself if its database is gone. No job is lost: the next worker retries its jobs.
     """
-    with dispatching(platform), delivering(platform), pulling(platform), federating(platform), telling(platform):
+    threads = (dispatching, delivering, pulling, federating, telling, mailing)
+    with ExitStack() as running:
+        for begin in threads:
+            running.enter_context(begin(platform))
         try:
             is_told = asyncio.run(_work_until_told(app, options))
         except (ConnectorException, psycopg.OperationalError) as error:
@@ -216,6 +222,16 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     @app.task(name=Task.TELL_OPERATOR, queueing_lock=Task.TELL_OPERATOR, lock=Task.TELL_OPERATOR, retry=retry)
     def tell(timestamp: int) -> None:  # noqa: ARG001
         tell_operator(platform, utc_now())
+
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(
+        name=Task.REMIND_DEPARTMENTS,
+        queueing_lock=Task.REMIND_DEPARTMENTS,
+        lock=Task.REMIND_DEPARTMENTS,
+        retry=retry,
+    )
+    def remind_departments(timestamp: int) -> None:  # noqa: ARG001
+        remind(platform, utc_now())
 
     @app.periodic(cron="* * * * *")
     @app.task(name=Task.RETRY_STALLED, queueing_lock=Task.RETRY_STALLED, pass_context=True)

@@ -10,6 +10,7 @@ from open311.domain.attributes import Answer
 from open311.domain.calendar import Calendar, DayKind, Hours
 from open311.domain.case import Case, CaseUpdate, RemoteUpdate
 from open311.domain.emergencies import Emergency
+from open311.domain.mails import MailRules
 from open311.domain.personal_data import Privacy, Treatment, Treatments
 from open311.domain.places import Place
 from open311.domain.results import (
@@ -96,6 +97,7 @@ __all__ = [
     "Letter",
     "LevelRule",
     "LookUpFailed",
+    "MailRules",
     "Misconfigured",
     "Move",
     "Page",

@@ -20,6 +20,7 @@ from open311.domain.assets import AssetLayer
 from open311.domain.calendar import Calendar, Moment, WorkingTime
 from open311.domain.emergencies import Emergency, pattern_of
 from open311.domain.ids import format_id
+from open311.domain.mails import MailRules
 from open311.domain.personal_data import Privacy
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord
@@ -86,6 +87,7 @@ class Jurisdiction:
     privacy       what happens to personal data in texts that become public
     abuse         what makes a report suspected, so that it is held until a person has looked at it
     emergency     the number to call in an emergency, and the words that sound like one
+    mail          which mail the city sends to reporters, followers and departments
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -128,6 +130,7 @@ class Jurisdiction:
     privacy: Privacy = Privacy()
     abuse: AbuseRules = AbuseRules()
     emergency: Emergency = Emergency()
+    mail: MailRules = MailRules()
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -8,7 +8,15 @@ from sqlalchemy import Connection, Select, Table, func, select, text, union
 
 from open311.domain.requests import Status
 from open311.domain.retention import Kept
-from open311.storage.tables import media, public_update, received_update, remote_update, reporter, service_request
+from open311.storage.tables import (
+    follower,
+    media,
+    public_update,
+    received_update,
+    remote_update,
+    reporter,
+    service_request,
+)
 from open311.storage.tables.media import IS_TAKEN
 from open311.storage.tables.requests import HAS_PHOTOS
 from open311.storage.tables.updates import HAS_PHOTO, IS_PERSONAL
@@ -19,6 +27,7 @@ _Source = tuple[Table, str, str]
 _PEOPLE: tuple[_Source, ...] = (
     (reporter, "request_id", "true"),
     (received_update, "request_id", IS_PERSONAL),
+    (follower, "request_id", "true"),
 )
 _PHOTOS: tuple[_Source, ...] = (
     (media, "request_id", IS_TAKEN),

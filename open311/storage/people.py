@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from open311.domain.people import Person
 from open311.domain.requests import Reporter
-from open311.storage.tables import received_update, repeatable_post, reporter, staff_repeat
+from open311.storage.tables import follower, received_update, repeatable_post, reporter, staff_repeat
 from open311.storage.tables.columns import digits_of
 from open311.storage.tables.updates import IS_PERSONAL
 from open311.storage.updates import Received
@@ -39,7 +39,7 @@ _BLANK = dict.fromkeys(("email", "first_name", "last_name", "phone", "account_id
 
 
 def numbers_of(connection: Connection, jurisdiction_id: str, person: Person, *, after: int, rows: int) -> list[int]:
-    """The next requests that a person sent, or sent updates of, by number."""
+    """The next requests that a person sent, sent updates of, or follows by mail, by number."""
     return list(connection.scalars(numbers_query(jurisdiction_id, person, after=after, rows=rows)))
 
 
@@ -51,14 +51,14 @@ def numbers_query(jurisdiction_id: str, person: Person, *, after: int, rows: int
             .where(table.c.jurisdiction_id == jurisdiction_id, table.c.request_id > after, is_of(table, person))
             .order_by(table.c.request_id)
             .limit(rows)
-            for table in (reporter, received_update)
+            for table in (reporter, received_update, follower)
         )
     ).subquery()
     return select(found.c.request_id).order_by(found.c.request_id).limit(rows)
 
 
 def is_of(table: Table, person: Person) -> ColumnElement[bool]:
-    """Whether a row of `reporter` or `received_update` is about a person. An index finds each of the values."""
+    """Whether a row is about a person: of `reporter`, `received_update` or `follower`. Indexes find the values."""
     return or_(false(), *(_is(table, name, person) for name in person.named_by if name in table.c))
 
 
@@ -81,6 +81,13 @@ def reporters_of(
     query = select(reporter.c.request_id, *columns).where(*_among(reporter, jurisdiction_id, numbers, person))
     rows = connection.execute(query.order_by(reporter.c.request_id))
     return {row.request_id: Reporter(**{column.name: row._mapping[column] for column in columns}) for row in rows}
+
+
+def languages_of(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> dict[int, str]:
+    """The languages in which the reporters of these requests get mail, by number."""
+    query = select(reporter.c.request_id, reporter.c.language)
+    rows = connection.execute(query.where(*_among(reporter, jurisdiction_id, numbers, None)))
+    return {row.request_id: row.language for row in rows if row.language}
 
 
 def updates_of(

@@ -41,6 +41,7 @@ class Task(StrEnum):
     RETENTION = "anonymise"
     RETRY_STALLED = "retry_stalled"
     CHECK_STATISTICS = "check_statistics"
+    REMIND_DEPARTMENTS = "remind_departments"
 
 
 class Line(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
@@ -35,7 +37,9 @@ from open311.storage.copying import FEW, all_of, stage_of, staged
 from open311.storage.geometry import point_from, point_of
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.statements import Statement
+from open311.storage.queue import MOST_COUNTED
 from open311.storage.tables import reporter, request_number, service_request
+from open311.storage.tables.requests import DUE
 from schemas.texts import tell
 
 _COLUMNS = tuple(column for column in service_request.c if column.name != "point")
@@ -293,6 +297,61 @@ def load_assigned(connection: Connection, jurisdiction_id: str, actor: str) -> l
         .order_by(columns.id)
     )
     return [(row.id, row.department) for row in found]
+
+
+def count_work(connection: Connection, jurisdiction_id: str, department: str, now: datetime) -> tuple[int, int]:
+    """How many open requests a department has, and how many of them should be done by now. At most MOST_COUNTED."""
+    columns = service_request.c
+    mine = (
+        columns.jurisdiction_id == jurisdiction_id,
+        columns.department == department,
+        text("status = 'open' AND merged_into = 0"),
+    )
+    some = select(columns.id).where(*mine)
+    late = some.where(now >= DUE)
+    found = (select(func.count()).select_from(one.limit(MOST_COUNTED).subquery()) for one in (some, late))
+    is_open, is_late = (connection.execute(query).scalar_one() for query in found)
+    return is_open, is_late
+
+
+def load_due(
+    connection: Connection, jurisdiction_id: str, after: datetime, upto: datetime, most: int
+) -> list[tuple[str, int]]:
+    """The open requests that should be done after `after` and by `upto`: department and number, earliest first."""
+    columns = service_request.c
+    query = (
+        select(columns.department, columns.id)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            after < DUE,
+            upto >= DUE,
+            text("status = 'open' AND merged_into = 0"),
+            columns.visibility != Visibility.UNLISTED.value,
+        )
+        .order_by(DUE, columns.id)
+        .limit(most)
+    )
+    return [(row.department, row.id) for row in connection.execute(query)]
+
+
+def load_arrived(
+    connection: Connection, jurisdiction_id: str, department: str, after: datetime, most: int
+) -> list[int]:
+    """The numbers of open requests of a department that were reported since an instant, newest first."""
+    columns = service_request.c
+    query = (
+        select(columns.id)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.department == department,
+            columns.requested_at > after,
+            text("status = 'open' AND merged_into = 0"),
+            columns.visibility != Visibility.UNLISTED.value,
+        )
+        .order_by(columns.id.desc())
+        .limit(most)
+    )
+    return list(connection.scalars(query))
 
 
 def count_records(connection: Connection, jurisdiction_id: str) -> int:

@@ -131,6 +131,8 @@ ANYBODY = Access("anybody", None)
 """Public. A key is neither needed nor checked."""
 SIGNED = Access("signature", None)
 """Only back offices. The operation asks the back end to check the signature of the call."""
+BY_LINK = Access("link", None)
+"""Whoever has the secret link in the path. The operation checks the link."""
 PORTAL_FORM = Access("portal", _portal)
 """Everybody who uses the pages for citizens. Forms of other sites are refused."""
 API_KEY = Access("api_key", key_holder)

@@ -12,6 +12,7 @@ from open311.domain.requests import Receipt, Reporter, Submission
 from open311.domain.services import PhotoRule
 from open311.domain.text import clean_text, stripped
 from open311.errors import Invalid, Open311Error
+from open311.operations.mailing.rules import mails_reporters
 from open311.operations.masking import NAMES
 from open311.operations.media.choosing import Dropped
 from open311.translations import in_language
@@ -53,7 +54,14 @@ def submission_of(call: Call, photos: tuple[SentPhoto, ...] = ()) -> Submission:
         via=_via(call),
         photos=photos,
         own_address=call.own_address() if photos else "",
+        language=mail_language(call),
     )
+
+
+def mail_language(call: Call) -> str:
+    """The language in which the sender of a call gets mail; "" if the city sends none."""
+    is_sent = mails_reporters(call.platform.settings, call.city)
+    return caller_language(call.request) if is_sent else ""
 
 
 def _via(call: Call) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from enum import Enum
 
 from werkzeug.wrappers import Request
 
+from open311.domain.page_paths import MAIL_PATH, PORTAL_PATH
 from open311.formats import JSON, XML, Format
 from open311.formats.writing import Feed
 
@@ -142,7 +143,7 @@ OWN_FILES_ONLY = (
 """A page loads nothing from other hosts, has no inline script or style, and no other site may frame it."""
 PORTAL = Surface(
     name="portal",
-    prefix="/c",
+    prefix=PORTAL_PATH,
     description="Pages for citizens",
     errors=ErrorShape.PAGE,
     is_cross_origin=False,
@@ -202,6 +203,16 @@ DESK = Surface(
 
 With `no-referrer`, older browsers would send `Origin: null` with forms, and the forms would be refused.
 """
+MAIL_PAGE = Surface(
+    name="mail page",
+    prefix=MAIL_PATH,
+    description="The page to which mails link",
+    errors=ErrorShape.PAGE,
+    is_cross_origin=False,
+    is_documented=False,
+    referrer_policy="no-referrer",
+    content_policy=OWN_FILES_ONLY,
+)
 PAGES = Surface(
     name="pages",
     prefix="",
@@ -230,6 +241,7 @@ SURFACES = (
     OWN_PAGE,
     SIGN_IN,
     DESK,
+    MAIL_PAGE,
     PAGES,
 )
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""

@@ -42,6 +42,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "/docs/extensions": PLAIN,
     "/docs/georeport-v2": PLAIN,
     "/healthz": PLAIN,
+    "/mail/<jurisdiction_id>/<secret>": PAGES,
+    "/mail/<jurisdiction_id>/<secret>/leave": PLAIN,
     "/map/<jurisdiction_id>": (*PAGES, "?status=closed", "?start_date=2020-01-01"),
     "/metrics": PLAIN,
     "/openapi": PLAIN,

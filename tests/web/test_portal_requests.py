@@ -17,11 +17,11 @@ from lxml import etree
 
 from open311.domain import commands
 from open311.domain.access import SHELL
+from open311.domain.public_words import OUTCOMES, STATES
 from open311.domain.requests import Visibility
 from open311.domain.workflow import CityState, Outcome, State
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
-from open311.web.portal.shown import OUTCOMES, STATES
 from tests import build
 from tests.checked_client import platform_of
 from tests.pages import checked, text_of

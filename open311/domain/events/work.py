@@ -150,6 +150,27 @@ class ReporterAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeedbackGiven(Event):
+    """The reporter said after a closing whether the problem is solved. `answer`: a value of `Feedback`.
+
+    The public does not see it. A later answer replaces the one before.
+    """
+
+    kind = "feedback"
+
+    answer: str
+
+    @property
+    def description(self) -> str:
+        """The answer."""
+        return self.answer
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """Only the time of the last change moves."""
+        return unseen(record, self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Commented(Event):
     """Somebody outside the city sent a comment. The text is `note`. `update_id`: the sender's id for it."""
 

@@ -14,11 +14,10 @@ from marshmallow import ValidationError
 from open311.domain.case import Case, CaseUpdate
 from open311.domain.results import Accepted, Result
 from open311.errors import Misconfigured
-from open311.outgoing import read_mailbox
 from open311.plugins.backends import Backend, BackendConfig
 from open311.plugins.context import CallFailed, Context, Letter
 from open311.plugins.declared.backends import BackendTable, Mailboxes, is_url
-from open311.plugins.declared.keys import Flag, Number, Text, cut
+from open311.plugins.declared.keys import Flag, MailAddress, Number, Text, cut
 from open311.plugins.documents import case_url
 
 USUAL_DEADLINE_S = 120
@@ -60,20 +59,6 @@ class MapUrl(Text):
         return url
 
 
-class ReplyTo(Text):
-    """A mail address, or none."""
-
-    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        """The address, if mail can be sent to it."""
-        text = super().deserialize(value, attr, data, **kwargs)
-        if text:
-            try:
-                read_mailbox(text)
-            except ValueError as error:
-                raise ValidationError(f"is {cut(text)}; {error}.") from None
-        return text
-
-
 class EmailTable(BackendTable):
     """The keys of this kind."""
 
@@ -82,7 +67,7 @@ class EmailTable(BackendTable):
 
     deadline_s = Number("Longest time of one mail in seconds", least=10, most=600, default=USUAL_DEADLINE_S)
     to = Mailboxes("The mail addresses that get each mail; they see each other")
-    reply_to = ReplyTo("The mail address to which answers go; without it, the sender's", default="")
+    reply_to = MailAddress("The mail address to which answers go; without it, the sender's", default="")
     map_url = MapUrl(
         "The address of a map with `{lat}` and `{long}`, which is shown as a link; without it, no map is shown",
         default="",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from open311.domain.deliveries import wait_after
-from open311.domain.notices import CONNECTION, Notice, NoticeKind, connection_notice, stopped_notice
+from open311.domain.notices import CONNECTION, MAIL_SERVER, Notice, NoticeKind, connection_notice, stopped_notice
 from open311.federation.mail import Mailer
 from open311.federation.notifying import ByMail, ByWebhook, Message, Way
 from open311.observe import logger
@@ -68,6 +68,9 @@ def _note(platform: Platform, connection: Connection, now: datetime) -> None:
         last = notices.last(connection, one.place, CONNECTION)
         _add(connection, connection_notice(one.place, one.circuit, last, now, after=after), CONNECTION)
         _note_stopped(connection, one, by_hand.get(one.place, 0), now)
+    last = notices.last(connection, MAIL_SERVER, CONNECTION)
+    circuit = deliveries.load_circuit(connection, MAIL_SERVER, is_locked=False)
+    _add(connection, connection_notice(MAIL_SERVER, circuit, last, now, after=after), CONNECTION)
 
 
 def _note_stopped(connection: Connection, one: Watched, by_hand: int, now: datetime) -> None:

@@ -9,6 +9,7 @@ from open311.operations.dispatch.mapping import Mapping
 from open311.operations.dispatch.preparing import Preparing
 from open311.operations.dispatch.renewing import Renewing
 from open311.operations.dispatch.resolving import Resolving
+from open311.operations.mailing.queueing import Mailing
 from open311.operations.statistics.counting import CountingStatistics
 from open311.operations.subscriptions.announcing import Announcing
 
@@ -21,4 +22,5 @@ CONSUMERS: tuple[Consumer, ...] = (
     Renewing(),
     CountingStatistics(),
     Announcing(),
+    Mailing(),
 )

@@ -96,6 +96,7 @@ def submit_request(
     new = NewRequest(
         record=record,
         reporter=submission.reporter,
+        language=submission.language,
         events=[
             *_events(jurisdiction, record, route, principal, checked),
             *([suspicions.event(now)] if suspicions else []),
@@ -374,5 +375,5 @@ def _digest(submission: Submission) -> bytes:
     return hashlib.sha256(orjson.dumps(sent)).digest()
 
 
-_UNDIGESTED = ("external_id", "via", "photos", "own_address")
+_UNDIGESTED = ("external_id", "via", "photos", "own_address", "language")
 _DIGESTED = [item.name for item in fields(Submission) if item.name not in _UNDIGESTED]

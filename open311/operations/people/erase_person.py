@@ -22,7 +22,7 @@ from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import Change, cause_of_following, change_requests
 from open311.operations.workflow.erase_request import blank_texts, erasing, photos_erased
 from open311.plugins import Jurisdiction
-from open311.storage import audit, history, people, requests, updates
+from open311.storage import audit, followers, history, people, requests, updates
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from open311.storage.updates import Received
@@ -172,6 +172,7 @@ class _Eraser:
         rows = blank_texts(connection, self.city, mine, parts)
         rows["service_request.address"] += sum(one is not old for one, old in zip(cleared, mine, strict=True))
         rows["reporter"] += people.delete_reporters(connection, self.city.id, own)
+        rows["follower"] += self._without_mail(connection, records, own)
         if self.with_texts:
             places = [(one.request_id, one.version) for one in by_others]
             rows["request_event"] += history.blank_comments(connection, self.city.id, places)
@@ -180,6 +181,18 @@ class _Eraser:
             rows["received_update.media_urls"] += updates.blank_media_of(connection, self.city.id, by_others)
         rows["received_update"] += people.blank_senders(connection, self.city.id, sent)
         return rows, change_requests(connection, changes, names_for(connection, self.city))
+
+    def _without_mail(
+        self, connection: Connection, records: Mapping[int, RequestRecord], own: Collection[int]
+    ) -> int:
+        """Delete the person from the followers of requests, with the mails that wait. Returns how many rows went.
+
+        That the person wants no mail at all stays known, as a digest: otherwise the city might write again.
+        """
+        city = self.city.id
+        count = followers.remove_from(connection, city, list(own), reporters_only=True)
+        left = followers.of_person(connection, city, self.person, list(records))
+        return count + followers.remove(connection, city, [one.id for one in left])
 
     def _cleared(self, record: RequestRecord) -> RequestRecord:
         """The request without personal data in its address, if texts are erased. The rest of the address stays."""

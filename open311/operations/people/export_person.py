@@ -9,6 +9,7 @@ from typing import Any
 
 from open311.domain.access import Principal
 from open311.domain.events import Event
+from open311.domain.mails import Follower
 from open311.domain.people import Person
 from open311.domain.photos import Photo, is_address_of
 from open311.domain.requests import Reporter, RequestRecord
@@ -18,7 +19,7 @@ from open311.operations.people.named import Told, require_right, told_systems
 from open311.operations.platform import Platform
 from open311.operations.publishing import notes_of
 from open311.plugins import Jurisdiction
-from open311.storage import audit, history, media, people, requests, tokens
+from open311.storage import audit, followers, history, media, people, requests, tokens
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from open311.storage.updates import Received
@@ -84,6 +85,11 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
     sent: dict[int, list[Received]] = {}
     for update in people.updates_of(connection, city.id, numbers, person):
         sent.setdefault(update.request_id, []).append(update)
+    following = {one.number: one for one in followers.of_person(connection, city.id, person, numbers)}
+    following |= {
+        one.number: one for one in followers.of_requests(connection, city.id, list(own)) if one.is_reporter
+    }
+    languages = people.languages_of(connection, city.id, list(own))
     histories = history.load_histories(connection, city.id, numbers)
     known = tokens.tokens_of(connection, city.id, list(own))
     plain = [
@@ -97,6 +103,7 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
             told.get(number, ()),
             media.load_all(connection, city.id, number),
         )
+        | {"mail": _plain_mail(following.get(number), languages.get(number, ""))}
         for number in numbers
         if number in records
     ]
@@ -138,6 +145,18 @@ def _plain_request(
         "systems": [
             {"system": one.system, "shared": None if one.shared is None else list(one.shared)} for one in told
         ],
+    }
+
+
+def _plain_mail(one: Follower | None, language: str) -> dict[str, Any] | None:
+    """How the person follows a request by mail (PersonMailSchema). `language`: of a report that asked for mail."""
+    if one is None and not language:
+        return None
+    return {
+        "email": one.email if one else None,
+        "language": one.language if one else language,
+        "since": one.created_at if one else None,
+        "confirmed": one.confirmed_at if one else None,
     }
 
 

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from open311.domain.mails import UNCONFIRMED_FOR
 from open311.domain.remote_updates import KEEP
 from open311.operations.access.sessions import used_after
 from open311.operations.platform import Platform
-from open311.storage import blocks, deliveries, notices, remote_updates, repeats, staff_repeats, staff_sessions
+from open311.storage import (
+    blocks,
+    deliveries,
+    followers,
+    mails,
+    notices,
+    remote_updates,
+    repeats,
+    staff_repeats,
+    staff_sessions,
+)
 
 KEEP_NOTICES = timedelta(days=90)
 KEEP_DELIVERIES = timedelta(days=365)
+KEEP_MAILS = timedelta(days=30)
+KEEP_BOUNCES = timedelta(days=30)
 
 
 def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
@@ -18,6 +31,7 @@ def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
 
     Deliveries of changes and updates of back offices are deleted after a year, blocks and sessions once they have
     expired.
+    People who have not agreed to get mail are deleted after a week, and mails that were sent after a month.
 
     Returns the number of deleted rows by kind.
     """
@@ -32,5 +46,8 @@ def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
             "sessions": staff_sessions.delete_ended(
                 connection, now=now, used_before=used_after(platform.settings, now)
             ),
+            "followers": followers.delete_unconfirmed(connection, now - UNCONFIRMED_FOR),
+            "mails": mails.delete_ended(connection, now - KEEP_MAILS),
+            "bounces": mails.forget_bounces(connection, now - KEEP_BOUNCES),
             "updates": remote_updates.delete_old(connection, now - KEEP),
         }

@@ -10,6 +10,7 @@ from open311.domain.notices import commands_for
 from open311.domain.photos import PhotoState
 from open311.errors import Unavailable
 from open311.operations.delivery.watching import Watched, watch_backends
+from open311.operations.mailing.watching import MailState, mail_fault, read_state
 from open311.operations.media.files import store_fault
 from open311.operations.platform import Platform
 from open311.storage import media, migrations
@@ -49,6 +50,7 @@ def _database(platform: Platform, now: datetime) -> Iterator[Check]:
             if state.is_served:
                 yield _jobs(connection)
                 yield from _deliveries(watch_backends(connection, platform, now))
+                yield _mail(platform, connection, now)
     except Unavailable:
         yield Check("database", False, "does not answer")
 
@@ -57,6 +59,12 @@ def _media(platform: Platform, now: datetime) -> Check:
     """Check that photos can be stored. This is not vital: reports are taken without their photos."""
     fault = store_fault(platform, now)
     return Check(MEDIA, not fault, fault or "answers", is_vital=False)
+
+
+def _mail(platform: Platform, connection: Connection, now: datetime) -> Check:
+    """Check that mail to people is sent in time. This is not vital: mails wait, and nothing is lost."""
+    fault = mail_fault(connection, platform.settings, now)
+    return Check("mail", not fault, fault or "in order", is_vital=False)
 
 
 def _writes(connection: Connection) -> Check:
@@ -79,6 +87,7 @@ class Background:
     changes: Backlog
     backends: tuple[Watched, ...]
     photos: Mapping[tuple[str, PhotoState], int]
+    mail: MailState
 
 
 def read_background(platform: Platform, now: datetime) -> Background:
@@ -87,7 +96,8 @@ def read_background(platform: Platform, now: datetime) -> Background:
         watched = tuple(watch_backends(connection, platform, now))
         cities = [city.id for city in platform.registry]
         photos = media.count_unshown(connection, cities, MOST_COUNTED)
-        return Background(count_jobs(connection, LATE_S), backlog(connection), watched, photos)
+        mail = read_state(connection, now)
+        return Background(count_jobs(connection, LATE_S), backlog(connection), watched, photos, mail)
 
 
 def check_background(platform: Platform, now: datetime) -> list[Check]:
@@ -97,6 +107,7 @@ def check_background(platform: Platform, now: datetime) -> list[Check]:
     """
     with platform.database.reading() as connection:
         checks = [_jobs(connection), *_deliveries(watch_backends(connection, platform, now))]
+        checks.append(_mail(platform, connection, now))
     return [*checks, _media(platform, now)]
 
 

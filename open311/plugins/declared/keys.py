@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
+from open311.outgoing import read_mailbox
+
 _LONGEST = 60
 
 
@@ -61,6 +63,22 @@ class Text(Key):
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
         raise ValidationError(f"must be a string, not {_quotable(value)}.")
+
+
+class MailAddress(Text):
+    """A mail address, or none."""
+
+    kind = "a mail address"
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """The address, if mail can be sent to it."""
+        text = super().deserialize(value, attr, data, **kwargs)
+        if text:
+            try:
+                read_mailbox(text)
+            except ValueError as error:
+                raise ValidationError(f"is {cut(text)}; {error}.") from None
+        return text
 
 
 class LowerCase(Text):
@@ -158,6 +176,24 @@ class Texts(Key):
             if not isinstance(text, str):
                 raise ValidationError(f"must hold strings only, not {_quotable(text)}.")
         return tuple(texts) or self.load_default
+
+
+class Chosen(Texts):
+    """A list of some of a few words."""
+
+    def __init__(self, choices: Iterable[str], meaning: str, *, default: Any, unset: str) -> None:
+        self._each = Choice(choices, "")
+        super().__init__(meaning, default=default, unset=unset)
+
+    @property
+    def type(self) -> str:
+        """The words, as an author writes them."""
+        return f"list of {self._each.type}"
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if value == []:
+            return ()
+        return tuple(self._each.deserialize(text) for text in super()._deserialize(value, *args, **kwargs))
 
 
 class Table(Schema):

@@ -14,6 +14,7 @@ from open311.domain.assets import LayerRule
 from open311.domain.calendar import Calendar, DayKind
 from open311.domain.emergencies import Emergency
 from open311.domain.forms import FIELDS
+from open311.domain.mails import DepartmentMail, MailRules
 from open311.domain.personal_data import Privacy
 from open311.domain.requests import Progress
 from open311.domain.retention import MOST_DAYS, Retention
@@ -41,10 +42,12 @@ from open311.domain.workflow import MOMENTS, CitizenText, CityState, Outcome, St
 from open311.plugins.declared.keys import (
     ByCode,
     Choice,
+    Chosen,
     CitizenSentence,
     Flag,
     Key,
     LowerCase,
+    MailAddress,
     Number,
     OneTable,
     Table,
@@ -166,6 +169,42 @@ class AbuseTable(Table):
         least=0,
         most=1_000,
         default=0,
+    )
+
+
+class MailTable(Table):
+    """Mail to reporters, to others who follow a request, and to departments."""
+
+    makes, header = MailRules, "[mail]"
+
+    reporters = Flag(
+        "Whether reporters who give an address get mail about their requests, after they have agreed by a link",
+        default=False,
+    )
+    followers = Flag("Whether everybody can follow a public request by mail", default=False)
+    sender = Text("The name of the sender of these mails", default="", unset="the city's name")
+    reply_to = MailAddress("The mail address to which answers go", default="", unset="the sender's")
+    footer = Text("A sentence at the end of each mail, in the city's first language", default="")
+    collect_minutes = Number(
+        "For how many minutes the changes of a request are collected for one mail", least=0, most=1_440, default=10
+    )
+    feedback = Flag("Whether reporters are asked after a closing whether the problem is solved", default=True)
+    reopen_days = Number(
+        "For how many days after a closing the reporter can open the request again by a link in the mail; with `0`,"
+        " never",
+        least=0,
+        most=365,
+        default=0,
+    )
+    departments = ByCode(
+        MailAddress(), 'The mail addresses of departments by their codes, as in `streets = "streets@city.example"`'
+    )
+    about = Chosen(
+        DepartmentMail,
+        "What departments get mail about: `new` requests, those that are `overdue`, and a list of both once a day"
+        " (`daily`)",
+        default=tuple(DepartmentMail),
+        unset="all of them",
     )
 
 
@@ -611,6 +650,9 @@ class JurisdictionTable(Table):
     )
     emergency = OneTable(
         EmergencyTable(), "The number to call in an emergency, see below", default=Emergency(), unset="none"
+    )
+    mail = OneTable(
+        MailTable(), "Mail to reporters, followers and departments, see below", default=MailRules(), unset="none"
     )
     departments = Tables(DepartmentTable(), "The departments that do the work, see below")
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")

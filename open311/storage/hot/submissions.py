@@ -73,6 +73,7 @@ class NewRequest:
 
     publication  None while the request has no id
     token        "" if the request has no token
+    language     the language in which the reporter gets mail; "" if the city sends none
     origin       where another server says that it comes from; `storage.origins` stores it
     """
 
@@ -81,6 +82,7 @@ class NewRequest:
     events: Sequence[Event]
     publication: Publication | None
     token: str = ""
+    language: str = ""
     origin: Origin | None = None
 
 
@@ -113,7 +115,7 @@ def _statement() -> Statement:
 
 
 def _reporter(request: CTE) -> CTE:
-    columns = {name: _parameter(f"w_{name}", reporter.c[name]) for name in _REPORTER}
+    columns = {name: _parameter(f"w_{name}", reporter.c[name]) for name in (*_REPORTER, "language")}
     return _follow(request, reporter, "request_id", columns, "has_reporter", "new_reporter")
 
 
@@ -183,7 +185,7 @@ def _values(new: NewRequest) -> dict[str, Any]:
     values["r_answers"] = orjson.dumps(record["answers"]).decode()
     published = publication_values(new.publication) if new.publication else _NOT_PUBLISHED
     values |= {f"p_{name}": value for name, value in published.items()}
-    values |= {f"w_{name}": getattr(new.reporter, name) for name in _REPORTER}
+    values |= {f"w_{name}": getattr(new.reporter, name) for name in _REPORTER} | {"w_language": new.language}
     rows = [event_values(new.record, event) for event in new.events]
     kinds = list(new.publication.personal_data) if new.publication else []
     return values | {

@@ -15,6 +15,7 @@ from open311.storage.tables.deliveries import (
     operator_notice,
     remote_update,
 )
+from open311.storage.tables.mail import follower, mail, mail_key, mail_recipient, mail_reminder
 from open311.storage.tables.map import map_cell, mapped_request
 from open311.storage.tables.media import media, media_deletion, media_store
 from open311.storage.tables.outbox import held_change, outbox, request_count
@@ -57,8 +58,13 @@ __all__ = [
     "destination",
     "edition",
     "external_id",
+    "follower",
     "held_change",
     "jurisdiction",
+    "mail",
+    "mail_key",
+    "mail_recipient",
+    "mail_reminder",
     "map_cell",
     "mapped_request",
     "media",

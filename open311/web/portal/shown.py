@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,39 +11,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from open311.domain.public_words import CLOSED, NOTES, OUTCOMES, REOPENED, STATES, STATUSES
 from open311.web.calls import Call
 from open311.web.languages import in_languages
 from open311.web.portal.rendering import Frame
 from open311.web.surfaces import MEDIA
 from schemas.texts import Message, tell
-
-STATUSES: Mapping[str, Message] = {"open": tell("Open"), "closed": tell("Closed")}
-STATES: Mapping[str, Message] = {
-    "acknowledged": tell("The department has seen the report."),
-    "in_progress": tell("Somebody works on it."),
-    "scheduled": tell("A visit to the place is planned."),
-    "on_hold": tell("The work waits for something."),
-}
-"""Our own states of an open request. A city may have other names for them, and states of its own."""
-OUTCOMES: Mapping[str, Message] = {
-    "fixed": tell("The problem is solved."),
-    "not_found": tell("The city did not find the problem at this place."),
-    "no_violation": tell("The city found nothing that breaks a rule."),
-    "referred": tell("The city has passed the report on."),
-    "not_responsible": tell("The city is not responsible for this."),
-    "duplicate": tell("The same problem was reported before."),
-    "no_access": tell("The city could not get to the place."),
-    "cannot_do": tell("The city cannot do anything about it."),
-    "withdrawn": tell("The report was withdrawn."),
-}
-_KINDS: Mapping[str, Message] = {
-    "received": tell("The city received the report."),
-    "note": tell("The city wrote:"),
-    "question": tell("The city asks the person who reported it:"),
-    "public_comment": tell("Somebody wrote:"),
-    "transferred": tell("Another department has the report now:"),
-}
-_CLOSED, _REOPENED = tell("The report was closed."), tell("The report was opened again.")
 
 
 @dataclass(frozen=True)
@@ -160,9 +133,9 @@ class ShownRequest:
         for note in self._content.get("notes") or []:
             at, kind, text = datetime.fromisoformat(note["datetime"]), note["type"], note["description"] or ""
             if kind == "status":
-                yield Entry(at, _CLOSED if text == "closed" else _REOPENED)
+                yield Entry(at, CLOSED if text == "closed" else REOPENED)
             else:
-                yield Entry(at, _KINDS.get(kind, _KINDS["note"]), text)
+                yield Entry(at, NOTES.get(kind, NOTES["note"]), text)
 
     def photos(self) -> Iterator[Picture]:
         """The photos. A page shows only those on this server, so that no other host learns who reads it."""

@@ -22,6 +22,7 @@ from open311.domain.deliveries import MOVING, STOPPED
 from open311.domain.photos import PhotoState
 from open311.errors import Unavailable
 from open311.operations.delivery.watching import Watched
+from open311.operations.mailing.watching import MailState
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.overseeing import count_subscriptions
 from open311.operations.upkeep.metering import BOUNDS_S, CallRow
@@ -76,6 +77,7 @@ class _Collector(Collector):
             found = read_background(self._platform, self._now)
             yield from (*_background(found), *_deliveries(found.backends), _photos(found.photos))
             yield from _subscriptions(count_subscriptions(self._platform))
+            yield from _mail(found.mail)
         except Unavailable:  # the check "database" says so
             return
 
@@ -133,6 +135,28 @@ def _subscriptions(found: Sequence[Load]) -> Iterator[Metric]:
         waiting.add_metric(place, one.waiting)
         oldest.add_metric(place, one.oldest_s)
     yield from (counts, failing, waiting, oldest)
+
+
+def _mail(found: MailState) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "open311_mails", "Mails to people that wait or are being sent", labels=["city", "kind", "state"]
+    )
+    for one in found.waiting:
+        waiting.add_metric([one.jurisdiction_id, one.kind.value, one.state.value], one.count)
+    ended = GaugeMetricFamily(
+        "open311_mails_of_last_day", "Mails to people that ended within a day", labels=["city", "kind", "state"]
+    )
+    for one in found.ended:
+        ended.add_metric([one.jurisdiction_id, one.kind.value, one.state.value], one.count)
+    stopped = GaugeMetricFamily(
+        "open311_stopped_addresses", "Mail addresses that get no mail", labels=["city", "reason"]
+    )
+    for place, count in found.stopped.items():
+        stopped.add_metric(place, count)
+    down = float(found.circuit.is_resting)
+    yield from (waiting, ended, stopped)
+    yield GaugeMetricFamily("open311_mail_server_down", "1 if the mail server is down", value=down)
+    yield GaugeMetricFamily("open311_late_mail_seconds", "For how long a mail is due", value=found.late_s)
 
 
 def _deliveries(backends: Sequence[Watched]) -> Iterator[Metric]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
+from open311.operations.mailing.rules import mails_followers, mails_reporters
 from open311.operations.upkeep.dumps import find_dumps, terms
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
@@ -61,8 +62,10 @@ def data_page(call: Call) -> Answer:
 )
 def privacy_page(call: Call) -> Answer:
     """What happens to personal data: what is public, what only the city sees, and for how long."""
-    hosts = Background.of(call.platform.settings).names
-    return page(call, "privacy.html", days=call.city.retention.reporter_days, map_hosts=hosts)
+    settings, city = call.platform.settings, call.city
+    is_mailed = mails_reporters(settings, city) or mails_followers(settings, city)
+    hosts = Background.of(settings).names
+    return page(call, "privacy.html", days=city.retention.reporter_days, is_mailed=is_mailed, map_hosts=hosts)
 
 
 def _newest(call: Call) -> Iterator[Download]:

@@ -21,7 +21,7 @@ from schemas.arguments import EXTRA_FIELDS
 from schemas.portal import OwnPageArguments
 
 _CACHING = "private, no-store"
-_NOTHING_TOLD = {"notice": "", "language": "", "is_urgent": False}
+_NOTHING_TOLD = {"notice": "", "language": "", "is_urgent": False, "is_mailed": False}
 
 
 @endpoint(

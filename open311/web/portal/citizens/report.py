@@ -40,7 +40,7 @@ from open311.web.portal.report_form import (
     with_kept,
 )
 from open311.web.portal.shown import ShownRequest
-from open311.web.submissions import notice_for_caller, submission_of
+from open311.web.submissions import mail_language, notice_for_caller, submission_of
 from open311.web.surfaces import PORTAL
 from schemas.portal import ReportArguments
 from schemas.texts import tell
@@ -158,7 +158,12 @@ def _sent(form: ReportForm, receipt: Receipt, chosen: Chosen) -> Answer:
     """Lead the browser to the reporter's own page of the report, which tells that it is sent."""
     call = form.call
     notice, language = notice_for_caller(receipt, call, chosen.dropped, is_on_page=True)
-    told = {"notice": notice, "language": language.partition(",")[0], "is_urgent": form.emergency is not None}
+    told = {
+        "notice": notice,
+        "language": language.partition(",")[0],
+        "is_urgent": form.emergency is not None,
+        "is_mailed": bool(form.reporter.email and mail_language(form.call)),
+    }
     query = {"sent": "1", "told": seal(call.platform, told), "locale": form.frame.locale}
     own = call.request.root_path + own_page_path(call, receipt.status_secret)
     return see_other(f"{own}?{urlencode({name: value for name, value in query.items() if value})}")

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON
+from open311.operations.mailing.rules import mails_followers
 from open311.operations.reading.find_requests import find_request, find_requests
 from open311.operations.reading.searches import cut_dates, read_search
 from open311.web.access import ANYBODY
@@ -73,7 +74,11 @@ def request_page(call: Call, service_request_id: str) -> Answer:
     if shown.id != service_request_id:  # the API reads such a path as several ids
         raise NotFound(tell("{id!r} is not a request here.", id=service_request_id[:60]), "service_request_id")
     address = f"{city_path(call.own_address(), call.city.id)}requests/{quote(shown.id, safe='')}"
-    return page(call, "request.html", shown=shown, is_own=False, address=address, qr=qr_code(address))
+    is_followed = mails_followers(call.platform.settings, call.city)
+    follow = frame.link(f"requests/{quote(shown.id, safe='')}/follow") if is_followed else ""
+    return page(
+        call, "request.html", shown=shown, is_own=False, address=address, qr=qr_code(address), follow=follow
+    )
 
 
 @endpoint(

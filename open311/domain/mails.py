@@ -1,0 +1,272 @@
+"""Mail to people who follow a request, and to departments: what waits, what a try means, and signed addresses.
+
+All functions are pure: the time, the random number and the key are arguments.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from open311.domain.deliveries import wait_after
+
+MOST_UNASKED_A_DAY = 3
+"""How many mails an address gets within a day before its owner has agreed to any."""
+MOST_UNASKED_AN_HOUR = 500
+"""How many such mails a city sends within an hour. What comes above it gets no mail."""
+MOST_A_DAY = 30
+"""How many mails an address gets within a day. Further changes wait, and come together."""
+GIVEN_UP_AFTER = timedelta(days=5)
+"""For how long a mail is tried that the mail server takes later, perhaps. A server that is down does not count."""
+UNCONFIRMED_FOR = timedelta(days=7)
+"""For how long the link works by which the owner of an address agrees."""
+MOST_BOUNCES = 3
+"""After how many bounces that may be temporary an address gets no mail any more."""
+LEASE = timedelta(minutes=10)
+"""After what time a mail is sent again whose worker has died."""
+MOST_NUMBERS = 50
+"""How many requests one mail to a department names."""
+
+_TOKEN = re.compile(r"(?P<id>[1-9][0-9]{0,18})-(?P<mark>[A-Za-z0-9_-]{22})")
+_VERP = re.compile(r"(?P<id>[1-9][0-9]{0,18})-(?P<mark>[0-9a-f]{20})")
+
+
+class MailKind(StrEnum):
+    """What a mail is about.
+
+    RECEIVED  to the reporter: the report has arrived; with the link by which the reporter agrees to further mail
+    CONFIRM   to somebody else: the link by which the person agrees
+    CHANGES   to a follower: what has happened since the last mail
+    WORK      to a department: new requests
+    OVERDUE   to a department: requests that should be done by now
+    DAILY     to a department: once a day, what is new, open and overdue
+    """
+
+    RECEIVED = "received"
+    CONFIRM = "confirm"
+    CHANGES = "changes"
+    WORK = "work"
+    OVERDUE = "overdue"
+    DAILY = "daily"
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether the owner of the address has not agreed to it."""
+        return self in (MailKind.RECEIVED, MailKind.CONFIRM)
+
+
+class MailState(StrEnum):
+    """The state of a mail.
+
+    WAITING  it will be sent when it is due
+    SENDING  a worker is sending it; if the lease ends first, the worker has died
+    DONE     the mail server has it
+    SKIPPED  it is not sent, because there is nothing to tell or nobody to tell it to
+    FAILED   the mail server will never take it, or has not taken it for days
+    """
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Feedback(StrEnum):
+    """What a reporter says after a closing: whether the problem is solved."""
+
+    SOLVED = "solved"
+    PARTLY = "partly"
+    NOT_SOLVED = "not_solved"
+
+
+class Stop(StrEnum):
+    """Why an address gets no mail: its mail comes back, or its owner wants none."""
+
+    BOUNCED = "bounced"
+    REFUSED = "refused"
+
+
+class DepartmentMail(StrEnum):
+    """What departments get mail about: each new request, each one that is late, and all of them once a day."""
+
+    NEW = "new"
+    OVERDUE = "overdue"
+    DAILY = "daily"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailRules:
+    """What mail a city sends to people. Without a mail server in the settings, it sends none.
+
+    reporters        whether reporters get mail about their requests
+    followers        whether others can follow a request by mail
+    sender           the name of the sender; "" for the city's name
+    reply_to         the address for answers; "" for none
+    footer           a sentence at the end of each mail, in the city's first language
+    departments      the addresses of departments by their codes
+    about            which mails departments get: `new`, `overdue`, `daily`
+    collect_minutes  how long changes are collected for one mail
+    feedback         whether reporters are asked after a closing whether the problem is solved
+    reopen_days      how many days after a closing the reporter can open the request again; 0 for never
+    """
+
+    reporters: bool = False
+    followers: bool = False
+    sender: str = ""
+    reply_to: str = field(default="", repr=False)
+    footer: str = ""
+    collect_minutes: int = 10
+    feedback: bool = True
+    reopen_days: int = 0
+    departments: Mapping[str, str] = field(default_factory=dict, repr=False)
+    about: tuple[DepartmentMail, ...] = (*DepartmentMail,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follower:
+    """Somebody who gets mail about one request.
+
+    number        the number of the request
+    language      a BCP 47 tag
+    is_reporter   whether it is the reporter, who may read the request also while the public may not
+    told_version  up to which version of the request the person knows the changes
+    confirmed_at  when the owner of the address has agreed; None before
+    """
+
+    jurisdiction_id: str
+    number: int
+    email: str = field(repr=False)
+    language: str
+    is_reporter: bool
+    told_version: int
+    created_at: datetime
+    confirmed_at: datetime | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedMail:
+    """A mail that waits, or was sent.
+
+    follower_id    0 for a mail to a department
+    department     the code of a department; "" for a mail to a follower
+    numbers        the requests that a mail to a department names
+    recipient      the digest of the address
+    since_version  the mail tells the changes after this version of the request
+    upto_version   the last version that it tells; 0 until it is first tried, so that a repetition tells the same
+    due_at         when it is sent; during a try, when the lease ends
+    cause          a sentence that says why the last try failed, without an address
+    """
+
+    jurisdiction_id: str
+    kind: MailKind
+    recipient: bytes = field(repr=False)
+    created_at: datetime
+    due_at: datetime
+    follower_id: int = 0
+    department: str = ""
+    numbers: tuple[int, ...] = ()
+    state: MailState = MailState.WAITING
+    since_version: int = 0
+    upto_version: int = 0
+    attempts: int = 0
+    cause: str = ""
+    ended_at: datetime | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What the mail server said.
+
+    cause         why the mail was not taken, without an address; "" if it was taken
+    is_final      whether it never will be
+    is_down       whether the mail server itself does not work, so that no other mail would be taken either
+    is_recipient  whether the server refused the address, not the mail
+    """
+
+    cause: str = ""
+    is_final: bool = False
+    is_down: bool = False
+    is_recipient: bool = False
+
+
+TAKEN = Tried()
+
+
+def settled(mail: QueuedMail, result: Tried, now: datetime, *, chance: float) -> QueuedMail:
+    """The mail after a try. `chance`: a random number between 0 and 1, which spreads the waits."""
+    if not result.cause:
+        return _ended(mail, MailState.DONE, now)
+    if result.is_final or (not result.is_down and now - mail.created_at >= GIVEN_UP_AFTER):
+        return _ended(mail, MailState.FAILED, now, result.cause)
+    attempts = mail.attempts + (not result.is_down)
+    due_at = now + timedelta(seconds=wait_after(max(1, attempts) + 4, chance))
+    waiting = replace(mail, state=MailState.WAITING, cause=result.cause, attempts=attempts)
+    return replace(waiting, due_at=now if result.is_down else due_at)
+
+
+def skipped(mail: QueuedMail, cause: str, now: datetime) -> QueuedMail:
+    """The mail after it was found that it is not sent."""
+    return _ended(mail, MailState.SKIPPED, now, cause)
+
+
+def postponed(mail: QueuedMail, until: datetime, cause: str) -> QueuedMail:
+    """The mail, put off without a try."""
+    return replace(mail, state=MailState.WAITING, due_at=until, cause=cause)
+
+
+def _ended(mail: QueuedMail, state: MailState, now: datetime, cause: str = "") -> QueuedMail:
+    return replace(mail, state=state, ended_at=now, due_at=now, cause=cause)
+
+
+# --- Signed addresses
+
+
+def link_token(key: str, jurisdiction_id: str, follower_id: int) -> str:
+    """The secret part of the address of a follower's page."""
+    mark = _mac(key, "link", jurisdiction_id, str(follower_id))[:16]
+    return f"{follower_id}-{urlsafe_b64encode(mark).decode().rstrip('=')}"
+
+
+def follower_of_link(key: str, jurisdiction_id: str, token: str) -> int:
+    """The id of the follower for whom a token was made; 0 if it was not made here."""
+    match = _TOKEN.fullmatch(token)
+    is_ours = match is not None and hmac.compare_digest(
+        token.encode(), link_token(key, jurisdiction_id, int(match["id"])).encode()
+    )
+    return int(match["id"]) if match and is_ours else 0
+
+
+def bounce_token(key: str, jurisdiction_id: str, follower_id: int) -> str:
+    """A part of the address to which a follower's mail comes back. Mail servers may change its case."""
+    return f"{follower_id}-{_mac(key, 'bounce', jurisdiction_id, str(follower_id))[:10].hex()}"
+
+
+def follower_of_bounce(key: str, jurisdiction_id: str, token: str) -> int:
+    """The id of the follower whose mail has come back to this address; 0 if the token was not made here."""
+    match = _VERP.fullmatch(token.lower())
+    is_ours = match is not None and hmac.compare_digest(
+        token.lower().encode(), bounce_token(key, jurisdiction_id, int(match["id"])).encode()
+    )
+    return int(match["id"]) if match and is_ours else 0
+
+
+def thread_mark(key: str, jurisdiction_id: str, follower_id: int) -> str:
+    """A part of the ids of a follower's mails. It is another one than that of the link."""
+    return f"{follower_id}.{_mac(key, 'thread', jurisdiction_id, str(follower_id))[:8].hex()}"
+
+
+def recipient_of(key: str, jurisdiction_id: str, address: str) -> bytes:
+    """The digest of an address, without regard to case. Nobody can read the address from it without the key."""
+    return _mac(key, "recipient", jurisdiction_id, address.casefold())[:16]
+
+
+def _mac(key: str, *parts: str) -> bytes:
+    return hmac.digest(key.encode(), "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")

@@ -1,0 +1,18 @@
+"""The paths of pages to which mails link."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+PORTAL_PATH = "/c"
+MAIL_PATH = "/mail"
+
+
+def request_path(jurisdiction_id: str, service_request_id: str) -> str:
+    """The path of the public page of a request."""
+    return f"{PORTAL_PATH}/{quote(jurisdiction_id, safe='')}/requests/{quote(service_request_id, safe='')}"
+
+
+def follower_path(jurisdiction_id: str, token: str) -> str:
+    """The path of the page on which a follower agrees, leaves, or says what became of a report."""
+    return f"{MAIL_PATH}/{quote(jurisdiction_id, safe='')}/{token}"

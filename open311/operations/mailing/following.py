@@ -1,0 +1,208 @@
+"""What people do on the page to which their mails link: agree, leave, answer, and open a request again.
+
+Whoever has the link counts as the owner of the address. A GET of the page changes nothing, because programs that
+look for harmful mails open all links.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from open311.domain.access import REPORTER
+from open311.domain.commands import Reopen
+from open311.domain.events import Event, FeedbackGiven, StatusChanged
+from open311.domain.mails import Feedback, Follower, MailKind, Stop, follower_of_link, recipient_of
+from open311.domain.requests import RequestRecord, Status
+from open311.errors import Conflict, NotFound
+from open311.operations.mailing.composing import reopens_until, service_name
+from open311.operations.mailing.queueing import Desk, invite
+from open311.operations.mailing.rules import mailbox_of, mails_followers
+from open311.operations.platform import Platform
+from open311.operations.publishing import names_for
+from open311.operations.workflow import effects
+from open311.operations.workflow.act import act_within
+from open311.operations.workflow.apply import change_requests, load_request
+from open311.plugins import Jurisdiction
+from open311.storage import followers, history, mails, requests
+from open311.storage.engine import Connection
+from schemas.texts import tell
+
+MOST_ANSWERS = 5
+"""How often a reporter can answer after one closing. Each answer is an event that stays in the history."""
+NOT_SOLVED = "The reporter says that the problem is not solved."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """What the page of a follower shows. It has no address, because people forward mails with their links.
+
+    service        in the follower's language
+    is_shown       whether the public can read the request
+    answer         what the reporter has said after the last closing; "" for nothing
+    can_answer     whether the reporter is asked
+    reopens_until  until when the reporter can open the request again; None if that is not possible now
+    """
+
+    service_request_id: str
+    service: str
+    is_confirmed: bool
+    is_reporter: bool
+    is_open: bool
+    is_shown: bool
+    answer: str
+    can_answer: bool
+    reopens_until: datetime | None
+
+
+def read_following(
+    platform: Platform, city: Jurisdiction, token: str, *, language: str, now: datetime
+) -> Following | None:
+    """What the page shows; None if the follower has left. Raises NotFound for a link that was not made here."""
+    with platform.database.snapshot() as connection:
+        one = _follower(connection, city, token)
+        record = requests.load_record(connection, city.id, number=one.number, is_locked=False) if one else None
+        if one is None or record is None:
+            return None
+        answers = _answers(history.load_events(connection, city.id, one.number))
+        until = reopens_until(city, record) if one.is_reporter else None
+        return Following(
+            service_request_id=record.service_request_id,
+            service=service_name(city, names_for(connection, city), record.service_code, language),
+            is_confirmed=one.confirmed_at is not None,
+            is_reporter=one.is_reporter,
+            is_open=record.status is Status.OPEN,
+            is_shown=record.visibility.is_shown and bool(record.service_request_id),
+            answer=answers[-1].answer if answers else "",
+            can_answer=_can_answer(city, one, record),
+            reopens_until=until if until and now < until else None,
+        )
+
+
+def confirm(platform: Platform, city: Jurisdiction, token: str, *, now: datetime) -> None:
+    """The owner of the address wants mail. Raises NotFound, also if the follower has left."""
+    with platform.database.transaction() as connection:
+        one = _require(connection, city, token)
+        if one.confirmed_at is None:
+            followers.confirm(connection, one, one.told_version, now)
+            _catch_up(connection, city, one, now)
+
+
+def _catch_up(connection: Connection, city: Jurisdiction, one: Follower, now: datetime) -> None:
+    """Make a mail about what has happened since the first mail. If there is nothing to tell, it is not sent."""
+    desk = Desk(connection, city, now)
+    mails.add(connection, desk.new_mail(MailKind.CHANGES, one.email, follower_id=one.id))
+
+
+def leave(platform: Platform, city: Jurisdiction, token: str) -> None:
+    """Get no more mail about the request. A second call changes nothing. Raises NotFound for a foreign link."""
+    with platform.database.transaction() as connection:
+        one = _follower(connection, city, token)
+        followers.remove(connection, city.id, [one.id] if one else [])
+
+
+def refuse(platform: Platform, city: Jurisdiction, token: str, *, now: datetime) -> None:
+    """Get no mail from the city any more, about any request. Raises NotFound, also if the follower has left."""
+    with platform.database.transaction() as connection:
+        one = _require(connection, city, token)
+        recipient = recipient_of(mails.make_key(connection), city.id, one.email)
+        mails.stop(connection, city.id, recipient, Stop.REFUSED, now)
+        same = followers.with_address(connection, city.id, one.email)
+        followers.remove(connection, city.id, [each.id for each in same])
+
+
+def answer(platform: Platform, city: Jurisdiction, token: str, said: Feedback, *, now: datetime) -> None:
+    """Say whether the problem is solved. Staff read it in the history. Raises NotFound and Conflict."""
+    with platform.database.transaction() as connection:
+        one = _require(connection, city, token)
+        record = load_request(connection, city, one.number)
+        if not _can_answer(city, one, record):
+            raise Conflict(tell("The city does not ask about this report now."))
+        _store_answer(connection, city, record, said, now)
+
+
+def reopen(platform: Platform, city: Jurisdiction, token: str, *, now: datetime) -> None:
+    """Open a closed request again, because the problem is not solved. Raises NotFound and Conflict."""
+    with platform.database.transaction() as connection:
+        one = _require(connection, city, token)
+        record = load_request(connection, city, one.number)
+        until = reopens_until(city, record) if one.is_reporter and one.confirmed_at else None
+        if until is None or now >= until:
+            raise Conflict(tell("This report cannot be opened again here. Please send a new one."))
+        _store_answer(connection, city, record, Feedback.NOT_SOLVED, now)
+        desk = effects.Desk(connection, city, REPORTER, now)
+        act_within(desk, one.number, [Reopen(reason=NOT_SOLVED)])
+
+
+def follow(
+    platform: Platform, city: Jurisdiction, service_request_id: str, email: str, *, language: str, now: datetime
+) -> bool:
+    """Let somebody follow a public request by mail: a mail asks the owner of the address to agree.
+
+    Returns False if the address cannot get mail. Otherwise nobody learns whether it has got one: the limits of an
+    address, and who follows the request, stay secret. Raises NotFound for a request that the public cannot read.
+    """
+    if not mails_followers(platform.settings, city):
+        raise NotFound(tell("Reports cannot be followed by mail here."))
+    if mailbox_of(email) is None:
+        return False
+    with platform.database.transaction() as connection:
+        record = load_request(connection, city, service_request_id, is_locked=False)
+        if not record.visibility.is_shown or record.is_test or record.service_request_id != service_request_id:
+            raise NotFound(tell("{id!r} is not a request here.", id=service_request_id[:60]), "service_request_id")
+        new = Follower(
+            jurisdiction_id=city.id,
+            number=record.number,
+            email=email,
+            language=language,
+            is_reporter=False,
+            told_version=record.version,
+            created_at=now,
+        )
+        invite(Desk(connection, city, now), new, MailKind.CONFIRM)
+    return True
+
+
+def _follower(connection: Connection, city: Jurisdiction, token: str) -> Follower | None:
+    """The follower of a link, locked; None if the follower has left. Raises NotFound for a foreign link."""
+    key = mails.key_of(connection)
+    id = follower_of_link(key, city.id, token) if key else 0
+    if not id:
+        raise NotFound(tell("This link is not or no longer valid; ask the city for a new one."))
+    return followers.load(connection, city.id, id)
+
+
+def _require(connection: Connection, city: Jurisdiction, token: str) -> Follower:
+    one = _follower(connection, city, token)
+    if one is None:
+        raise NotFound(tell("This link has ended, because you get no more mail about this report."))
+    return one
+
+
+def _can_answer(city: Jurisdiction, one: Follower, record: RequestRecord) -> bool:
+    is_asked = city.mail.feedback and one.is_reporter and one.confirmed_at is not None
+    return is_asked and record.status is Status.CLOSED and not record.merged_into
+
+
+def _answers(events: list[Event]) -> list[FeedbackGiven]:
+    """The answers since the last closing, oldest first."""
+    found: list[FeedbackGiven] = []
+    for event in events:
+        if isinstance(event, StatusChanged):
+            found = []
+        elif isinstance(event, FeedbackGiven):
+            found.append(event)
+    return found
+
+
+def _store_answer(
+    connection: Connection, city: Jurisdiction, record: RequestRecord, said: Feedback, now: datetime
+) -> None:
+    """Store an answer, unless it is the last one already."""
+    before = _answers(history.load_events(connection, city.id, record.number))
+    if before and before[-1].answer == said:
+        return
+    if len(before) >= MOST_ANSWERS:
+        raise Conflict(tell("You have answered this question often enough. Please write to the city."))
+    event = FeedbackGiven(at=now, actor=str(REPORTER), answer=said.value)
+    change_requests(connection, [(record, [event])], names_for(connection, city))

@@ -1,0 +1,202 @@
+"""The consumer of changes that makes mails, and the rules for mail to which nobody has agreed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from open311.domain.events import (
+    Event,
+    NoteAdded,
+    ProgressMade,
+    Received,
+    ReporterAsked,
+    StatusChanged,
+    Suspected,
+    Transferred,
+    VisibilityChanged,
+    VisitScheduled,
+)
+from open311.domain.mails import (
+    MOST_UNASKED_A_DAY,
+    MOST_UNASKED_AN_HOUR,
+    DepartmentMail,
+    Follower,
+    MailKind,
+    QueuedMail,
+    recipient_of,
+)
+from open311.domain.requests import Visibility
+from open311.observe import logger
+from open311.operations.mailing.rules import can_mail, mailbox_of, mails_followers, mails_reporters
+from open311.operations.platform import Platform
+from open311.outgoing import read_mailbox
+from open311.plugins import Jurisdiction
+from open311.storage import followers, mails, origins, requests
+from open311.storage.engine import Connection
+from open311.storage.outbox import RecordedChange
+
+log = logger(__name__)
+
+_NEWS = (StatusChanged, NoteAdded, ReporterAsked, VisitScheduled, Transferred)
+
+
+class Mailing:
+    """Makes a mail for each reporter of a new request, each follower of a changed one, and their department."""
+
+    name = "mail"
+
+    def consume(
+        self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange], now: datetime
+    ) -> None:
+        """Make the mails of these changes. Nothing is stored if the server or the city sends none."""
+        by_city: dict[str, list[RecordedChange]] = {}
+        for change in changes if can_mail(platform.settings) else ():
+            by_city.setdefault(change.jurisdiction_id, []).append(change)
+        for jurisdiction_id, own in by_city.items():
+            city = platform.registry.get(jurisdiction_id)
+            if city is not None:
+                _queue(Desk(connection, city, now), platform, own)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all mails of one transaction share."""
+
+    connection: Connection
+    city: Jurisdiction
+    now: datetime
+
+    def new_mail(self, kind: MailKind, address: str, **values: object) -> QueuedMail:
+        """A mail that is due after the minutes in which the city collects changes."""
+        wait = timedelta() if kind.is_unasked else timedelta(minutes=self.city.mail.collect_minutes)
+        return QueuedMail(
+            jurisdiction_id=self.city.id,
+            kind=kind,
+            recipient=recipient_of(mails.make_key(self.connection), self.city.id, address),
+            created_at=self.now,
+            due_at=self.now + wait,
+            **values,  # type: ignore[arg-type]  # by their names
+        )
+
+
+def _queue(desk: Desk, platform: Platform, changes: Sequence[RecordedChange]) -> None:
+    city = desk.city
+    if mails_reporters(platform.settings, city):
+        _greet(desk, changes)
+    if mails_reporters(platform.settings, city) or mails_followers(platform.settings, city):
+        numbers = list(dict.fromkeys(change.number for change in changes if is_news(change.events)))
+        for one in followers.of_requests(desk.connection, city.id, numbers, is_confirmed=True) if numbers else ():
+            mails.add(desk.connection, desk.new_mail(MailKind.CHANGES, one.email, follower_id=one.id))
+    if city.mail.departments and DepartmentMail.NEW in city.mail.about:
+        tell_departments(desk, MailKind.WORK, by_department(_arrived(desk, changes)))
+
+
+def is_news(events: Iterable[Event]) -> bool:
+    """Whether followers get mail about a change. What others have commented is not in mails."""
+    return any(isinstance(one, _NEWS) or (isinstance(one, ProgressMade) and bool(one.new)) for one in events)
+
+
+# --- Reporters
+
+
+def _greet(desk: Desk, changes: Sequence[RecordedChange]) -> None:
+    """Make the first mail to the reporter of each new request.
+
+    A suspected report gets its mail when a person has released it. A request that another server has forwarded gets
+    none, because that server writes to the reporter.
+    """
+    connection, city = desk.connection, desk.city
+    new = {change.number: change.version for change in changes if _has_begun(change.events)}
+    wanted = followers.wanting(connection, city.id, list(new)) if new else []
+    numbers = [number for number, _, _ in wanted]
+    forwarded = origins.load(connection, city.id, numbers) if wanted else {}
+    records = requests.load_numbers(connection, city.id, numbers) if wanted else {}
+    for number, email, language in wanted:
+        record = records.get(number)
+        if record is None or record.is_test or number in forwarded:
+            continue
+        one = Follower(
+            jurisdiction_id=city.id,
+            number=number,
+            email=email,
+            language=language,
+            is_reporter=True,
+            told_version=new[number],
+            created_at=desk.now,
+        )
+        invite(desk, one, MailKind.RECEIVED)
+
+
+def _has_begun(events: Iterable[Event]) -> bool:
+    """Whether the request has come in and is not suspected, or whether a person has released it."""
+    found = list(events)
+    if any(isinstance(one, VisibilityChanged) and one.old == Visibility.HELD for one in found):
+        return True
+    return any(isinstance(one, Received) for one in found) and not any(isinstance(one, Suspected) for one in found)
+
+
+def invite(desk: Desk, new: Follower, kind: MailKind) -> bool:
+    """Store a follower who has not agreed, and make the mail that asks for it. Returns whether one is made.
+
+    Nothing is stored if the address cannot get mail or its owner wants none, or above the limits of an address and
+    a city: otherwise reports could be used to flood somebody's mailbox.
+    """
+    connection, city = desk.connection, desk.city
+    box = mailbox_of(new.email)
+    if box is None:
+        return False
+    mail = desk.new_mail(kind, box.address)
+    day, hour = desk.now - timedelta(days=1), desk.now - timedelta(hours=1)
+    why = mails.stopped_for(connection, city.id, mail.recipient)
+    if not why and (
+        mails.count_to(connection, city.id, mail.recipient, day, is_unasked=True) >= MOST_UNASKED_A_DAY
+    ):
+        why = "the limit of an address"
+    if not why and mails.count_unasked(connection, city.id, hour, MOST_UNASKED_AN_HOUR) >= MOST_UNASKED_AN_HOUR:
+        why = "the limit of the city"
+    if why:
+        log.info("nobody is asked to follow by mail", city=city.id, cause=why)
+        return False
+    id = followers.add(connection, replace(new, email=box.address))
+    if id:
+        mails.add(connection, replace(mail, follower_id=id))
+    return bool(id)
+
+
+# --- Departments
+
+
+def by_department(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    """The numbers of requests by the codes of their departments, from pairs of both."""
+    found: dict[str, list[int]] = {}
+    for department, number in pairs:
+        found.setdefault(department, []).append(number)
+    return found
+
+
+def tell_departments(desk: Desk, kind: MailKind, found: Mapping[str, Sequence[int]]) -> None:
+    """Make a mail for each department that has an address. `found`: numbers of requests by department."""
+    for department, numbers in found.items():
+        address = desk.city.mail.departments.get(department)
+        if address:
+            box = read_mailbox(address)
+            new = desk.new_mail(kind, box.address, department=department, numbers=tuple(numbers))
+            mails.add_work(desk.connection, new)
+
+
+def _arrived(desk: Desk, changes: Iterable[RecordedChange]) -> Iterator[tuple[str, int]]:
+    """The requests that have come to another department by these changes."""
+    for change in changes:
+        for event in change.events:
+            department = _department_of(event)
+            if department in desk.city.mail.departments:
+                yield department, change.number
+
+
+def _department_of(event: Event) -> str:
+    """The department to which an event brings the request; "" for none."""
+    if isinstance(event, Received):
+        return event.department
+    return event.new if isinstance(event, Transferred) and event.new != event.old else ""

@@ -1,0 +1,53 @@
+"""Remind departments by mail of what is overdue, and once a day of all their work."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from open311.domain.mails import MOST_NUMBERS, DepartmentMail, MailKind
+from open311.operations.mailing.queueing import Desk, by_department, tell_departments
+from open311.operations.mailing.rules import can_mail
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.storage import mails, requests
+from open311.storage.engine import Connection
+
+DAILY_AT = time(7)
+"""From when on the daily mails are made, in the city's time zone."""
+MOST_OVERDUE = 1_000
+
+
+def remind(platform: Platform, now: datetime) -> None:
+    """Make the mails that are due to departments. Each request is named once as overdue, also after a pause."""
+    for city in platform.registry if can_mail(platform.settings) else ():
+        if city.mail.departments:
+            with platform.database.transaction() as connection:
+                _remind(Desk(connection, city, now))
+
+
+def _remind(desk: Desk) -> None:
+    connection, city, now = desk.connection, desk.city, desk.now
+    overdue_at, daily_at = mails.lock_reminder(connection, city.id, now)
+    if DepartmentMail.OVERDUE in city.mail.about:
+        late = requests.load_due(connection, city.id, overdue_at, now, MOST_OVERDUE)
+        tell_departments(desk, MailKind.OVERDUE, by_department(late))
+    is_due = DepartmentMail.DAILY in city.mail.about and _is_new_day(city, daily_at, now)
+    if is_due:
+        _remind_daily(connection, desk)
+    mails.save_reminder(connection, city.id, now, now if is_due else daily_at)
+
+
+def _is_new_day(city: Jurisdiction, last: datetime, now: datetime) -> bool:
+    """Whether the hour of the daily mail has passed since the last one."""
+    here = now.astimezone(city.zone)
+    today = datetime.combine(here.date(), DAILY_AT, city.zone)
+    return last < today <= now
+
+
+def _remind_daily(connection: Connection, desk: Desk) -> None:
+    city, since = desk.city, desk.now - timedelta(days=1)
+    for department in city.mail.departments:
+        is_open, _ = requests.count_work(connection, city.id, department, desk.now)
+        new = requests.load_arrived(connection, city.id, department, since, MOST_NUMBERS + 1)
+        if is_open:
+            tell_departments(desk, MailKind.DAILY, {department: new})

@@ -1,0 +1,272 @@
+"""Send the mails that wait, one after the other.
+
+A transaction claims a mail with a lease. No transaction is open while the mail server is called. If the worker dies
+meanwhile, the mail is sent again after the lease, with the same Message-ID and about the same changes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from open311.domain.mails import (
+    LEASE,
+    MOST_A_DAY,
+    TAKEN,
+    Follower,
+    MailKind,
+    MailState,
+    QueuedMail,
+    Stop,
+    Tried,
+    bounce_token,
+    postponed,
+    settled,
+    skipped,
+    thread_mark,
+)
+from open311.domain.notices import MAIL_SERVER
+from open311.domain.results import Accepted, Retry
+from open311.errors import NotFound
+from open311.federation.mail import Mail, Mailer, MailError, MailRefused, MailUncertain
+from open311.observe import logger
+from open311.operations.mailing.composing import Subject, Work, invitation, news, work_letter
+from open311.operations.mailing.letters import Letter
+from open311.operations.mailing.rules import can_mail, language_of
+from open311.operations.platform import Platform
+from open311.operations.publishing import names_for
+from open311.outgoing import Mailbox, SmtpServer, read_mailbox
+from open311.plugins import Jurisdiction
+from open311.storage import deliveries, followers, history, mails, requests
+from open311.storage.engine import Connection
+
+log = logger(__name__)
+
+_PAUSE = timedelta(hours=1)
+"""How long a mail waits whose recipient has got many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A mail that is composed. `lease`: when the claim ends."""
+
+    queued: QueuedMail
+    lease: datetime
+    city: Jurisdiction
+    mail: Mail
+    sender: Mailbox
+
+
+def send_all(platform: Platform, clock: Callable[[], datetime]) -> int:
+    """Send all mails that are due, and return how many were handled."""
+    done = 0
+    while send_next(platform, clock):
+        done += 1
+    return done
+
+
+def send_next(platform: Platform, clock: Callable[[], datetime]) -> bool:
+    """Handle the next mail that is due. Returns False if there is none, or if the mail server rests."""
+    if not can_mail(platform.settings):
+        return False
+    now = clock()
+    with platform.database.transaction() as connection:
+        circuit = deliveries.load_circuit(connection, MAIL_SERVER, is_locked=False)
+        if circuit.rests_until is not None and now < circuit.rests_until:
+            return False
+        queued = mails.claim(connection, now)
+        if queued is None:
+            return False
+        ready = _prepared(platform, connection, queued, now)
+    if ready is not None:
+        _settle(platform, ready, _tried(platform, ready, now), clock())
+    return True
+
+
+# --- Claim and compose
+
+
+def _prepared(platform: Platform, connection: Connection, queued: QueuedMail, now: datetime) -> _Ready | None:
+    """Claim a mail and compose it; None if it is not sent now."""
+    try:
+        city = platform.registry.find(queued.jurisdiction_id)
+    except NotFound:
+        mails.save(connection, skipped(queued, "the city is not served any more", now))
+        return None
+    if queued.state is MailState.SENDING:
+        queued = replace(queued, attempts=queued.attempts + 1, cause="the worker ended while it was sending")
+    day = now - timedelta(days=1)
+    if not queued.kind.is_unasked and mails.count_to(connection, city.id, queued.recipient, day) >= MOST_A_DAY:
+        mails.save(connection, postponed(queued, now + _PAUSE, "the recipient has got many mails today"))
+        return None
+    if why := mails.stopped_for(connection, city.id, queued.recipient):
+        mails.save(connection, skipped(queued, f"the address gets no mail: {why}", now))
+        return None
+    claimed, ready = (_to_department if queued.department else _to_follower)(
+        platform, connection, city, queued, now
+    )
+    mails.save(connection, claimed)
+    return ready
+
+
+def _to_follower(
+    platform: Platform, connection: Connection, city: Jurisdiction, queued: QueuedMail, now: datetime
+) -> tuple[QueuedMail, _Ready | None]:
+    one = followers.load(connection, city.id, queued.follower_id)
+    if one is None:  # leaving at this moment, so that this mail is deleted next
+        return skipped(queued, "the follower has left", now), None
+    record = requests.load_record(connection, city.id, number=one.number, is_locked=False)
+    if record is None:
+        return skipped(queued, "the request is gone", now), None
+    upto = queued.upto_version or record.version
+    claimed = replace(queued, since_version=one.told_version, upto_version=upto)
+    if claimed.kind is MailKind.CHANGES and one.told_version >= upto:
+        return skipped(claimed, "there is nothing to tell", now), None
+    repeats = [record.possible_duplicate_of] if record.possible_duplicate_of else []
+    about = Subject(
+        city=city,
+        names=names_for(connection, city),
+        follower=one,
+        record=record,
+        key=mails.make_key(connection),
+        own=platform.settings.public_url.rstrip("/"),
+        hidden=frozenset(requests.hidden_among(connection, city.id, repeats)),
+    )
+    letter = _letter(connection, about, claimed, now)
+    if letter is None:
+        return skipped(claimed, "there is nothing to tell", now), None
+    box = Mailbox(one.email)
+    mail = _mail(letter, box, city, message_id=_id(about, claimed, platform))
+    thread = f"<{thread_mark(about.key, city.id, one.id)}@{_domain(platform)}>"
+    mail = replace(
+        mail,
+        references=() if claimed.kind.is_unasked else (thread,),
+        list_unsubscribe=f"{about.page}/leave",
+        is_one_click=True,
+        return_path=_return_path(platform, about.key, one),
+    )
+    return _claim(platform, city, claimed, mail, now)
+
+
+def _letter(connection: Connection, about: Subject, claimed: QueuedMail, now: datetime) -> Letter | None:
+    """The content of a mail to a follower; None if there is nothing to tell."""
+    one, record = about.follower, about.record
+    if claimed.kind.is_unasked:
+        return invitation(about, claimed.kind) if one.confirmed_at is None else None
+    if one.confirmed_at is None or not (one.is_reporter or record.visibility.is_shown):
+        return None
+    events = history.load_events(connection, about.city.id, record.number)
+    since, upto = claimed.since_version, claimed.upto_version
+    return news(about, [event for event in events if since < event.version <= upto], now)
+
+
+def _id(about: Subject, claimed: QueuedMail, platform: Platform) -> str:
+    """The Message-ID, the same at each try. That of the first mail is the beginning of the thread."""
+    mark = thread_mark(about.key, about.city.id, about.follower.id)
+    own = "" if claimed.kind.is_unasked else f"{claimed.id}."
+    return f"<{own}{mark}@{_domain(platform)}>"
+
+
+def _to_department(
+    platform: Platform, connection: Connection, city: Jurisdiction, queued: QueuedMail, now: datetime
+) -> tuple[QueuedMail, _Ready | None]:
+    address = city.mail.departments.get(queued.department)
+    if not address:
+        return skipped(queued, "the department has no address any more", now), None
+    numbers = list(dict.fromkeys(queued.numbers))
+    counts = requests.count_work(connection, city.id, queued.department, now)
+    about = Work(
+        city=city,
+        names=names_for(connection, city),
+        department=queued.department,
+        numbers=numbers,
+        records=requests.load_numbers(connection, city.id, numbers),
+        language=language_of(city),
+        own=platform.settings.public_url.rstrip("/"),
+        counts=counts,
+    )
+    letter = work_letter(about, queued.kind)
+    if letter is None:
+        return skipped(queued, "there is nothing to tell", now), None
+    mark = thread_mark(mails.make_key(connection), city.id, queued.id)
+    mail = _mail(letter, read_mailbox(address), city, message_id=f"<work.{mark}@{_domain(platform)}>")
+    return _claim(platform, city, replace(queued, upto_version=1), mail, now)
+
+
+def _mail(letter: Letter, to: Mailbox, city: Jurisdiction, *, message_id: str) -> Mail:
+    return Mail(
+        to=(to,),
+        subject=letter.heading,
+        text=letter.text,
+        html=letter.html,
+        message_id=message_id,
+        reply_to=read_mailbox(city.mail.reply_to) if city.mail.reply_to else None,
+    )
+
+
+def _claim(
+    platform: Platform, city: Jurisdiction, queued: QueuedMail, mail: Mail, now: datetime
+) -> tuple[QueuedMail, _Ready]:
+    lease = now + LEASE
+    claimed = replace(queued, state=MailState.SENDING, due_at=lease)
+    sender = Mailbox(read_mailbox(platform.settings.mail_from).address, city.mail.sender or city.name)
+    return claimed, _Ready(claimed, lease, city, mail, sender)
+
+
+def _domain(platform: Platform) -> str:
+    return read_mailbox(platform.settings.mail_from).domain
+
+
+def _return_path(platform: Platform, key: str, one: Follower) -> Mailbox | None:
+    """The address to which this follower's mail comes back (VERP); None if the settings name none."""
+    if not platform.settings.bounce_mail:
+        return None
+    local, _, domain = read_mailbox(platform.settings.bounce_mail).address.rpartition("@")
+    return Mailbox(f"{local}+{bounce_token(key, one.jurisdiction_id, one.id)}@{domain}")
+
+
+# --- Send and settle
+
+
+def _tried(platform: Platform, ready: _Ready, now: datetime) -> Tried:
+    """Hand a mail to the mail server. A mail that may have arrived is sent again, with the same Message-ID."""
+    mailer = Mailer(SmtpServer.from_url(platform.settings.smtp_url), ready.sender)
+    try:
+        mailer.send(ready.mail, now=now)
+    except MailRefused as error:
+        return Tried(str(error), is_final=True, is_recipient=error.is_recipient)
+    except MailUncertain as error:
+        return Tried(str(error))
+    except MailError as error:
+        return Tried(str(error), is_down=error.code is None or getattr(error, "is_setup", False))
+    return TAKEN
+
+
+def _settle(platform: Platform, ready: _Ready, result: Tried, now: datetime) -> None:
+    """Store what became of a mail. A worker whose lease has ended stores nothing."""
+    queued, city = ready.queued, ready.city
+    chance = random.random()  # noqa: S311  # it spreads waits
+    after = settled(queued, result, now, chance=chance)
+    outcome = Retry(cause=result.cause) if result.is_down else Accepted()
+    with platform.database.transaction() as connection:
+        circuit = deliveries.load_circuit(connection, MAIL_SERVER)
+        deliveries.save_circuit(connection, MAIL_SERVER, circuit.after(outcome, now, chance=chance))
+        # The follower is locked before the mail, as by a follower who leaves.
+        wanted = queued.follower_id
+        one = followers.load(connection, city.id, wanted, is_locked=True) if wanted else None
+        if not mails.save(connection, after, due_at=ready.lease):
+            return
+        if one is not None and after.state is MailState.DONE:
+            followers.tell(connection, one, max(one.told_version, queued.upto_version))
+        if one is not None and result.is_recipient:
+            mails.stop(connection, city.id, queued.recipient, Stop.BOUNCED, now)
+            followers.remove(connection, city.id, [each.id for each in _same(connection, one)])
+    if result.cause:
+        log.warning("a mail was not sent", city=city.id, mail=queued.id, kind=queued.kind, cause=result.cause)
+
+
+def _same(connection: Connection, one: Follower) -> list[Follower]:
+    """All followers of the city with the same address."""
+    return followers.with_address(connection, one.jurisdiction_id, one.email)

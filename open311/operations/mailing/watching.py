@@ -1,0 +1,123 @@
+"""The state of mail, for operators, health checks and metrics. Nothing here has an address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from open311.domain.deliveries import Circuit
+from open311.domain.mails import Stop, recipient_of
+from open311.domain.notices import MAIL_SERVER
+from open311.errors import Invalid
+from open311.federation.mail import Mail, Mailer, MailError
+from open311.operations.mailing.rules import can_mail, mailbox_of
+from open311.operations.platform import Platform
+from open311.outgoing import SmtpServer, read_mailbox
+from open311.plugins import Jurisdiction
+from open311.settings import Settings
+from open311.storage import deliveries, mails
+from open311.storage.engine import Connection
+from open311.storage.mails import QueueCount
+from schemas.texts import tell
+
+LATE = timedelta(minutes=5)
+"""How long a due mail may wait for a worker."""
+_MOST_CAUSES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailState:
+    """The state of mail of all cities.
+
+    waiting  what waits or is being sent
+    ended    what has ended within the last day
+    circuit  of the mail server
+    stopped  how many addresses get no mail, by city and reason
+    causes   why mails of the last day were not sent, with their numbers
+    late_s   for how long the mail that is due longest has been due, in seconds; 0 for none
+    """
+
+    waiting: Sequence[QueueCount]
+    ended: Sequence[QueueCount]
+    circuit: Circuit
+    stopped: Mapping[tuple[str, str], int]
+    causes: Sequence[tuple[str, int]]
+    late_s: float
+
+
+def read_state(connection: Connection, now: datetime) -> MailState:
+    """The state of mail now."""
+    day = now - timedelta(days=1)
+    return MailState(
+        waiting=mails.count_open(connection),
+        ended=mails.count_ended(connection, day),
+        circuit=deliveries.load_circuit(connection, MAIL_SERVER, is_locked=False),
+        stopped=mails.count_stopped(connection),
+        causes=mails.causes(connection, day, _MOST_CAUSES),
+        late_s=late_s(connection, now),
+    )
+
+
+def late_s(connection: Connection, now: datetime) -> float:
+    """For how long the mail that is due longest has been due, in seconds; 0 for none."""
+    due_at = mails.first_due(connection)
+    return max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
+
+
+def mail_fault(connection: Connection, settings: Settings, now: datetime) -> str:
+    """What is wrong with mail, in a sentence for everybody; "" if nothing is."""
+    circuit = deliveries.load_circuit(connection, MAIL_SERVER, is_locked=False)
+    if circuit.is_resting:
+        return "the mail server is down; `open311 mail status` says more"
+    wait_s = late_s(connection, now)
+    if wait_s >= LATE.total_seconds():
+        if not can_mail(settings):
+            return "mails wait, but OPEN311_SMTP_URL or OPEN311_PUBLIC_URL is not set any more"
+        return f"a mail is due for {wait_s:.0f} s; is `open311 worker` running? Its log says more"
+    return ""
+
+
+def retry_all(platform: Platform, *, now: datetime) -> int:
+    """Try all mails that wait for another try now, and end the rest of the mail server. Returns their number."""
+    with platform.database.transaction() as connection:
+        circuit = deliveries.load_circuit(connection, MAIL_SERVER)
+        deliveries.save_circuit(connection, MAIL_SERVER, replace(circuit, rests_until=None))
+        return mails.retry_now(connection, now)
+
+
+def stop_address(platform: Platform, city: Jurisdiction, address: str, *, now: datetime) -> None:
+    """Send no mail to an address any more. Raises Invalid for what is no address."""
+    with platform.database.transaction() as connection:
+        mails.stop(connection, city.id, _recipient(connection, city, address), Stop.REFUSED, now)
+
+
+def allow_address(platform: Platform, city: Jurisdiction, address: str) -> bool:
+    """Let an address get mail again. Returns whether it was stopped or had bounces. Raises Invalid."""
+    with platform.database.transaction() as connection:
+        return bool(mails.forget(connection, city.id, _recipient(connection, city, address)))
+
+
+def try_mail(settings: Settings, address: str, *, now: datetime) -> str:
+    """Send a mail to an address. Returns why that failed, or "". Raises Invalid for what is no address."""
+    box = mailbox_of(address)
+    if box is None:
+        raise Invalid(tell("is not an email address to which mail can be sent; correct it."), "address")
+    if not settings.smtp_url:
+        return "OPEN311_SMTP_URL is not set"
+    sender = read_mailbox(settings.mail_from)
+    text = "This is a test of the mail server of an Open311 server. It works.\n"
+    try:
+        Mailer(SmtpServer.from_url(settings.smtp_url), sender).send(
+            Mail(to=(box,), subject="Open311: a test", text=text), now=now
+        )
+    except MailError as error:
+        return str(error)
+    return ""
+
+
+def _recipient(connection: Connection, city: Jurisdiction, address: str) -> bytes:
+    box = mailbox_of(address)
+    if box is None:
+        raise Invalid(tell("is not an email address to which mail can be sent; correct it."), "address")
+    return recipient_of(mails.make_key(connection), city.id, box.address)

@@ -1,0 +1,207 @@
+"""The page to which mails link: a GET changes nothing, and each button does one thing, also twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from open311.clock import utc_now
+from open311.domain import commands
+from open311.domain.access import SHELL
+from open311.domain.workflow import Outcome
+from open311.operations.workflow.act import act
+from tests import build
+from tests.mailing.towns import Town, page_of, text_of, town
+from tests.pages import checked
+
+CLOSE = commands.Close(outcome=Outcome.FIXED)
+
+
+def state(here: Town) -> list[dict[str, object]]:
+    return here.rows("SELECT id, confirmed_at, told_version FROM follower ORDER BY id")
+
+
+def history(here: Town) -> list[str]:
+    rows = here.rows("SELECT kind, description FROM request_event ORDER BY id")
+    return [f"{row['kind']} {row['description']}" for row in rows]
+
+
+def one_click(here: Town, address: str) -> int:
+    """What a mail program sends for one click (RFC 8058)."""
+    path = address.strip("<>").removeprefix("http://localhost")
+    return here.client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code
+
+
+def test_opening_the_links_of_a_mail_changes_nothing(here: Town) -> None:
+    here.report()
+    [mail] = here.send()
+    before = state(here)
+    leave = mail["List-Unsubscribe"].strip("<>").removeprefix("http://localhost")
+    for path in (page_of(mail), leave):
+        document = checked(here.client.get(path))
+        assert document.xpath("//button[text()='Yes, send me mail']")
+        assert "ann@" not in document.text_content()
+    assert here.client.head(page_of(mail)).status_code == 200
+    assert state(here) == before
+    assert here.send(hours=1) == []
+
+
+def test_the_page_is_not_kept_and_tells_no_other_page_its_address(here: Town) -> None:
+    here.report()
+    [mail] = here.send()
+    answer = here.client.get(page_of(mail))
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "form-action 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_one_click_ends_the_mail_also_twice_and_before_any_confirmation(here: Town) -> None:
+    name = here.report()
+    [mail] = here.send()
+    assert one_click(here, mail["List-Unsubscribe"]) == 200
+    assert state(here) == []
+    assert one_click(here, mail["List-Unsubscribe"]) == 200
+    assert here.press(page_of(mail), "confirm") == 404
+    here.act(name, CLOSE)
+    assert here.send(hours=1) == []
+    assert "You get no more mail" in checked(here.client.get(page_of(mail))).text_content()
+
+
+def test_who_leaves_gets_no_mail_that_waits(here: Town) -> None:
+    name, path = here.confirmed()
+    here.act(name, CLOSE)
+    assert here.send() == []
+    assert here.press(path, "leave") == 200
+    assert here.send(hours=1) == []
+
+
+def test_who_refuses_gets_no_mail_about_later_reports(here: Town) -> None:
+    here.report()
+    [mail] = here.send()
+    assert here.press(page_of(mail), "refuse") == 200
+    here.report(email="ANN@mail.example")
+    assert here.send(hours=1) == []
+    here.report(email="bob@mail.example")
+    assert len(here.send()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["1", "1-", "x", "1-AAAAAAAAAAAAAAAAAAAAAA", "0-" + "A" * 22, "9" * 30, "é"])
+def test_a_link_that_was_not_made_here_gets_404(here: Town, wrong: str) -> None:
+    here.report()
+    here.send()
+    for suffix in ("", "/leave"):
+        checked(here.client.get(f"/mail/test.example/{wrong}{suffix}"), 404)
+        checked(here.client.post(f"/mail/test.example/{wrong}{suffix}", data={"do": "confirm"}), 404)
+    assert [row["confirmed_at"] for row in state(here)] == [None]
+
+
+def test_a_link_of_another_city_or_follower_is_refused(here: Town) -> None:
+    here.report()
+    here.report()
+    first, second = here.send()
+    number, _, mark = page_of(first).removeprefix("/mail/test.example/").partition("?")[0].partition("-")
+    assert here.press(f"/mail/other.example/{number}-{mark}", "confirm") == 404
+    other = page_of(second).removeprefix("/mail/test.example/").partition("-")[0]
+    assert here.press(f"/mail/test.example/{other}-{mark}", "confirm") == 404
+
+
+@pytest.mark.parametrize("do", ["", "delete", "CONFIRM"])
+def test_an_unknown_button_is_refused(here: Town, do: str) -> None:
+    here.report()
+    [mail] = here.send()
+    checked(here.client.post(page_of(mail), data={"do": do}), 400)
+
+
+def test_many_confirmations_at_the_same_time_are_one(here: Town) -> None:
+    here.report()
+    [mail] = here.send()
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(lambda _: here.press(page_of(mail), "confirm"), range(6))) == {200}
+    assert len(here.rows("SELECT id FROM mail WHERE kind = 'changes'")) == 1
+
+
+def test_the_answer_of_the_reporter_is_in_the_history_for_staff_only(here: Town) -> None:
+    name, path = here.confirmed()
+    here.act(name, CLOSE)
+    [mail] = here.send(hours=1)
+    assert page_of(mail) == path
+    page = checked(here.client.get(path))
+    assert [one.get("value") for one in page.xpath("//input[@type='radio']")] == ["solved", "partly", "not_solved"]
+    assert here.press(path, "answer", answer="partly") == 200
+    assert here.press(path, "answer", answer="partly") == 200
+    assert here.press(path, "answer", answer="solved") == 200
+    assert [line for line in history(here) if line.startswith("feedback")] == ["feedback partly", "feedback solved"]
+    public = here.client.get(f"/open311/v2/requests/{name}.json?extensions=true").text
+    assert "feedback" not in public
+    assert here.send(hours=1) == [], "an answer is no news"
+
+
+@pytest.mark.parametrize(("answer", "status"), [("", 400), ("never", 400), ("SOLVED", 400)])
+def test_an_answer_that_nobody_offered_is_refused(here: Town, answer: str, status: int) -> None:
+    name, path = here.confirmed()
+    here.act(name, CLOSE)
+    assert here.press(path, "answer", answer=answer) == status
+
+
+def test_an_answer_is_taken_only_after_a_closing_and_not_without_end(here: Town) -> None:
+    name, path = here.confirmed()
+    assert here.press(path, "answer", answer="solved") == 409
+    here.act(name, CLOSE)
+    said = [here.press(path, "answer", answer=("partly", "solved")[number % 2]) for number in range(7)]
+    assert said == [200, 200, 200, 200, 200, 409, 200], "the last one repeats the fifth answer"
+
+
+def test_the_reporter_opens_the_request_again(here: Town) -> None:
+    name, path = here.confirmed()
+    here.act(name, CLOSE)
+    [mail] = here.send(hours=1)
+    assert "You can open the report again there until" in text_of(mail)
+    assert here.press(path, "reopen") == 200
+    assert here.press(path, "reopen") == 409
+    shown = here.client.get(f"/open311/v2/requests/{name}.json").json[0]
+    assert shown["status"] == "open"
+    rows = here.rows("SELECT kind, actor, reason FROM request_event WHERE actor = 'reporter'")
+    assert [row["kind"] for row in rows][:2] == ["feedback", "status"]
+    assert {row["actor"] for row in rows} == {"reporter"}
+    [told] = here.send(hours=1)
+    assert "The report was opened again." in text_of(told)
+
+
+def test_a_request_stays_closed_after_the_days_of_the_city(here: Town) -> None:
+    name, path = here.confirmed()
+    long_ago = utc_now() - timedelta(days=15)
+    with here.platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE service_request SET requested_at = %s", (long_ago,))
+    act(here.platform, here.city, name, [CLOSE], principal=SHELL, now=long_ago)
+    with here.platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE service_request SET updated_at = %s", (long_ago,))
+    assert "again" not in checked(here.client.get(path)).xpath("string(//main)")
+    assert here.press(path, "reopen") == 409
+
+
+def test_a_city_without_such_days_offers_no_reopening(make_app: Callable[..., Flask]) -> None:
+    with town(make_app, reopen_days=0, feedback=False) as here:
+        name, path = here.confirmed()
+        here.act(name, CLOSE)
+        [mail] = here.send(hours=1)
+        assert "solved?" not in text_of(mail)
+        assert here.press(path, "reopen") == 409
+        assert here.press(path, "answer", answer="solved") == 409
+
+
+def test_pages_of_mail_are_in_the_language_of_the_link(here: Town) -> None:
+    here.report(language="es")
+    [mail] = here.send()
+    assert page_of(mail).endswith("?locale=es")
+    document = checked(here.client.get(page_of(mail)))
+    assert document.get("lang") == "es"
+    assert document.xpath("//form/@action")[0].endswith("?locale=es")
+
+
+def test_without_a_database_the_page_says_so(make_app: Callable[..., Flask]) -> None:
+    app = make_app(build.city(), database_url="postgresql://nobody@127.0.0.1:1/none")
+    checked(app.test_client().get("/mail/test.example/1-AAAAAAAAAAAAAAAAAAAAAA"), 503)
