@@ -58,6 +58,7 @@ from tests.benchmarks.reading import measure_readers
 from tests.benchmarks.report import Run, compare, goals, machine, table_by_rows, write, write_raw
 from tests.benchmarks.republishing import measure_republishing
 from tests.benchmarks.tables import table
+from tests.benchmarks.views import VIEWS
 from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, posts, requests_for, takes_part
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -65,6 +66,7 @@ RAW_FOLDER = ROOT / "var" / "bench"
 PAGES = ROOT / "spec" / "benchmarks"
 PARTS = (
     "rounds",
+    "views",
     "fences",
     "mix",
     "memory",
@@ -156,19 +158,24 @@ class _Bench:
         """
         words, results = self.words, self.run.results
         with_pgbench = pgbench.NAME in words.contestants
-        self._in_turn("Rounds", self.contestants, words.workloads, results, with_pgbench=with_pgbench)
+        wanted = _named(words.workloads)
+        self._in_turn("Rounds", self.contestants, wanted, results, with_pgbench=with_pgbench)
+
+    def views(self) -> None:
+        """Measure pages, statistics and tiles, and the memory of the server after them."""
+        wanted = [view.workload for view in VIEWS]
+        self._in_turn("Pages, statistics, tiles", (OURS,), wanted, self.run.viewed)
 
     def _in_turn(
         self,
         title: str,
         contestants: Sequence[Contestant],
-        names: Container[str],
+        wanted: Sequence[Workload],
         results: Results,
         *,
         with_pgbench: bool = False,
     ) -> None:
-        """Measure rounds of the named workloads, with all contestants in turn."""
-        wanted = [workload for workload in WORKLOADS if workload.name in names]
+        """Measure rounds of some workloads, with all contestants in turn."""
         scripts: dict[str, pgbench.Script] = {}
         with self._bar(title, len(wanted) * self.words.rounds) as advance:
             for number in range(self.words.rounds):
@@ -203,7 +210,7 @@ class _Bench:
         """Measure our server with and without each optimisation."""
         result = self.run.fenced = Fences()
         names = {name for one in ALTERED for name in one.extra_workloads if name in self.words.workloads}
-        self._in_turn("Optimisations", (OURS, *ALTERED), names, result.results)
+        self._in_turn("Optimisations", (OURS, *ALTERED), _named(names), result.results)
         rounds = self.words.rounds
         reads, renderings, jobs = (400, 200, 20) if self.run.is_quick else (10_000, 5_000, 500)
         with self._bar("Optimisations, without requests", 4) as advance:
@@ -221,7 +228,7 @@ class _Bench:
         """Compare this code with another checkout, on the same database."""
         other = checkout(self.words.against, self.words.workloads)
         results: Results = {}
-        self._in_turn(f"Compared with {other.title}", (OURS, other), self.words.workloads, results)
+        self._in_turn(f"Compared with {other.title}", (OURS, other), _named(self.words.workloads), results)
         self.run.against = CheckoutComparison(other.title, list(ratios(results, other.name)))
 
     def mix(self) -> None:
@@ -354,6 +361,10 @@ class _Bench:
 
 
 setattr(_Bench, "import", _Bench.importing)
+
+
+def _named(names: Container[str]) -> list[Workload]:
+    return [workload for workload in WORKLOADS if workload.name in names]
 
 
 def _show(run: Run, words: argparse.Namespace) -> int:

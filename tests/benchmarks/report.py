@@ -29,6 +29,7 @@ from tests.benchmarks.ratios import CheckoutComparison
 from tests.benchmarks.reading import Readers
 from tests.benchmarks.republishing import Republishing
 from tests.benchmarks.tables import table
+from tests.benchmarks.views import USUAL, VIEWS, shares
 from tests.benchmarks.workloads import WORKLOADS
 
 TITLES = {one.name: one.title for one in (*ALL, TIPG, PYGEOAPI)} | {PGBENCH: PGBENCH_TITLE}
@@ -68,6 +69,7 @@ class Run:
     is_quick: bool
     parts: tuple[str, ...] = ()
     results: Results = field(default_factory=dict)
+    viewed: Results = field(default_factory=dict)
     fenced: Fences | None = None
     against: CheckoutComparison | None = None
     starts: dict[str, list[float]] = field(default_factory=dict)
@@ -179,9 +181,17 @@ def goals(run: Run) -> Iterator[Goal]:
     yield Goal(f"the same page by its number, {first_page}", 120, by_number)
     deepest = _share(run, "deepest", OURS.name, "page")
     yield Goal(f"page after 80 % of all requests, {first_page}", 120, deepest)
+    yield from _view_goals(run)
     yield from _sql_goals(run)
     yield from _other_goals(run)
     yield from _concurrency_goals(run)
+
+
+def _view_goals(run: Run) -> Iterator[Goal]:
+    for view in VIEWS:
+        if view.workload.name != USUAL:
+            times = shares(run.viewed, view)
+            yield Goal(f"{view.workload.title}, compared with a 50-row page", view.limit, times, unit="times")
 
 
 def _sql_goals(run: Run) -> Iterator[Goal]:
@@ -253,6 +263,7 @@ def write_raw(run: Run, folder: Path) -> None:
         "machine": dict(run.facts),
         "goals": [asdict(goal) for goal in goals(run) if goal.figures],
         "results": _raw_results(run.results),
+        "viewed": _raw_results(run.viewed),
         "against": run.against and asdict(run.against),
         "fenced": run.fenced and asdict(run.fenced) | {"results": _raw_results(run.fenced.results)},
         "dumps": [asdict(one) for one in run.dumps],
@@ -361,6 +372,7 @@ def _page(run: Run) -> Iterator[str]:
         )
     if run.results:
         yield from _rounds(run)
+    yield from sections.views(run.viewed)
     yield from sections.against(run.against)
     yield from sections.fences(run.fenced)
     yield from _rest(run)

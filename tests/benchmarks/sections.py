@@ -6,21 +6,49 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from tests.benchmarks.client import Comparison
+from tests.benchmarks.contestants import OURS
 from tests.benchmarks.contestants.altered import ALTERED
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.dumping import Dump
 from tests.benchmarks.fences import Fences
 from tests.benchmarks.load import Outcome
+from tests.benchmarks.measures import Results
 from tests.benchmarks.ratios import CheckoutComparison, ratio_table, ratios
 from tests.benchmarks.reading import Readers
 from tests.benchmarks.republishing import Republishing
 from tests.benchmarks.tables import table
+from tests.benchmarks.views import USUAL, VIEWS, shares
 from tests.benchmarks.workloads import READS_PER_S
 
 _HOW_TO_READ = (
     "In each round, the two figures were measured one after the other. A share is the first figure as a percentage"
     " of the second. The last column says in how many rounds the first figure was higher."
 )
+
+
+def views(result: Results) -> Iterator[str]:
+    """Pages, statistics and tiles."""
+    if not result:
+        return
+    yield "\n## Pages, statistics and tiles\n"
+    yield (
+        "CPU milliseconds per request, of the application and PostgreSQL together. The ratio to a page of 50"
+        " requests is computed for each round. Tiles are those around a place with many requests.\n"
+    )
+    rows = ((view, result[view.workload.name][OURS.name]) for view in VIEWS if view.workload.name in result)
+    yield from table(
+        ["", "CPU-ms", "times a 50-row page", "goal", "bytes"],
+        (
+            (
+                view.workload.title,
+                f"{figures.middle_ms:.2f} ({min(figures.cpu_ms):.2f}–{max(figures.cpu_ms):.2f})",
+                _spread(shares(result, view)),
+                f"≤ {view.limit:.0f}" if view.workload.name != USUAL else "",
+                f"{figures.body_bytes:,}",
+            )
+            for view, figures in rows
+        ),
+    )
 
 
 def fences(result: Fences | None) -> Iterator[str]:
