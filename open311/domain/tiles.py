@@ -17,6 +17,8 @@ FIRST_POINT_ZOOM = 12
 """From this zoom on, tiles show single requests; tiles of lower zooms show cells with counts."""
 CELL_ZOOMS = (5, 7, 9, 11, 13, 15)
 """The zooms of the cells that are counted. A cell of the last zoom is at most 1223 m wide."""
+CLOSE_ZOOM = 14
+"""The zoom of the cells by which close tiles find requests. The database's function `close_cell` numbers them."""
 EXTENT = 4_096
 """The width of a tile in the units of its points."""
 BUFFER = 256

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage.hot.statements import Statement
-from open311.storage.hot.tiles import cells_query, points_query
+from open311.storage.hot.tiles import Way, cells_query, points_query
 from tests import build, tiles
 from tests.conftest import CITY
 
@@ -26,6 +27,7 @@ ROWS = 4_000
 CROWDED = Place(long=24.3, lat=60.1)
 """The place of every second request. The others are all over the city."""
 EVERYTHING = RequestSearch(jurisdiction_id=CITY)
+HALF = replace(EVERYTHING, requested=Window(build.NOON - timedelta(days=500), None))
 SCATTER = """
     UPDATE publication SET long = place.long, lat = place.lat,
         point = ST_SetSRID(ST_MakePoint(place.long, place.lat), 4326),
@@ -72,21 +74,35 @@ def plan(platform: Platform, query: tuple[Statement, dict[str, Any]]) -> str:
         replace(EVERYTHING, box=Box(170.0, -60.0, -170.0, 60.0)),
     ],
 )
-def test_a_sparse_tile_reads_an_index_by_place(platform: Platform, search: RequestSearch) -> None:
-    for zoom in range(12, 19):
-        found = plan(platform, points_query(Tile(*tiles.tile_at(24.9, 60.1, zoom)), search, is_dense=False))
-        assert re.search("Index Scan (using|on) publication_(point|department)_idx", found)
+def test_a_tile_reads_the_newest_of_its_cells(platform: Platform, search: RequestSearch) -> None:
+    for zoom in range(12, 17):
+        found = plan(platform, points_query(Tile(*tiles.tile_at(24.9, 60.1, zoom)), search, Way.CELL))
+        assert re.search("Index (Only )?Scan using publication_(open_)?cell_idx", found)
         assert "Seq Scan" not in found
 
 
-def test_a_dense_tile_reads_the_newest_requests_until_it_is_full(platform: Platform) -> None:
-    found = plan(platform, points_query(Tile(*tiles.tile_at(*CROWDED.point, 12)), EVERYTHING, is_dense=True))
-    assert "publication_newest_idx" in found
+def test_a_close_tile_reads_the_index_by_place(platform: Platform) -> None:
+    for zoom in (17, 18):
+        found = plan(platform, points_query(Tile(*tiles.tile_at(24.9, 60.1, zoom)), EVERYTHING, Way.PLACE))
+        assert re.search("Index Scan (using|on) publication_point_idx", found)
+        assert "Seq Scan" not in found
+
+
+def test_a_tile_with_a_rare_service_reads_the_index_of_services(platform: Platform) -> None:
+    search = replace(EVERYTHING, service_codes=("trees",))
+    found = plan(platform, points_query(Tile(*tiles.tile_at(*CROWDED.point, 12)), search, Way.TIME))
+    assert "publication_service_idx" in found
     assert "Seq Scan" not in found
 
 
+def test_a_tile_without_filters_fetches_no_row_of_the_table(platform: Platform) -> None:
+    found = plan(platform, points_query(Tile(*tiles.tile_at(*CROWDED.point, 14)), EVERYTHING, Way.CELL))
+    assert set(re.findall(r"Heap Fetches: (\d+)", found)) == {"0"}
+    assert "Index Scan" not in found
+
+
 def test_a_tile_at_the_180th_meridian_reads_the_index_on_both_sides(platform: Platform) -> None:
-    found = plan(platform, points_query(Tile(13, 0, 4000), EVERYTHING, is_dense=False))
+    found = plan(platform, points_query(Tile(13, 0, 4000), EVERYTHING, Way.PLACE))
     assert found.count("publication_point_idx") == 2
     assert "Seq Scan" not in found
 
@@ -101,14 +117,18 @@ def test_a_tile_of_cells_reads_its_cells_only(
         assert "Seq Scan on map_cell" not in found
 
 
-def test_both_ways_to_read_a_tile_find_the_same(platform: Platform) -> None:
-    def body(zoom: int, search: RequestSearch, *, is_dense: bool) -> bytes:
-        tile = Tile(*tiles.tile_at(*CROWDED.point, zoom))
-        [(_, points, _)] = platform.database.hot.rows(*points_query(tile, search, is_dense=is_dense))
+def test_all_ways_to_read_a_tile_find_the_same(platform: Platform) -> None:
+    def body(tile: Tile, search: RequestSearch, way: Way) -> bytes:
+        [(_, points, _)] = platform.database.hot.rows(*points_query(tile, search, way))
         return bytes(points)
 
-    for zoom in (12, 15, 18):
-        for search in (EVERYTHING, replace(EVERYTHING, statuses=(Status.OPEN,))):
-            found = body(zoom, search, is_dense=False)
-            assert len(tiles.layer(found, "requests")) == 500
-            assert body(zoom, search, is_dense=True) == found
+    sizes = set()
+    for zoom in range(12, 19):
+        at = Tile(*tiles.tile_at(*CROWDED.point, zoom))
+        scattered = Tile(*tiles.tile_at(24.9, 60.1, zoom))
+        for tile in (at, replace(at, x=at.x + 1), replace(at, x=at.x - 1, y=at.y + 1), scattered):
+            for search in (EVERYTHING, replace(EVERYTHING, statuses=(Status.OPEN,)), HALF):
+                found = body(tile, search, Way.CELL)
+                assert {body(tile, search, way) for way in Way} == {found}
+                sizes.add(len(tiles.layer(found, "requests")) if found else 0)
+    assert {0, 500} < sizes

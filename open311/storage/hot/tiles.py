@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     ColumnElement,
     Double,
+    FromClause,
     Integer,
     LargeBinary,
     Subquery,
@@ -32,19 +35,22 @@ from sqlalchemy import (
 
 from open311.domain.requests import Status
 from open311.domain.search import RequestSearch, halves
-from open311.domain.tiles import BUFFER, CELL_ZOOMS, EXTENT, Tile
+from open311.domain.tiles import BUFFER, CELL_ZOOMS, CLOSE_ZOOM, EXTENT, Tile
 from open311.storage.geometry import box_values, in_bounds, in_box, in_small_box, world_x, world_y
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.kinds import SearchKind
 from open311.storage.hot.searching import values_of
 from open311.storage.hot.selects import conditions
 from open311.storage.hot.statements import Statement
-from open311.storage.tables import map_cell, publication
+from open311.storage.tables import close_cell, map_cell, publication
 
 MOST_POINTS = 500
 """A tile has at most so many requests, the newest ones."""
-_ENTRIES_PER_FETCH = 30
-"""To fetch a row takes as long as to skip so many entries of an index."""
+_MOST_BY_CELL = 16
+"""Up to this zoom, the requests of a tile are found by cells. Closer tiles are much smaller than a cell."""
+
+_LIMIT: ColumnElement[int] = literal_column(str(MOST_POINTS + 1))
+_OF_POINTS = ("id", "requested_at", "updated_at", "service_request_id", "service_code", "status", "lat", "long")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,7 @@ def find_points(hot: HotConnections, tile: Tile, search: RequestSearch) -> Found
     """The requests in a tile that a search finds. If the search has a box, they are in both."""
     if search.is_void:
         return FoundTile(b"")
-    is_dense = _is_dense(hot, search.jurisdiction_id, tile)
-    [(count, points, notice)] = hot.rows(*points_query(tile, search, is_dense=is_dense))
+    [(count, points, notice)] = hot.rows(*points_query(tile, search, _way(hot, tile, search)))
     is_cut = count > MOST_POINTS
     return FoundTile(points + notice if is_cut else points, is_cut)
 
@@ -84,20 +89,28 @@ def find_cells(
     return FoundTile(body)
 
 
-def points_query(tile: Tile, search: RequestSearch, *, is_dense: bool) -> tuple[Statement, dict[str, Any]]:
-    """The statement for the requests in a tile.
+class Way(Enum):
+    """How the requests of a tile are found. All ways find the same.
 
-    is_dense  whether to read the city's newest requests until enough of them are in the tile. Otherwise, all
-              requests in the tile are fetched by their places, and sorted
+    CELL   by the cells that the tile touches: the newest of each
+    TIME   from the city's newest request on
+    PLACE  by the index of places: all that are in the tile
     """
+
+    CELL = auto()
+    TIME = auto()
+    PLACE = auto()
+
+
+def points_query(tile: Tile, search: RequestSearch, way: Way) -> tuple[Statement, dict[str, Any]]:
+    """The statement for the requests in a tile. A tile across the 180th meridian is read by PLACE only."""
     inside = replace(search, box=tile.box)
-    values = values_of(inside, rows=MOST_POINTS + 1) | _numbers(tile)
+    values = values_of(inside, rows=MOST_POINTS + 1) | _numbers(tile) | _close_cells_of(tile)
     if search.box:
         values |= box_values("asked", search.box)
     asked_parts = len(halves(search.box)) if search.box else 0
-    tile_parts = len(halves(tile.box))
     kind = SearchKind.of(replace(search, box=None))
-    return _points(kind, tile_parts, asked_parts, is_dense=is_dense and tile_parts == 1), values
+    return _points(kind, len(halves(tile.box)), asked_parts, way, _most_of_each(values["inner_cells"])), values
 
 
 def cells_query(
@@ -113,24 +126,55 @@ def cells_query(
     return _cells(status), values
 
 
-def _is_dense(hot: HotConnections, jurisdiction_id: str, tile: Tile) -> bool:
-    """Whether a scan in the order of time finds MOST_POINTS requests sooner than a fetch of all in the tile.
+def _way(hot: HotConnections, tile: Tile, search: RequestSearch) -> Way:
+    """The quickest way for a search.
 
-    Of a city's N requests, n are in the tile. The scan skips N / n entries of an index for each that it finds.
-    Tiles that are smaller than a cell count as sparse, because it is unknown how many requests they have.
+    With words, PostgreSQL uses the index of words, or reads from the newest request on for frequent words.
+    """
+    if tile.zoom > _MOST_BY_CELL or len(halves(tile.box)) > 1:
+        return Way.PLACE
+    if search.words:
+        return Way.PLACE if tile.zoom >= CLOSE_ZOOM else Way.TIME
+    return Way.TIME if _is_rare(hot, tile, search) else Way.CELL
+
+
+def _is_rare(hot: HotConnections, tile: Tile, search: RequestSearch) -> bool:
+    """Whether a search is for one service, of which the city has fewer requests than the tile has of all.
+
+    Tiles that are smaller than a cell of the table have few requests.
     """
     wider = CELL_ZOOMS[-1] - tile.zoom
-    if wider < 0:
+    if wider < 0 or search.service_codes is None or len(search.service_codes) != 1:
         return False
     values = {
-        "jurisdiction_id": jurisdiction_id,
+        "jurisdiction_id": search.jurisdiction_id,
+        "service_code": search.service_codes[0],
         "west": tile.x << wider,
         "east": ((tile.x + 1) << wider) - 1,
         "north": tile.y << wider,
         "south": ((tile.y + 1) << wider) - 1,
     }
     [(here, everywhere)] = hot.rows(_counted(), values)
-    return bool(here > MOST_POINTS and _ENTRIES_PER_FETCH * here**2 > MOST_POINTS * everywhere)
+    return bool(everywhere < here)
+
+
+def _close_cells_of(tile: Tile) -> dict[str, Any]:
+    """The numbers of the cells of CLOSE_ZOOM that a tile has, and of those that its buffer has too.
+
+    The arithmetic is that of `close_cell`. A tile beyond the 180th meridian does not use these numbers.
+    """
+    world = 1 << CLOSE_ZOOM
+
+    def cells(buffer: int) -> list[int]:
+        def reach(tile_number: int) -> range:
+            """The columns or rows that the tile and so many units around it touch."""
+            first, past = (tile_number * EXTENT - buffer, (tile_number + 1) * EXTENT + buffer)
+            side = EXTENT << tile.zoom
+            return range(max(0, first * world // side), min(world - 1, (past * world - 1) // side) + 1)
+
+        return [(x << CLOSE_ZOOM) + y for x in reach(tile.x) for y in reach(tile.y)]
+
+    return {"inner_cells": cells(0), "cells": cells(BUFFER)}
 
 
 def _numbers(tile: Tile) -> dict[str, Any]:
@@ -159,28 +203,37 @@ def _cells_of(tile: Tile) -> dict[str, Any]:
     }
 
 
+def _most_of_each(cells: Sequence[int]) -> int:
+    """How many requests of each cell are read to find the time since which all cells have MOST_POINTS.
+
+    Any number gives a right result. If the requests are spread unevenly, a small number gives too early a time.
+    """
+    return min(MOST_POINTS + 1, 4 * MOST_POINTS // len(cells))
+
+
 @lru_cache(maxsize=512)
-def _points(kind: SearchKind, tile_parts: int, asked_parts: int, *, is_dense: bool) -> Statement:
+def _points(kind: SearchKind, tile_parts: int, asked_parts: int, way: Way, most_of_each: int) -> Statement:
     """The number of requests, the tile of the first MOST_POINTS, and the layer that says that there are more.
 
     tile_parts, asked_parts  in how many parts the 180th meridian divides the tile, and the box of the call
+    most_of_each             the result of `_most_of_each`
     """
     columns = publication.c
-    wanted = ("id", "requested_at", "updated_at", "service_request_id", "service_code", "status", "lat", "long")
-    query = select(*(columns[name] for name in wanted)).where(*conditions(kind))
-    if is_dense:
-        query = query.where(in_bounds(columns.lat, columns.long, "box"))
-        query = query.order_by(columns.requested_at.desc(), columns.id.desc())
-    else:
-        query = query.where(in_small_box(columns.point, columns.lat, columns.long, "box", tile_parts))
-        # Without the addition, PostgreSQL may read an index in the order of time up to its end.
-        at = columns.requested_at + literal_column("interval '0'")
-        query = query.order_by(at.desc(), columns.id.desc())
-    if asked_parts:
-        query = query.where(in_box(columns.point, "asked", asked_parts))
-    found = query.limit(literal_column(str(MOST_POINTS + 1))).cte("found")
-    order = (found.c.requested_at.desc(), found.c.id.desc())
-    first = select(found).order_by(*order).limit(literal_column(str(MOST_POINTS))).subquery("first")
+    wanted = [columns[name] for name in _OF_POINTS]
+    chosen = [*conditions(kind), *([in_box(columns.point, "asked", asked_parts)] if asked_parts else [])]
+    match way:
+        case Way.CELL:
+            found = _by_cell(wanted, chosen, most_of_each)
+        case Way.TIME:
+            inside = in_bounds(columns.lat, columns.long, "box")
+            found = select(*wanted).where(*chosen, inside).order_by(*_newest(columns)).limit(_LIMIT).cte("found")
+        case Way.PLACE:
+            inside = in_small_box(columns.point, columns.lat, columns.long, "box", tile_parts)
+            # Without the addition, PostgreSQL may read an index in the order of time up to its end.
+            at = columns.requested_at + literal_column("interval '0'")
+            order = (at.desc(), columns.id.desc())
+            found = select(*wanted).where(*chosen, inside).order_by(*order).limit(_LIMIT).cte("found")
+    first = select(found).order_by(*_newest(found.c)).limit(literal_column(str(MOST_POINTS))).subquery("first")
     shown = select(
         _point(_across(world_x(first.c.long)), _down(world_y(first.c.lat))),
         first.c.service_request_id,
@@ -191,21 +244,54 @@ def _points(kind: SearchKind, tile_parts: int, asked_parts: int, *, is_dense: bo
     middle = literal_column(str(EXTENT // 2), type_=Double)
     notice = select(_point(middle, middle), literal_column(str(MOST_POINTS)).label("shown")).subquery("notice")
     count = select(func.count()).select_from(found).scalar_subquery()
-    return Statement.of(select(count, _layer(shown, "requests"), _layer(notice, "cut")))
+    tile = select(count, _layer(shown, "requests"), _layer(notice, "cut"))
+    return Statement.of(tile, is_prepared=way is Way.CELL)
+
+
+def _by_cell(wanted: Sequence[ColumnElement[Any]], chosen: Sequence[ColumnElement[bool]], most_of_each: int) -> CTE:
+    """The newest requests of the cells of a tile, at most one more than MOST_POINTS.
+
+    First, only the index tells the time since which the tile without its buffer has enough requests. So no more
+    requests than needed are fetched, and the cells of the buffer are read only since that time.
+    """
+    columns = publication.c
+    in_tile = (*chosen, in_bounds(columns.lat, columns.long, "box"))
+
+    def each(name: str, most: int, *conditions: ColumnElement[bool]) -> tuple[FromClause, Any]:
+        """The newest requests of each of some cells: the FROM clause, and the columns."""
+        cells = cast(bindparam(name, type_=ARRAY(Integer)), ARRAY(Integer))
+        cell = func.unnest(cells).table_valued("number", name=f"one_of_{name}").render_derived()
+        newest = select(*wanted).where(*in_tile, close_cell == cell.c.number, *conditions)
+        here = newest.order_by(*_newest(columns)).limit(literal_column(str(most))).lateral(f"in_{name}")
+        return cell.join(here, true()), here.c
+
+    source, of_one = each("inner_cells", most_of_each)
+    times = select(of_one.requested_at).select_from(source).order_by(of_one.requested_at.desc())
+    start = times.offset(literal_column(str(MOST_POINTS))).limit(literal_column("1")).scalar_subquery()
+    since = func.coalesce(start, literal_column("'-infinity'::timestamptz"))
+    source, of_one = each("cells", MOST_POINTS + 1, columns.requested_at >= since)
+    return select(of_one).select_from(source).order_by(*_newest(of_one)).limit(_LIMIT).cte("found")
+
+
+def _newest(columns: Any) -> tuple[ColumnElement[Any], ...]:
+    return columns.requested_at.desc(), columns.id.desc()
 
 
 @cache
 def _counted() -> Statement:
+    """How many requests the tile has of all services, and the city has of one."""
     columns = map_cell.c
-    count = select(func.coalesce(func.sum(columns.opened + columns.closed), literal_column("0"))).where(
-        columns.jurisdiction_id == bindparam("jurisdiction_id"), columns.service_code == literal_column("''")
-    )
+    total = func.coalesce(func.sum(columns.opened + columns.closed), literal_column("0"))
+    count = select(total).where(columns.jurisdiction_id == bindparam("jurisdiction_id"))
     here = count.where(
+        columns.service_code == literal_column("''"),
         columns.zoom == literal_column(str(CELL_ZOOMS[-1])),
         columns.x.between(bindparam("west", type_=Integer), bindparam("east", type_=Integer)),
         columns.y.between(bindparam("north", type_=Integer), bindparam("south", type_=Integer)),
     )
-    everywhere = count.where(columns.zoom == literal_column(str(CELL_ZOOMS[0])))
+    everywhere = count.where(
+        columns.service_code == bindparam("service_code"), columns.zoom == literal_column(str(CELL_ZOOMS[0]))
+    )
     return Statement.of(select(here.scalar_subquery(), everywhere.scalar_subquery()), is_prepared=True)
 
 

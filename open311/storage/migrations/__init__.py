@@ -54,6 +54,7 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0016": ("destination",),
     "0017": ("media", "public_update", "received_update", "remote_update", "service_request"),
     "0020": ("received_update",),
+    "0023": ("publication", "service_request"),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
 MODES = {"publication": "SHARE ROW EXCLUSIVE"}

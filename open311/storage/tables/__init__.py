@@ -20,6 +20,7 @@ from open311.storage.tables.media import media, media_deletion, media_store
 from open311.storage.tables.outbox import held_change, outbox, request_count
 from open311.storage.tables.publication import (
     change_mark,
+    close_cell,
     edition,
     personal_data,
     publication,
@@ -48,6 +49,7 @@ __all__ = [
     "block",
     "block_list",
     "change_mark",
+    "close_cell",
     "closed_count",
     "counted_request",
     "delivery",

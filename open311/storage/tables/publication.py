@@ -90,6 +90,8 @@ edition = Table(
 
 published_department = func.published_department(publication.c.json_extras)
 """The code of the department of a publication, from its extended_attributes; "" for none. Migration 0005 has it."""
+close_cell = func.close_cell(publication.c.lat, publication.c.long)
+"""The number of the cell of `domain.tiles.CLOSE_ZOOM` that a publication's place is in. Migration 0023 has it."""
 
 _listed = text("visibility = 'public'")
 _newest = (publication.c.requested_at.desc(), publication.c.id.desc())
@@ -191,6 +193,18 @@ Index(
     postgresql_using="gist",
     postgresql_where=_listed,
 )
+# Close tiles of the map find the newest requests of each cell. Index-only scans have all that a tile shows.
+for _name, _rows in (("cell", "visibility = 'public'"), ("open_cell", "visibility = 'public' AND status = 'open'")):
+    Index(
+        f"publication_{_name}_idx",
+        publication.c.jurisdiction_id,
+        close_cell,
+        *_newest,
+        *_place,
+        publication.c.service_code,
+        postgresql_include=["status", "updated_at", "service_request_id"],
+        postgresql_where=text(_rows),
+    )
 
 # The horizon of the change feed at an instant. Rows committed after `at` have a `written_by` of at least `horizon`.
 change_mark = Table(

@@ -82,7 +82,7 @@ DUE = func.coalesce(service_request.c.expected_at, FOR_EVER)
 """The due date by which queues are ordered. Requests without a date come last."""
 _waits = text("status = 'open' AND merged_into = 0")
 # The indexes of the queues. A queue has the requests that wait for staff, the earliest due date first. Each column
-# that staff can filter by has its own index.
+# that staff can filter by has its own index. The added columns let index-only scans count by department.
 Index(
     "service_request_queue_idx",
     service_request.c.jurisdiction_id,
@@ -96,6 +96,7 @@ Index(
     service_request.c.jurisdiction_id,
     DUE,
     service_request.c.id,
+    postgresql_include=["department", "expected_at", "held_since"],
     postgresql_where=_waits,
 )
 Index(
@@ -104,6 +105,7 @@ Index(
     service_request.c.assignee,
     DUE,
     service_request.c.id,
+    postgresql_include=["department"],
     postgresql_where=text("status = 'open' AND merged_into = 0 AND assignee <> ''"),
 )
 Index(
@@ -119,6 +121,7 @@ Index(
     service_request.c.jurisdiction_id,
     DUE,
     service_request.c.id,
+    postgresql_include=["department", "progress"],
     postgresql_where=text("status = 'open' AND merged_into = 0 AND is_triage"),
 )
 Index(
