@@ -19,6 +19,9 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Date,
+    Integer,
+    Select,
     Text,
     and_,
     any_,
@@ -29,12 +32,14 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    true,
     union,
+    union_all,
 )
-from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, Insert, insert
 
 from open311.domain.requests import Visibility
-from open311.domain.statistics import Grain, Target, bucket_of
+from open311.domain.statistics import BUCKETS, Grain, Target, bucket_of
 from open311.storage.copying import insert_rows
 from open311.storage.tables import (
     closed_count,
@@ -47,6 +52,16 @@ from open311.storage.tables import (
 
 CONSUMER = "statistics"
 """The name of the consumer that counts. Changes that it failed on are stored with this name."""
+_KINDS = ("service_code", "department", "area")
+CUTS = {
+    "all": (),
+    "department": ("department",),
+    "service": ("service_code", "department"),
+    "area": ("area",),
+    "area_department": ("department", "area"),
+    "service_area": _KINDS,
+}
+"""By which columns the sums of each cut are kept apart."""
 _KEYS = ("jurisdiction_id", "cut", "grain", "service_code", "department", "area", "period")
 _SUMS = tuple(column.name for column in closed_count.c if column.name not in _KEYS)
 _COLUMNS = tuple(counted_request.c)
@@ -148,7 +163,7 @@ def replace_counted(
     sums = _sums_of(after)
     for key, counts in _sums_of(before).items():
         sums[key].subtract(counts)
-    _add_sums(connection, sums)
+    add_sums(connection, sums)
     return len(changed)
 
 
@@ -210,13 +225,10 @@ def _cells(row: Counted) -> Iterator[tuple[str, str, str, str]]:
 
     Where areas do not matter, a request has one row that counts.
     """
-    if row.place == 0:
-        yield "all", "", "", ""
-        yield "department", "", row.department, ""
-        yield "service", row.service_code, row.department, ""
-    yield "area", "", "", row.area
-    yield "area_department", "", row.department, row.area
-    yield "service_area", row.service_code, row.department, row.area
+    for cut, names in CUTS.items():
+        if row.place == 0 or "area" in names:
+            service, department, area = (getattr(row, name) if name in names else "" for name in _KINDS)
+            yield cut, service, department, area
 
 
 def period_of(grain: Grain, day: date) -> date:
@@ -226,8 +238,11 @@ def period_of(grain: Grain, day: date) -> date:
     return day.replace(day=1) if grain is Grain.MONTH else day
 
 
-def _add_sums(connection: Connection, sums: Sums) -> None:
-    """Add to the sums, in one statement. A row whose sums become 0 is not deleted."""
+def add_sums(connection: Connection, sums: Sums) -> None:
+    """Add to the sums, in one statement. A row whose sums become 0 is not deleted.
+
+    The caller must have the outbox's lock.
+    """
     rows = []
     for key, counts in sorted(sums.items()):
         if changed := {name: number for name, number in counts.items() if number}:
@@ -273,6 +288,84 @@ def load_check(connection: Connection, jurisdiction_id: str) -> Check | None:
         select(columns.checked_until, columns.checked_at).where(columns.jurisdiction_id == jurisdiction_id)
     ).one_or_none()
     return None if row is None else Check(*row)
+
+
+# --- The check of all sums
+
+
+def find_wrong_sums(connection: Connection, jurisdiction_id: str) -> Sums:
+    """The differences that correct the stored sums of a city: those of its counted requests are right.
+
+    Requests and sums are changed in one transaction, so the result is right in any snapshot.
+    """
+    found: Sums = defaultdict(Counter)
+    for cut in CUTS:
+        for grain, *keys, period, name, number in connection.execute(_wrong_sums(cut), {"city": jurisdiction_id}):
+            found[(jurisdiction_id, cut, grain, *keys, period)][name] = number
+    return found
+
+
+@cache
+def _wrong_sums(cut: str) -> Select[Any]:
+    """(grain, service, department, area, period, name of a sum, difference) of each wrong sum of one cut.
+
+    Each number that a request adds is a row here, for its day, its month and all time. A stored sum is a row with
+    a minus.
+    """
+    counted, stored = counted_request.c, closed_count.c
+    keys = {name: counted[name] if name in CUTS[cut] else literal_column("''", Text) for name in _KINDS}
+    mine = [counted.jurisdiction_id == bindparam("city"), counted.hours.is_not(None)]
+    if "area" not in CUTS[cut]:
+        mine.append(counted.place == literal_column("0"))
+    one = literal_column("1", Integer)
+
+    def rows(period: ColumnElement[Any], name: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
+        named = (column.label(key) for key, column in keys.items())
+        return select(*named, period.label("period"), name.label("name"), one.label("n")).where(*mine, *conditions)
+
+    def sum_of(name: str, *conditions: ColumnElement[bool], day: ColumnElement[Any] = counted.requested_on) -> Any:
+        return rows(day, literal_column(f"'{name}'", Text), *conditions)
+
+    bounds = literal_column(f"'{{{', '.join(map(str, BUCKETS))}}}'::integer[]")
+    number = cast(func.width_bucket(counted.hours, bounds) - one, Text)
+    parts = [
+        sum_of("closed"),
+        sum_of("ended", day=counted.closed_on),
+        rows(counted.requested_on, literal_column("'bucket_'").concat(number)),
+        sum_of("quick", counted.is_quick),
+        sum_of("on_time", counted.is_on_time),
+        sum_of("late", ~counted.is_on_time),
+        rows(counted.requested_on, counted.target, counted.target.in_(sorted(_STORED_TARGETS))),
+    ]
+    right = union_all(*parts).subquery("right_rows")
+    names = literal_column(f"ARRAY[{', '.join(repr(name) for name in _SUMS)}]", ARRAY(Text))
+    values = literal_column(f"ARRAY[{', '.join(f'closed_count.{name}' for name in _SUMS)}]", ARRAY(Integer))
+    sums = func.unnest(names, values).table_valued("name", "n", name="sums").render_derived().lateral()
+    kept = (
+        select(stored.grain, *(stored[name] for name in _KINDS), stored.period, sums.c.name, sums.c.n)
+        .join_from(closed_count, sums, true())
+        .where(stored.jurisdiction_id == bindparam("city"), stored.cut == literal_column(f"'{cut}'"))
+        .where(sums.c.n.is_not(None))
+        .subquery("kept")
+    )
+    grains = func.unnest(literal_column("ARRAY['day', 'month', 'ever']", ARRAY(Text)))
+    grain = grains.table_valued("grain", name="grains").render_derived()
+    period = case(
+        (grain.c.grain == literal_column("'day'"), right.c.period),
+        (
+            grain.c.grain == literal_column("'month'"),
+            cast(func.date_trunc(literal_column("'month'"), cast(right.c.period, TIMESTAMP)), Date),
+        ),
+        else_=literal_column("date '0001-01-01'", Date),
+    )
+    wanted = select(
+        grain.c.grain, *(right.c[name] for name in _KINDS), period.label("period"), right.c.name, right.c.n
+    ).join_from(right, grain, true())
+    minus = select(kept.c.grain, *(kept.c[name] for name in _KINDS), kept.c.period, kept.c.name, -kept.c.n)
+    both = union_all(wanted, minus).subquery("both")
+    group = [both.c[name] for name in ("grain", *_KINDS, "period", "name")]
+    total = func.sum(both.c.n)
+    return select(*group, cast(total, Integer)).group_by(*group).having(total != literal_column("0"))
 
 
 def save_check(connection: Connection, jurisdiction_id: str, check: Check) -> None:

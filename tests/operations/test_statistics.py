@@ -381,6 +381,24 @@ def test_requests_from_before_the_statistics_are_counted_by_the_check(platform: 
     assert check_all(platform, NOW) == 0
 
 
+def test_the_daily_check_corrects_sums_that_differ_from_the_counted_requests(platform: Platform) -> None:
+    history = History(platform, Random(5))
+    for _ in range(150):
+        history.happen()
+    dispatch_all(platform)
+    before = sums(platform)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE closed_count SET closed = closed + 7 WHERE cut = 'all' AND grain = 'ever'"
+        )
+        connection.exec_driver_sql("UPDATE closed_count SET bucket_3 = 9, ended = NULL WHERE cut = 'area'")
+        connection.exec_driver_sql("DELETE FROM closed_count WHERE cut = 'service_area' AND grain = 'month'")
+    assert sums(platform) != before
+    assert check_all(platform, NOW) > 10
+    assert sums(platform) == before
+    assert check_all(platform, NOW + timedelta(days=1)) == 0
+
+
 def test_the_daily_check_corrects_counts_and_goes_on_where_it_was_interrupted(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,10 +48,11 @@ def count_requests(connection: Connection, city: Jurisdiction, numbers: Sequence
 
 
 def check_all(platform: Platform, now: datetime) -> int:
-    """Count all requests of each city again whose last check is old. Returns how many were counted differently.
+    """Count all requests of each city again whose last check is old, and then compare the sums with the requests.
 
-    This also counts the requests from before the first release with statistics, follows changes of a city's time
-    zone and service levels, and corrects what a killed release has left. It goes on where it was interrupted.
+    Returns how many requests were counted differently, plus how many rows of sums were wrong. This also counts the
+    requests from before the first release with statistics, follows changes of a city's time zone and service
+    levels, and corrects what a killed release has left. It goes on where it was interrupted.
     """
     return sum(_check(platform, city, now) for city in platform.registry)
 
@@ -71,7 +72,21 @@ def _check(platform: Platform, city: Jurisdiction, now: datetime) -> int:
     with platform.database.reading() as connection:
         last = counted_requests.load_check(connection, city.id)
     is_fresh = last and last.checked_at and now - last.checked_at < CHECK_EVERY and not last.checked_until
-    return 0 if is_fresh else _run(platform, city, now)
+    return 0 if is_fresh else _run(platform, city, now) + _correct_sums(platform, city)
+
+
+def _correct_sums(platform: Platform, city: Jurisdiction) -> int:
+    """Compare the sums with the counted requests, and correct them. Returns how many rows of sums were wrong.
+
+    It reads while the dispatcher works, and holds the dispatcher's lock only to correct.
+    """
+    with platform.database.snapshot() as connection:
+        wrong = counted_requests.find_wrong_sums(connection, city.id)
+    if wrong:
+        with platform.database.transaction() as connection:
+            outbox.lock(connection)
+            counted_requests.add_sums(connection, wrong)
+    return len(wrong)
 
 
 def _run(platform: Platform, city: Jurisdiction, now: datetime) -> int:
