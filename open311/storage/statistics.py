@@ -57,6 +57,9 @@ MOST_HOURS = (1 << 31) - 1
 _COUNTED, _SUMMED = counted_request.c, closed_count.c
 _SUMS = ("closed", "ended", "quick", "on_time", "late", "matched", "ambiguous", "not_managed")
 _BUCKET_NAMES = tuple(f"bucket_{number}" for number in range(len(BUCKETS)))
+_NAMES = (*_SUMS, *_BUCKET_NAMES)
+# The columns are one text, because an object for each of them takes longer than the statement.
+_ALL_SUMS: ColumnElement[Any] = literal_column(", ".join(f"closed_count.{name}" for name in _NAMES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,10 +201,9 @@ def _add_sums(connection: Connection, question: Question, found: Tallies) -> Non
     cut = _cut(question)
     parts = [_span_select(question, cut, span) for span in spans_of(question)]
     rows = union_all(*parts).subquery("rows")
-    names = (*_SUMS, *_BUCKET_NAMES)
-    query = select(rows.c.group_key, *(func.sum(rows.c[name]) for name in names)).group_by(rows.c.group_key)
-    for key, *values in connection.execute(query):
-        sums = dict(zip(names, (value or 0 for value in values), strict=True))
+    totals = literal_column(f"ARRAY[{', '.join(f'sum(rows.{name})' for name in _NAMES)}]", ARRAY(BigInteger))
+    for key, values in connection.execute(select(rows.c.group_key, totals).group_by(rows.c.group_key)):
+        sums = dict(zip(_NAMES, (value or 0 for value in values), strict=True))
         targets = {target: sums[target] for target in (Target.MATCHED, Target.AMBIGUOUS, Target.NOT_MANAGED)}
         found[key].add(
             Tally(
@@ -236,7 +238,7 @@ def _span_select(question: Question, cut: str, span: Span) -> Select[Any]:
         *_between(_SUMMED.period, span.first, span.last),
     ]
     key = _key(question.group_by, _SUMMED, _SUMMED.period).label("group_key")
-    return select(key, *(_SUMMED[name] for name in (*_SUMS, *_BUCKET_NAMES))).where(*conditions)
+    return select(key, _ALL_SUMS).where(*conditions)
 
 
 def _add_closed(connection: Connection, question: Question, chosen: Chosen, found: Tallies) -> None:

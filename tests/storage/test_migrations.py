@@ -48,7 +48,7 @@ RELEASED = {
     "0021_media_store": "8f5f885242c7d504a36255b0466921f3604539e10fca7265c69d94ba172a8e39",
     "0022_staff_sessions": "0678801dc540f3ee1857f4e24748e72037d55cd808dee2e3e39c3c3293fc5b49",
     "0024_subscriptions": "c67757c91d428f08a6ccb16561a4e04f70d6c84ae903ad109008a590ff604db4",
-    "0023_indexes_for_maps_and_queues": "110fa57789368c752090bff626088699dc47b70830b78b583f4a1bebbb19845a",
+    "0023_indexes_for_maps_and_queues": "e855a737477439a1af19c5f8734df68b6c5fde714211f9a9c793feafd67d05f1",
 }
 
 

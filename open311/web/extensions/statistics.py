@@ -10,7 +10,7 @@ from typing import Any
 from open311.domain.statistics import Row, Statistics
 from open311.formats import document, shape_of
 from open311.formats.writing import Feed, csv_lines, harmless
-from open311.operations.statistics.answering import answer_question
+from open311.operations.statistics.answering import answer_of_minute
 from open311.operations.statistics.questions import read_question
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
@@ -78,7 +78,7 @@ def _found(call: Call) -> tuple[_View, tuple[tuple[str, str], ...], tuple[Messag
     if call.platform.settings.unknown_service_is_404:
         for code in call.values["service_code"]:
             call.city.require_shown(code)
-    found = answer_question(call.platform, call.city, asked.question, now=call.now, live=asked.live)
+    found = answer_of_minute(call.platform, call.city, asked.question, now=call.now, live=asked.live)
     return _View.of(found), tuple(term_headers(call)), asked.warnings
 
 
