@@ -9,6 +9,8 @@ contestants/    the servers: ours, and small servers of other kinds
 workloads.py    the requests that the servers get
 load.py cpu.py  the client, and measurement of CPU time
 measures.py     rounds, memory, start-up, mixed load, import
+views.py        pages, statistics and tiles, compared with a page of 50 requests
+sums.py         the SQL of statistics at five million requests, as a separate program
 crowd.py        two hundred concurrent clients
 dumping.py      the whole city as a download, an export and a daily dump
 republishing.py republishing of the whole city while it is read, with a kill half-way

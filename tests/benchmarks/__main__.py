@@ -58,7 +58,8 @@ from tests.benchmarks.reading import measure_readers
 from tests.benchmarks.report import Run, compare, goals, machine, table_by_rows, write, write_raw
 from tests.benchmarks.republishing import measure_republishing
 from tests.benchmarks.tables import table
-from tests.benchmarks.views import VIEWS
+from tests.benchmarks.views import VIEWS, measure_view_memory
+from tests.benchmarks.views import targets as view_targets
 from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, posts, requests_for, takes_part
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -165,6 +166,14 @@ class _Bench:
         """Measure pages, statistics and tiles, and the memory of the server after them."""
         wanted = [view.workload for view in VIEWS]
         self._in_turn("Pages, statistics, tiles", (OURS,), wanted, self.run.viewed)
+        with running(OURS, self.environment, self.log) as server:
+            self.run.view_memory = measure_view_memory(self.field, server)
+        with (
+            self._bar("Plans", len(VIEWS)) as advance,
+            explaining(self.run.data),
+            running(OURS, self.environment, self.log) as server,
+        ):
+            self.run.view_plans = explain(self.field, server, list(view_targets(self.field, server)), advance)
 
     def _in_turn(
         self,

@@ -190,7 +190,7 @@ class Kinds:
         ranked = sorted(jurisdiction.services, key=lambda service: -THOUSANDS.get(service.code, 0))
         known = len([service for service in ranked if service.code in THOUSANDS])
         self.services: list[Service] = ranked
-        self._weights = list(
+        self.weights = list(
             accumulate(
                 THOUSANDS.get(service.code) or REST_THOUSANDS / (rank - known + 1)
                 for rank, service in enumerate(ranked)
@@ -199,7 +199,7 @@ class Kinds:
 
     def choose(self, random: Random) -> Service:
         """A random service."""
-        return self.services[bisect(self._weights, random.random() * self._weights[-1])]
+        return self.services[bisect(self.weights, random.random() * self._weights[-1])]
 
 
 def span(rows: int, now: datetime) -> tuple[datetime, datetime]:

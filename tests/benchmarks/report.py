@@ -70,6 +70,8 @@ class Run:
     parts: tuple[str, ...] = ()
     results: Results = field(default_factory=dict)
     viewed: Results = field(default_factory=dict)
+    view_plans: list[Plan] = field(default_factory=list)
+    view_memory: list[float] = field(default_factory=list)
     fenced: Fences | None = None
     against: CheckoutComparison | None = None
     starts: dict[str, list[float]] = field(default_factory=dict)
@@ -192,6 +194,8 @@ def _view_goals(run: Run) -> Iterator[Goal]:
         if view.workload.name != USUAL:
             times = shares(run.viewed, view)
             yield Goal(f"{view.workload.title}, compared with a 50-row page", view.limit, times, unit="times")
+    used = run.view_memory[-1:]
+    yield Goal("memory of two workers after pages, statistics and tiles", 160, used, unit="MB", note="PSS")
 
 
 def _sql_goals(run: Run) -> Iterator[Goal]:
@@ -264,6 +268,8 @@ def write_raw(run: Run, folder: Path) -> None:
         "goals": [asdict(goal) for goal in goals(run) if goal.figures],
         "results": _raw_results(run.results),
         "viewed": _raw_results(run.viewed),
+        "view_plans": [asdict(plan) for plan in run.view_plans],
+        "view_memory": run.view_memory,
         "against": run.against and asdict(run.against),
         "fenced": run.fenced and asdict(run.fenced) | {"results": _raw_results(run.fenced.results)},
         "dumps": [asdict(one) for one in run.dumps],
@@ -372,7 +378,7 @@ def _page(run: Run) -> Iterator[str]:
         )
     if run.results:
         yield from _rounds(run)
-    yield from sections.views(run.viewed)
+    yield from sections.views(run.viewed, run.view_plans, run.view_memory)
     yield from sections.against(run.against)
     yield from sections.fences(run.fenced)
     yield from _rest(run)

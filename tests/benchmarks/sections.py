@@ -10,6 +10,7 @@ from tests.benchmarks.contestants import OURS
 from tests.benchmarks.contestants.altered import ALTERED
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.dumping import Dump
+from tests.benchmarks.explain import Plan
 from tests.benchmarks.fences import Fences
 from tests.benchmarks.load import Outcome
 from tests.benchmarks.measures import Results
@@ -26,8 +27,8 @@ _HOW_TO_READ = (
 )
 
 
-def views(result: Results) -> Iterator[str]:
-    """Pages, statistics and tiles."""
+def views(result: Results, plans: Sequence[Plan], memory_mb: Sequence[float]) -> Iterator[str]:
+    """Pages, statistics and tiles: their cost, their plans, and the memory of the server."""
     if not result:
         return
     yield "\n## Pages, statistics and tiles\n"
@@ -49,6 +50,23 @@ def views(result: Results) -> Iterator[str]:
             for view, figures in rows
         ),
     )
+    if memory_mb:
+        yield f"\nMemory of two workers, fresh and after each third of these calls, MB: {_all(memory_mb)}.\n"
+    yield from table(
+        ["", "SQL ms", "buffers", "path of the slowest statement"],
+        (
+            (plan.title, f"{plan.statement_ms:.2f}", f"{plan.buffers:,}", " ← ".join(dict.fromkeys(plan.path)))
+            for plan in plans
+        ),
+    )
+    yield (
+        "\nThe plans are those that the server ran. The time is that of all statements of a call, the least of some"
+        " calls. Where a process keeps an answer, it is that of the first call."
+    )
+
+
+def _all(figures: Sequence[float]) -> str:
+    return ", ".join(f"{figure:.0f}" for figure in figures)
 
 
 def fences(result: Fences | None) -> Iterator[str]:

@@ -12,9 +12,10 @@ from math import asinh, floor, pi, radians, tan
 from urllib.parse import quote, urlencode
 
 from tests.benchmarks.contestants import OURS, Server
+from tests.benchmarks.cpu import pss_kb
 from tests.benchmarks.data import CITY
-from tests.benchmarks.load import call
-from tests.benchmarks.measures import Figures, Results
+from tests.benchmarks.load import call, drive
+from tests.benchmarks.measures import CONNECTIONS, Figures, Results
 from tests.benchmarks.workloads import BASE, COMMON, NEAR, Field, Requests, Workload, address, find_workload
 
 USUAL = "small"
@@ -23,7 +24,7 @@ PAGES = f"/c/{CITY}"
 STATISTICS_LIMIT, TILE_LIMIT, PAGE_LIMIT = 5.0, 10.0, 5.0
 AROUND = 2
 """A workload asks for so many tiles on each side of the middle one."""
-WORD = "yard"
+WORD = "noise"
 """A word that many requests have."""
 
 
@@ -111,6 +112,16 @@ def shares(results: Results, view: View) -> list[float]:
     usual = results.get(USUAL, {}).get(OURS.name, Figures()).cpu_ms
     own = results.get(view.workload.name, {}).get(OURS.name, Figures()).cpu_ms
     return [one / other for one, other in zip(own, usual, strict=True)] if own else []
+
+
+def measure_view_memory(field: Field, server: Server) -> list[float]:
+    """The proportional set size of a new server in MB, and after each of three turns of many calls of all kinds."""
+    requests = [one for view in VIEWS for one in view.workload.requests(field, server)[:60]]
+    seen = [pss_kb([server.pid])[0]]
+    for _ in range(3):
+        drive(server.port, requests, count=len(requests), connections=CONNECTIONS)
+        seen.append(pss_kb([server.pid])[0])
+    return [kb / 1024 for kb in seen]
 
 
 def targets(field: Field, server: Server) -> Iterator[tuple[str, str]]:
