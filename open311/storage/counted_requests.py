@@ -204,13 +204,13 @@ def _sums_of(rows: Iterable[Counted]) -> Sums:
         names = _names_of(row, row.hours)
         requested = [(grain.value, period_of(grain, row.requested_on)) for grain in Grain]
         closed = [(grain.value, period_of(grain, row.closed_on)) for grain in Grain]
-        for cut, *kinds in _cells(row):
+        for cut, service, department, area in _cells(row):
             for grain, period in requested:
-                sums = found[(row.jurisdiction_id, cut, grain, *kinds, period)]
+                sums = found[(row.jurisdiction_id, cut, grain, service, department, area, period)]
                 for name in names:
                     sums[name] += 1
             for grain, period in closed:
-                found[(row.jurisdiction_id, cut, grain, *kinds, period)]["ended"] += 1
+                found[(row.jurisdiction_id, cut, grain, service, department, area, period)]["ended"] += 1
     return found
 
 
@@ -336,7 +336,7 @@ def _wrong_sums(cut: str) -> Select[Any]:
     def sum_of(name: str, *conditions: ColumnElement[bool], day: ColumnElement[Any] = counted.requested_on) -> Any:
         return rows(day, literal_column(f"'{name}'", Text), *conditions)
 
-    bounds = literal_column(f"'{{{', '.join(map(str, BUCKETS))}}}'::integer[]")
+    bounds: ColumnElement[Any] = literal_column(f"'{{{', '.join(map(str, BUCKETS))}}}'::integer[]")
     number = cast(func.width_bucket(counted.hours, bounds) - one, Text)
     parts = [
         sum_of("closed"),

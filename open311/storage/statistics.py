@@ -281,7 +281,7 @@ def _add_open(
 ) -> None:
     """Count the open requests by age and target, and add them up here. Each row then costs PostgreSQL little."""
     bounds = sorted({*AGE_BANDS, question.within_days})
-    ages = literal_column(f"'{{{', '.join(str(days + 1) for days in bounds)}}}'::integer[]")
+    ages: ColumnElement[Any] = literal_column(f"'{{{', '.join(str(days + 1) for days in bounds)}}}'::integer[]")
     age = cast(bindparam("today", today), Date) - _COUNTED.requested_on
     key = _key(question.group_by, _COUNTED, _COUNTED.requested_on).label("group_key")
     kinds = (func.width_bucket(age, ages).label("band"), _COUNTED.target)

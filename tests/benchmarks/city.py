@@ -199,7 +199,7 @@ class Kinds:
 
     def choose(self, random: Random) -> Service:
         """A random service."""
-        return self.services[bisect(self.weights, random.random() * self._weights[-1])]
+        return self.services[bisect(self.weights, random.random() * self.weights[-1])]
 
 
 def span(rows: int, now: datetime) -> tuple[datetime, datetime]:

@@ -107,16 +107,16 @@ def answers_of_minute(
     now: datetime,
     live: RequestSearch | None = None,
 ) -> Mapping[Grouping, Statistics]:
-    """Like `answer_groupings`, at the last whole minute.
+    """Like `answer_groupings`. Within a minute, a process gives the same answers, each as of its first call.
 
-    A process counts each answer once a minute. So a page and stats.json, which ask for other groupings, agree.
+    So a page and stats.json, which ask for other groupings, agree.
     """
     minute = now.replace(second=0, microsecond=0)
     ungrouped = replace(question, group_by=Grouping.ALL)
     answers = platform.process.cached(_no_answers, most=_KEPT)(ungrouped, live, minute)
     missing = [grouping for grouping in groupings if grouping not in answers]
     if missing:
-        answers |= answer_groupings(platform, city, question, missing, now=minute, live=live)
+        answers |= answer_groupings(platform, city, question, missing, now=now, live=live)
     return answers
 
 

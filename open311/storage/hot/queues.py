@@ -519,7 +519,11 @@ def _special() -> Statement:
 
     def count(kind: str, *conditions: ColumnElement[bool], sign: str = "1") -> Any:
         number = (func.count() * literal_column(sign)).label("number")
-        columns = (literal_column(f"'{kind}'").label("kind"), _COLUMNS.department, number)
+        columns: tuple[ColumnElement[Any], ...] = (
+            literal_column(f"'{kind}'").label("kind"),
+            _COLUMNS.department,
+            number,
+        )
         return select(*columns).where(*mine, *conditions).group_by(_COLUMNS.department)
 
     parts = union_all(

@@ -46,7 +46,7 @@ from open311.storage.tables import close_cell, map_cell, publication
 
 MOST_POINTS = 500
 """A tile has at most so many requests, the newest ones."""
-_MOST_BY_CELL = 15
+_MOST_BY_CELL = 16
 """Up to this zoom, the requests of a tile are found by cells. Closer tiles are much smaller than a cell."""
 
 _LIMIT: ColumnElement[int] = literal_column(str(MOST_POINTS + 1))
