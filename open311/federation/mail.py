@@ -36,7 +36,7 @@ _VERBATIM = frozenset({"message-id", "in-reply-to", "references", "list-unsubscr
 
 
 class MailError(Exception):
-    """A mail was not sent, or perhaps not. The subclass says what to do.
+    """A mail was not sent, or it is unknown whether it was sent. The subclass says what to do.
 
     code  the reply of the server, such as 550; None if there was none
     """
@@ -290,7 +290,10 @@ def _hand_over(line: _Line, message: EmailMessage, sender: Mailbox, recipients: 
 
 
 def _answer_to_text(line: _Line, text: bytes) -> tuple[int, bytes]:
-    """Send the text. Raises MailUncertain without a whole answer: a part of `450` must not mean `try again`."""
+    """Send the text, and return the whole answer. Raises MailUncertain if the answer is missing or cut.
+
+    A cut answer does not show whether the server has taken the mail.
+    """
     try:
         line.send(text + b".\r\n")
         reply = line.getreply()

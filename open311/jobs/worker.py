@@ -98,7 +98,8 @@ def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bo
 async def _work_until_told(app: procrastinate.App, options: Mapping[str, Any]) -> bool:
     """Run jobs. Returns whether a signal has ended that; a second signal kills this process.
 
-    Procrastinate's own signal handlers cannot tell this: a worker whose heartbeat fails also just stops.
+    Procrastinate's own signal handlers do not show whether a signal was the cause: a worker whose heartbeat fails
+    stops in the same way.
     """
     loop = asyncio.get_running_loop()
     async with app.open_async():

@@ -37,7 +37,7 @@ from open311.plugins.declared.backends import HttpTable, SecretSource, Url
 from open311.plugins.declared.keys import ByCode, Choice, Flag, Number, Text
 
 _MOST_UNASKED = 200
-"""A server that lists more requests than this that were not asked for counts as one that ignores ids."""
+"""If a list has more requests than this that were not asked for, the server ignores ids."""
 LOOP = "the request comes from there"
 _CODE = re.compile(r"\d{3}")
 _WORD = re.compile(r"\w+")
@@ -186,8 +186,8 @@ class Open311Backend(Backend):
     def look_up(self, case: Case, key: str) -> Accepted | Pending | None:
         """Search the other server's requests for ours. Our request may have got its id after it was sent.
 
-        A server that ignores the parameter lists requests of others. So what is found counts only if it is alone,
-        and if the same search for a name that nobody has finds nothing.
+        A server that ignores the parameter lists requests of others. So a request that is found counts only if it
+        is the only one, and if the same search for a made-up name finds nothing.
         """
         try:
             for reference in dict.fromkeys((case.reference, key)):

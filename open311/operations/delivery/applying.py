@@ -1,8 +1,8 @@
 """Apply the updates of back offices to requests, by the same commands as those of staff.
 
-Most updates are the next news of their request. Many of those are applied in one transaction, by few statements.
-All others are applied in a transaction each: those out of order, of unknown requests, or with a fault. If the
-worker dies, the next worker applies the updates of the transaction again.
+Most updates are newer than all other updates of their request. Many of these are applied in one transaction, by few
+statements. Each other update has its own transaction: updates out of order, of unknown requests, or with a fault.
+If the worker dies, the next worker applies the updates of the transaction again.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def apply_some(platform: Platform, city: Jurisdiction, now: datetime) -> int:
 
 
 def _apply_batch(platform: Platform, city: Jurisdiction, now: datetime) -> tuple[int, int]:
-    """Apply the updates that are the next news of their request, in one transaction.
+    """Apply the updates that are newer than all others of their request, in one transaction.
 
     Returns their number, and the number of the due updates that have to be applied alone.
     """
@@ -300,7 +300,7 @@ def word_for(config: BackendConfig, status: str) -> str | None:
 
 
 def _word_of(config: BackendConfig, update: StoredUpdate) -> str | None:
-    """Like `word_for`, but the first look at a case changes no status."""
+    """Like `word_for`. But the first snapshot of an open case (FIRST_LOOK) changes no status."""
     word = word_for(config, update.status)
     return UNCHANGED if word in MEANINGS and update.cause.startswith(FIRST_LOOK) else word
 

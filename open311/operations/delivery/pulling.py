@@ -64,14 +64,14 @@ def pull_all(platform: Platform, clock: Clock) -> int:
 
 
 def never() -> bool:
-    """Whether a reading that nobody ends must end."""
+    """Return False: the default of `is_stopping`, for a reading that nothing interrupts."""
     return False
 
 
 def pull(platform: Platform, place: Place, clock: Clock, *, is_stopping: Callable[[], bool] = never) -> int:
     """Read the updates of one back end until there are no more, and return the number of new ones.
 
-    is_stopping  whether it must end after the present page
+    is_stopping  whether the reading must end after the present page
     Raises Unavailable if the database is dead.
     """
     city = platform.registry.get(place[0])

@@ -51,7 +51,7 @@ def add_neighbour(
 ) -> tuple[Remote, Look, CatalogueNews]:
     """Inspect a server, and make it a neighbour of the city, or change the neighbour that has this name.
 
-    A neighbour to which requests go already keeps its cut-over, so that no request falls between.
+    A neighbour to which requests are sent already keeps its cut-over, so that no request is left out.
 
     is_moved  whether it is the server to which the name belongs, at another address
 
