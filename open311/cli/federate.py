@@ -60,7 +60,9 @@ def federate() -> None:
 @click.option("--key-file", default="", help="The file with this api_key.")
 @click.option("--partner-key", type=int, default=0, help="The number of the key that you have given to it.")
 @click.option(
-    "--share", multiple=True, help="What may leave beside service, place and choices, such as description."
+    "--share",
+    multiple=True,
+    help="What may be sent in addition to service, place and choices, such as description.",
 )
 @click.option(
     "--format",

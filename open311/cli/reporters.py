@@ -157,8 +157,8 @@ def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: dateti
     "with_texts",
     is_flag=True,
     help="Erase also descriptions, answers, photos and notes of the person's requests, personal data in their"
-    " addresses, and the person's comments with their photos. Say it at the first time: afterwards, nobody knows"
-    " whose texts they were.",
+    " addresses, and the person's comments with their photos. Give this option the first time: afterwards,"
+    " nobody knows whose texts they were.",
 )
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing; show what would be erased.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask before erasing.")
