@@ -22,7 +22,7 @@ from open311.domain.retention import Retention
 from open311.operations.access.api_keys import add_key
 from open311.operations.media.erasing import NotDeleted
 from open311.operations.people.erase_person import erase_person
-from open311.operations.people.expiring import PHOTOS, REPORTERS, Kind, expire
+from open311.operations.people.expiring import PHOTOS, REPORTERS, RetentionKind, expire
 from open311.plugins import PhotoRule
 from open311.storage import counts
 from tests import build
@@ -86,7 +86,7 @@ class City:
         answer = self.desk.post(f"/requests/{id}/photos/{photo}/{command}", {"reason": "A plate."} | body)
         assert answer.status_code == 200, answer.text
 
-    def expire(self, days: float = 30, kind: Kind = PHOTOS, **more: Any) -> Counter[str]:
+    def expire(self, days: float = 30, kind: RetentionKind = PHOTOS, **more: Any) -> Counter[str]:
         """Erase what is over after so many days from now. Returns how many requests that were, by service."""
         [city] = self.platform.registry
         batches = list(expire(self.platform, city, kind, now=utc_now() + days * DAY, **more))

@@ -16,7 +16,7 @@ from open311.domain.photos import Photo, is_address_of
 from open311.domain.requests import RequestRecord
 from open311.operations.masking import Mask
 from open311.operations.media.erasing import defer_deletion, erase_originals_of_updates, erase_photos_of_updates
-from open311.operations.people.named import Told, require_right, told_systems
+from open311.operations.people.named import Told, checked_reason, told_systems
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import Change, cause_of_following, change_requests
@@ -85,9 +85,9 @@ def erase_person(
     trail, which says what was erased where, but not whose data it was. A dry run rolls each transaction back.
 
     after  the number of a request: only requests with higher numbers
-    Raises Forbidden and Invalid: see `require_right`.
+    Raises Forbidden and Invalid: see `checked_reason`.
     """
-    why = require_right(principal, city, person, reason)
+    why = checked_reason(principal, city, person, reason)
     eraser = _Eraser(platform, city, person, with_texts, why, principal, now, str(uuid4()))
     while True:
         part = eraser.tried(after) if is_dry_run else eraser.done(after)

@@ -15,7 +15,7 @@ from open311.domain.photos import Photo, is_address_of
 from open311.domain.requests import Reporter, RequestRecord
 from open311.operations.desk.rendering import plain_photo
 from open311.operations.masking import Mask
-from open311.operations.people.named import Told, require_right, told_systems
+from open311.operations.people.named import Told, checked_reason, told_systems
 from open311.operations.platform import Platform
 from open311.operations.publishing import notes_of
 from open311.plugins import Jurisdiction
@@ -52,9 +52,9 @@ def export_person(
     Of a request of somebody else, the page has the updates that the person sent, and nothing of the other person.
 
     after  the number of a request: only requests with higher numbers
-    Raises Forbidden and Invalid: see `require_right`.
+    Raises Forbidden and Invalid: see `checked_reason`.
     """
-    why = require_right(principal, city, person, reason)
+    why = checked_reason(principal, city, person, reason)
     with platform.database.transaction() as connection:
         entry = Entry(
             jurisdiction_id=city.id,

@@ -1,4 +1,4 @@
-"""What all acts for a named person share: who may do them, and which systems got data of the person."""
+"""Parts that export and erasure of a person share: who may do them, and which systems got data of the person."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Told:
     shared: tuple[str, ...] | None
 
 
-def require_right(principal: Principal, city: Jurisdiction, person: Person, reason: str) -> str:
-    """Check that the principal may act for the person. Returns the reason as the audit trail keeps it.
+def checked_reason(principal: Principal, city: Jurisdiction, person: Person, reason: str) -> str:
+    """The reason, as the audit trail keeps it, after a check that the principal may act for the person.
 
     Raises Forbidden unless the principal is an admin for all departments, and Invalid without a reason, or for a
     reason that tells who the person is.
