@@ -1,4 +1,4 @@
-"""`open311 media`: is the store the right one, and what if the photos are lost for good."""
+"""`open311 media`: checks the store of photos, and adopts an empty one if the photos are lost for good."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def use_store() -> None:
     platform.close()
 
 
-def test_a_store_that_is_right_is_told(run: Run) -> None:
+def test_the_right_store_is_reported(run: Run) -> None:
     use_store()
     told = run("media", "check")
     assert (told.exit_code, "media: photos can be stored." in told.output) == (0, True)
     assert "Erased photos whose files the worker has still to delete: 0." in told.output
 
 
-def test_an_empty_store_is_told_and_can_be_adopted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_store_is_reported_and_can_be_adopted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     use_store()
     monkeypatch.setenv("OPEN311_MEDIA", "new")
     told = run("media", "check")

@@ -89,7 +89,7 @@ def test_the_list_has_all_pages(sender: Sender, run: Run, monkeypatch: pytest.Mo
     assert len(held(sender, run, jpeg("red"), jpeg("blue"), jpeg("green"))) == 3
 
 
-def test_faulty_calls_are_told(sender: Sender, run: Run) -> None:
+def test_faulty_calls_are_refused_with_the_reason(sender: Sender, run: Run) -> None:
     [(photo, request)] = held(sender, run, jpeg())
     for arguments, told in (
         (("release", request, "unknown", *REASON), "'unknown' is not a photo of this request"),

@@ -53,7 +53,7 @@ def test_an_erasure_shows_what_it_would_do_and_asks(run: Run, platform: Platform
     assert [value for value in JANE.values() if value in dump(platform)] == []
 
 
-def test_an_erasure_without_question_needs_yes(run: Run, platform: Platform) -> None:
+def test_an_erasure_does_not_ask_with_yes(run: Run, platform: Platform) -> None:
     submit(platform)
     assert "would be erased" in run("erase", "--phone", "15550142", "--dry-run", "--yes").stdout
     assert JANE["email"] in dump(platform)
@@ -101,7 +101,7 @@ def test_a_second_erasure_is_in_the_trail_with_no_requests(run: Run, platform: P
         (("--email", "j@x.example", "--reason", "J@x.example"), "--reason: names the person"),
     ],
 )
-def test_a_faulty_call_is_told_by_the_name_of_the_option(run: Run, arguments: tuple[str, ...], told: str) -> None:
+def test_the_error_for_a_faulty_call_names_the_option(run: Run, arguments: tuple[str, ...], told: str) -> None:
     for command in ("export", "erase"):
         result = run(command, *arguments)
         assert result.exit_code == 1

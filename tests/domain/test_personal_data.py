@@ -165,7 +165,7 @@ def test_a_hostile_text_of_full_length_is_read(part: str) -> None:
     find_personal_data(part * (4_000 // len(part)), region="US", plates=r"[A-Z]{2}\d{2}")
 
 
-def test_the_policy_says_what_is_found_and_leaves_the_citys_own_alone() -> None:
+def test_the_policy_decides_what_is_found_and_never_finds_the_citys_own_addresses() -> None:
     policy = Privacy(phone_region="US", card=Treatment.SHOW, own=("@city.example", "(617) 555-0100"))
     text = "ask roads@city.example or +1 617 555 0100, me@mail.example paid with 4111111111111111"
     assert [text[hit.start : hit.end] for hit in policy.hits_in(text)] == ["me@mail.example"]

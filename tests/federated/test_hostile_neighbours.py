@@ -1,4 +1,4 @@
-"""What a broken or hostile neighbour says, and what becomes of it."""
+"""Answers of a broken or hostile neighbour do no harm."""
 
 from __future__ import annotations
 

@@ -92,7 +92,9 @@ def test_what_the_neighbour_withdraws_is_withdrawn_here_and_may_return(
     assert a.ids() == [f"b-{first}"]
 
 
-def test_two_that_push_and_pull_have_each_request_once(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_cities_that_push_and_pull_have_each_request_once(
+    open_town: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch, pulls=True, areas=("North",))
     b.federate(a, monkeypatch, pulls=True, areas=("South",))

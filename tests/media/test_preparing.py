@@ -160,7 +160,7 @@ def test_transparent_parts_become_white() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_of_an_animation_the_first_frame_is_taken(kind: str) -> None:
+def test_an_animation_becomes_its_first_frame(kind: str) -> None:
     frames = [Image.new("RGB", (400, 300), "black")] * 3
     animation = encoded(quarters(), kind, save_all=True, append_images=frames)
     assert_colours(large(prepare(animation, LIMITS)), RED, GREEN, BLUE, WHITE)

@@ -1,4 +1,4 @@
-"""The clock of a due date stands still on hold, and what a person has promised stays."""
+"""Time on hold moves the due date of a request. A date that a person has promised stays."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_the_history_says_which_service_level_gives_the_due_date(platform: Platf
         (7 * DAY, ", overdue for 3 days"),
     ],
 )
-def test_the_shell_tells_when_it_is_due_since_when_and_why(platform: Platform, after: timedelta, told: str) -> None:
+def test_the_shell_shows_when_a_request_is_due_and_why(platform: Platform, after: timedelta, told: str) -> None:
     name = build.submit(platform).service_request_id
     view = read_request(platform, next(iter(platform.registry)), name)
     lines = list(lines_of(view, {}, build.NOON + after, asks_for_reporter=False))

@@ -95,7 +95,7 @@ def erase_jane(platform: Platform, name: str) -> None:
 
 
 @pytest.mark.parametrize("take_back", [hide, correct, erase, erase_jane])
-def test_what_is_taken_back_is_in_no_dump_after_the_next_work(
+def test_what_is_hidden_or_erased_is_in_no_dump_after_the_next_jobs(
     platform: Platform, take_back: Callable[[Platform, str], None]
 ) -> None:
     name = dumped(platform)

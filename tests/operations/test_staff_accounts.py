@@ -37,7 +37,7 @@ def who(platform: Platform, token: str, *, days: float = 0) -> Principal:
     return staff.require_staff(platform, token, now=build.NOON + timedelta(days=days))
 
 
-def test_a_token_tells_role_and_scope_and_never_a_name(platform: Platform) -> None:
+def test_a_token_gives_role_and_scope_and_never_a_name(platform: Platform) -> None:
     add(platform, "ada@city.example", departments=("streets",))
     issued = staff.issue_token(platform, CITY, "ada@city.example", principal=SHELL, now=build.NOON)
     found = who(platform, issued.secret)

@@ -262,7 +262,7 @@ def test_a_file_that_somebody_elses_photo_needs_stays(sender: Sender, folder: Pa
     assert sender.get(sender.path()).status_code == 200
 
 
-def test_two_erasures_that_wait_for_one_file_are_both_told(sender: Sender) -> None:
+def test_two_erasures_that_wait_for_one_file_are_both_recorded(sender: Sender) -> None:
     sender.post(("media", jpeg()), email="bo@mail.example")
     prepare_all(sender.platform)
     [city] = sender.platform.registry

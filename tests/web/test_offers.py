@@ -108,7 +108,7 @@ def test_a_key_of_staff_can_report_to_a_service_for_staff(client: FlaskClient, p
         ("leap-day", "can be reported from 29 February to 29 February only. On other days, ask the Citizens"),
     ],
 )
-def test_a_service_that_is_not_offered_now_says_so(
+def test_the_error_for_a_service_that_is_not_offered_now_says_so(
     client: FlaskClient, post: Post, format: str, code: str, text: str
 ) -> None:
     for answer in (client.get(f"{BASE}/services/{code}.{format}"), post(service_code=code, format=format, **PLACE)):
@@ -254,7 +254,7 @@ def test_the_standards_definition_has_no_hidden_attribute_and_requires_no_condit
 
 @both_formats
 @pytest.mark.requirement("O8")
-def test_extensions_tell_the_rules_of_each_attribute(client: FlaskClient, format: str) -> None:
+def test_extensions_show_the_rules_of_each_attribute(client: FlaskClient, format: str) -> None:
     answer = client.get(f"{BASE}/services/signs.{format}?extensions=true")
     if format == "xml":
         assert (
@@ -282,7 +282,7 @@ def test_other_words_for_extensions_add_nothing_to_a_definition(client: FlaskCli
 
 
 @pytest.mark.requirement("O9")
-def test_the_answers_of_a_post_are_completed_and_told(platform: Platform, post: Post) -> None:
+def test_the_answers_of_a_post_are_completed_with_a_warning(platform: Platform, post: Post) -> None:
     pairs = [("attribute[FAULT]", "bent"), ("attribute[OTHER]", "x"), ("attribute[AREA]", "y")]
     answer = post([*SIGN, *pairs, ("attribute[MAKER]", "Acme")])
     assert told(answer) == [

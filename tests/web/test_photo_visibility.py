@@ -419,7 +419,7 @@ def test_blackening_needs_its_right_and_a_photo_that_is_prepared(public: City) -
     assert public.act(id, "unknown", "blacken", boxes=LEFT_HALF).status_code == 404
 
 
-def test_a_lost_file_is_no_lost_photo(public: City) -> None:
+def test_a_photo_stays_ready_if_its_file_is_missing(public: City) -> None:
     id = public.report(jpeg())
     [old] = public.photos(id)
     for key in public.sender.files():

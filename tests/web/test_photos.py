@@ -437,7 +437,7 @@ def test_the_sweep_deletes_originals_when_their_days_are_over(
     assert sender.get(sender.path()).status_code == 200
 
 
-def test_the_sweep_deletes_only_old_files_that_no_photo_needs_and_tells_missing_ones(sender: Sender) -> None:
+def test_the_sweep_deletes_only_old_files_that_no_photo_needs_and_reports_missing_ones(sender: Sender) -> None:
     sender.post(("media", jpeg("red")))
     sender.post(("media", jpeg("blue")))
     prepare_all(sender.platform)

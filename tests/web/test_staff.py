@@ -142,7 +142,7 @@ def test_a_token_counts_only_in_authorization_bearer(
     assert "Authorization: Bearer" in answer.json["detail"]
 
 
-def test_an_api_key_is_no_token_of_staff_and_the_other_way_round(
+def test_an_api_key_is_no_token_of_staff_and_a_token_is_no_api_key(
     client: FlaskClient, key: str, desk_of: MakeDesk
 ) -> None:
     assert client.get(f"{BASE}/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401

@@ -245,7 +245,7 @@ def test_two_agents_over_http_at_the_same_moment_lose_no_event(client: FlaskClie
 # --- Bulk
 
 
-def test_a_bulk_command_is_a_dry_run_by_default_and_tells_each_result(desk: Desk, platform: Platform) -> None:
+def test_a_bulk_command_is_a_dry_run_by_default_and_reports_each_result(desk: Desk, platform: Platform) -> None:
     names = [build.submit(platform).service_request_id for _ in range(3)]
     closed, *rest = names
     desk.post(f"/requests/{closed}/close", {"outcome": "fixed"})
@@ -461,7 +461,7 @@ def test_errors_of_commands_are_all_our_own(desk: Desk, hole: str) -> None:
     assert desk.post(f"/requests/{hole}/unmerge").status_code == 409
 
 
-def test_a_command_that_is_read_is_answered_with_the_right_method(desk: Desk, hole: str) -> None:
+def test_the_error_for_a_wrong_method_names_the_right_one(desk: Desk, hole: str) -> None:
     answer = desk.get(f"/requests/{hole}/close")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
     assert answer.json["detail"] == "This method is not allowed here; send POST."
@@ -529,7 +529,7 @@ def test_a_bulk_command_refuses_requests_that_changed_since_they_were_seen(desk:
     assert 'send their versions in `ids`, as {"id": "8841", "version": 3}.' in refused.json["detail"]
 
 
-def test_a_bulk_command_tells_no_names_of_other_departments(client: FlaskClient, platform: Platform) -> None:
+def test_a_bulk_command_shows_no_names_of_other_departments(client: FlaskClient, platform: Platform) -> None:
     hole = build.submit(platform).service_request_id
     number = build.load(platform, service_request_id=hole).number
     desk = Desk.of(client, platform, "pat", Role.AGENT, "parks")
@@ -542,7 +542,7 @@ def test_a_bulk_command_tells_no_names_of_other_departments(client: FlaskClient,
     )
 
 
-def test_numbers_and_flags_are_filters_as_they_are(desk: Desk, hole: str) -> None:
+def test_filters_may_be_numbers_and_flags_of_json(desk: Desk, hole: str) -> None:
     for filters in ({"older_than": 0, "merged": False}, {"older_than": "0"}, {"id": hole}):
         order = {"command": "start", "filters": filters}
         assert [one["id"] for one in desk.post("/bulk", order).json["results"]] == [hole], filters

@@ -1,4 +1,4 @@
-"""What looks like abuse, and what people decide about it: updates, which are held, and reports (decision 0038)."""
+"""Updates that look like abuse are held. People decide about them and about suspected reports (decision 0038)."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_wrong_decisions_get_a_clear_error_and_change_nothing(serve: Serve) -> N
     assert desk.post(f"{path}/release", WHY).status_code == 404
 
 
-def test_one_of_many_who_decide_at_once_decides(make_app: MakeApp) -> None:
+def test_only_one_of_many_simultaneous_decisions_counts(make_app: MakeApp) -> None:
     app = make_app(build.city(abuse=AbuseRules(honeypot="website"), comments="public"))
     place = Place(app)
     place.update(website="x")

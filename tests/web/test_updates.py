@@ -1,4 +1,4 @@
-"""mySociety's request updates: what others read of each change, and what they may say."""
+"""mySociety's request updates: what others read about each change, and which updates they may send."""
 
 from __future__ import annotations
 
@@ -202,7 +202,9 @@ def test_an_update_id_counts_once_for_each_key_and_a_repeat_with_its_key_gets_th
     assert len([event for event in build.history(platform, record) if event.kind == "comment"]) == 1
 
 
-def test_unknown_requests_and_wrong_keys(client: FlaskClient, platform: Platform, name: str, key: str) -> None:
+def test_unknown_requests_and_wrong_keys_are_refused(
+    client: FlaskClient, platform: Platform, name: str, key: str
+) -> None:
     assert send(client, key, "nope").status_code == 404
     assert send(client, "nope", name).status_code == 403
     _, test_key = add_key(platform, label="test", is_test=True, now=utc_now())
@@ -281,7 +283,7 @@ def test_the_sender_of_a_public_text_is_told_what_is_masked(
     assert "una direcci" in told.headers["Warning"]
 
 
-def test_the_sender_of_a_comment_is_told_of_masks_only_if_the_public_sees_comments(
+def test_the_sender_of_a_comment_is_told_about_masks_only_if_the_public_sees_comments(
     client: FlaskClient, name: str, key: str, make_app: Callable[..., Flask]
 ) -> None:
     assert "Warning" not in send(client, key, name, description=TYPED).headers

@@ -85,7 +85,7 @@ def test_a_file_that_was_sent_as_its_name_gets_a_hint_and_no_photo_is_promised(p
     assert hint.startswith("media is ignored, and no photo came with this call; send the file in a multipart form")
 
 
-def test_two_service_codes_are_one_fault(post: Post) -> None:
+def test_two_service_codes_give_one_error(post: Post) -> None:
     answer = post(
         [("service_code", "trees"), ("service_code", "potholes"), ("lat", "60.1718"), ("long", "24.9414")]
     )
