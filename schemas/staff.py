@@ -1206,7 +1206,7 @@ class PersonRequestSchema(Body):
 
 
 class PersonExportSchema(Body):
-    """What the city has of a person: up to 200 requests."""
+    """What the city has about a person: up to 200 requests."""
 
     requests = fields.List(fields.Nested(PersonRequestSchema), metadata=describe("By number."))
     next = fields.Integer(

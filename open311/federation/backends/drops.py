@@ -267,7 +267,7 @@ def _decoded(line: bytes) -> str:
 
 
 def _update(names: list[str], row: Row, file: str) -> RemoteUpdate:
-    """The update of a row. One without an id gets one from its content, which is the same at each reading."""
+    """The update of a row. A row without an id gets one from file, place and content: the same at each reading."""
     digest = hashlib.sha256("\x1f".join([file, str(row.end), *row.cells]).encode("utf-8", "replace")).hexdigest()
     record: Mapping[str, str] = dict(zip(names, row.cells, strict=False))
     update = read_update(record, digest[:32])

@@ -97,8 +97,8 @@ class Open311Table(HttpTable):
     takes_updates = Flag("Whether it takes request updates (`POST servicerequestupdates`)", default=False)
     updates = Choice(
         ("requests", "updates", "none"),
-        "How its news come back: `requests` asks for the status of each open request that was sent there, `updates`"
-        " reads its request updates (`GET servicerequestupdates`), `none` reads nothing",
+        "How its updates come back: `requests` asks for the status of each open request that was sent there,"
+        " `updates` reads its request updates (`GET servicerequestupdates`), `none` reads nothing",
         default="requests",
     )
     overlap_minutes = Number(

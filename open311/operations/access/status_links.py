@@ -49,7 +49,7 @@ def read_by_link(
 
     While the public cannot read the request, it cannot get its photos either, so their addresses are left out.
 
-    extras    names from EXTRA_FIELDS: the fields to add; after extended_attributes, what became of the photos
+    extras    names from EXTRA_FIELDS: the fields to add; after extended_attributes, the states of the photos
     language  of the words about photos; "" for English
     Raises NotFound, which does not repeat the secret, if there is no such link.
     """

@@ -1,4 +1,4 @@
-"""Erase what a city has of a person, and prove it."""
+"""Erase what a city has about a person, and prove it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def erase_person(
     is_dry_run: bool = False,
     after: int = 0,
 ) -> Iterator[ErasedPart]:
-    """Erase what the city has of a person. Yields what each transaction has erased; at least one part.
+    """Erase what the city has about a person. Yields what each transaction has erased; at least one part.
 
     The person's name, addresses and ids are erased from requests and updates, and so are the originals of photos,
     because their metadata may name the person. With `with_texts`, these are erased too: the descriptions, answers,

@@ -1,4 +1,4 @@
-"""Export what a city has of a person, so that the person can read it."""
+"""Export what a city has about a person, so that the person can read it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def export_person(
     now: datetime,
     after: int = 0,
 ) -> Iterator[ExportPage]:
-    """Read what the city has of a person, page by page. The audit trail keeps who read it and why.
+    """Read what the city has about a person, page by page. The audit trail keeps who read it and why.
 
     Of a request of somebody else, the page has the updates that the person sent, and nothing of the other person.
 
