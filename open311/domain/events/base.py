@@ -96,7 +96,7 @@ class Event:
         """Used by replay: copies from the stored request what events do not contain.
 
         record  the request after this event, without those parts
-        stored    the stored request
+        stored  the stored request
         """
         return record
 
