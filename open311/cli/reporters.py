@@ -165,7 +165,7 @@ def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: dateti
 def erase_command(
     jurisdiction: str, reason: str, with_texts: bool, is_dry_run: bool, is_sure: bool, **who: str | None
 ) -> None:
-    """Erase permanently what the city has about a person, and tell what was erased where.
+    """Erase permanently what the city has about a person, and report what was erased where.
 
     The command first shows what it would erase, and asks. With several options, the data of all who fit one of them
     are erased: run `open311 reporters export` first, because several people may use an account or a phone.

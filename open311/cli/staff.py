@@ -38,7 +38,7 @@ _JURISDICTION = click.option(
     help=f"The city's jurisdiction_id, or {ALL_JURISDICTIONS} for all. Not needed if only one city is served.",
 )
 _ROLES = click.Choice([str(role) for role in STAFF])
-_LABEL = click.option("--label", default="", help="What the token is for, to tell it from others.")
+_LABEL = click.option("--label", default="", help="What the token is for, to distinguish it from others.")
 _DAYS = click.option(
     "--days", type=int, default=TOKEN_DAYS, show_default=True, help="After how many days the token expires."
 )

@@ -1,4 +1,4 @@
-"""The kinds of picture that the server takes. The first bytes tell the kind, never a name or a declared type."""
+"""The kinds of picture that the server accepts. The first bytes decide, and no name and no declared type."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ def test_a_report_for_a_neighbour_is_passed_on_and_each_id_finds_the_other(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = open_town("a"), open_town("b")
-    news = a.federate(b, monkeypatch, areas=("North",))
-    assert {one.code for one in news.new} == {"potholes", "trees", "hotline"}
+    changes = a.federate(b, monkeypatch, areas=("North",))
+    assert {one.code for one in changes.new} == {"potholes", "trees", "hotline"}
     there, here = a.report(NORTH), a.report(HERE)
     work(a, b)
     [arrived] = b.listed()

@@ -105,7 +105,7 @@ def test_changes_are_not_sent_to_a_back_end_that_accepts_no_updates(platform: Pl
     request_id = build.submit(platform).service_request_id
     build.change(platform, request_id, note="Seen.")
     found = run(platform)
-    assert found == [("done", ""), ("skipped", "this back office takes no changes of requests")]
+    assert found == [("done", ""), ("skipped", "this back office accepts no changes of requests")]
     assert not odd.updated
 
 

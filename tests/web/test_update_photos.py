@@ -156,7 +156,7 @@ def test_a_photo_that_staff_add_is_for_staff_unless_they_say_so(sender: Sender, 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "the photo is not taken: it is empty"),
+        (b"", "the photo is not accepted: it is empty"),
         (
             b"GIF89a",
             "it is not a picture that can be shown here; send a picture of one of these kinds: JPEG, PNG, WEBP",

@@ -353,15 +353,15 @@ def result_of(error: GeoReportError) -> Result:
     """
     if not isinstance(error, Refused):
         return Retry(cause=str(error), is_uncertain=error.is_uncertain)
-    told = _told(error)
+    cause = _cause_of(error)
     if error.status == 409:  # the server has a request with our reference or this key
-        return Retry(cause=told, is_uncertain=True, is_down=False)
+        return Retry(cause=cause, is_uncertain=True, is_down=False)
     if error.status in (400, 410, 413, 415, 422) or (error.status == 404 and error.problems):
-        return Rejected(told)  # a 404 without an error of the standard comes from a proxy, or a wrong address
-    return Retry(cause=told, after_s=error.retry_after_s, is_uncertain=error.is_uncertain)
+        return Rejected(cause)  # a 404 without an error of the standard comes from a proxy, or a wrong address
+    return Retry(cause=cause, after_s=error.retry_after_s, is_uncertain=error.is_uncertain)
 
 
-def _told(error: Refused) -> str:
+def _cause_of(error: Refused) -> str:
     """The status, the codes and the names of parameters in an error. Its texts may repeat what a citizen sent."""
     said = " ".join(problem.description for problem in error.problems)
     codes = [problem.code for problem in error.problems if _CODE.fullmatch(problem.code)]

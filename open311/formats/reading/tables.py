@@ -21,7 +21,7 @@ from open311.formats.writing.csv import csv_columns, unguarded
 MAX_LINE_CHARACTERS = 4_000_000
 DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
-"""The first line `sep=;`, which tells a spreadsheet the delimiter."""
+"""The first line `sep=;`, which names the delimiter for spreadsheets."""
 _OURS = [plain_name(name) for name in csv_columns()]
 """The first columns of a CSV that this server wrote for spreadsheets. Its texts may have an apostrophe in front."""
 

@@ -1,6 +1,6 @@
-"""The link with which a reporter reads the own request without a login (decision 0038).
+"""The link with which reporters read their own request without a login (decision 0038).
 
-Whoever has the link is taken for the reporter. It shows what the public would read of the request, also while the
+Whoever has the link is treated as the reporter. It shows what the public would read of the request, also while the
 request is held or private, and never who sent it.
 """
 
@@ -75,9 +75,9 @@ def read_by_link(
     both = {JSON: (rendition.json, rendition.json_extras), XML: (rendition.xml, rendition.xml_extras)}
     body, added = both[output]
     chosen = [added[EXTRA_FIELDS.index(one)] for one in extras]
-    told = own_photos(photos, is_request_shown=is_shown, language=language)
-    if told.photos and EXTENDED in extras:
-        chosen += _fields(_PHOTOS, told, output)
+    photos_shown = own_photos(photos, is_request_shown=is_shown, language=language)
+    if photos_shown.photos and EXTENDED in extras:
+        chosen += _fields(_PHOTOS, photos_shown, output)
     if token:
         chosen += _fields(_PENDING, TokenState(token=token), output)
     return with_fragments(body.encode(), chosen, output) if chosen else body.encode()

@@ -290,11 +290,11 @@ def _without_erased(record: RequestRecord, update: StoredUpdate, events: Sequenc
 
 def word_for(config: BackendConfig, status: str) -> str | None:
     """One of mySociety's words for a back office's status, or `ignore`; None if a person has to decide."""
-    told = {name.strip().casefold(): word for name, word in config.statuses.items()}
-    word = told.get(status.strip().casefold()) or word_in(status)
+    words = {name.strip().casefold(): word for name, word in config.statuses.items()}
+    word = words.get(status.strip().casefold()) or word_in(status)
     if not word:
         return UNCHANGED
-    if word in MEANINGS or (word == IGNORE and status.strip().casefold() in told):
+    if word in MEANINGS or (word == IGNORE and status.strip().casefold() in words):
         return word
     return {"keep": UNCHANGED, "ignore": IGNORE}.get(config.unknown_status)
 
@@ -353,7 +353,7 @@ def _step(place: Desktop, record: RequestRecord, update: StoredUpdate, word: str
         text=update.description,
         reason=_reason(update),
     )
-    if _is_told(place, record, update.description, events):
+    if _is_known_text(place, record, update.description, events):
         orders = [order for order in orders if not isinstance(order, commands.Note)]
     return Step(update, record, changes_by(desk, record, orders), tuple(map(str, ignored)))
 
@@ -366,7 +366,7 @@ def _reason(update: StoredUpdate) -> str:
     return f"update {update.update_id}"
 
 
-def _is_told(place: Desktop, record: RequestRecord, text: str, events: Sequence[Event]) -> bool:
+def _is_known_text(place: Desktop, record: RequestRecord, text: str, events: Sequence[Event]) -> bool:
     """Whether a text repeats the last public text, or a text that somebody else has written on this request."""
     if not text or text == record.status_notes:
         return True
@@ -425,7 +425,7 @@ def _texts(
     """The texts to publish, and for each whether a newer text is published already and must stay status_notes."""
     is_last = is_ours and after.text == update.description
     events = history.load_events(place.desk.connection, record.jurisdiction_id, record.number)
-    if update.description and not _is_told(place, record, update.description, events):
+    if update.description and not _is_known_text(place, record, update.description, events):
         yield update.description, not is_last
     is_closed = after.state is State.CLOSED
     if is_ours and not orders and is_closed and after.text is None and before.text is not None:

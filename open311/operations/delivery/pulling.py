@@ -102,7 +102,7 @@ def _turn(platform: Platform, city: Jurisdiction, config: BackendConfig, clock: 
                 return _keep(connection, place, config, before, found, clock)
     except Unavailable:
         raise
-    except Exception as error:  # such as a text that the database does not take
+    except Exception as error:  # such as a text that the database does not accept
         log.exception("updates of a back office were not stored", city=city.id, backend=config.name)
         found = Retry(cause=f"they could not be stored: {type(error).__name__}; the log has it")
     with platform.database.transaction() as connection:

@@ -492,7 +492,7 @@ def _call(backend: Backend, load: Load, is_given_up: Event) -> Result:
 def _updated(backend: Backend, update: CaseUpdate, key: str) -> Result:
     """The back end's result for a change of a case."""
     if not backend.takes_updates:
-        return Skip("this back office takes no changes of requests")
+        return Skip("this back office accepts no changes of requests")
     return backend.send_update(update, key)
 
 

@@ -223,12 +223,12 @@ class _Pull:
 
         Raises GeoReportError.
         """
-        tells_changes = OWN_IDS in self._one.abilities
-        is_whole = is_whole or not tells_changes or state.until is None or _is_new_turn(state.until, self._now)
-        if state.until is not None and tells_changes:
+        lists_changes = OWN_IDS in self._one.abilities
+        is_whole = is_whole or not lists_changes or state.until is None or _is_new_turn(state.until, self._now)
+        if state.until is not None and lists_changes:
             since = state.until - OVERLAP
-            is_whole = not self._withdraw_told(since) or is_whole
-        filters = {"extensions": "true"} if tells_changes else {}
+            is_whole = not self._withdraw_by_feed(since) or is_whole
+        filters = {"extensions": "true"} if lists_changes else {}
         self.was_whole = is_whole
         if is_whole:
             start = self._now - WINDOW
@@ -371,14 +371,14 @@ class _Pull:
 
     # --- Withdrawing
 
-    def _withdraw_told(self, since: datetime) -> bool:
+    def _withdraw_by_feed(self, since: datetime) -> bool:
         """Withdraw the requests that are withdrawn in the neighbour's change feed.
 
         Returns False if it is too long.
         """
         query = {"since": format_instant(since), "page_size": str(_FEED_ROWS)}
-        told = self._client.read("changes", query)
-        items = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+        feed = self._client.read("changes", query)
+        items = [one for one in feed if isinstance(one, dict)] if isinstance(feed, list) else []
         gone = {str(one.get("service_request_id")) for one in items if one.get("withdrawn") in (True, "true")}
         with self._platform.database.transaction() as connection:
             known = remotes.copies(connection, self._key) if gone else {}

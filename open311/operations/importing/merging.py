@@ -166,8 +166,8 @@ def _department(before: RequestRecord, row: MatchedRow) -> str:
     if before.source not in BROUGHT:
         return before.department
     agency = row.request.agency
-    is_news = row.service.code != before.service_code or (agency and agency != before.agency_responsible)
-    return row.route.department if is_news or not before.department else before.department
+    is_other = row.service.code != before.service_code or (agency and agency != before.agency_responsible)
+    return row.route.department if is_other or not before.department else before.department
 
 
 def _is_its_department(before: RequestRecord, row: MatchedRow) -> bool:

@@ -100,10 +100,10 @@ class BatchWriter:
 
     def _change(self, pairs: Sequence[tuple[RequestRecord, MatchedRow]], names: Names) -> None:
         """Merge rows into the stored records that they are about."""
-        changes = [self._merged(*news, names) for news in self._news(pairs)]
+        changes = [self._merged(*one, names) for one in self._differing(pairs)]
         change_requests(self._connection, changes, names)
 
-    def _news(
+    def _differing(
         self, pairs: Sequence[tuple[RequestRecord, MatchedRow]]
     ) -> list[tuple[RequestRecord, MatchedRow, Imported, Differences]]:
         """The rows that change a request, each with its event and its differences. Other rows are only counted."""
@@ -117,9 +117,9 @@ class BatchWriter:
                 self._leave(row)
         numbers = [before.number for before, _, _ in differing]
         histories = load_histories(self._connection, self._jurisdiction.id, numbers) if numbers else {}
-        news = []
+        to_store = []
         for before, row, found in differing:
-            said, past = self._told(row), Past.of(histories[before.number])
+            said, past = self._changed_by(row), Past.of(histories[before.number])
             kept = without_erased(before, found, past)
             if len(kept) < len(found):
                 self.mended[Mending.STAYS_ERASED] += 1
@@ -131,14 +131,14 @@ class BatchWriter:
             else:
                 self._leave(row)
             if counts:
-                news.append((before, row, said, counts))
-        return news
+                to_store.append((before, row, said, counts))
+        return to_store
 
     def _leave(self, row: MatchedRow) -> None:
         """Count a row that changes nothing."""
         self.unchanged += 1
         if row.id in self._repeated:
-            self._silent.setdefault(row.id, []).append(self._told(row))
+            self._silent.setdefault(row.id, []).append(self._changed_by(row))
 
     def _merged(
         self, before: RequestRecord, row: MatchedRow, said: Imported, found: Differences, names: Names
@@ -169,7 +169,7 @@ class BatchWriter:
             visibility=record.visibility,
         )
 
-    def _told(self, row: MatchedRow) -> Imported:
+    def _changed_by(self, row: MatchedRow) -> Imported:
         """The event that says what a row has about a stored request."""
         request = row.request
         return Imported(

@@ -209,7 +209,7 @@ class MailTable(Table):
 
 
 class EmergencyTable(Table):
-    """The number to call in an emergency. Reports that sound like one are taken as usual."""
+    """The number to call in an emergency. Reports that sound like one are accepted as usual."""
 
     makes, header = Emergency, "[emergency]"
 

@@ -55,7 +55,7 @@ def erase_reporter(call: Call) -> Answer:
     """Erase permanently what the city has about a person, 200 requests at a time.
 
     Needs the role admin, for all departments, and a reason. Without `"dry_run": false`, nothing changes, and the
-    answer tells what would be erased. Requests and counts stay. The audit trail keeps the answer, which does not
+    answer says what would be erased. Requests and counts stay. The audit trail keeps the answer, which does not
     say whose data it was. Repeat the call with `next` until it is null. A call that is sent twice does no harm.
     """
     is_dry_run = call.body.get("dry_run", True)
