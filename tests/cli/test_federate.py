@@ -70,7 +70,7 @@ def test_a_change_of_a_neighbour_lists_what_stops(run: Run, add: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((), "name what goes to it with --for"),
         (("--for", "area:Nowhere", "--key-env", "NORTH_KEY"), "no area or service"),
@@ -86,10 +86,10 @@ def test_a_change_of_a_neighbour_lists_what_stops(run: Run, add: Run) -> None:
     ],
 )
 def test_mistakes_are_reported_and_nothing_is_stored(
-    run: Run, add: Run, arguments: tuple[str, ...], told: str
+    run: Run, add: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     with world.neighbour(dialect=world.LIKE_OURS) as city:
-        assert told in refusal(add(city.base_url, *arguments))
+        assert message in refusal(add(city.base_url, *arguments))
     assert "north" not in printed(run("federate", "list"))
 
 

@@ -218,7 +218,7 @@ def test_an_update_that_comes_in_at_the_same_time_is_erased_now_or_by_the_next_r
     run(platform, later)
     text = dump(platform)
     assert [secret for secret in SECRETS if secret in text] == []
-    assert text.count("late 3") >= 1, "the updates were taken"
+    assert text.count("late 3") >= 1, "the updates were accepted"
     for name in names:
         record = build.load(platform, service_request_id=name)
         assert replay(record, build.history(platform, record)) == record

@@ -587,12 +587,12 @@ def test_an_erasure_reaches_texts_that_were_never_applied(platform: Platform, is
 
 def test_an_erased_state_does_not_come_back(platform: Platform) -> None:
     case = sent(platform)
-    told = said(case, "", status="open", description="Ann of Mill Lane 5 called")
-    states_of(platform, replace(told, description=""))
-    assert states_of(platform, told) == 1
+    personal = said(case, "", status="open", description="Ann of Mill Lane 5 called")
+    states_of(platform, replace(personal, description=""))
+    assert states_of(platform, personal) == 1
     (city,) = platform.registry
     erase_from_request(platform, city, case.name, [Erasable.NOTES], now=build.NOON)
-    assert states_of(platform, told) == 0
+    assert states_of(platform, personal) == 0
     assert public(platform, case) == [("open", "")]
 
 

@@ -157,7 +157,6 @@ def test_a_public_comment_that_is_erased_with_its_sender_is_in_no_dump(platform:
 def test_other_changes_leave_the_dumps_as_they_are(platform: Platform) -> None:
     name = dumped(platform)
     (city,) = platform.registry
-    before = find_dumps(platform, city.id)
     give(platform, name, commands.Note(text="Seen.", public=True), commands.Assign(account="", reason="x"))
     give(platform, name, commands.Close(outcome=Outcome.FIXED))
     build.change(platform, name, visibility=Visibility.HELD)

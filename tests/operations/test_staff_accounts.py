@@ -172,8 +172,8 @@ def test_one_of_two_concurrent_accounts_with_the_same_name_is_refused(platform: 
             return str(error)
 
     with ThreadPoolExecutor(2) as pool:
-        told = sorted(pool.map(try_to_add, range(2)))
-    assert told == ["ada", "name: 'ada' has an account already; choose another name."]
+        results = sorted(pool.map(try_to_add, range(2)))
+    assert results == ["ada", "name: 'ada' has an account already; choose another name."]
     assert len(staff.list_accounts(platform)) == 1
 
 

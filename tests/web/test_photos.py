@@ -308,9 +308,9 @@ def test_etag_range_and_head(sender: Sender, shown: str) -> None:
 def test_the_content_hash_is_in_no_answer(sender: Sender, shown: str) -> None:
     [photo] = stored_photos(sender)
     answer = sender.get(shown)
-    told = f"{shown} {answer.headers} {sender.newest()}"
-    assert photo.content_hash.hex() not in told
-    assert photo.content_hash.hex()[:16] not in told
+    seen = f"{shown} {answer.headers} {sender.newest()}"
+    assert photo.content_hash.hex() not in seen
+    assert photo.content_hash.hex()[:16] not in seen
 
 
 @pytest.mark.parametrize(

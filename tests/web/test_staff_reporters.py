@@ -95,7 +95,7 @@ def test_only_an_admin_for_all_departments_may_act_for_a_person(
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "fault"),
     [
         ({"reason": "x"}, "email: is missing; send at least one of"),
         ({"email": "", "reason": "x"}, "email: is empty, which would fit everybody"),
@@ -109,11 +109,11 @@ def test_only_an_admin_for_all_departments_may_act_for_a_person(
         ({"email": "a" * 600, "reason": "x"}, "email: has 600 characters"),
     ],
 )
-def test_a_faulty_call_is_a_400_that_names_the_field(admin: Desk, body: dict[str, Any], told: str) -> None:
+def test_a_faulty_call_is_a_400_that_names_the_field(admin: Desk, body: dict[str, Any], fault: str) -> None:
     for path in ("export", "erase"):
         answer = admin.post(f"/reporters/{path}", body)
         assert answer.status_code == 400
-        assert told in answer.json["detail"], answer.json["detail"]
+        assert fault in answer.json["detail"], answer.json["detail"]
 
 
 def test_no_log_line_names_the_person(admin: Desk, platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:

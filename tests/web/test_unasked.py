@@ -95,9 +95,9 @@ def test_too_long_or_too_many_attributes_are_dropped_with_a_warning(
     server = Kept(make_app)
     many = {f"attribute[X{number:02}]": "1" for number in range(MAX_UNASKED + 1)}
     answer = server.post(**{"attribute[LONG]": "x" * 4_001} | many)
-    told = answer.headers.getlist("Warning")
-    assert '299 - "attribute[LONG] is ignored; the service has no such attribute"' in told
-    assert f'299 - "attribute[X{MAX_UNASKED}] is ignored; the service has no such attribute"' in told
+    warnings = answer.headers.getlist("Warning")
+    assert '299 - "attribute[LONG] is ignored; the service has no such attribute"' in warnings
+    assert f'299 - "attribute[X{MAX_UNASKED}] is ignored; the service has no such attribute"' in warnings
     assert len(server.answers(answer)) == 1 + MAX_UNASKED
 
 

@@ -13,7 +13,7 @@ from open311.domain.personal_data.kinds import DataKind, Hit
 
 _MARK_DIGITS = 6
 _LEAST_OWN_DIGITS = 7
-"""How many digits a number must have to fit a longer one that has the code of an area or country in front."""
+"""A number with at least so many digits is the same as a longer one that begins with a code of area or country."""
 
 
 class Treatment(StrEnum):

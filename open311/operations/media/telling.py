@@ -1,4 +1,4 @@
-"""What the sender of a report reads about its photos, by the link to the own request."""
+"""What reporters read about the photos of their report, by the link to their own request."""
 
 from __future__ import annotations
 
