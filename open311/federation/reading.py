@@ -227,13 +227,13 @@ class Reader:
     def _boolean(self, plain: Plain) -> bool:
         if isinstance(plain, bool):
             return plain
-        said = {"true": True, "1": True, "false": False, "0": False, "": False}.get(
+        flag = {"true": True, "1": True, "false": False, "0": False, "": False}.get(
             self._text(plain).strip().lower()
         )
-        if said is None:
+        if flag is None:
             raise _Unread
         self._note_json(DialectPoint.BOOLEAN_AS_TEXT)
-        return said
+        return flag
 
     def _instant(self, plain: Plain) -> datetime | None:
         """A time in UTC, in whole seconds."""

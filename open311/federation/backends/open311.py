@@ -363,10 +363,10 @@ def result_of(error: GeoReportError) -> Result:
 
 def _cause_of(error: Refused) -> str:
     """The status, the codes and the names of parameters in an error. Its texts may repeat what a citizen sent."""
-    said = " ".join(problem.description for problem in error.problems)
+    descriptions = " ".join(problem.description for problem in error.problems)
     codes = [problem.code for problem in error.problems if _CODE.fullmatch(problem.code)]
     other = ", ".join(code for code in dict.fromkeys(codes) if code != str(error.status))
-    names = ", ".join(name for name in _NAMES if name in _WORD.findall(said))
+    names = ", ".join(name for name in _NAMES if name in _WORD.findall(descriptions))
     parts = [f"{error.where} answered {error.status}", f"its code is {other}" if other else ""]
     return "; ".join(filter(None, [*parts, f"it names {names}" if names else ""]))
 

@@ -40,11 +40,11 @@ class Table:
         self._begun: list[str] = []  # the lines of the current record
         self._line = 1  # the line where the current record begins
         first = next(self._lines(), "")
-        said = _SEPARATOR.fullmatch(first)
-        if said is not None:
+        declared = _SEPARATOR.fullmatch(first)
+        if declared is not None:
             self._end_record()
             first = next(self._lines(), "")
-        self.delimiter = said[1] if said else _delimiter(first)
+        self.delimiter = declared[1] if declared else _delimiter(first)
         self._read_again(self._begun)
         self.names = self._header()
         self._is_ours = self.names[: len(_OURS)] == _OURS

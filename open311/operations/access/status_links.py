@@ -69,8 +69,8 @@ def read_by_link(
     is_shown = record.visibility.is_shown and bool(record.service_request_id)
     urls = record.media_urls if is_shown else _elsewhere(record.media_urls, photos)
     own = replace(record, visibility=Visibility.PUBLIC, media_urls=urls)
-    shown, said = without_hidden(own, notes, names, hidden)
-    rendition = publication_of(shown, names, said, origin).rendition
+    shown, public_notes = without_hidden(own, notes, names, hidden)
+    rendition = publication_of(shown, names, public_notes, origin).rendition
     assert rendition is not None, "a public record is no tombstone"
     both = {JSON: (rendition.json, rendition.json_extras), XML: (rendition.xml, rendition.xml_extras)}
     body, added = both[output]

@@ -215,11 +215,11 @@ def _desktop(connection: Connection, city: Jurisdiction, config: BackendConfig, 
 def _put_off(platform: Platform, update: StoredUpdate, error: Exception, now: datetime) -> None:
     """Try the update later, or leave it to a person."""
     attempts = update.attempts + 1
-    said = str(error) if isinstance(error, Open311Error) else f"{type(error).__name__}; the log has it"
+    fault = str(error) if isinstance(error, Open311Error) else f"{type(error).__name__}; the log has it"
     later = replace(
         update,
         attempts=attempts,
-        cause=f"it could not be applied: {said}"[:500],
+        cause=f"it could not be applied: {fault}"[:500],
         due_at=now + timedelta(seconds=wait_after(attempts + 3, 0.5)),
     )
     if attempts >= MOST_TRIES:

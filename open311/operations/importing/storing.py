@@ -119,11 +119,11 @@ class BatchWriter:
         histories = load_histories(self._connection, self._jurisdiction.id, numbers) if numbers else {}
         to_store = []
         for before, row, found in differing:
-            said, past = self._changed_by(row), Past.of(histories[before.number])
+            imported, past = self._changed_by(row), Past.of(histories[before.number])
             kept = without_erased(before, found, past)
             if len(kept) < len(found):
                 self.mended[Mending.STAYS_ERASED] += 1
-            counts, conflicts = decide(row, said, kept, past)
+            counts, conflicts = decide(row, imported, kept, past)
             if conflicts:
                 self.conflicts.append(Conflict(row.position, row.id, " ".join(conflicts), row.line))
             elif counts:
@@ -131,7 +131,7 @@ class BatchWriter:
             else:
                 self._leave(row)
             if counts:
-                to_store.append((before, row, said, counts))
+                to_store.append((before, row, imported, counts))
         return to_store
 
     def _leave(self, row: MatchedRow) -> None:
@@ -141,14 +141,14 @@ class BatchWriter:
             self._silent.setdefault(row.id, []).append(self._changed_by(row))
 
     def _merged(
-        self, before: RequestRecord, row: MatchedRow, said: Imported, found: Differences, names: Names
+        self, before: RequestRecord, row: MatchedRow, imported: Imported, found: Differences, names: Names
     ) -> Change:
         """The stored record with the row's changes to the report, and the events for the other changes."""
         after = merge_report(before, found)
         is_moved = after.place.point != before.place.point
         areas = self._areas.look_up([after.place])[0] if is_moved else before.areas
         earlier = self._silent.pop(row.id, [])
-        return after, [*earlier, *events_between(before, row, said, found, names, areas)]
+        return after, [*earlier, *events_between(before, row, imported, found, names, areas)]
 
     def _brought(self, row: MatchedRow, record: RequestRecord) -> Imported:
         """The event that says that a row made a new request."""

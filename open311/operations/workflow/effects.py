@@ -460,7 +460,7 @@ def _require_near(instant: datetime, field: str, desk: Desk) -> None:
 
 
 def _said(text: str, field: str) -> str:
-    said = clean_text(text).strip()
-    if not said:
+    cleaned = clean_text(text).strip()
+    if not cleaned:
         raise Invalid(tell("is empty; write something."), field)
-    return said
+    return cleaned
