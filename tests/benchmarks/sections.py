@@ -11,9 +11,9 @@ from tests.benchmarks.contestants.altered import ALTERED
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.dumping import Dump
 from tests.benchmarks.explain import Plan
-from tests.benchmarks.optimisations import Optimisations
 from tests.benchmarks.load import Outcome
 from tests.benchmarks.measures import Results
+from tests.benchmarks.optimisations import Optimisations
 from tests.benchmarks.ratios import CheckoutComparison, ratio_table, ratios
 from tests.benchmarks.reading import Readers
 from tests.benchmarks.republishing import Republishing
