@@ -67,7 +67,7 @@ class Gone(Open311Error):
 
 
 class TooMuch(Open311Error):
-    """The call holds more than the server takes at once. Nothing of it is stored."""
+    """The call contains more than the server accepts at once. Nothing of it is stored."""
 
 
 class Forbidden(Open311Error):

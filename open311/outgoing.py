@@ -82,7 +82,7 @@ def read_mailbox(text: str) -> Mailbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """The server that takes our mail.
+    """The server that accepts our mail.
 
     is_tls     whether TLS begins with the connection (smtps)
     starttls   `required`: TLS with a verified certificate. `optional`: TLS if the server offers it, without a check

@@ -143,10 +143,10 @@ class Settings:
         0, "number of proxies in front of the server whose X-Forwarded headers are trusted"
     )
     contact: str = _text(
-        "See the landing page of this server.", "text in discovery that tells how to reach the operator"
+        "See the landing page of this server.", "text in discovery that says how to reach the operator"
     )
     key_service: str = _text(
-        "Ask the operator of this server for an api_key.", "text in discovery that tells how to get an api_key"
+        "Ask the operator of this server for an api_key.", "text in discovery that says how to get an api_key"
     )
     endpoint_type: Literal["production", "test"] = _text(
         "production", "type of this endpoint in discovery: production or test", choices=("production", "test")
@@ -293,7 +293,7 @@ class Settings:
         " the server adds +ID to its name; `open311 mail bounce` reads such mail; if empty, that is mail_from",
     )
     operator_mail: str = _text(
-        "", "mail address that is told of trouble with deliveries, such as ops@city.example; if empty, none"
+        "", "mail address that gets notices about trouble with deliveries, such as ops@city.example; if empty, none"
     )
     operator_webhook: str = _text(
         "", "address that gets a webhook about trouble with deliveries; if empty, none", is_secret=True

@@ -103,7 +103,7 @@ class PendingSchema(Body):
 
 
 class OwnPhotoSchema(Body):
-    """What became of a photo."""
+    """The state of a photo of a report."""
 
     xml_item = "photo"
 
@@ -120,7 +120,7 @@ class OwnPhotosSchema(Body):
 
     photos = fields.List(
         fields.Nested(OwnPhotoSchema),
-        metadata=describe("What became of the photos of the report, if extensions= asks for extended_attributes."),
+        metadata=describe("The states of the photos of the report, if extensions= asks for extended_attributes."),
     )
 
 

@@ -205,7 +205,9 @@ class JsonText(fields.String):
     """Text. Characters that PostgreSQL cannot store are refused."""
 
     def __init__(self, about: str, example: Any = None, *, most: int = MAX_CHARACTERS, **more: Any) -> None:
-        super().__init__(metadata=describe(about, example) | {"maxLength": most}, **_told(more, tell("a text")))
+        super().__init__(
+            metadata=describe(about, example) | {"maxLength": most}, **_with_errors(more, tell("a text"))
+        )
         self.most = most
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
@@ -235,7 +237,7 @@ class JsonChoice(fields.String):
 
     def __init__(self, about: str, *, choices: tuple[str, ...], **more: Any) -> None:
         form = tell("one of {words}", words=", ".join(choices))
-        super().__init__(metadata=describe(about) | {"enum": list(choices)}, **_told(more, form))
+        super().__init__(metadata=describe(about) | {"enum": list(choices)}, **_with_errors(more, form))
         self.choices = choices
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
@@ -250,7 +252,7 @@ class JsonInstant(fields.String):
 
     def __init__(self, about: str, **more: Any) -> None:
         metadata = describe(about, "2030-03-04T09:30:00Z") | {"format": "date-time"}
-        super().__init__(metadata=metadata, **_told(more, tell("a date and time")))
+        super().__init__(metadata=metadata, **_with_errors(more, tell("a date and time")))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if not isinstance(value, str):
@@ -265,7 +267,7 @@ class JsonFlag(fields.Boolean):
     """true or false."""
 
     def __init__(self, about: str, **more: Any) -> None:
-        super().__init__(metadata=describe(about), **_told(more, tell("true or false")))
+        super().__init__(metadata=describe(about), **_with_errors(more, tell("true or false")))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if not isinstance(value, bool):
@@ -277,7 +279,9 @@ class JsonNumber(fields.Integer):
     """The number of a request, as an answer has it."""
 
     def __init__(self, about: str, **more: Any) -> None:
-        super().__init__(metadata=describe(about, 41) | {"minimum": 1}, **_told(more, tell("a whole number")))
+        super().__init__(
+            metadata=describe(about, 41) | {"minimum": 1}, **_with_errors(more, tell("a whole number"))
+        )
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not _is_count(value):
@@ -305,7 +309,7 @@ class JsonDegrees(fields.Float):
     def __init__(self, about: str, *, axis: str, **more: Any) -> None:
         self.limit = LIMITS[axis]
         metadata = describe(about) | {"minimum": -self.limit, "maximum": self.limit}
-        super().__init__(metadata=metadata, **_told(more, tell("decimal degrees")))
+        super().__init__(metadata=metadata, **_with_errors(more, tell("decimal degrees")))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
@@ -335,7 +339,7 @@ class JsonSelection(fields.Raw):
             "additionalProperties": False,
         }
         shape = {"type": "array", "items": {"anyOf": [*name["anyOf"], seen]}, "maxItems": most}
-        super().__init__(metadata=describe(about) | shape, **_told(more, tell("a list of texts")))
+        super().__init__(metadata=describe(about) | shape, **_with_errors(more, tell("a list of texts")))
         self.most = most
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[tuple[str | int, int | None]]:
@@ -369,7 +373,7 @@ class JsonObject(fields.Raw):
     """An object whose fields another schema reads."""
 
     def __init__(self, about: str, **more: Any) -> None:
-        super().__init__(metadata=describe(about) | {"type": "object"}, **_told(more, tell("an object")))
+        super().__init__(metadata=describe(about) | {"type": "object"}, **_with_errors(more, tell("an object")))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -392,7 +396,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-def _told(more: dict[str, Any], form: str) -> dict[str, Any]:
+def _with_errors(more: dict[str, Any], form: str) -> dict[str, Any]:
     """The options of a field, with errors that name the cure."""
     messages = {
         "required": tell("is missing; send {form}.", form=form),
@@ -542,7 +546,7 @@ class JsonBoxes(fields.Field[list[list[float]]]):
                 "items": {"type": "number", "minimum": 0, "maximum": 1},
             },
         }
-        more = _told({"required": True}, tell("a list of boxes such as [[0.1, 0.2, 0.5, 0.6]]"))
+        more = _with_errors({"required": True}, tell("a list of boxes such as [[0.1, 0.2, 0.5, 0.6]]"))
         super().__init__(metadata=describe(about, example) | shape, **more)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[list[float]]:
@@ -1206,7 +1210,7 @@ class PersonRequestSchema(Body):
 
 
 class PersonExportSchema(Body):
-    """What the city has of a person: up to 200 requests."""
+    """What the city has about a person: up to 200 requests."""
 
     requests = fields.List(fields.Nested(PersonRequestSchema), metadata=describe("By number."))
     next = fields.Integer(

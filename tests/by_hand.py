@@ -38,7 +38,7 @@ def numbers_of(
     levels: ServiceLevels | None = None,
     every: Iterable[Item] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """The numbers of each group, by its key, without the groups that have none.
+    """The numbers of each group, by its key, without groups that have no requests.
 
     every  all items of the city, if `items` are only some
     """

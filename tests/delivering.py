@@ -1,4 +1,4 @@
-"""Deliveries to a neighbour, for tests: a platform whose back office it is, a clock, and what is stored.
+"""Helps tests of deliveries to a neighbour: a platform whose back office is the neighbour, and a clock.
 
 The fixture `neighbour` of tests/conftest.py is such a neighbour.
 """

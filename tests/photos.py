@@ -1,4 +1,4 @@
-"""Photos for tests, and the worker's part of their way."""
+"""Photos for tests, and functions that do the worker's part."""
 
 from __future__ import annotations
 

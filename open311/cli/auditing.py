@@ -102,7 +102,7 @@ def _row(entry: Entry, trail: Trail) -> list[str]:
         entry.act,
         _named(entry.subject, trail),
         entry.jurisdiction_id,
-        "; ".join(f"{name}: {_told(value, name)}" for name, value in entry.details.items()),
+        "; ".join(f"{name}: {_in_words(value, name)}" for name, value in entry.details.items()),
         entry.reason,
     ]
 
@@ -112,9 +112,9 @@ def _named(actor: str, trail: Trail) -> str:
     return f"{name} ({actor})" if name else actor
 
 
-def _told(value: Any, name: str) -> str:
+def _in_words(value: Any, name: str) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_told(one, name)}" for name, one in value.items())
+        return ", ".join(f"{name} {_in_words(one, name)}" for name, one in value.items())
     if isinstance(value, list):
         # An account without a list of departments has all of them.
         return ", ".join(map(str, value)) or ("all" if name == "departments" else "none")

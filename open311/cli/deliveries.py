@@ -68,7 +68,7 @@ _APPLY = click.option("--apply", "is_applied", is_flag=True, help="With --all: d
 
 
 def filter_options(*without: str) -> Decorator:
-    """Adds an option for each parameter of a list of deliveries, apart from some."""
+    """Add an option for each parameter of a list of deliveries, except those in `without`."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         for name, parameter in reversed(DeliveryArguments().parameters.items()):
@@ -307,7 +307,7 @@ def plan(jurisdiction: str, is_applied: bool) -> None:
     """Show which open requests lack a delivery by today's destinations, or make these deliveries.
 
     Use it after the city has changed its destinations. Requests from before the cut-over of a back end, imported
-    ones, and those that a person has skipped for it stay out.
+    ones, and those that a person has skipped for it are left out.
 
     \b
     Example:

@@ -60,7 +60,9 @@ def federate() -> None:
 @click.option("--key-file", default="", help="The file with this api_key.")
 @click.option("--partner-key", type=int, default=0, help="The number of the key that you have given to it.")
 @click.option(
-    "--share", multiple=True, help="What may leave beside service, place and choices, such as description."
+    "--share",
+    multiple=True,
+    help="What may be sent in addition to service, place and choices, such as description.",
 )
 @click.option(
     "--format",
@@ -107,13 +109,13 @@ def add(url: str, name: str, jurisdiction_id: str, wanted: tuple[str, ...], **op
         )
         before = find_neighbour(platform, city.id, name)
         try:
-            found, look, news = add_neighbour(platform, new, now=now, is_moved=options["moved"])
+            found, look, changes = add_neighbour(platform, new, now=now, is_moved=options["moved"])
         except GeoReportError as error:
             fail(f"the server cannot be read: {error}")
         stopped = what_stops(platform, before, found) if before else []
     for line in look.lines:
         say(line)
-    for line in (*news.lines(), *stopped):
+    for line in (*changes.lines(), *stopped):
         say(line)
     say(f"{found.name} ({found.title}) is a neighbour of {city.id}.")
 
@@ -163,12 +165,12 @@ def sync(name: str, jurisdiction_id: str) -> None:
         ensure_synced(platform)
         city = find_jurisdiction(platform, jurisdiction_id)
         try:
-            news = sync_neighbour(platform, city.id, name, now=utc_now())
+            changes = sync_neighbour(platform, city.id, name, now=utc_now())
             pulls = _find(platform, city, name).remote.pulls
             pulled = pull(platform, (city.id, name), utc_now, is_whole=True) if pulls else None
         except GeoReportError as error:
             fail(f"{name} cannot be read, and all stays as it was: {error}")
-    for line in news.lines() or ["the catalogue has not changed"]:
+    for line in changes.lines() or ["the catalogue has not changed"]:
         say(line)
     if not pulls:
         say("its requests are not shown here; `federate add --pull` changes that")

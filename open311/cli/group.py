@@ -58,14 +58,14 @@ class CommandGroup(click.Group):
             warn("stopped.", as_log=_is_service(ctx))
             sys.exit(STOPPED)
         except Open311Error as error:
-            fail("; ".join(_told(one) for one in error.problems), as_log=_is_service(ctx))
+            fail("; ".join(_with_option_name(one) for one in error.problems), as_log=_is_service(ctx))
 
     def _name_unknown_settings(self, ctx: click.Context) -> None:
         for line in unknown_settings(os.environ):
             warn(line, as_log=bool(ctx._protected_args) and ctx._protected_args[0] in SERVICES)
 
 
-def _told(problem: Problem) -> str:
+def _with_option_name(problem: Problem) -> str:
     """A problem, with the option's name in place of a parameter's."""
     return str(replace(problem, field=OPTIONS.get(problem.field, problem.field)))
 

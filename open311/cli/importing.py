@@ -272,14 +272,14 @@ class _FileProgress:
         before, self.tally = self.tally.read, self.tally + batch.tally
         self._move_bar(before)
 
-    def _tell(self, findings: Sequence[Finding], told: int) -> None:
+    def _tell(self, findings: Sequence[Finding], shown_before: int) -> None:
         """Report findings of one kind, and print the first `SHOWN_FINDINGS` of the file.
 
-        told  the number of findings of this kind that were reported before this call
+        shown_before  the number of findings of this kind that were reported before this call
         """
         for finding in findings:
             self._importer.report(self._name, finding)
-        for finding in findings[: max(SHOWN_FINDINGS - told, 0)]:
+        for finding in findings[: max(SHOWN_FINDINGS - shown_before, 0)]:
             say(f"{self._name}, {finding.where}: {_with_id(finding)}")
 
     def _move_bar(self, rows_before: int) -> None:

@@ -24,7 +24,7 @@ from schemas.values import format_instant
 
 @click.group(cls=CommandGroup)
 def keys() -> None:
-    """Give api_keys to apps that send requests, suspend and revoke them, and tell the users of an app something."""
+    """Give api_keys to apps that send requests, suspend and revoke them, and write notices to an app's users."""
 
 
 @keys.command()
@@ -95,7 +95,7 @@ def revoke(number: int) -> None:
 def notice(number: int, text: str) -> None:
     """Tell all users of the app with key NUMBER something, such as that they should update it.
 
-    The answer to each report has TEXT in service_notice and in a Warning. Without TEXT, they are told nothing more.
+    The answer to each report has TEXT in service_notice and in a Warning. Without TEXT, the notice is removed.
 
     \b
     Example:

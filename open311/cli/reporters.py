@@ -77,7 +77,7 @@ def _person_options(command: Any) -> Any:
 def export_command(
     jurisdiction: str, reason: str, output: Path | None, folder: Path | None, **who: str | None
 ) -> None:
-    """Write all that the city has of a person, as JSON: requests, texts, updates, and systems that got the data.
+    """Write all that the city has about a person, as JSON: requests, texts, updates, and systems that got the data.
 
     With several options, the data of all who fit one of them are written. Look at them before you hand them over:
     an account of an app, or a phone, may be used by several people. Comments of others, and their photos, are left
@@ -157,15 +157,15 @@ def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: dateti
     "with_texts",
     is_flag=True,
     help="Erase also descriptions, answers, photos and notes of the person's requests, personal data in their"
-    " addresses, and the person's comments with their photos. Say it at the first time: afterwards, nobody knows"
-    " whose texts they were.",
+    " addresses, and the person's comments with their photos. Give this option the first time: afterwards,"
+    " nobody knows whose texts they were.",
 )
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing; show what would be erased.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask before erasing.")
 def erase_command(
     jurisdiction: str, reason: str, with_texts: bool, is_dry_run: bool, is_sure: bool, **who: str | None
 ) -> None:
-    """Erase permanently what the city has of a person, and tell what was erased where.
+    """Erase permanently what the city has about a person, and report what was erased where.
 
     The command first shows what it would erase, and asks. With several options, the data of all who fit one of them
     are erased: run `open311 reporters export` first, because several people may use an account or a phone.

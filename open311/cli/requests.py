@@ -228,7 +228,7 @@ def erase(request: str, jurisdiction: str, parts: tuple[str, ...], reason: str, 
     REQUEST is a service_request_id, a token or a number.
 
     The part media erases the photos that this server keeps. The worker deletes their files, and tries it again
-    until they are gone; `open311 media check` tells how many are left.
+    until they are gone; `open311 media check` shows how many are left.
 
     Backups and files that others have downloaded still contain the erased parts. Dumps are made anew by the worker.
     Requests that were merged into REQUEST keep their copies of its notes; the command names them.

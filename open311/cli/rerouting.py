@@ -28,8 +28,8 @@ def reroute(jurisdiction: str, is_applied: bool) -> None:
 
     Use it after the city has changed its routes, or has given up a department or an area. Requests that a person
     has transferred or works on, and imported requests whose source names the department, stay where they are,
-    unless their department does not exist any more. The command tells how many of these move, and how many lose an
-    assignee or the state of their work, because the new department begins anew. Each move is recorded in the
+    unless their department does not exist any more. The command reports how many of these move, and how many lose
+    an assignee or the state of their work, because the new department begins anew. Each move is recorded in the
     history and is public at once.
 
     \b

@@ -10,7 +10,7 @@ from open311.cli.output import counted, progress, say, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
-from open311.operations.people.expiring import KINDS, Kind, count_kept, expire
+from open311.operations.people.expiring import KINDS, RetentionKind, count_kept, expire
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 
@@ -35,7 +35,7 @@ def retention_command(jurisdiction: str, is_dry_run: bool) -> None:
                 _expire(platform, city, kind, is_dry_run=is_dry_run)
 
 
-def _expire(platform: Platform, city: Jurisdiction, kind: Kind, *, is_dry_run: bool) -> None:
+def _expire(platform: Platform, city: Jurisdiction, kind: RetentionKind, *, is_dry_run: bool) -> None:
     if kind.is_kept_for_ever(city):
         say(f"{city.id}: keeps {kind.name} for ever; its jurisdiction.toml has no {kind.key} in [retention].")
         return
@@ -53,6 +53,6 @@ def _expire(platform: Platform, city: Jurisdiction, kind: Kind, *, is_dry_run: b
     say(f"{city.id}: the {kind.name} of {found} {done}; open or not yet due: {kept.total()}.")
 
 
-def _days(city: Jurisdiction, kind: Kind, service_code: str) -> str:
+def _days(city: Jurisdiction, kind: RetentionKind, service_code: str) -> str:
     days = kind.days_of(city, service_code)
     return "for ever" if days is None else str(days)

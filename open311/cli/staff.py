@@ -38,7 +38,7 @@ _JURISDICTION = click.option(
     help=f"The city's jurisdiction_id, or {ALL_JURISDICTIONS} for all. Not needed if only one city is served.",
 )
 _ROLES = click.Choice([str(role) for role in STAFF])
-_LABEL = click.option("--label", default="", help="What the token is for, to tell it from others.")
+_LABEL = click.option("--label", default="", help="What the token is for, to distinguish it from others.")
 _DAYS = click.option(
     "--days", type=int, default=TOKEN_DAYS, show_default=True, help="After how many days the token expires."
 )
@@ -80,7 +80,12 @@ def add(name: str, role: str, departments: tuple[str, ...], jurisdiction: str, d
 @staff.command()
 @click.argument("name")
 @click.option("--role", type=_ROLES, help="What the account may do from now on.")
-@click.option("--department", "departments", multiple=True, help="Code; may be given several times. The others go.")
+@click.option(
+    "--department",
+    "departments",
+    multiple=True,
+    help="Code; may be given several times. The account loses all other departments.",
+)
 @click.option("--all-departments", "is_for_all", is_flag=True, help="Let the account work for all departments.")
 @_JURISDICTION
 def change(name: str, role: str | None, departments: tuple[str, ...], is_for_all: bool, jurisdiction: str) -> None:
@@ -307,7 +312,7 @@ def _say_gone(gone: Sequence[str]) -> None:
 
 
 def _say_results(results: Sequence[BulkResult], receiver: str) -> None:
-    """What became of the work of an account."""
+    """Print what was done with the work of an account."""
     refused = [one for one in results if one.result == REFUSED]
     moved = len(results) - len(refused)
     say(f"{moved} open {'request is' if moved == 1 else 'requests are'} now assigned to {receiver}.")

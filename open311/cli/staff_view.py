@@ -18,7 +18,7 @@ from schemas.values import format_instant
 
 _WIDTH = 13
 HOURS_IN_WORDS = 48
-"""From so many hours on, a time is told in days."""
+"""A time of this many hours or more is shown in days."""
 
 
 def name_of(record: RequestRecord) -> str:

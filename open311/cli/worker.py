@@ -28,7 +28,7 @@ MOST_BUSY = 16
 
 @click.command()
 @click.option("--once", is_flag=True, help="Stop when outbox and queue are empty.")
-@click.option("--check", "is_check", is_flag=True, help="Only tell whether background work is done in time.")
+@click.option("--check", "is_check", is_flag=True, help="Only report whether background work is done in time.")
 def worker(once: bool, is_check: bool) -> None:
     """Do background work: dispatch changes, send deliveries, get ids for batch requests, republish, dump,
     clean up.

@@ -15,7 +15,7 @@ from open311.domain.access import ALL_JURISDICTIONS
 OWN_NETWORK_BITS = 64
 """The length of the prefix that an IPv6 customer usually gets. The customer can use any address with it."""
 LEAST_BITS = {4: 16, 6: 32}
-"""The shortest prefix of a blocked range, by the version of IP. A shorter one would hold too many people."""
+"""The shortest prefix of a blocked range, by the version of IP. A shorter one would block too many people."""
 
 
 class Suspicion(StrEnum):

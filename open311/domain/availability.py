@@ -66,8 +66,8 @@ def refusal(service: Service, day: date, find: Find, *, is_staff: bool) -> Open3
             tell("{code!r} is only for staff of the city. {cure}", code=code, cure=cure), "service_code"
         )
     if service.season is not None and not service.season.has(day):
-        told = tell("{code!r} can be reported from {season} only.", code=code, season=str(service.season))
+        fault = tell("{code!r} can be reported from {season} only.", code=code, season=str(service.season))
         if service.instead:
-            told = tell("{fault} {cure}", fault=told, cure=service.instead)
-        return NotFound(told, "service_code")
+            fault = tell("{fault} {cure}", fault=fault, cure=service.instead)
+        return NotFound(fault, "service_code")
     return None

@@ -28,9 +28,9 @@ def carry_answers(old: Service, new: Service, answers: Iterable[Answer]) -> tupl
     for answer in answers:
         code, values = _moved(old, new, answer.code, answer.values)
         attribute = None if code in carried or not answer.is_asked else new.attribute(code)
-        held, places = _held(attribute, values) if attribute else ((), ())
-        if held:
-            carried[code] = Answer(code, held)
+        accepted, places = _accepted(attribute, values) if attribute else ((), ())
+        if accepted:
+            carried[code] = Answer(code, accepted)
             origins[code] = _unasked(answer.code, tuple(answer.values[place] for place in places))
         if lost := tuple(value for place, value in enumerate(answer.values) if place not in places):
             dropped.append(_unasked(answer.code, lost))
@@ -73,7 +73,7 @@ def _moved(old: Service, new: Service, code: str, values: tuple[str, ...]) -> tu
     return new_code, tuple(keys.get(value, value) for value in values)
 
 
-def _held(attribute: Attribute, values: tuple[str, ...]) -> tuple[tuple[str, ...], Sequence[int]]:
+def _accepted(attribute: Attribute, values: tuple[str, ...]) -> tuple[tuple[str, ...], Sequence[int]]:
     """The values that an attribute accepts, and the positions in `values` from which they come."""
     if attribute.set_to or not attribute.variable:
         return (), ()

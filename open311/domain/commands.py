@@ -147,7 +147,7 @@ class AskReporter(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge(Command):
-    """Merge a request into another one that tells about the same thing. `into`: that request's id or number."""
+    """Merge a request into another one about the same thing. `into`: that request's id or number."""
 
     name = "merge"
     into: str

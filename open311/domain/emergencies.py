@@ -11,7 +11,7 @@ from open311.domain.text import folded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emergency:
-    """What a city says about emergencies. A report with one of the words is taken like any other.
+    """What a city says about emergencies. A report with one of the words is accepted like any other.
 
     number  the number to call; "" if the city names none
     words   words and phrases in the city's first language, such as `gas smell`

@@ -140,7 +140,7 @@ class ImportedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What has to be told about a row.
+    """What has to be reported about a row.
 
     position            the row's number in the file, from 1
     service_request_id  its id; "" if it has none

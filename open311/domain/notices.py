@@ -71,20 +71,20 @@ class Notice:
 def connection_notice(
     place: tuple[str, str], circuit: Circuit, last: Notice | None, now: datetime, *, after: timedelta
 ) -> Notice | None:
-    """The notice that a back office is down, or works again; None if there is no news.
+    """The notice that a back office is down, or works again; None if the operator need not know.
 
     last   the last notice of these kinds
     after  after how long the operator is told that a back office is down
     """
-    since, is_told = circuit.failing_since, last is not None and last.kind is NoticeKind.DOWN
+    since, was_reported = circuit.failing_since, last is not None and last.kind is NoticeKind.DOWN
     if since is None:
-        if last is None or not is_told:
+        if last is None or not was_reported:
             return None
         text = f"{_name(place)} works again. It was reported down at {_instant(last.created_at)}."
         return _notice(place, NoticeKind.WORKS, text, now)
     is_long = circuit.is_resting and now - since >= after
-    is_news = last is None or (now - last.created_at >= PAUSE and (not is_told or last.created_at < since))
-    if not is_long or not is_news:
+    is_new = last is None or (now - last.created_at >= PAUSE and (not was_reported or last.created_at < since))
+    if not is_long or not is_new:
         return None
     what = "Mails to people" if place == MAIL_SERVER else "Its deliveries"
     text = f"{_name(place)} is down since {_instant(since)}. {what} wait, and nothing is lost."

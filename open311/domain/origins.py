@@ -85,7 +85,7 @@ def read(text: str) -> tuple[str, ...]:
 
 
 def id_by_address(url: str, jurisdiction_id: str) -> str:
-    """The federation_id for a city whose server does not tell one.
+    """The federation_id for a city whose server does not name one.
 
     It is made from the address, so that all neighbours of the city compute the same.
     """

@@ -148,7 +148,7 @@ class Photo:
 
 
 class OwnPhotoState(StrEnum):
-    """What became of a photo, as its sender reads it. The sender is not told why others do not see it.
+    """The state of a photo, as its sender reads it. The sender is not told why others do not see it.
 
     PREPARING  it is being prepared
     SHOWN      everybody can see it

@@ -18,7 +18,8 @@ FROM_CONTENT = "content:"
 
 
 KEEP = timedelta(days=365)
-"""How long an update is kept that is settled, or of a request that nobody knows. Older ones are not taken again."""
+"""How long an update is kept that is settled, or of a request that nobody knows. Older ones are not accepted
+again."""
 
 
 class UpdateState(StrEnum):

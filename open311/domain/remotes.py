@@ -95,7 +95,7 @@ class PullState:
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogueNews:
+class CatalogueChanges:
     """How a neighbour's catalogue has changed: codes with names."""
 
     new: tuple[RemoteService, ...] = ()
@@ -104,7 +104,7 @@ class CatalogueNews:
     returned: tuple[RemoteService, ...] = ()
 
     def lines(self) -> list[str]:
-        """The news, one in a line."""
+        """The changes, each in one line."""
         return [
             *(f"new: {one.code} ({one.name})" for one in self.new),
             *(f"renamed: {one.code} ({before} -> {one.name})" for one, before in self.renamed),
@@ -113,11 +113,11 @@ class CatalogueNews:
         ]
 
 
-def compare(known: Iterable[RemoteService], found: Iterable[RemoteService]) -> CatalogueNews:
-    """What is new in a catalogue."""
+def compare(known: Iterable[RemoteService], found: Iterable[RemoteService]) -> CatalogueChanges:
+    """The changes between two versions of a catalogue."""
     before, now = {one.code: one for one in known}, {one.code: one for one in found}
     current = {code for code, one in before.items() if one.retired_at is None}
-    return CatalogueNews(
+    return CatalogueChanges(
         new=tuple(one for code, one in now.items() if code not in before),
         renamed=tuple(
             (one, before[code].name)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from open311.domain.attributes import Answer
 from open311.domain.forms import Remark
-from open311.domain.personal_data import Kind
+from open311.domain.personal_data import DataKind
 from open311.domain.photos import SentPhoto
 from open311.domain.places import Place
 
@@ -177,7 +177,7 @@ class Receipt:
     candidates: tuple[str, ...] = ()
     photos: int = 0
     lost_photos: int = 0
-    masked: tuple[Kind, ...] = ()
+    masked: tuple[DataKind, ...] = ()
     is_held: bool = False
     status_secret: str = ""
 

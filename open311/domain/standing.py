@@ -76,7 +76,7 @@ def after_all(standing: Standing, said: Iterable[Said], hidden: Collection[State
     for one in said:
         after = moved(standing, one.meaning, hidden)
         was_closed, is_closed = (each.state is State.CLOSED for each in (standing, after))
-        is_told = was_closed != is_closed or (is_closed and after.outcome != standing.outcome)
-        text = one.text or (None if is_told else standing.text)
+        is_announced = was_closed != is_closed or (is_closed and after.outcome != standing.outcome)
+        text = one.text or (None if is_announced else standing.text)
         standing = replace(after, text=text)
     return standing

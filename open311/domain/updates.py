@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from open311.domain.personal_data import Kind
+from open311.domain.personal_data import DataKind
 from open311.domain.services import PhotoRule
 from schemas.texts import Message
 
@@ -64,7 +64,7 @@ class UpdateReceipt:
     update_id: str
     account_id: str = ""
     ignored: tuple[Message, ...] = ()
-    masked: tuple[Kind, ...] = ()
+    masked: tuple[DataKind, ...] = ()
     photos: int = 0
     photo_rule: PhotoRule = PhotoRule.PUBLIC
     lost_photos: int = 0

@@ -77,7 +77,7 @@ class ServerAccount:
     def can_enter(self, folder: Path) -> bool:
         """Whether this user can enter a folder.
 
-        A child process of this user tests the access. The mode of the folder does not tell it, because a folder
+        A child process of this user tests the access. The mode of the folder does not show this, because a folder
         above may be closed.
         """
         if self.other is None:

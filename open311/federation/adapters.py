@@ -1,4 +1,4 @@
-"""HTTP and mail as back ends get them in their context, made of `transport` and `mail`."""
+"""HTTP and mail for back ends. A back end gets them in its context. They use `transport` and `mail`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _JSON = "application/json; charset=utf-8"
 
 
 class HttpSession:
-    """The session of one back end. It retries nothing: the deliveries do."""
+    """The session of one back end. It repeats no call, because a delivery that fails is tried again as a whole."""
 
     def __init__(self, config: HttpConfig, *, proxy: str = "") -> None:
         self._base = config.address()
@@ -140,7 +140,7 @@ def _results_of_mail() -> Iterator[None]:
 
 
 def tls_of(config: HttpConfig) -> Tls | None:
-    """The files of a configuration, all of which can be used. Raises Misconfigured."""
+    """The TLS files of a configuration; None without any. Raises Misconfigured if one cannot be used."""
     if config.tls is None:
         return None
     tls = Tls(ca=config.tls.ca, cert=config.tls.cert, key=config.tls.key)

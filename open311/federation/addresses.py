@@ -11,7 +11,7 @@ from open311.federation.failures import ForbiddenAddress
 
 _PORTS = {"http": 80, "https": 443}
 _LOCAL = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
-"""The ends of names that mean a host of the own network. So do names of one part."""
+"""A name with one of these endings means a host of the own network. So does a name of one part."""
 _MOST_ADDRESSES = 4
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -59,7 +59,10 @@ class Guard:
         return addresses[:_MOST_ADDRESSES]
 
     def check_for_proxy(self, host: str, port: int) -> None:
-        """Check the host to which a proxy will connect, as far as the class says. Raises ForbiddenAddress."""
+        """Check the host to which a proxy will connect. The class says what cannot be checked.
+
+        Raises ForbiddenAddress.
+        """
         name = host.strip("[]").rstrip(".").lower()
         if (name, port) in self.trusted:
             return

@@ -108,10 +108,11 @@ _FLOOR = timedelta(hours=1)
 """A window of this length or less is not halved."""
 _LEAST_CUT = 10
 _USUAL_LIMITS = frozenset({50, 100, 200, 250, 500, 1000, 2000, 2500, 5000, 10_000})
-"""Where servers cut a list. Above `_LEAST_CUT`, any length is suspicious if the server ignores `page`."""
+"""The lengths at which servers cut a list. If a server ignores `page`, any length above `_LEAST_CUT` is
+suspicious."""
 _LEAST_MASKED = 3
 _UNTAKEN = frozenset({501, 503, 505})
-"""Errors of a server that say that it has taken nothing."""
+"""Errors of a server that say that it has not stored what was sent."""
 _SHOWN = frozenset({"jurisdiction_id", "service_code", "service_request_id", "update_id", "status", "lat", "long"})
 """Parameters that are not personal. An error may repeat their values."""
 
@@ -556,7 +557,7 @@ class _Search:
     """A search of requests while it is read.
 
     headers  headers of each call, in addition to the usual ones
-    known    the requests that were given out
+    known    the requests that the caller has got already
     longest  the length of the longest list. The server's limit is not below it, so no shorter list is cut
     """
 

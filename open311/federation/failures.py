@@ -59,7 +59,7 @@ class Problem:
         return f"{self.code}: {self.description}" if self.code else self.description
 
 
-def _told(problem: Problem, status: int) -> str:
+def _in_words(problem: Problem, status: int) -> str:
     """An error of an answer, without the code if the code is the status."""
     return problem.description if problem.code == str(status) and problem.description else str(problem)
 
@@ -76,8 +76,10 @@ class Refused(GeoReportError):
     def __init__(
         self, where: str, status: int, problems: tuple[Problem, ...] = (), retry_after_s: float | None = None
     ) -> None:
-        told = "; ".join(_told(problem, status) for problem in problems) or "without an error that can be read"
-        super().__init__(f"{where} answered {status}: {told}")
+        errors = (
+            "; ".join(_in_words(problem, status) for problem in problems) or "without an error that can be read"
+        )
+        super().__init__(f"{where} answered {status}: {errors}")
         self.where = where
         self.status = status
         self.problems = problems

@@ -36,7 +36,7 @@ _VERBATIM = frozenset({"message-id", "in-reply-to", "references", "list-unsubscr
 
 
 class MailError(Exception):
-    """A mail was not sent, or perhaps not. The subclass says what to do.
+    """A mail was not sent, or it is unknown whether it was sent. The subclass says what to do.
 
     code  the reply of the server, such as 550; None if there was none
     """
@@ -282,7 +282,7 @@ def _hand_over(line: _Line, message: EmailMessage, sender: Mailbox, recipients: 
     for each in recipients:
         code, reply = line.rcpt(each.address)
         if code >= 500:
-            raise MailRefused(_told("a recipient", code, reply), code, is_recipient=True)
+            raise MailRefused(_cause("a recipient", code, reply), code, is_recipient=True)
         _expect((code, reply), "a recipient", 250, 251)
     _expect(line.docmd("DATA"), "the mail", 354)
     text = re.sub(rb"(?m)^\.", b"..", message.as_bytes())
@@ -290,7 +290,10 @@ def _hand_over(line: _Line, message: EmailMessage, sender: Mailbox, recipients: 
 
 
 def _answer_to_text(line: _Line, text: bytes) -> tuple[int, bytes]:
-    """Send the text. Raises MailUncertain without a whole answer: a part of `450` must not mean `try again`."""
+    """Send the text, and return the whole answer. Raises MailUncertain if the answer is missing or cut.
+
+    A cut answer does not show whether the server has taken the mail.
+    """
     try:
         line.send(text + b".\r\n")
         reply = line.getreply()
@@ -309,13 +312,13 @@ def _expect(reply: tuple[int, bytes], what: str, *codes: int) -> None:
 
 def _failure(what: str, code: int, reply: bytes, *, is_setup: bool | None = None) -> MailError:
     """The error for a reply. Before a mail is offered (`is_setup`), every refusal is temporary."""
-    told = _told(what, code, reply)
+    cause = _cause(what, code, reply)
     if code >= 500 and is_setup is None:
-        return MailRefused(told, code)
-    return MailDeferred(told, code, is_setup=bool(is_setup) or code >= 500)
+        return MailRefused(cause, code)
+    return MailDeferred(cause, code, is_setup=bool(is_setup) or code >= 500)
 
 
-def _told(what: str, code: int, reply: bytes) -> str:
+def _cause(what: str, code: int, reply: bytes) -> str:
     """A sentence without the text of the reply, which may quote an address."""
     enhanced = _ENHANCED.match(reply)
     return f"the mail server refused {what}: {code}{' ' + enhanced[0].decode() if enhanced else ''}"
@@ -341,8 +344,8 @@ def _failures_before_text(watch: Watch) -> Iterator[None]:
     except smtplib.SMTPResponseException as error:
         raise _failure("the connection", error.smtp_code, _bytes(error.smtp_error), is_setup=False) from None
     except ssl.SSLCertVerificationError as error:
-        told = f"the certificate of the mail server is not accepted: {error.verify_message}"
-        raise MailDeferred(told, is_setup=True) from None
+        cause = f"the certificate of the mail server is not accepted: {error.verify_message}"
+        raise MailDeferred(cause, is_setup=True) from None
     except (OSError, smtplib.SMTPException, UnicodeError) as error:
         is_slow = watch.is_over or any(isinstance(each, TimeoutError) for each in (error, error.__context__))
         why = "it took too long" if is_slow else type(error).__name__

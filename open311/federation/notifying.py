@@ -25,7 +25,7 @@ class Message:
     """What the operator is told.
 
     id     the same at each try
-    lines  one sentence or two on each
+    lines  one line for each trouble, of one or two sentences
     data   the same as plain data for programs
     """
 

@@ -149,9 +149,9 @@ def _members(call: Call, answer: Answer) -> Mapping[str, object]:
     members = found if isinstance(found, dict) else {}
     if answer.status != 200:
         code = members.get("error")
-        told = code if isinstance(code, str) and code in _ERRORS else "without an error that can be read"
+        reason = code if isinstance(code, str) and code in _ERRORS else "without an error that can be read"
         raise NotAuthorized(
-            f"{call} gave no access token: {answer.status}, {told}", answer.status, retry_after_s(answer.headers)
+            f"{call} gave no access token: {answer.status}, {reason}", answer.status, retry_after_s(answer.headers)
         )
     return members
 

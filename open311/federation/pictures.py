@@ -10,7 +10,7 @@ from open311.federation.transport import Call, Limits, Transport
 
 TIMEOUT_S = 10.0
 DEADLINE_S = 15.0
-"""For the whole answer of each server; a redirect leads to the next one."""
+"""The time for the whole answer of one server. After a redirect, the next server has as much time again."""
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "image/*"}
 _GONE = frozenset({404, 410})
 

@@ -227,13 +227,13 @@ class Reader:
     def _boolean(self, plain: Plain) -> bool:
         if isinstance(plain, bool):
             return plain
-        said = {"true": True, "1": True, "false": False, "0": False, "": False}.get(
+        flag = {"true": True, "1": True, "false": False, "0": False, "": False}.get(
             self._text(plain).strip().lower()
         )
-        if said is None:
+        if flag is None:
             raise _Unread
         self._note_json(DialectPoint.BOOLEAN_AS_TEXT)
-        return said
+        return flag
 
     def _instant(self, plain: Plain) -> datetime | None:
         """A time in UTC, in whole seconds."""
@@ -302,7 +302,9 @@ def problems_of(body: Plain) -> tuple[Problem, ...]:
         return ()
     if not all(isinstance(each, dict) and "description" in each and each.keys() <= _ERROR for each in body):
         return ()
-    return tuple(Problem(_told(each.get("code")), _told(each["description"])) for each in body[:_MOST_PROBLEMS])
+    return tuple(
+        Problem(_cut_text(each.get("code")), _cut_text(each["description"])) for each in body[:_MOST_PROBLEMS]
+    )
 
 
 _ERROR = frozenset({"code", "description"})
@@ -310,7 +312,7 @@ _MOST_PROBLEMS = 20
 _MOST_CHARACTERS = 500
 
 
-def _told(plain: Plain) -> str:
+def _cut_text(plain: Plain) -> str:
     return "" if plain is None else str(plain)[:_MOST_CHARACTERS].strip()
 
 

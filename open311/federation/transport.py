@@ -36,7 +36,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({429, 500, 502, 503, 504})
 """The statuses after which the same call may succeed."""
 _DOUBLING = frozenset({"POST", "PATCH"})
-"""The methods that may do twice what is sent twice."""
+"""The methods that are not idempotent: a call that is sent twice may have its effect twice."""
 _ANYWHERE = frozenset({"user-agent", "accept", "accept-language"})
 """The headers that also go to another host after a redirect; others may be secret."""
 _CERTIFICATE_ALERTS = frozenset(
@@ -319,7 +319,7 @@ def _refuses_certificate(error: BaseException) -> bool:
 
 
 def _fault(error: BaseException) -> str:
-    """What became of a call without a complete answer."""
+    """What went wrong in a call without a complete answer, as the end of a sentence."""
     causes = list(_causes(error))
     if any(isinstance(each, ConnectionRefusedError) for each in causes):
         return "was not sent: nothing listens at this address, the connection is refused"

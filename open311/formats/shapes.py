@@ -24,7 +24,7 @@ Parts = Callable[[Any], tuple[dict[str, Any], tuple[str, ...]]]
 """A function from a value to its plain data and to its XML elements, one for each column."""
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """The kinds of fields. Each kind is rendered in its own way."""
 
     TEXT = "text"
@@ -51,7 +51,7 @@ class Column:
 
     name: str
     path: str
-    kind: Kind
+    kind: FieldKind
     item: Shape | None = None
     body: Shape | None = None
     xml_item: str = ""
@@ -91,40 +91,40 @@ def shape_of(schema: type[Body]) -> Shape:
 def _column(name: str, field: fields.Field[Any]) -> Column:
     path = field.attribute or name
     if isinstance(field, Items):
-        return Column(name, path, Kind.WORDS, xml_item=field.xml_item)
+        return Column(name, path, FieldKind.WORDS, xml_item=field.xml_item)
     if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
         item = shape_of(type(field.inner.schema))
-        return Column(name, path, Kind.BODIES, item=item, is_omitted_empty=isinstance(field, ListIfAny))
+        return Column(name, path, FieldKind.BODIES, item=item, is_omitted_empty=isinstance(field, ListIfAny))
     if isinstance(field, fields.Nested):
-        return Column(name, path, Kind.BODY, body=shape_of(type(field.schema)))
+        return Column(name, path, FieldKind.BODY, body=shape_of(type(field.schema)))
     return Column(name, path, _kind(field), is_omitted_empty=isinstance(field, TextIfAny))
 
 
-def _kind(field: fields.Field[Any]) -> Kind:
+def _kind(field: fields.Field[Any]) -> FieldKind:
     if isinstance(field, Instant):
-        return Kind.INSTANT
+        return FieldKind.INSTANT
     if isinstance(field, OptionalText):
-        return Kind.OPTIONAL_TEXT
+        return FieldKind.OPTIONAL_TEXT
     if isinstance(field, fields.String):
-        return Kind.TEXT
+        return FieldKind.TEXT
     if isinstance(field, Degrees | Share):
-        return Kind.DEGREES
+        return FieldKind.DEGREES
     if isinstance(field, (fields.Boolean, fields.Integer, Geometry)):
-        return Kind.SCALAR
+        return FieldKind.SCALAR
     raise TypeError(f"{type(field).__name__} has no wire form yet; add it to shapes.py")
 
 
 # The compiler. Each kind has statements that put the plain data into `v` and the XML text into `x`.
 
 _STATEMENTS = {
-    Kind.TEXT: "{v} = clean_text({v}); {x} = escaped({v})",
-    Kind.OPTIONAL_TEXT: "{v} = (clean_text({v}) or None) if {v} else None; {x} = escaped({v}) if {v} else ''",
-    Kind.INSTANT: "{v} = {x} = None if {v} is None else format_instant({v})",
-    Kind.DEGREES: "{v} = None if {v} is None else round({v}, 9) + 0.0; {x} = text_of({v})",
-    Kind.SCALAR: "{x} = text_of({v})",
-    Kind.WORDS: "{v} = [clean_text(word) for word in {v}]; {x} = words('{inner}', {v}) if {v} else ''",
-    Kind.BODY: "{v}, {x} = parts_{n}({v}); {x} = ''.join({x})",
-    Kind.BODIES: "{v}, {x} = bodies(parts_{n}, '{inner}', {v}) if {v} else ([], '')",
+    FieldKind.TEXT: "{v} = clean_text({v}); {x} = escaped({v})",
+    FieldKind.OPTIONAL_TEXT: "{v} = (clean_text({v}) or None) if {v} else None; {x} = escaped({v}) if {v} else ''",
+    FieldKind.INSTANT: "{v} = {x} = None if {v} is None else format_instant({v})",
+    FieldKind.DEGREES: "{v} = None if {v} is None else round({v}, 9) + 0.0; {x} = text_of({v})",
+    FieldKind.SCALAR: "{x} = text_of({v})",
+    FieldKind.WORDS: "{v} = [clean_text(word) for word in {v}]; {x} = words('{inner}', {v}) if {v} else ''",
+    FieldKind.BODY: "{v}, {x} = parts_{n}({v}); {x} = ''.join({x})",
+    FieldKind.BODIES: "{v}, {x} = bodies(parts_{n}, '{inner}', {v}) if {v} else ([], '')",
 }
 
 

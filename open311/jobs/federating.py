@@ -19,7 +19,10 @@ POLL_S = 10.0
 
 @contextmanager
 def federating(platform: Platform) -> Iterator[None]:
-    """Pull from the neighbours that are due in threads until the block ends. A pull ends after its present call."""
+    """Until the block ends, pull in threads from the neighbours that are due.
+
+    At the end of the block, a pull ends after its present call.
+    """
     with (
         Lanes(platform, "neighbours") as lanes,
         repeating(platform, "neighbours", partial(_start_due, platform, lanes), poll_s=POLL_S),

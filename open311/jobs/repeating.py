@@ -108,7 +108,7 @@ class Lanes:
 
 
 _telling = threading.Lock()
-"""Held while the end is logged. Otherwise the signal of another thread could kill the process before."""
+"""Held while the end is logged. Otherwise a signal of another thread could kill the process before the log line."""
 
 
 def end_cut_off(platform: Platform) -> None:

@@ -88,17 +88,18 @@ def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bo
         for begin in threads:
             running.enter_context(begin(platform))
         try:
-            is_told = asyncio.run(_work_until_told(app, options))
+            has_signal = asyncio.run(_work_until_signal(app, options))
         except (ConnectorException, psycopg.OperationalError) as error:
             log.error("the database is gone; this worker ends", cause=cause_of(error.__cause__ or error))
             return False
-    return is_told and not platform.process.is_cut_off.is_set()
+    return has_signal and not platform.process.is_cut_off.is_set()
 
 
-async def _work_until_told(app: procrastinate.App, options: Mapping[str, Any]) -> bool:
+async def _work_until_signal(app: procrastinate.App, options: Mapping[str, Any]) -> bool:
     """Run jobs. Returns whether a signal has ended that; a second signal kills this process.
 
-    Procrastinate's own signal handlers cannot tell this: a worker whose heartbeat fails also just stops.
+    Procrastinate's own signal handlers do not show whether a signal was the cause: a worker whose heartbeat fails
+    stops in the same way.
     """
     loop = asyncio.get_running_loop()
     async with app.open_async():

@@ -1,4 +1,4 @@
-"""The kinds of picture that the server takes. The first bytes tell the kind, never a name or a declared type."""
+"""The kinds of picture that the server accepts. The first bytes decide, and no name and no declared type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis"})
 _CONTAINER_BRANDS = frozenset({b"mif1", b"msf1"})
 
 
-class Kind(Enum):
+class PhotoKind(Enum):
     """A kind of picture: its name, its media type, and the suffix of its files."""
 
     JPEG = ("jpeg", "image/jpeg", ".jpg")
@@ -27,7 +27,7 @@ class Kind(Enum):
         self.suffix = suffix
 
 
-def sniff(head: bytes) -> Kind | None:
+def sniff(head: bytes) -> PhotoKind | None:
     """The kind of the file that begins with these bytes.
 
     None for all other kinds, such as GIF and SVG, and for HEIC without the extra `heic`.
@@ -37,20 +37,20 @@ def sniff(head: bytes) -> Kind | None:
 
 
 @cache
-def readable_kinds() -> tuple[Kind, ...]:
+def readable_kinds() -> tuple[PhotoKind, ...]:
     """The kinds that this installation can read. HEIC needs the extra `heic`."""
-    without_heic = (Kind.JPEG, Kind.PNG, Kind.WEBP)
-    return (*without_heic, Kind.HEIC) if find_spec("pillow_heif") else without_heic
+    without_heic = (PhotoKind.JPEG, PhotoKind.PNG, PhotoKind.WEBP)
+    return (*without_heic, PhotoKind.HEIC) if find_spec("pillow_heif") else without_heic
 
 
-def _kind_of(head: bytes) -> Kind | None:
+def _kind_of(head: bytes) -> PhotoKind | None:
     if head.startswith(b"\xff\xd8\xff"):
-        return Kind.JPEG
+        return PhotoKind.JPEG
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return Kind.PNG
+        return PhotoKind.PNG
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return Kind.WEBP
-    return Kind.HEIC if head[4:8] == b"ftyp" and _is_heic(head) else None
+        return PhotoKind.WEBP
+    return PhotoKind.HEIC if head[4:8] == b"ftyp" and _is_heic(head) else None
 
 
 def _is_heic(head: bytes) -> bool:

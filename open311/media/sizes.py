@@ -6,20 +6,20 @@ a thread of the server. A false number only lets the sender's own photo be refus
 
 from __future__ import annotations
 
-from open311.media.kinds import Kind
+from open311.media.kinds import PhotoKind
 
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 """The markers of a JPEG's blocks that have its size (SOF0 to SOF15)."""
 _MOST_BLOCKS = 1_000
 
 
-def pixels_of(kind: Kind, data: bytes) -> int:
+def pixels_of(kind: PhotoKind, data: bytes) -> int:
     """How many pixels a picture has, as it says itself; 0 if that is not known without reading more."""
-    if kind is Kind.PNG:
+    if kind is PhotoKind.PNG:
         return _number(data, 16, 4) * _number(data, 20, 4)
-    if kind is Kind.JPEG:
+    if kind is PhotoKind.JPEG:
         return _pixels_of_jpeg(data)
-    return _pixels_of_webp(data) if kind is Kind.WEBP else 0
+    return _pixels_of_webp(data) if kind is PhotoKind.WEBP else 0
 
 
 def _pixels_of_jpeg(data: bytes) -> int:

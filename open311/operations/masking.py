@@ -10,27 +10,27 @@ from typing import Any
 
 from open311.domain.attributes import Answer
 from open311.domain.events import Event
-from open311.domain.personal_data import Hit, Kind, Privacy, Treatment, mark_of
+from open311.domain.personal_data import DataKind, Hit, Privacy, Treatment, mark_of
 from open311.domain.requests import Note, RequestRecord
 from open311.domain.services import Datatype, Service
 from open311.plugins import Jurisdiction
 from open311.translations import closest, in_language, languages
 from schemas.texts import Message, tell
 
-MARKERS: dict[Kind, Message] = {
-    Kind.EMAIL: tell("[e-mail address]"),
-    Kind.PHONE: tell("[phone number]"),
-    Kind.IBAN: tell("[bank account]"),
-    Kind.CARD: tell("[card number]"),
-    Kind.PLATE: tell("[licence plate]"),
+MARKERS: dict[DataKind, Message] = {
+    DataKind.EMAIL: tell("[e-mail address]"),
+    DataKind.PHONE: tell("[phone number]"),
+    DataKind.IBAN: tell("[bank account]"),
+    DataKind.CARD: tell("[card number]"),
+    DataKind.PLATE: tell("[licence plate]"),
 }
 """What the public reads in the place of personal data."""
-NAMES: dict[Kind, Message] = {
-    Kind.EMAIL: tell("an e-mail address"),
-    Kind.PHONE: tell("a phone number"),
-    Kind.IBAN: tell("a bank account"),
-    Kind.CARD: tell("a card number"),
-    Kind.PLATE: tell("a licence plate"),
+NAMES: dict[DataKind, Message] = {
+    DataKind.EMAIL: tell("an e-mail address"),
+    DataKind.PHONE: tell("a phone number"),
+    DataKind.IBAN: tell("a bank account"),
+    DataKind.CARD: tell("a card number"),
+    DataKind.PLATE: tell("a licence plate"),
 }
 _FREE_TEXT = (Datatype.STRING, Datatype.TEXT)
 _ANY_MARKER = r"\[[^\[\]\n]{1,40}\]"
@@ -64,7 +64,7 @@ class Mask:
             is_unmasked = bool(self.unmasked) and mark_of(text[hit.start : hit.end], self.salt) in self.unmasked
             yield hit, not is_unmasked
 
-    def masked(self, text: str, found: set[Kind] | None = None) -> str:
+    def masked(self, text: str, found: set[DataKind] | None = None) -> str:
         """The text as the public reads it. The kinds of what is masked are added to `found`."""
         if not text or not self.privacy.all_in(text):  # true for almost every text
             return text
@@ -106,15 +106,15 @@ def _language_of_markers(tag: str) -> str:
 
 def masked_request(
     record: RequestRecord, notes: Iterable[Note], city: Jurisdiction
-) -> tuple[RequestRecord, list[Note], tuple[Kind, ...]]:
+) -> tuple[RequestRecord, list[Note], tuple[DataKind, ...]]:
     """The record and the notes as the public may read them, and the kinds of personal data that are masked."""
-    found: set[Kind] = set()
+    found: set[DataKind] = set()
     edit = partial(Mask.of(record, city).masked, found=found)
     shown = [
         note if (text := edit(note.description)) is note.description else replace(note, description=text)
         for note in notes
     ]
-    return _edited(record, city, edit), shown, tuple([kind for kind in Kind if kind in found]) if found else ()
+    return _edited(record, city, edit), shown, tuple([kind for kind in DataKind if kind in found]) if found else ()
 
 
 def _edited(record: RequestRecord, city: Jurisdiction, edit: Edit) -> RequestRecord:
@@ -165,7 +165,7 @@ class Finding:
     is_masked  whether the public reads a marker instead; False if staff have unmasked it
     """
 
-    kind: Kind
+    kind: DataKind
     part: str
     text: str
     start: int
@@ -198,10 +198,10 @@ def _texts_of(record: RequestRecord, events: Iterable[Event], city: Jurisdiction
     yield from (("note", note) for note in notes)
 
 
-def masked_kinds(record: RequestRecord, city: Jurisdiction) -> tuple[Kind, ...]:
+def masked_kinds(record: RequestRecord, city: Jurisdiction) -> tuple[DataKind, ...]:
     """The kinds of personal data in the texts of a new request."""
     found = {one.kind for one in findings_of(record, (), city)}
-    return tuple(kind for kind in Kind if kind in found)
+    return tuple(kind for kind in DataKind if kind in found)
 
 
 def must_be_held(record: RequestRecord, city: Jurisdiction) -> bool:

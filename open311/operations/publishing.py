@@ -159,7 +159,7 @@ def publish_requests(
     public = [without_hidden(record, notes.get(record.number, ()), names, hidden) for record in shown]
     publications.write_publications(
         connection,
-        [publication_of(record, names, said, found.get(record.number)) for record, said in public],
+        [publication_of(record, names, public_notes, found.get(record.number)) for record, public_notes in public],
     )
 
 
@@ -174,6 +174,6 @@ def without_hidden(
     if name not in hidden:
         return record, notes
     neutral = text_for(names.jurisdiction, record, Outcome.DUPLICATE, record.updated_at)
-    said = [replace(note, description=neutral) if name in note.description else note for note in notes]
+    public_notes = [replace(note, description=neutral) if name in note.description else note for note in notes]
     status_notes = neutral if name in record.status_notes else record.status_notes
-    return replace(record, possible_duplicate_of="", status_notes=status_notes), said
+    return replace(record, possible_duplicate_of="", status_notes=status_notes), public_notes

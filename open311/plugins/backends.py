@@ -70,7 +70,7 @@ class BackendConfig:
     concurrency     the most calls at a time
     pull_every_s    seconds between two fetches of the back office's updates; 0 for no fetches
     statuses        the back office's word for a status -> our word, or `ignore`
-    unknown_status  what happens to an update with an unknown word for a status: `keep` takes only the update's
+    unknown_status  what happens to an update with an unknown word for a status: `keep` uses only the update's
                     text, `ignore` drops the update, `quarantine` keeps the update for a person
     """
 

@@ -24,7 +24,7 @@ _UNTAKEN = frozenset({501, 503, 505})
 
 
 class CallFailed(Exception):
-    """A call got no answer, or the mail server did not take a mail. A back end need not catch this error.
+    """A call got no answer, or the mail server did not accept a mail. A back end need not catch this error.
 
     result  what this means for a delivery: `Retry`, `Rejected` or `Failed`
     Raises TypeError for any other kind of result.
@@ -97,26 +97,26 @@ class HttpAnswer:
 
     def unreadable(self) -> Retry:
         """The result for an answer that the back end cannot read."""
-        told = f"{self.origin} answered {self.status} with what cannot be read"
-        return Retry(cause=told, is_uncertain=self.is_write)
+        answered = f"{self.origin} answered {self.status} with what cannot be read"
+        return Retry(cause=answered, is_uncertain=self.is_write)
 
     def result(self) -> Result:
         """The result of a delivery for this status. It contains no text of the other server."""
-        told = f"{self.origin} answered {self.status}"
+        answered = f"{self.origin} answered {self.status}"
         if self.is_ok:
             return Accepted()
         if self.status == 410:
-            return Failed(f"{told}: the address is gone")
+            return Failed(f"{answered}: the address is gone")
         if self.status in (401, 403):
-            return Retry(cause=f"{told}: it does not accept our credentials", after_s=self.retry_after_s)
+            return Retry(cause=f"{answered}: it does not accept our credentials", after_s=self.retry_after_s)
         if 300 <= self.status < 400:
-            return Retry(cause=f"{told}: write the address to which it leads into backends.toml")
+            return Retry(cause=f"{answered}: write the address to which it leads into backends.toml")
         if self.status in (404, 405):  # the address is wrong, perhaps for minutes, or the case is missing there
-            return Retry(cause=told, is_down=False)
+            return Retry(cause=answered, is_down=False)
         if self.status in (408, 425, 429) or self.status >= 500:
             is_taken = self.status >= 500 and self.status not in _UNTAKEN
-            return Retry(cause=told, after_s=self.retry_after_s, is_uncertain=self.is_write and is_taken)
-        return Rejected(told)
+            return Retry(cause=answered, after_s=self.retry_after_s, is_uncertain=self.is_write and is_taken)
+        return Rejected(answered)
 
 
 class Http(Protocol):

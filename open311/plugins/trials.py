@@ -263,17 +263,17 @@ class Kit:
             is_missed = name == "look_up" and fault == "text" and not seen.is_failed
             why = "it got no answer, so LookUpFailed is needed" if is_missed and seen.result is None else ""
         elif name in ("look_up", "updates"):
-            is_told = seen.is_failed or (fault in ("garbled", "cut") and seen.result is not None)
-            why = "" if is_told else "it got no answer, so LookUpFailed is needed"
+            is_reported = seen.is_failed or (fault in ("garbled", "cut") and seen.result is not None)
+            why = "" if is_reported else "it got no answer, so LookUpFailed is needed"
         else:
             why = ""
         if why:
             self.faults.append(f"{where} {why}; it returns {seen.page or seen.result}")
 
     def _check_leaks(self, name: str, fault: str, seen: Seen) -> None:
-        told = "\n".join(seen.texts)
+        output = "\n".join(seen.texts)
         for what, needle in self._needles():
-            if needle in told:
+            if needle in output:
                 self.faults.append(
                     f"{name}{', ' + fault if fault else ''}: {what} is in a log, a result or the store"
                 )

@@ -212,9 +212,9 @@ class Connection:
             self.moved = self._sent - unread_bytes(self.socket)
 
     def limit_unsent(self) -> None:
-        """Limit the data that the kernel keeps to send. Beyond the limit, the kernel takes no more data.
+        """Limit the data that the kernel keeps to send. Beyond the limit, the kernel accepts no more data.
 
-        Without this limit, the kernel takes the answers to many pipelined requests, though the client reads no
+        Without this limit, the kernel accepts the answers to many pipelined requests, though the client reads no
         answer.
         """
         if not self._is_limited and sys.platform == "linux":

@@ -117,7 +117,8 @@ class Threads:
         self._is_over = True
         self._end_pipe, writable = os.pipe()
         self._poller.watch(self._end_pipe, is_new=True)
-        os.close(writable)  # now the pipe is always ready: a thread wakes, and its new watch wakes the next thread
+        # Now the pipe is always ready. A thread that wakes watches the pipe again, and so wakes the next thread.
+        os.close(writable)
         for thread in self._threads:
             thread.join(max(0.0, give_up_at - time.monotonic()))
 

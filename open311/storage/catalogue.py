@@ -52,8 +52,8 @@ class CatalogueChange:
             "new departments": self.new_departments,
             "departments that it has no more": self.departed,
         }
-        said = [f"{name} {_some(codes)}" for name, codes in parts.items() if codes]
-        return f"{self.jurisdiction_id}: {'; '.join(said) or 'texts of the catalogue'}"
+        texts = [f"{name} {_some(codes)}" for name, codes in parts.items() if codes]
+        return f"{self.jurisdiction_id}: {'; '.join(texts) or 'texts of the catalogue'}"
 
 
 def _some(codes: tuple[str, ...], most: int = 12) -> str:

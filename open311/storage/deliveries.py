@@ -49,9 +49,9 @@ Place = tuple[str, str]
 ERASED = "erased"
 """The cause of a delivery whose cause was erased."""
 BLOCKED_FOR = timedelta(hours=1)
-"""How long a delivery is put off that waits for an earlier one. The end of the earlier one makes it due at once."""
+"""How long a delivery is put off if it waits for an earlier one. When the earlier one ends, it is due at once."""
 _MOST_PUT_OFF = 200
-"""Of how many requests a claim puts deliveries off. The claim locks the circuit, so it must not take long."""
+"""A claim puts off deliveries of at most this many requests. It locks the circuit, so it must not take long."""
 
 
 def add(connection: Connection, new: Iterable[Delivery]) -> None:
@@ -167,7 +167,7 @@ def number_of_key(connection: Connection, place: Place, key: str) -> int:
 
 
 def known_keys(connection: Connection, place: Place, keys: Sequence[str]) -> set[str]:
-    """Those of the keys that deliveries to a back office have."""
+    """Which of these keys belong to deliveries to a back office."""
     columns = delivery.c
     query = select(columns.key).where(
         columns.jurisdiction_id == place[0],
@@ -245,7 +245,7 @@ def delivered_key(connection: Connection, place: Place, number: int) -> str:
 
 
 def due_places(connection: Connection, places: Iterable[Place], now: datetime) -> list[Place]:
-    """Those back ends that have a delivery to send and do not rest."""
+    """Which of these back ends have a delivery to send and do not rest."""
     return [place for place in places if connection.execute(_ready(place, now)).first() is not None]
 
 
@@ -277,7 +277,7 @@ def all_due(connection: Connection, place: Place, now: datetime, *, rows: int) -
 
 
 def _blocked_of(connection: Connection, place: Place, ids: Sequence[int]) -> set[int]:
-    """Those of the deliveries that wait for an earlier one."""
+    """Which of these deliveries wait for an earlier one."""
     columns = delivery.c
     query = (
         select(columns.id)

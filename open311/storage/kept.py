@@ -22,7 +22,7 @@ from open311.storage.tables.requests import HAS_PHOTOS
 from open311.storage.tables.updates import HAS_PHOTO, IS_PERSONAL
 
 _Source = tuple[Table, str, str]
-"""A table, its column with the numbers of requests, and in SQL which of its rows count."""
+"""A table, its column with the numbers of requests, and a condition in SQL for the rows that count."""
 
 _PEOPLE: tuple[_Source, ...] = (
     (reporter, "request_id", "true"),

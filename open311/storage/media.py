@@ -46,7 +46,7 @@ def attach(
     """Give arrived photos to a request, after the photos that it has.
 
     version    the request's version after the update that brought the photos; 0 for those of the report
-    is_public  whether everybody may see the photos who may see the request
+    is_public  whether everybody who may see the request may also see the photos
     """
     values = {"jurisdiction_id": jurisdiction_id, "request_id": number, "ids": list(ids)}
     run(_attach(), values | {"version": version, "is_public": is_public})
@@ -186,7 +186,7 @@ def delete_photos(connection: Connection, photos: Iterable[Photo]) -> None:
 
 
 def delete_arriving(connection: Connection, photos: Iterable[Photo]) -> list[Photo]:
-    """Delete the rows of those photos that no request has got. Returns these photos."""
+    """Delete the rows of those of these photos that belong to no request. Returns the deleted photos."""
     columns = media.c
     found = []
     for photo in photos:
@@ -205,7 +205,7 @@ def lock_content(connection: Connection, jurisdiction_id: str, content_hash: byt
 def claims_among(
     connection: Connection, jurisdiction_id: str, contents: Collection[bytes], now: datetime
 ) -> dict[bytes, bool]:
-    """Those of the contents that photos have, each with whether a photo needs the original.
+    """Which of these contents belong to photos, and for each whether a photo needs the original.
 
     A photo needs it until it is prepared, and while it is kept for staff.
     """
@@ -221,7 +221,7 @@ def claims_among(
 
 
 def load_stale(connection: Connection, jurisdiction_id: str, before: datetime, most: int) -> list[Photo]:
-    """Photos that began to arrive before an instant and that no request has got."""
+    """Photos that began to arrive before an instant and still belong to no request."""
     columns = media.c
     query = select(media).where(
         columns.jurisdiction_id == jurisdiction_id,
@@ -271,7 +271,7 @@ def _count_of(connection: Connection, city: str, state: PhotoState, most: int) -
 
 
 def waiting_among(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[int]:
-    """The numbers of those of the requests that have photos to prepare."""
+    """Which of these requests have photos to prepare, by number."""
     columns = media.c
     query = (
         select(columns.request_id)

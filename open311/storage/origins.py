@@ -31,11 +31,11 @@ from open311.storage.tables import jurisdiction, request_origin, service_request
 
 _COPY: ColumnElement[str] = literal_column(f"'{REMOTE_SOURCE}'")
 _MOST_COPIES = 100
-"""More copies of one request than a federation of reasonable size has neighbours."""
+"""The most copies of one request that are read. A federation of reasonable size has fewer neighbours."""
 
 
 def load(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> dict[int, Origin]:
-    """The origins of those of the requests that come from other servers, by number."""
+    """The origin of each of these requests that comes from another server, by number."""
     columns = request_origin.c
     rows = connection.execute(
         select(columns.request_id, columns.via, columns.url, columns.is_trusted)
@@ -52,7 +52,7 @@ def add(run: Run, jurisdiction_id: str, number: int, origin: Origin) -> None:
 
 
 def find(run: Run, jurisdiction_id: str, via: Sequence[str]) -> int:
-    """The number of the request that was sent here and was at one of these hops, as a neighbour says.
+    """The number of the request that was sent here and, as a neighbour says, was at one of these hops before.
 
     Returns 0 if there is none. Pulled requests do not count; see `find_copies`.
     """
@@ -61,7 +61,7 @@ def find(run: Run, jurisdiction_id: str, via: Sequence[str]) -> int:
 
 
 def find_copies(run: Run, jurisdiction_id: str, via: Sequence[str]) -> dict[int, tuple[str, ...]]:
-    """The hops of each pulled request that was at one of these hops, as a neighbour says; by its number."""
+    """The hops of each pulled request that, as a neighbour says, was at one of these hops, by its number."""
     rows = run(_find_copies(), {"jurisdiction_id": jurisdiction_id, "via": proven(via)})
     return {int(number): tuple(hops) for number, hops in rows}
 

@@ -112,9 +112,10 @@ class JobCounts:
     """The number of jobs by state, of the oldest `MOST_COUNTED` jobs.
 
     late      due for too long and not yet begun, or begun by a worker that sends no heartbeat any more
-    failing   to be tried again after many failures; `failing_tasks` has the names of their tasks, each with the
-              city and the number of the request if it is for one, for the first few
+    failing   to be tried again after many failures
     oldest_s  seconds that the oldest due job has waited; 0 if no job is due
+    `failing_tasks` names the tasks of the first `MOST_NAMED` failing jobs. The name has also the city, and the
+    number of the request if the job is for one.
     """
 
     todo: int

@@ -232,7 +232,8 @@ def _blank(connection: Connection, jurisdiction_id: str, numbers: Sequence[int],
 def delete_old(connection: Connection, before: datetime) -> int:
     """Delete updates that came before an instant, and return their number.
 
-    Those of open requests stay, because later updates are compared with them. So do those that are tried again.
+    Updates of open requests stay, because later updates are compared with them. Updates that will be tried again
+    stay too.
     """
     columns, stored = remote_update.c, service_request.c
     is_open = (
@@ -272,7 +273,7 @@ def claim_pull(connection: Connection, place: Place, now: datetime) -> Pull | No
 
 
 def end_pause(connection: Connection, place: Place, until: datetime) -> None:
-    """Let the updates of a back office that could not be read be read again at this time, if not before."""
+    """If the updates of a back office could not be read, let the next try begin at this time or earlier."""
     columns = destination.c
     own = (columns.jurisdiction_id == place[0], columns.backend == place[1])
     paused = update(destination).where(*own, columns.pull_failures > 0, columns.pull_due_at > until)
@@ -290,7 +291,7 @@ def save_pull(connection: Connection, place: Place, pull: Pull) -> None:
 
 
 def due_pulls(connection: Connection, places: Iterable[Place], now: datetime) -> list[Place]:
-    """Those back ends whose updates must be read now."""
+    """Which of these back ends have updates that must be read now."""
     pulls = ((place, load_pull(connection, place)) for place in places)
     return [place for place, pull in pulls if pull.due_at is None or pull.due_at <= now]
 

@@ -149,7 +149,7 @@ def claim_pull(
 ) -> PullState | None:
     """Lease a neighbour, so that nobody else reads it. Returns None if it is not pulled, or somebody reads it.
 
-    is_due  whether it is only leased if it is due
+    is_due  lease the neighbour only if it is due
     """
     query = update(remote).where(*_is(key), remote.c.pulls, _is_free(now))
     if is_due:
@@ -165,7 +165,7 @@ def extend_lease(connection: Connection, key: Key, until: datetime) -> None:
 
 
 def end_pause(connection: Connection, key: Key, until: datetime) -> None:
-    """Let the requests of a neighbour that could not be read be read again at this time, if not before."""
+    """If the requests of a neighbour could not be read, let the next try begin at this time or earlier."""
     columns = remote.c
     paused = update(remote).where(*_is(key), columns.pull_failures > 0, columns.pull_due_at > until)
     connection.execute(paused.values(pull_due_at=until))

@@ -163,7 +163,7 @@ def load_record(
 ) -> RequestRecord | None:
     """A record by its service_request_id or number; None if there is none.
 
-    is_locked  whether the record is locked until the transaction ends, which everybody needs who changes it
+    is_locked  whether to lock the record until the transaction ends. A caller that changes the record needs this
     """
     wanted = (
         service_request.c.service_request_id == service_request_id
@@ -204,7 +204,7 @@ def load_numbers(
 
 
 def with_media(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[int]:
-    """The numbers of those of the requests that have addresses of photos."""
+    """Which of these requests have addresses of photos, by number."""
     columns = service_request.c
     query = select(columns.id).where(
         columns.jurisdiction_id == jurisdiction_id,
@@ -231,7 +231,7 @@ def load_merged(
 
 
 def load_naming(connection: Connection, jurisdiction_id: str, name: str) -> list[RequestRecord]:
-    """The records that name a service_request_id as the one that they may repeat, locked."""
+    """The records that may repeat the request with this service_request_id, locked."""
     query = _select().where(
         service_request.c.jurisdiction_id == jurisdiction_id,
         service_request.c.possible_duplicate_of != literal_column("''"),  # as in the index
@@ -241,7 +241,7 @@ def load_naming(connection: Connection, jurisdiction_id: str, name: str) -> list
 
 
 def hidden_among(connection: Connection, jurisdiction_id: str, ids: Sequence[str]) -> set[str]:
-    """Those of some service_request_ids whose requests are not public."""
+    """Which of these service_request_ids belong to requests that are not public."""
     query = select(service_request.c.service_request_id).where(
         service_request.c.jurisdiction_id == jurisdiction_id,
         service_request.c.service_request_id == any_(bindparam(None, list(ids), ARRAY(Text))),

@@ -82,7 +82,7 @@ def _is(repeat: Repeat) -> tuple[ColumnElement[bool], ...]:
 # header has a line break, so no caller can choose such a key.
 
 UNCHANGED = -1
-"""The version in the row of a request that the call did not change. 0: the call has not come to the request yet."""
+"""The version in the row of a request that the call did not change. 0: the call has not reached the request yet."""
 
 
 def add_parts(connection: Connection, repeat: Repeat, numbers: Sequence[int], now: datetime) -> None:
@@ -112,9 +112,9 @@ def load_parts(connection: Connection, repeat: Repeat) -> Sequence[int]:
 
 
 def lock_part(connection: Connection, repeat: Repeat, number: int) -> int:
-    """UNCHANGED, or 0, or else the version that the request had after the call had changed it.
+    """The version of the request after the call changed it. The row is locked until the transaction ends.
 
-    The row is locked until the transaction ends.
+    UNCHANGED if the call did not change the request, 0 if the call has not reached it yet.
     """
     columns = staff_repeat.c
     query = select(columns.version).where(*_is_part(repeat), columns.request_id == number).with_for_update()

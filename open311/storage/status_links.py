@@ -13,7 +13,7 @@ from open311.storage.hot.transactions import Run
 from open311.storage.tables import status_link
 
 MOST_LINKS = 5
-"""How many links a request has: a repeated call gets another one, and the oldest ends."""
+"""The most links of one request. A repeated call gets a new link. If there are too many, the oldest link ends."""
 
 
 def add(run: Run, jurisdiction_id: str, number: int, secret: str, now: datetime) -> None:

@@ -290,7 +290,7 @@ def settle_held(connection: Connection, jurisdiction_id: str, number: int, held:
     """End the wait of an update. Returns False if no update of this request waits.
 
     held     the version of the request at which the update came
-    version  that at which a person has decided
+    version  the version of the request after a person has decided
     """
     columns = received_update.c
     statement = update(received_update).where(

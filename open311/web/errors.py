@@ -116,7 +116,7 @@ def _http_error(error: HTTPException, request: Request) -> Response:
 
 
 def too_many_for_people(error: TooManyRequests) -> Message:
-    """Why a page is not shown or a form is not taken now, and how long the reader has to wait."""
+    """Why a page is not shown or a form is not accepted now, and how long the reader has to wait."""
     return tell_count(
         "Too much came from your connection within a short time. Try again in {count} minute.",
         "Too much came from your connection within a short time. Try again in {count} minutes.",
@@ -154,14 +154,14 @@ def _response(problems: tuple[Problem, ...], status: int, request: Request) -> R
         problems = tuple(Problem("", for_staff(one.message)) for one in problems)
     elif shape is ErrorShape.PAGE:
         problems = tuple(Problem(one.field, on_error_page(one)) for one in problems)
-    told = [Problem(one.field, in_language(one.message, language)) for one in problems]
+    shown = [Problem(one.field, in_language(one.message, language)) for one in problems]
     if shape is ErrorShape.PAGE:
-        response = error_page(told, status, request)
+        response = error_page(shown, status, request)
     elif shape is ErrorShape.GEOREPORT:
-        nothing_told = in_language(tell("The request could not be done."), language)
-        response = error_answer([str(one) or nothing_told for one in told], status, error_format(request))
+        without_text = in_language(tell("The request could not be done."), language)
+        response = error_answer([str(one) or without_text for one in shown], status, error_format(request))
     else:
-        response = problem_answer(told, status, HTTPStatus(status).phrase)
+        response = problem_answer(shown, status, HTTPStatus(status).phrase)
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept, Accept-Language"
     return response

@@ -27,7 +27,7 @@ REPEAT_HEADER = "Idempotency-Key"
 def submission_of(call: Call, photos: tuple[SentPhoto, ...] = ()) -> Submission:
     """The fields of a POST, stripped. A field that could not be parsed is empty; `call.problems` says why.
 
-    photos  those of the call's files that are taken
+    photos  those of the call's files that are accepted
     """
     values = call.values
     field = {name: stripped(value) for name, value in values.items() if isinstance(value, str)}
@@ -91,8 +91,8 @@ def notice_for_caller(
 ) -> tuple[str, str]:
     """The service_notice in the caller's language, and the value of the header Content-Language.
 
-    dropped     the files that are not taken
-    is_on_page  whether a page shows the notice. A page has no names of fields, and tells itself whom to call in an
+    dropped     the files that are not accepted
+    is_on_page  whether a page shows the notice. A page has no names of fields, and says itself whom to call in an
                 emergency
 
     The catalogue's notice is in a language of the city, our own text about files in a language of this server. The
@@ -105,9 +105,9 @@ def notice_for_caller(
     urgent = [] if is_on_page else [*_emergency(call)]
     left_out = [*_left_out(dropped)] if is_on_page else []
     named = () if is_on_page else dropped
-    for told in (*urgent, *_own_sentences(receipt, call, named), *left_out):
+    for own in (*urgent, *_own_sentences(receipt, call, named), *left_out):
         language = caller_language(call.request)
-        sentence = in_language(told, language)
+        sentence = in_language(own, language)
         texts[language] = f"{texts[language]} {sentence}" if language in texts else sentence
     parts = [*texts.values(), *([call.caller.notice] if call.caller.notice else [])]
     return " ".join(parts), ", ".join(texts)
@@ -142,7 +142,7 @@ def _own_sentences(receipt: Receipt, call: Call, dropped: Sequence[Dropped]) -> 
 
 
 def _left_out(dropped: Sequence[Dropped]) -> Iterator[Message]:
-    """What a reader of the pages is told about the files that are not taken."""
+    """What a reader of the pages is told about the files that are not accepted."""
     for one in dropped:
         if one.count == 1:
             yield tell("Your file was left out: {reason}.", reason=one.reason)
@@ -151,7 +151,7 @@ def _left_out(dropped: Sequence[Dropped]) -> Iterator[Message]:
 
 
 def photo_sentences(kept: int, lost: int, dropped: Sequence[Dropped], rule: PhotoRule) -> Iterator[Message]:
-    """What a caller is told about the photos in a call: how many are stored or lost, and which are not taken."""
+    """What a caller is told about the photos in a call: how many are stored or lost, and which are not accepted."""
     if kept:
         yield tell_count("{count} photo is being prepared.", "{count} photos are being prepared.", count=kept)
     if kept and rule is PhotoRule.HELD:

@@ -21,7 +21,7 @@ from open311.web.errors import WORDS
 
 _SOURCE = FOLDER.parents[1]
 _FUNCTIONS = {"tell": None, "tell_count": (1, 2), "_": None, "gettext": None, "ngettext": (1, 2)}
-"""The functions that take texts. (1, 2): the first two arguments are texts; None: the first argument is a text.
+"""The functions with texts as arguments. (1, 2): the first two arguments are texts; None: only the first is a text.
 
 In templates, `trans` counts as gettext.
 """
@@ -61,7 +61,7 @@ def update(languages: Iterable[str] = (), folder: Path = FOLDER) -> Iterator[str
 
     languages  tags of languages to begin, in addition to the languages that have a file
     A text that is no longer in the source is deleted. If a text has changed a little, its former translation stays,
-    marked as fuzzy, and callers get English until a translator takes the mark away.
+    marked as fuzzy, and callers get English until a translator removes the mark.
     """
     collected = collect()
     for tag in languages:

@@ -228,7 +228,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "discovery_page": "discovery without suffix is a page for people",
         "dumps": "daily dumps",
         "extensions": "extensions=true adds extended_attributes and notes",
-        "forms": "extensions=true tells on which answers a question depends",
+        "forms": "extensions=true shows on which answers a question depends",
         "geojson": "requests.geojson",
         "group": "group and keyword limit a list",
         "has_photo": "has_photo limits a list",

@@ -19,7 +19,7 @@ delivering.py   deliveries and updates beside reads, as a separate program; back
 uploading.py    photos beside reads, as a separate program
 beside.py       rounds of reads without and with a load, for the last two
 killing.py      kills of processes during writes, as a separate program
-fences.py       memory, start-up and background work, each with and without an optimisation
+optimisations.py  memory, start-up and background work, each with and without an optimisation
 client.py       calls of libpq compared with psycopg's cursor
 ratios.py       the ratio of two servers' figures in each round
 explain.py      the plan of every query of our server

@@ -39,7 +39,6 @@ from tests.benchmarks.crowd import measure_crowd
 from tests.benchmarks.data import Data, find_cluster, open_data, run_open311
 from tests.benchmarks.dumping import measure_dumps
 from tests.benchmarks.explain import explain, explain_whole, explaining, targets
-from tests.benchmarks.fences import Fences, measure_forking, measure_queue, measure_renderers, measure_sizes
 from tests.benchmarks.load import Refused, ask, call
 from tests.benchmarks.measures import (
     HttpRunner,
@@ -52,6 +51,13 @@ from tests.benchmarks.measures import (
     measure_mix,
     measure_round,
     measure_start,
+)
+from tests.benchmarks.optimisations import (
+    Optimisations,
+    measure_forking,
+    measure_queue,
+    measure_renderers,
+    measure_sizes,
 )
 from tests.benchmarks.ratios import CheckoutComparison, ratios
 from tests.benchmarks.reading import measure_readers
@@ -68,7 +74,7 @@ PAGES = ROOT / "spec" / "benchmarks"
 PARTS = (
     "rounds",
     "views",
-    "fences",
+    "optimisations",
     "mix",
     "memory",
     "crowd",
@@ -91,7 +97,7 @@ STATIC = {
     "discovery.json": "discovery.json",
     "requests.json": "requests.json",
 }
-"""The files that the bare view sends -> the URLs of our server from which their content comes."""
+"""The files that the contestant BARE sends -> the URLs of our server from which their content comes."""
 
 
 def main() -> int:
@@ -215,9 +221,9 @@ class _Bench:
             self.run.data.delete_posts()
         self.run.loads.append(getloadavg()[0])
 
-    def fences(self) -> None:
+    def optimisations(self) -> None:
         """Measure our server with and without each optimisation."""
-        result = self.run.fenced = Fences()
+        result = self.run.optimised = Optimisations()
         names = {name for one in ALTERED for name in one.extra_workloads if name in self.words.workloads}
         self._in_turn("Optimisations", (OURS, *ALTERED), _named(names), result.results)
         rounds = self.words.rounds
@@ -351,7 +357,7 @@ class _Bench:
         return match[1].decode()
 
     def _fetch_bodies(self) -> None:
-        """Fetch the bodies that the bare view sends."""
+        """Fetch the bodies that the contestant BARE sends."""
         self.bodies.mkdir()
         with running(OURS, self.environment, self.log) as server:
             for name, target in STATIC.items():

@@ -59,7 +59,7 @@ class Slow:
 
 
 @dataclass(slots=True)
-class Told:
+class SlowAnswers:
     """The answers to slow callers: the number of each status, and of connections that ended without an answer."""
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -68,7 +68,7 @@ class Told:
         return ", ".join(f"{count} × {status}" for status, count in sorted(self.statuses.items())) or "nothing"
 
 
-Scenario = Callable[[Server], AbstractContextManager[Told]]
+Scenario = Callable[[Server], AbstractContextManager[SlowAnswers]]
 """Makes a context manager. The scenario runs during the block of this context manager."""
 
 
@@ -79,7 +79,7 @@ class Row:
     title: str
     without: Outcome
     beside: Outcome
-    told: str
+    slow_answers: str
 
     @property
     def ratio(self) -> float:
@@ -87,22 +87,25 @@ class Row:
 
 
 @contextmanager
-def slow_callers(slow: Slow, server: Server) -> Iterator[Told]:
+def slow_callers(slow: Slow, server: Server) -> Iterator[SlowAnswers]:
     """Run slow callers during the block. A caller that was cut off connects again."""
-    told, processes = Told(), multiprocessing.get_context("fork")  # a process, so that it does not slow the clients
+    slow_answers, processes = (
+        SlowAnswers(),
+        multiprocessing.get_context("fork"),
+    )  # a process, so that it does not slow the clients
     results, is_over = processes.SimpleQueue(), processes.Event()
     crowd = processes.Process(target=_stay_slow, args=(slow, server.port, results, is_over), daemon=True)
     crowd.start()  # all slow callers connect at once, while ordinary clients send their calls
     try:
-        yield told
+        yield slow_answers
     finally:
         is_over.set()
-        told.statuses.update(results.get())
+        slow_answers.statuses.update(results.get())
         crowd.join()
 
 
 def _stay_slow(slow: Slow, port: int, results: SimpleQueue[Counter[str]], is_over: Event) -> None:
-    said, told = cycle(slow.said), Told()
+    said, slow_answers = cycle(slow.said), SlowAnswers()
     with selectors.DefaultSelector() as selector:
         while True:
             numbers = {key.data for key in selector.get_map().values()}
@@ -112,14 +115,14 @@ def _stay_slow(slow: Slow, port: int, results: SimpleQueue[Counter[str]], is_ove
             if is_over.wait(BEAT_S):
                 break
             for key, _ in selector.select(0):
-                _listen(selector, key, slow, told)
+                _listen(selector, key, slow, slow_answers)
             if slow.drips:
                 for key in list(selector.get_map().values()):
                     with suppress(OSError):
                         key.fileobj.send(b"x")  # type: ignore[union-attr]
         for key in list(selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
-    results.put(told.statuses)
+    results.put(slow_answers.statuses)
 
 
 def _caller(port: int, number: int, said: bytes) -> socket.socket:
@@ -132,7 +135,9 @@ def _caller(port: int, number: int, said: bytes) -> socket.socket:
     return caller
 
 
-def _listen(selector: selectors.BaseSelector, key: selectors.SelectorKey, slow: Slow, told: Told) -> None:
+def _listen(
+    selector: selectors.BaseSelector, key: selectors.SelectorKey, slow: Slow, slow_answers: SlowAnswers
+) -> None:
     """Count the answer to a caller, and close its connection. A caller with status 200 stays and does not read."""
     caller = key.fileobj
     assert isinstance(caller, socket.socket)
@@ -143,7 +148,7 @@ def _listen(selector: selectors.BaseSelector, key: selectors.SelectorKey, slow: 
     status = found[9:12].decode() if found else "cut off"
     if status == "200":
         return
-    told.statuses[status] += 1
+    slow_answers.statuses[status] += 1
     selector.unregister(caller)
     caller.close()
 
@@ -188,10 +193,10 @@ def _measure(known: Field, server: Server, title: str, scenario: Scenario, secon
     requests = cycle(list(islice(mixed(known, server, writes=False), 200)))
     _load(server, requests, 2.0)
     without = _load(server, requests, seconds)
-    with scenario(server) as told:
+    with scenario(server) as slow_answers:
         beside = _load(server, requests, seconds)
     # The answers are known only after the end of the block.
-    return Row(title, without, beside, str(told))
+    return Row(title, without, beside, str(slow_answers))
 
 
 def _load(server: Server, requests: Iterator[bytes], seconds: float) -> Outcome:
@@ -212,7 +217,7 @@ def _page(rows: Sequence[Row]) -> str:
     ]
     lines += [
         f"| {row.title} | {row.without.percentile_ms(95):.1f} | {row.beside.percentile_ms(95):.1f} |"
-        f" {row.ratio:.2f} | {row.beside.failed} | {row.told} |"
+        f" {row.ratio:.2f} | {row.beside.failed} | {row.slow_answers} |"
         for row in rows
     ]
     return "\n".join(lines) + "\n"

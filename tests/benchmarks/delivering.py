@@ -144,7 +144,7 @@ class Counts:
     taken, calls    deliveries that the back offices have taken, and their calls
     offered         updates that the back offices have sent or offered
     applied         updates whose row has the state `applied`
-    told            updates that have led to events
+    with_events            updates that have led to events
     notes           events with the texts of updates
     refused         webhooks that got another answer than 200
     """
@@ -155,7 +155,7 @@ class Counts:
     calls: int
     offered: int
     applied: int
-    told: int
+    with_events: int
     notes: int
     refused: int
 
@@ -346,7 +346,7 @@ class Place(Town):
             calls=sum(one["calls"] for one in offices),
             offered=sum(len(one["offered"]) for one in offices),
             applied=self.number("SELECT count(*) FROM remote_update WHERE state = 'applied'"),
-            told=self.number(f"SELECT count(DISTINCT (backend, update_id)) FROM {APPLIED}"),
+            with_events=self.number(f"SELECT count(DISTINCT (backend, update_id)) FROM {APPLIED}"),
             notes=self.number(
                 "SELECT count(*) FROM request_event WHERE description LIKE 'The crew was there, entry %%'"
             ),
@@ -422,8 +422,8 @@ def _verdict(plan: Plan, rounds: Sequence[Round], counts: Counts) -> Iterator[st
         f" in {counts.calls} calls."
     )
     yield (
-        f"{counts.offered} updates were sent, {counts.applied} are applied, {counts.told} have led to events and"
-        f" {counts.notes} to notes; {counts.refused} were refused."
+        f"{counts.offered} updates were sent, {counts.applied} are applied, {counts.with_events} have led to"
+        f" events and {counts.notes} to notes; {counts.refused} were refused."
     )
     faults = list(_faults(plan, rounds, counts))
     yield "; ".join(faults) + "." if faults else "Nothing was lost, nothing was doubled, and the goal is reached."
@@ -432,7 +432,7 @@ def _verdict(plan: Plan, rounds: Sequence[Round], counts: Counts) -> Iterator[st
 def _faults(plan: Plan, rounds: Sequence[Round], counts: Counts) -> Iterator[str]:
     if len({counts.planned, counts.done, counts.taken, counts.calls}) > 1:
         yield "FAULT: deliveries were lost or doubled"
-    if len({counts.offered, counts.applied, counts.told, counts.notes}) > 1 or counts.refused:
+    if len({counts.offered, counts.applied, counts.with_events, counts.notes}) > 1 or counts.refused:
         yield "FAULT: updates were lost, doubled or refused"
     for name, rate in (
         ("deliveries", median(one.out for one in rounds)),

@@ -22,9 +22,9 @@ from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.data import Data
 from tests.benchmarks.dumping import Dump
 from tests.benchmarks.explain import Plan
-from tests.benchmarks.fences import Fences
 from tests.benchmarks.load import Refused
 from tests.benchmarks.measures import Export, Figures, Import, Memory, Mix, Results
+from tests.benchmarks.optimisations import Optimisations
 from tests.benchmarks.ratios import CheckoutComparison
 from tests.benchmarks.reading import Readers
 from tests.benchmarks.republishing import Republishing
@@ -72,7 +72,7 @@ class Run:
     viewed: Results = field(default_factory=dict)
     view_plans: list[Plan] = field(default_factory=list)
     view_memory: list[float] = field(default_factory=list)
-    fenced: Fences | None = None
+    optimised: Optimisations | None = None
     against: CheckoutComparison | None = None
     starts: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
@@ -271,7 +271,7 @@ def write_raw(run: Run, folder: Path) -> None:
         "view_plans": [asdict(plan) for plan in run.view_plans],
         "view_memory": run.view_memory,
         "against": run.against and asdict(run.against),
-        "fenced": run.fenced and asdict(run.fenced) | {"results": _raw_results(run.fenced.results)},
+        "optimisations": run.optimised and asdict(run.optimised) | {"results": _raw_results(run.optimised.results)},
         "dumps": [asdict(one) for one in run.dumps],
         "crowd": _raw(run.crowd),
         "republished": _raw(run.republished),
@@ -380,7 +380,7 @@ def _page(run: Run) -> Iterator[str]:
         yield from _rounds(run)
     yield from sections.views(run.viewed, run.view_plans, run.view_memory)
     yield from sections.against(run.against)
-    yield from sections.fences(run.fenced)
+    yield from sections.optimisations(run.optimised)
     yield from _rest(run)
     yield from _export(run)
     yield from sections.dumps(run.dumps)

@@ -11,9 +11,9 @@ from tests.benchmarks.contestants.altered import ALTERED
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.dumping import Dump
 from tests.benchmarks.explain import Plan
-from tests.benchmarks.fences import Fences
 from tests.benchmarks.load import Outcome
 from tests.benchmarks.measures import Results
+from tests.benchmarks.optimisations import Optimisations
 from tests.benchmarks.ratios import CheckoutComparison, ratio_table, ratios
 from tests.benchmarks.reading import Readers
 from tests.benchmarks.republishing import Republishing
@@ -69,7 +69,7 @@ def _all(figures: Sequence[float]) -> str:
     return ", ".join(f"{figure:.0f}" for figure in figures)
 
 
-def fences(result: Fences | None) -> Iterator[str]:
+def optimisations(result: Optimisations | None) -> Iterator[str]:
     """Each optimisation: our server with it and without it."""
     if result is None:
         return

@@ -35,7 +35,7 @@ def test_a_block_is_added_shown_and_removed(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("127.0.0.0/4", "has too many addresses; one block has at most a /16 of IPv4 or a /32 of IPv6"),
         ("2001:db8::/31", "has too many addresses"),
@@ -43,10 +43,10 @@ def test_a_block_is_added_shown_and_removed(run: Run) -> None:
         ("2001:db8::1/64", "does not begin a range; send 2001:db8::/64"),
     ],
 )
-def test_a_range_that_may_be_a_mistake_is_refused(run: Run, value: str, told: str) -> None:
+def test_a_range_that_may_be_a_mistake_is_refused(run: Run, value: str, message: str) -> None:
     refused = run("blocks", "add", "address", value, "--reason", "Spam wave.")
     assert refused.exit_code == 1
-    assert told in " ".join(refused.output.split())
+    assert message in " ".join(refused.output.split())
     assert value not in run("blocks", "list").output
 
 

@@ -873,8 +873,8 @@ def test_an_account_of_staff_gets_a_token_and_loses_it(run: Run, client: FlaskCl
 
 
 def test_a_refused_account_is_not_added(run: Run) -> None:
-    told = refusal(run("staff", "add", "ada", "--role", "agent", "--days", "0"))
-    assert told == "--days: 0 is outside 1..730; a token has to expire."
+    shown = refusal(run("staff", "add", "ada", "--role", "agent", "--days", "0"))
+    assert shown == "--days: 0 is outside 1..730; a token has to expire."
     assert "Account" in printed(run("staff", "add", "ada", "--role", "agent"))
 
 
@@ -889,9 +889,9 @@ def test_an_account_is_changed_and_each_act_names_the_user_of_the_shell(
     assert re.fullmatch(r"Account \d+, marco, dispatcher of city.example.\n", changed)
     listed = printed(run("staff", "list"))
     number = re.search(r"(\d+) laptop, until .*, never used", listed)[1]
-    told = printed(run("staff", "audit", "--account", "marco"))
+    shown = printed(run("staff", "audit", "--account", "marco"))
     for words in ("shell:dana", "account.add", "account.change", "marco (staff:", f"token: {number}", "laptop"):
-        assert words in told
+        assert words in shown
     since = (utc_now() + timedelta(days=1)).date().isoformat()
     assert "marco" not in printed(run("staff", "audit", "--since", since))
     last = printed(run("staff", "audit", "--most", "1")).rstrip().splitlines()
@@ -941,9 +941,9 @@ def test_revoking_a_person_names_the_work_and_gives_it_to_somebody(run: Run, pla
     for name, words in refused:
         assert words in refusal(run("staff", "revoke", "marco", "--reassign", name))
     assert run("staff", "revoke", "marco", "--reassign", "marco").exit_code == 2
-    told = printed(run("staff", "revoke", "marco"))
-    assert "2 open requests are assigned to marco: number" in told
-    assert "`open311 staff revoke marco --jurisdiction city.example --reassign NAME`" in told
+    shown = printed(run("staff", "revoke", "marco"))
+    assert "2 open requests are assigned to marco: number" in shown
+    assert "`open311 staff revoke marco --jurisdiction city.example --reassign NAME`" in shown
     given = printed(run("staff", "revoke", "marco", "--reassign", "ines"))
     assert "1 open request is now assigned to ines." in given
     assert f"{moved} stays: ines works for streets; transfer the request there first." in given
@@ -1010,8 +1010,8 @@ def test_an_erasure_names_the_requests_that_have_copies_of_the_notes(run: Run, p
     printed(run("requests", "reopen", parent, "--reason", "It is back."))
     printed(run("requests", "unmerge", child))
     for left in ([child, other], [other], []):
-        _, *told = printed(run("requests", "erase", parent, "--part", "notes", "--yes")).splitlines()
-        assert [line.split()[0] for line in told] == left
+        _, *shown = printed(run("requests", "erase", parent, "--part", "notes", "--yes")).splitlines()
+        assert [line.split()[0] for line in shown] == left
         for name in left[:1]:
             assert printed(run("requests", "erase", name, "--part", "notes", "--yes")) == f"{name}: erased notes.\n"
 

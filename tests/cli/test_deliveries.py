@@ -118,7 +118,7 @@ def test_one_delivery_is_retried_and_skipped(shell: Run, parked: list[str]) -> N
     assert "is skipped; retry is for" in refusal(shell("deliveries", "retry", first, "--reason", "Again."))
 
 
-def test_all_shows_first_and_changes_with_apply(shell: Run, parked: list[str]) -> None:
+def test_with_all_nothing_changes_without_apply(shell: Run, parked: list[str]) -> None:
     shown = printed(shell("deliveries", "retry", "--all", "--reason", "Mended."))
     assert "retry is for 2 deliveries. Nothing is changed." in shown
     assert len(listed(shell, "--state", "parked")) == 2
@@ -128,7 +128,9 @@ def test_all_shows_first_and_changes_with_apply(shell: Run, parked: list[str]) -
     assert "is for 0 deliveries." in printed(shell("deliveries", "retry", "--all", "--reason", "Mended."))
 
 
-def test_uncertain_ones_need_yes(shell: Run, platform: Platform, neighbour: world.Neighbour) -> None:
+def test_uncertain_deliveries_are_sent_again_only_with_yes(
+    shell: Run, platform: Platform, neighbour: world.Neighbour
+) -> None:
     neighbour.fault(world.fault("lose_answer", on="POST requests"))
     build.submit(platform)
     deliver(platform)
@@ -157,7 +159,7 @@ def test_uncertain_ones_need_yes(shell: Run, platform: Platform, neighbour: worl
         (("test", "roads"), "there are: works"),
     ],
 )
-def test_a_mistake_is_named(shell: Run, arguments: tuple[str, ...], why: str) -> None:
+def test_the_error_names_the_mistake(shell: Run, arguments: tuple[str, ...], why: str) -> None:
     assert why in refusal(shell("deliveries", *arguments))
 
 
@@ -176,7 +178,7 @@ def test_a_dry_run_masks_fields_that_may_not_be_sent(
     assert not neighbour.accepted
 
 
-def test_plan_shows_first_and_makes_deliveries_with_apply(shell: Run, platform: Platform) -> None:
+def test_plan_makes_deliveries_only_with_apply(shell: Run, platform: Platform) -> None:
     build.submit(platform)
     shown = printed(shell("deliveries", "plan"))
     assert "1 of 1 open requests lack a delivery." in shown

@@ -27,7 +27,7 @@ def add(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
 PUSH = ("--for", "service:potholes", "--key-env", "NORTH_KEY")
 
 
-def test_a_neighbour_is_looked_over_added_shown_synced_and_removed(run: Run, add: Run) -> None:
+def test_a_neighbour_is_inspected_added_shown_synced_and_removed(run: Run, add: Run) -> None:
     with world.neighbour(dialect=world.LIKE_OURS) as city:
         said = printed(add(city.base_url, *PUSH, "--pull"))
         assert "new: potholes" in said
@@ -58,7 +58,7 @@ def test_texts_of_a_neighbour_cannot_steer_the_terminal_or_fill_it(run: Run, add
         assert len(text) < 5_000
 
 
-def test_a_change_of_a_neighbour_tells_what_stops(run: Run, add: Run) -> None:
+def test_a_change_of_a_neighbour_lists_what_stops(run: Run, add: Run) -> None:
     with stubbed(requests=[filed("1"), filed("2")]) as one, stubbed() as other:
         assert "any more" not in printed(add(one.url, *PUSH, "--pull"))
         printed(run("federate", "sync", "north", *CITY))
@@ -70,7 +70,7 @@ def test_a_change_of_a_neighbour_tells_what_stops(run: Run, add: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((), "name what goes to it with --for"),
         (("--for", "area:Nowhere", "--key-env", "NORTH_KEY"), "no area or service"),
@@ -86,10 +86,10 @@ def test_a_change_of_a_neighbour_tells_what_stops(run: Run, add: Run) -> None:
     ],
 )
 def test_mistakes_are_reported_and_nothing_is_stored(
-    run: Run, add: Run, arguments: tuple[str, ...], told: str
+    run: Run, add: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     with world.neighbour(dialect=world.LIKE_OURS) as city:
-        assert told in refusal(add(city.base_url, *arguments))
+        assert message in refusal(add(city.base_url, *arguments))
     assert "north" not in printed(run("federate", "list"))
 
 
@@ -106,7 +106,7 @@ def test_a_sync_that_cannot_read_the_requests_fails(run: Run, add: Run) -> None:
     assert "the requests could not be read to the end" in synced.stderr
 
 
-def test_a_sync_of_a_neighbour_that_is_not_pulled_tells_it(run: Run, add: Run) -> None:
+def test_a_sync_of_a_neighbour_that_is_not_pulled_says_so(run: Run, add: Run) -> None:
     with world.neighbour(dialect=world.LIKE_OURS) as city:
         add(city.base_url, *PUSH)
         assert "its requests are not shown here" in printed(run("federate", "sync", "north", *CITY))

@@ -103,17 +103,17 @@ def test_a_clean_file_is_imported(run: Run, file: Callable[..., Path], client: F
 def test_refused_rows_are_shown_with_reasons_and_corrections_are_counted(run: Run) -> None:
     result = run(SAMPLES / "newyork.csv", "--jurisdiction", "nyc.gov")
     assert result.exit_code == 3
-    said = result.output.splitlines()
-    assert said[:4] == [
+    printed = result.output.splitlines()
+    assert printed[:4] == [
         "newyork.csv, row 10, line 11: 90000010: requested_datetime: is missing.",
         "newyork.csv, row 11, line 12: 90000011: requested_datetime: '1900-01-01T00:00:00' is impossible: the"
         " opening must not be before 1980 or in the future.",
         "newyork.csv, row 12, line 13: service_request_id: is missing.",
         "newyork.csv (newyork-csv): 12 read, 9 new, 0 changed, 0 unchanged, 0 conflicting, 3 refused",
     ]
-    assert "       2  a date is impossible for a 311 request, such as 1900 or 2100: the date is dropped" in said
-    assert said[-1].startswith("newyork.csv: not read: address_type, bbl, ")
-    assert len(said) == 12
+    assert "       2  a date is impossible for a 311 request, such as 1900 or 2100: the date is dropped" in printed
+    assert printed[-1].startswith("newyork.csv: not read: address_type, bbl, ")
+    assert len(printed) == 12
 
 
 @pytest.mark.parametrize("name", ["report.csv", "report.jsonl"])
@@ -171,8 +171,8 @@ def test_conflicts_are_printed_and_written_to_the_report_with_their_rule(
         assert "clean.csv, row 2, line 3: 2: status: was changed here at " in result.output
         assert "2 read, " in result.output
         assert "0 changed, 1 unchanged, 1 conflicting, 0 refused" in result.output
-        (told,) = csv.DictReader(report.read_text().splitlines())
-        assert (told["row"], told["outcome"]) == ("2", "conflicting")
+        (conflict,) = csv.DictReader(report.read_text().splitlines())
+        assert (conflict["row"], conflict["outcome"]) == ("2", "conflicting")
     assert ids(client) == ["1", "2"]
 
 
@@ -281,11 +281,11 @@ def test_ctrl_c_prints_the_stored_rows_and_the_next_run_stores_the_rest(
         stream.flush()
         until(lambda: count(platform) >= 900, "900 rows")
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        printed, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Stopped. Run the same command again to continue." in said
+    assert "Stopped. Run the same command again to continue." in printed
     stored = count(platform)
-    assert f"pipe.csv (georeport-csv): {stored} read, {stored} new" in said
+    assert f"pipe.csv (georeport-csv): {stored} read, {stored} new" in printed
     result = run(file("whole.csv", HEADER + lines(1, 1_000)), "--jurisdiction", "city.example")
     assert f"{1_000 - stored} new, 0 changed, {stored} unchanged" in result.output
     assert count(platform) == 1_000
@@ -310,7 +310,7 @@ def test_repeated_ctrl_c_ends_all_processes_and_frees_all_resources(
             stream.flush()
             until(lambda: children(process.pid, "spawn_main"), "a helper")
             until(has_ended, "the end")
-        said, complaints = process.communicate(timeout=60)
+        printed, complaints = process.communicate(timeout=60)
     assert process.returncode == 130
     assert complaints == ""
-    assert "Stopped. Run the same command again to continue." in said
+    assert "Stopped. Run the same command again to continue." in printed

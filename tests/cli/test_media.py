@@ -1,4 +1,4 @@
-"""`open311 media`: is the store the right one, and what if the photos are lost for good."""
+"""`open311 media`: checks the store of photos, and adopts an empty one if the photos are lost for good."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def use_store() -> None:
     platform.close()
 
 
-def test_a_store_that_is_right_is_told(run: Run) -> None:
+def test_the_right_store_is_reported(run: Run) -> None:
     use_store()
-    told = run("media", "check")
-    assert (told.exit_code, "media: photos can be stored." in told.output) == (0, True)
-    assert "Erased photos whose files the worker has still to delete: 0." in told.output
+    result = run("media", "check")
+    assert (result.exit_code, "media: photos can be stored." in result.output) == (0, True)
+    assert "Erased photos whose files the worker has still to delete: 0." in result.output
 
 
-def test_an_empty_store_is_told_and_can_be_adopted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_store_is_reported_and_can_be_adopted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     use_store()
     monkeypatch.setenv("OPEN311_MEDIA", "new")
-    told = run("media", "check")
-    assert told.exit_code == 1
-    assert "OPEN311_MEDIA is not where the photos of this database are" in told.output
+    result = run("media", "check")
+    assert result.exit_code == 1
+    assert "OPEN311_MEDIA is not where the photos of this database are" in result.output
     assert run("media", "adopt", typed="n\n").exit_code == 1
     assert run("media", "check").exit_code == 1
     assert run("media", "adopt", typed="y\n").exit_code == 0
@@ -55,14 +55,14 @@ def test_an_empty_store_is_told_and_can_be_adopted(run: Run, monkeypatch: pytest
 def test_the_store_of_another_database_cannot_be_adopted(run: Run) -> None:
     use_store()
     Path("media", MARKER).write_text("another")
-    told = run("media", "adopt", "--yes")
-    assert told.exit_code == 1
-    assert "has the photos of another database; use an empty store" in told.output
+    result = run("media", "adopt", "--yes")
+    assert result.exit_code == 1
+    assert "has the photos of another database; use an empty store" in result.output
     assert Path("media", MARKER).read_text() == "another"
 
 
 def test_a_store_that_does_not_work_cannot_be_adopted(run: Run) -> None:
     Path("media").write_text("a file where the folder should be")
-    told = run("media", "adopt", "--yes")
-    assert told.exit_code == 1
-    assert "Photos cannot be stored or read now" in told.output
+    result = run("media", "adopt", "--yes")
+    assert result.exit_code == 1
+    assert "Photos cannot be stored or read now" in result.output

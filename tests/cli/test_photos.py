@@ -89,9 +89,9 @@ def test_the_list_has_all_pages(sender: Sender, run: Run, monkeypatch: pytest.Mo
     assert len(held(sender, run, jpeg("red"), jpeg("blue"), jpeg("green"))) == 3
 
 
-def test_faulty_calls_are_told(sender: Sender, run: Run) -> None:
+def test_faulty_calls_are_refused_with_the_reason(sender: Sender, run: Run) -> None:
     [(photo, request)] = held(sender, run, jpeg())
-    for arguments, told in (
+    for arguments, message in (
         (("release", request, "unknown", *REASON), "'unknown' is not a photo of this request"),
         (("withdraw", "unknown", photo, *REASON), "'unknown' is not a request here"),
         (("release", request, photo, "--reason", " "), "--reason: is missing; say why the photo is released."),
@@ -100,6 +100,6 @@ def test_faulty_calls_are_told(sender: Sender, run: Run) -> None:
     ):
         result = run(*arguments)
         assert result.exit_code == 1
-        assert told in " ".join(result.stderr.split())
+        assert message in " ".join(result.stderr.split())
     assert run("release", request, photo).exit_code == 2
     assert sender.urls() == []

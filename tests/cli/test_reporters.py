@@ -53,7 +53,7 @@ def test_an_erasure_shows_what_it_would_do_and_asks(run: Run, platform: Platform
     assert [value for value in JANE.values() if value in dump(platform)] == []
 
 
-def test_an_erasure_without_question_needs_yes(run: Run, platform: Platform) -> None:
+def test_an_erasure_does_not_ask_with_yes(run: Run, platform: Platform) -> None:
     submit(platform)
     assert "would be erased" in run("erase", "--phone", "15550142", "--dry-run", "--yes").stdout
     assert JANE["email"] in dump(platform)
@@ -86,13 +86,13 @@ def test_a_second_erasure_is_in_the_trail_with_no_requests(run: Run, platform: P
     submit(platform)
     for _ in range(2):
         run("erase", "--email", "jane@mail.example", "--yes")
-    told = CliRunner().invoke(main, ["staff", "audit"], prog_name="open311").output
-    assert "requests: all" not in " ".join(told.split())
-    assert "none" in told
+    message = CliRunner().invoke(main, ["staff", "audit"], prog_name="open311").output
+    assert "requests: all" not in " ".join(message.split())
+    assert "none" in message
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((), "--email: is missing; send at least one of email, phone, device_id, account_id."),
         (("--email", ""), "--email: is empty, which would fit everybody without one"),
@@ -101,11 +101,11 @@ def test_a_second_erasure_is_in_the_trail_with_no_requests(run: Run, platform: P
         (("--email", "j@x.example", "--reason", "J@x.example"), "--reason: names the person"),
     ],
 )
-def test_a_faulty_call_is_told_by_the_name_of_the_option(run: Run, arguments: tuple[str, ...], told: str) -> None:
+def test_the_error_for_a_faulty_call_names_the_option(run: Run, arguments: tuple[str, ...], message: str) -> None:
     for command in ("export", "erase"):
         result = run(command, *arguments)
         assert result.exit_code == 1
-        assert told in " ".join(result.stderr.split())
+        assert message in " ".join(result.stderr.split())
 
 
 def test_an_export_is_json_on_the_screen_or_in_a_private_file(run: Run, platform: Platform, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`open311 retention`: what an operator sees before and after data are erased whose time is over."""
+"""`open311 retention`: what an operator sees before and after an erasure of data whose time is over."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_report_has_a_line_for_each_kind_of_data_and_service(
     assert PHOTO in text
 
 
-def test_an_unknown_city_is_told(run: Run, platform: Platform) -> None:
+def test_an_unknown_city_is_refused(run: Run, platform: Platform) -> None:
     result = run("--jurisdiction", "nowhere.example")
     assert result.exit_code == 1
     assert "nowhere.example" in result.stderr

@@ -35,7 +35,7 @@ def test_a_closed_output_ends_a_command_with_one_sentence(command: str) -> None:
     assert (ended.returncode, ended.stderr) == (1, words)
 
 
-def test_closed_errors_and_input_disturb_no_command() -> None:
+def test_a_command_works_if_standard_error_and_input_are_closed() -> None:
     ended = in_shell("open311 settings <&- 2>&-")
     assert ended.returncode == 0
     assert "OPEN311_LOG_LEVEL" in ended.stdout
@@ -47,7 +47,7 @@ def test_no_error_is_printed_if_the_reader_of_the_output_stops_early() -> None:
 
 @pytest.mark.parametrize("moment", ["import open311.cli", "import open311.cli.documents", "main.callback()"])
 def test_ctrl_c_at_the_start_prints_one_line(moment: str) -> None:
-    """The process interrupts itself at the moment, so that the test does not depend on time."""
+    """The process interrupts itself at a given moment, so that the test does not depend on time."""
     ended = subprocess.run([sys.executable, "-c", INTERRUPTED, moment], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (130, "open311: stopped.\n")
 

@@ -131,9 +131,9 @@ def sent(values: dict[str, list[str]], *, keeps: bool = False) -> tuple[dict[str
 
 
 def test_answers_of_an_app_get_the_new_codes_and_are_not_checked() -> None:
-    carried, told, kept = sent({"KIND": ["a"], "SIZE": ["large"], "STRAY": ["1"]})
+    carried, remarks, kept = sent({"KIND": ["a"], "SIZE": ["large"], "STRAY": ["1"]})
     assert carried == {"WHAT": ("x",), "SIZE": ("large",), "STRAY": ("1",)}
-    assert (told, kept) == ([], {})
+    assert (remarks, kept) == ([], {})
 
 
 def test_an_answer_that_the_successor_does_not_ask_for_gets_a_remark() -> None:

@@ -33,14 +33,14 @@ def test_a_text_is_never_in_the_data_and_is_refused_for_a_kind_without_text(kind
         with pytest.raises(TypeError, match="has no text; set has_text"):
             replace(build.event(kind), note="Call Jane at 555 0100")
         return
-    told = replace(build.event(kind), note="Call Jane at 555 0100")
-    assert "Jane" not in json.dumps(told.data)
-    assert told.description == told.note, "the column of texts is erased, and holds nothing else"
+    event = replace(build.event(kind), note="Call Jane at 555 0100")
+    assert "Jane" not in json.dumps(event.data)
+    assert event.description == event.note, "the column of texts is erased, and holds nothing else"
 
 
-def test_the_names_of_kinds_of_events_are_unique() -> None:
+def test_each_kind_of_event_has_a_unique_name_and_is_imported_by_the_package() -> None:
     classes = [value for value in vars(events).values() if isinstance(value, type) and issubclass(value, Event)]
-    assert len(kinds()) == len(classes) - 1
+    assert len(kinds()) == len(classes) - 1, "import each kind of event in open311/domain/events/__init__.py"
 
 
 def test_a_closed_request_keeps_its_closing_time() -> None:

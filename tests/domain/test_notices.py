@@ -21,25 +21,25 @@ DOWN = Circuit(failures=5, failing_since=NOON)
 
 def test_one_notice_after_15_minutes_says_that_a_back_office_is_down() -> None:
     assert connection_notice(PLACE, DOWN, None, NOON + timedelta(minutes=14), after=AFTER) is None
-    told = connection_notice(PLACE, DOWN, None, NOON + AFTER, after=AFTER)
-    assert told is not None
-    assert told.text == (
+    notice = connection_notice(PLACE, DOWN, None, NOON + AFTER, after=AFTER)
+    assert notice is not None
+    assert notice.text == (
         "The back office works of city.example is down since 2026-03-01 12:00 UTC."
         " Its deliveries wait, and nothing is lost."
     )
     for hours in (1, 24, 24 * 365):
-        assert connection_notice(PLACE, DOWN, told, NOON + timedelta(hours=hours), after=AFTER) is None
+        assert connection_notice(PLACE, DOWN, notice, NOON + timedelta(hours=hours), after=AFTER) is None
 
 
 def test_a_notice_of_recovery_comes_only_after_a_notice_of_the_outage() -> None:
     works = Circuit(succeeded_at=NOON)
     assert connection_notice(PLACE, works, None, NOON, after=AFTER) is None
     down = connection_notice(PLACE, DOWN, None, NOON + AFTER, after=AFTER)
-    told = connection_notice(PLACE, works, down, NOON + timedelta(hours=2), after=AFTER)
-    assert told is not None
-    assert told.kind is NoticeKind.WORKS
-    assert "works again" in told.text
-    assert connection_notice(PLACE, works, told, NOON + timedelta(hours=3), after=AFTER) is None
+    notice = connection_notice(PLACE, works, down, NOON + timedelta(hours=2), after=AFTER)
+    assert notice is not None
+    assert notice.kind is NoticeKind.WORKS
+    assert "works again" in notice.text
+    assert connection_notice(PLACE, works, notice, NOON + timedelta(hours=3), after=AFTER) is None
 
 
 def test_a_single_failed_try_long_ago_is_no_outage() -> None:
@@ -56,17 +56,17 @@ def test_a_second_notice_of_an_outage_comes_at_least_an_hour_after_the_first() -
 
 @given(st.lists(st.booleans(), max_size=500))
 def test_frequent_outages_lead_to_at_most_two_notices_an_hour(tries: list[bool]) -> None:
-    circuit, last, told = Circuit(), None, list[Notice]()
+    circuit, last, notices = Circuit(), None, list[Notice]()
     for minute, is_up in enumerate(tries * 20):
         now = NOON + timedelta(minutes=minute)
         circuit = circuit.after(Accepted() if is_up else Retry(cause="down"), now, chance=0.5)
         news = connection_notice(PLACE, circuit, last, now, after=AFTER)
         if news is not None:
             last = news
-            told.append(news)
+            notices.append(news)
     hours = len(tries) * 20 / 60
-    assert len(told) <= 2 * hours + 2
-    assert all(one.kind is not other.kind for one, other in pairwise(told))
+    assert len(notices) <= 2 * hours + 2
+    assert all(one.kind is not other.kind for one, other in pairwise(notices))
 
 
 def test_a_notice_comes_at_most_once_an_hour_and_only_if_more_waits_for_a_person() -> None:
@@ -83,13 +83,13 @@ def test_a_notice_comes_at_most_once_an_hour_and_only_if_more_waits_for_a_person
 
 
 def test_a_notice_names_the_commands_that_show_what_waits() -> None:
-    def told(**stopped: int) -> str:
+    def text_of(**stopped: int) -> str:
         notice = stopped_notice(PLACE, stopped, None, NOON)
         assert notice is not None
         return notice.text
 
-    assert told(quarantined=1).endswith(
+    assert text_of(quarantined=1).endswith(
         "1 quarantined update waits for a person. See `open311 deliveries updates list`."
     )
-    assert told(parked=2).endswith("wait for a person. See `open311 deliveries list`.")
-    assert "deliveries list` and `open311 deliveries updates list`" in told(uncertain=1, quarantined=2)
+    assert text_of(parked=2).endswith("wait for a person. See `open311 deliveries list`.")
+    assert "deliveries list` and `open311 deliveries updates list`" in text_of(uncertain=1, quarantined=2)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from open311.domain.personal_data import Kind, Privacy, Treatment, Treatments, find_personal_data, mark_of
+from open311.domain.personal_data import DataKind, Privacy, Treatment, Treatments, find_personal_data, mark_of
 from tests.personal_data.labelled import HALVES, LANGUAGES, measure, read
 
 LEAST_TEXTS = 30
@@ -25,7 +25,7 @@ def test_each_kind_is_found_in_labelled_texts(half: str) -> None:
     texts = {language: list(read(half, language)) for language in LANGUAGES}
     assert all(len(own) >= LEAST_TEXTS for own in texts.values())
     score = measure(one for own in texts.values() for one in own)
-    for kind in Kind:
+    for kind in DataKind:
         assert score.precision(kind) >= LEAST_PRECISION, score.errors
         assert score.recall(kind) >= LEAST_RECALL, score.errors
 
@@ -165,7 +165,7 @@ def test_a_hostile_text_of_full_length_is_read(part: str) -> None:
     find_personal_data(part * (4_000 // len(part)), region="US", plates=r"[A-Z]{2}\d{2}")
 
 
-def test_the_policy_says_what_is_found_and_leaves_the_citys_own_alone() -> None:
+def test_the_policy_decides_what_is_found_and_never_finds_the_citys_own_addresses() -> None:
     policy = Privacy(phone_region="US", card=Treatment.SHOW, own=("@city.example", "(617) 555-0100"))
     text = "ask roads@city.example or +1 617 555 0100, me@mail.example paid with 4111111111111111"
     assert [text[hit.start : hit.end] for hit in policy.hits_in(text)] == ["me@mail.example"]
@@ -177,7 +177,7 @@ def test_the_policy_says_what_is_found_and_leaves_the_citys_own_alone() -> None:
 def test_an_own_number_that_is_short_hides_no_longer_number() -> None:
     policy = Privacy(phone_region="US", own=("143", "311"))
     text = "call 617-555-0143"
-    assert [hit.kind for hit in policy.hits_in(text)] == [Kind.PHONE]
+    assert [hit.kind for hit in policy.hits_in(text)] == [DataKind.PHONE]
 
 
 def test_the_mark_of_a_number_does_not_depend_on_its_signs_and_differs_between_requests() -> None:

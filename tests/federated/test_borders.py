@@ -16,7 +16,7 @@ def test_near_is_fifty_metres_on_both_sides() -> None:
 
 
 @pytest.mark.parametrize("metres", [-30, 30])
-def test_the_receipt_and_the_history_name_both(
+def test_the_receipt_and_the_history_name_both_candidates(
     open_town: Open, monkeypatch: pytest.MonkeyPatch, metres: float
 ) -> None:
     a, b = open_town("a"), open_town("b")

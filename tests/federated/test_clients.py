@@ -1,4 +1,4 @@
-"""Apps see nothing of neighbours: their calls and the bodies of the answers are as without them."""
+"""Neighbours of a city make no difference to apps: calls and answers are the same as without neighbours."""
 
 from __future__ import annotations
 

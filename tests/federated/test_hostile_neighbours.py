@@ -1,4 +1,4 @@
-"""What a broken or hostile neighbour says, and what becomes of it."""
+"""Answers of a broken or hostile neighbour do no harm."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def test_records_that_are_left_out_are_counted_in_the_status_and_the_log(
         configure_logs("info")
         monkeypatch.setattr(pulling, "log", logger("pulling"))  # the logger of earlier tests keeps their level
         assert len(pull_from(a, "north").refused) == 5
-        told = "".join(capsys.readouterr())
-        causes = [line["cause"] for line in map(json.loads, told.splitlines()) if "left out" in line["event"]]
+        output = "".join(capsys.readouterr())
+        causes = [line["cause"] for line in map(json.loads, output.splitlines()) if "left out" in line["event"]]
         assert len(causes) == len(set(causes)) >= 3
-        assert "Jo Doe" not in told
+        assert "Jo Doe" not in output
         [(failures, cause)] = a.rows("SELECT pull_failures, cause FROM remote")
         assert failures == 0
         assert cause.startswith("5 requests are left out: requested_datetime cannot be used (2), ")
@@ -82,8 +82,8 @@ def test_no_text_of_another_server_gets_into_causes(
 
     def repeat(asked: Asked) -> Reply:
         sent = dict(asked.form)
-        told = f"api_key {sent['api_key'][:8]}: description '{sent['description'][:20]}…' of {sent['lat']} is bad"
-        return as_json([{"code": "Neighbour", "description": f"{told.upper()} {told}"}], 400)
+        output = f"api_key {sent['api_key'][:8]}: description '{sent['description'][:20]}…' of {sent['lat']} is bad"
+        return as_json([{"code": "Neighbour", "description": f"{output.upper()} {output}"}], 400)
 
     a = open_town("a")
     with stubbed(on_post=repeat) as north:

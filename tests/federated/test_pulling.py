@@ -92,7 +92,9 @@ def test_what_the_neighbour_withdraws_is_withdrawn_here_and_may_return(
     assert a.ids() == [f"b-{first}"]
 
 
-def test_two_that_push_and_pull_have_each_request_once(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_cities_that_push_and_pull_have_each_request_once(
+    open_town: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch, pulls=True, areas=("North",))
     b.federate(a, monkeypatch, pulls=True, areas=("South",))
@@ -143,10 +145,10 @@ def test_if_a_neighbour_is_down_the_fault_is_stored_and_its_requests_stay(
     pull_from(a, "b")
     with a.platform.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE remote SET url = 'http://127.0.0.1:9/v2'")
-    told = pull_from(a, "b", is_whole=True).cause
-    assert told
+    cause = pull_from(a, "b", is_whole=True).cause
+    assert cause
     assert len(a.ids()) == 1
-    assert a.rows("SELECT pull_failures, cause FROM remote") == [(1, told)]
+    assert a.rows("SELECT pull_failures, cause FROM remote") == [(1, cause)]
 
 
 def test_a_neighbour_is_read_when_it_is_due(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:

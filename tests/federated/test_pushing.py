@@ -32,8 +32,8 @@ def test_a_report_for_a_neighbour_is_passed_on_and_each_id_finds_the_other(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = open_town("a"), open_town("b")
-    news = a.federate(b, monkeypatch, areas=("North",))
-    assert {one.code for one in news.new} == {"potholes", "trees", "hotline"}
+    changes = a.federate(b, monkeypatch, areas=("North",))
+    assert {one.code for one in changes.new} == {"potholes", "trees", "hotline"}
     there, here = a.report(NORTH), a.report(HERE)
     work(a, b)
     [arrived] = b.listed()
@@ -74,7 +74,7 @@ def test_two_servers_that_federate_never_send_a_request_back(
     assert sorted(b.rows("SELECT backend, state FROM delivery")) == [("a", "done")]
 
 
-def test_a_request_ends_in_a_triangle(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_reaches_each_city_of_a_triangle_once(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, c = open_town("a"), open_town("b"), open_town("c")
     for one, other in ((a, b), (b, c), (c, a)):
         one.federate(other, monkeypatch)
@@ -89,7 +89,7 @@ def test_a_request_ends_in_a_triangle(open_town: Open, monkeypatch: pytest.Monke
 def test_a_request_that_is_sent_back_to_its_origin_is_refused(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sender does not know the federation_id of the neighbour, as with a back end of a file."""
+    """The sender does not know the federation_id of the neighbour, as if the city's files declared the back end."""
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch)
     b.federate(a, monkeypatch, partner_key=0)
@@ -179,7 +179,7 @@ def test_deliveries_of_a_removed_neighbour_are_parked(open_town: Open, monkeypat
     assert "b of a.example" in later["back_offices"].detail
 
 
-def test_deliveries_of_a_back_end_that_is_gone_are_told_as_such(
+def test_deliveries_of_a_back_end_that_is_gone_are_reported(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = open_town("a"), open_town("b")

@@ -13,7 +13,7 @@ from shapely.geometry import box
 
 from open311.app import create_app
 from open311.clock import utc_now
-from open311.domain.remotes import CatalogueNews, Remote
+from open311.domain.remotes import CatalogueChanges, Remote
 from open311.operations.access.api_keys import add_key
 from open311.operations.delivery.sending import deliver_all
 from open311.operations.dispatch.dispatcher import dispatch
@@ -91,7 +91,7 @@ class Town:
             continue
         return deliver_all(self.platform, self.now)
 
-    def federate(self, other: Town, monkeypatch: Any, **changes: Any) -> CatalogueNews:
+    def federate(self, other: Town, monkeypatch: Any, **changes: Any) -> CatalogueChanges:
         """Make another town a neighbour, to which we give a key."""
         variable = f"{self.name}_{other.name}_KEY".upper()
         monkeypatch.setenv(variable, other.key_for(self.name)[1])
@@ -105,8 +105,8 @@ class Town:
             "services": ("potholes",),
             "shared": ("description",),
         }
-        _, _, news = add_neighbour(self.platform, Remote(**wanted | changes), now=self.now())
-        return news
+        _, _, catalogue_changes = add_neighbour(self.platform, Remote(**wanted | changes), now=self.now())
+        return catalogue_changes
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with self.platform.database.reading() as connection:

@@ -297,8 +297,8 @@ def test_errors_and_reprs_show_neither_the_key_nor_a_personal_value() -> None:
     with serve(refusal) as script, script.client() as client:
         with pytest.raises(Refused, match="potholes is unknown") as caught:
             client.post_request(PERSONAL)
-        told = f"{caught.value} {caught.value.problems} {client.warnings} {PERSONAL!r}"
-    assert not re.search("jane|555|secret|Deep", told, re.IGNORECASE)
+        shown = f"{caught.value} {caught.value.problems} {client.warnings} {PERSONAL!r}"
+    assert not re.search("jane|555|secret|Deep", shown, re.IGNORECASE)
 
 
 def test_an_address_in_an_error_has_no_query() -> None:

@@ -148,10 +148,10 @@ def test_the_client_uses_a_token_and_shows_neither_the_token_nor_the_secret() ->
         with GeoReportClient(taker.origin, api_key="k", oauth=options, limits=QUICK) as client:
             with pytest.raises(Refused, match="for potholes") as caught:
                 client.post_request(NewRequest(service_code="potholes"))
-            told = f"{caught.value!r}{caught.value}{client.warnings}{options!r}{client._transport!r}"
+            shown = f"{caught.value!r}{caught.value}{client.warnings}{options!r}{client._transport!r}"
         assert bearers(taker) == ["Bearer token-1-abcdef"]
-    assert "token-1" not in told
-    assert SECRET not in told
+    assert "token-1" not in shown
+    assert SECRET not in shown
 
 
 @pytest.mark.parametrize(

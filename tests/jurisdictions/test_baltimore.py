@@ -133,5 +133,5 @@ def test_places_in_the_city_are_inside_the_boundary(long: float, lat: float) -> 
         pytest.param(-76.6684, 39.1754, id="airport"),
     ],
 )
-def test_neighboring_places_are_outside_the_boundary(long: float, lat: float) -> None:
+def test_neighbouring_places_are_outside_the_boundary(long: float, lat: float) -> None:
     assert not jurisdiction.covers(long, lat)

@@ -216,5 +216,5 @@ def test_places_in_the_city_are_inside_the_boundary(long: float, lat: float) -> 
         pytest.param(-70.983, 42.3751, id="winthrop"),
     ],
 )
-def test_neighboring_places_are_outside_the_boundary(long: float, lat: float) -> None:
+def test_neighbouring_places_are_outside_the_boundary(long: float, lat: float) -> None:
     assert not jurisdiction.covers(long, lat)

@@ -139,5 +139,5 @@ def test_places_in_the_city_are_inside_the_boundary(long: float, lat: float) -> 
         pytest.param(-73.6579, 40.5884, id="long beach"),
     ],
 )
-def test_neighboring_places_are_outside_the_boundary(long: float, lat: float) -> None:
+def test_neighbouring_places_are_outside_the_boundary(long: float, lat: float) -> None:
     assert not jurisdiction.covers(long, lat)

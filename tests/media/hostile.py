@@ -62,7 +62,7 @@ def purposeful() -> Iterator[tuple[str, bytes]]:
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Small files that promise, or hold, very much."""
+    """Small files that declare a huge picture, or decompress to very much data."""
     zeros = packed(bytes(100_000_000))
     yield "PNG of 40 000 × 40 000", png(SIDE, SIDE, png_chunk(b"IDAT", zeros))
     yield "PNG of 2³¹ × 2³¹", png(2**31 - 1, 2**31 - 1)
@@ -206,7 +206,7 @@ def resized_heic(heic: bytes, side: int) -> bytes:
 
 
 def outcome(file: tuple[str, bytes]) -> tuple[str, str]:
-    """What became of a file, and what is wrong with that; "" if nothing is."""
+    """The outcome for a file, and what is wrong with this outcome; "" if nothing is wrong."""
     name, data = file
     try:
         prepared = prepare(data, LIMITS)

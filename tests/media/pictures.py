@@ -1,4 +1,4 @@
-"""Makes pictures for tests, with things in them that must not come out."""
+"""Makes pictures for tests. They contain texts that must not be in the prepared photos."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from open311.errors import Invalid, Unavailable
-from open311.media.kinds import Kind, sniff
+from open311.media.kinds import PhotoKind, sniff
 from open311.media.preparing import SIZES, Box, Limits, Prepared, Unreadable, blacken, prepare
 from open311.settings import Settings
 from tests.media.pictures import (
@@ -160,7 +160,7 @@ def test_transparent_parts_become_white() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_of_an_animation_the_first_frame_is_taken(kind: str) -> None:
+def test_an_animation_becomes_its_first_frame(kind: str) -> None:
     frames = [Image.new("RGB", (400, 300), "black")] * 3
     animation = encoded(quarters(), kind, save_all=True, append_images=frames)
     assert_colours(large(prepare(animation, LIMITS)), RED, GREEN, BLUE, WHITE)
@@ -188,7 +188,7 @@ def test_what_is_no_picture_is_refused(text: bytes) -> None:
 
 
 def test_the_first_bytes_tell_the_kind() -> None:
-    assert [sniff(encoded(quarters(64, 64), kind)[:64]) for kind in KINDS] == list(Kind)
+    assert [sniff(encoded(quarters(64, 64), kind)[:64]) for kind in KINDS] == list(PhotoKind)
 
 
 @pytest.mark.parametrize("part", [0.2, 0.5, 0.95])

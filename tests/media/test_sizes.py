@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from open311.media.kinds import Kind
+from open311.media.kinds import PhotoKind
 from open311.media.sizes import pixels_of
 from tests.photos import tagged_jpeg
 
@@ -24,32 +24,32 @@ def picture(kind: str, mode: str = "RGB", **options: Any) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
-        (Kind.JPEG, picture("JPEG")),
-        (Kind.JPEG, picture("JPEG", progressive=True, comment=b"x" * 60_000)),
-        (Kind.JPEG, picture("JPEG", "CMYK")),
-        (Kind.PNG, picture("PNG", "I;16")),
-        (Kind.WEBP, picture("WEBP")),
-        (Kind.WEBP, picture("WEBP", lossless=True)),
-        (Kind.WEBP, picture("WEBP", "RGBA", exif=b"Exif\0\0" + bytes(20))),
+        (PhotoKind.JPEG, picture("JPEG")),
+        (PhotoKind.JPEG, picture("JPEG", progressive=True, comment=b"x" * 60_000)),
+        (PhotoKind.JPEG, picture("JPEG", "CMYK")),
+        (PhotoKind.PNG, picture("PNG", "I;16")),
+        (PhotoKind.WEBP, picture("WEBP")),
+        (PhotoKind.WEBP, picture("WEBP", lossless=True)),
+        (PhotoKind.WEBP, picture("WEBP", "RGBA", exif=b"Exif\0\0" + bytes(20))),
     ],
 )
-def test_the_pixels_of_a_picture_are_counted(kind: Kind, content: bytes) -> None:
+def test_the_pixels_of_a_picture_are_counted(kind: PhotoKind, content: bytes) -> None:
     assert pixels_of(kind, content) == 301 * 57
 
 
 def test_the_size_is_that_of_the_picture_and_not_of_its_thumbnail() -> None:
-    assert pixels_of(Kind.JPEG, tagged_jpeg()) == 64 * 48
+    assert pixels_of(PhotoKind.JPEG, tagged_jpeg()) == 64 * 48
 
 
-@pytest.mark.parametrize("kind", [Kind.JPEG, Kind.PNG, Kind.WEBP])
-def test_a_picture_that_is_cut_off_has_a_number_or_none(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [PhotoKind.JPEG, PhotoKind.PNG, PhotoKind.WEBP])
+def test_a_picture_that_is_cut_off_has_a_number_or_none(kind: PhotoKind) -> None:
     content = picture(kind.word)
     for end in range(len(content)):
         assert pixels_of(kind, content[:end]) >= 0
 
 
-@given(st.sampled_from(Kind), st.binary(max_size=200))
-def test_any_bytes_have_a_number(kind: Kind, content: bytes) -> None:
+@given(st.sampled_from(PhotoKind), st.binary(max_size=200))
+def test_any_bytes_have_a_number(kind: PhotoKind, content: bytes) -> None:
     assert pixels_of(kind, content) >= 0
 
 
@@ -57,4 +57,4 @@ def test_any_bytes_have_a_number(kind: Kind, content: bytes) -> None:
 def test_a_jpeg_of_nothing_but_short_blocks_is_given_up(block: bytes) -> None:
     size = picture("JPEG").partition(b"\xff\xc0")
     content = b"\xff\xd8" + block * 2_000 + size[1] + size[2]
-    assert pixels_of(Kind.JPEG, content) == 0
+    assert pixels_of(PhotoKind.JPEG, content) == 0

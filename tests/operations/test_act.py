@@ -79,12 +79,12 @@ def test_the_life_of_a_request_from_assigned_to_closed(platform: Platform) -> No
 
 def test_a_closing_has_an_outcome_and_always_a_text_for_the_public(platform: Platform) -> None:
     first, second = report(platform), report(platform)
-    told = give(platform, first, commands.Close(outcome=Outcome.FIXED, note="Filled with asphalt."))
-    assert (told.outcome, told.status_notes) == ("fixed", "Filled with asphalt.")
+    with_note = give(platform, first, commands.Close(outcome=Outcome.FIXED, note="Filled with asphalt."))
+    assert (with_note.outcome, with_note.status_notes) == ("fixed", "Filled with asphalt.")
     for outcome in Outcome:
-        untold = give(platform, second, commands.Close(outcome=outcome))
-        assert untold.outcome == outcome
-        assert untold.status_notes
+        without_note = give(platform, second, commands.Close(outcome=outcome))
+        assert without_note.outcome == outcome
+        assert without_note.status_notes
         assert give(platform, second, commands.Reopen(reason="Again.")).outcome == ""
 
 
@@ -265,8 +265,8 @@ def test_answers_that_the_new_service_does_not_ask_are_kept_for_staff_only(platf
 def test_hidden_requests_are_withdrawn_and_can_be_shown_again(platform: Platform) -> None:
     name = report(platform)
     assert give(platform, name, commands.Hide(reason="A name is in it.")).visibility is Visibility.WITHDRAWN
-    right = commands.Correct(reason="A name was in it.", description="A hole.")
-    assert give(platform, name, right, commands.Show()).visibility is Visibility.PUBLIC
+    correction = commands.Correct(reason="A name was in it.", description="A hole.")
+    assert give(platform, name, correction, commands.Show()).visibility is Visibility.PUBLIC
     record = build.load(platform, service_request_id=name)
     assert record.description == "A hole."
 

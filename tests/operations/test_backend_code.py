@@ -105,11 +105,13 @@ def test_changes_are_not_sent_to_a_back_end_that_accepts_no_updates(platform: Pl
     request_id = build.submit(platform).service_request_id
     build.change(platform, request_id, note="Seen.")
     found = run(platform)
-    assert found == [("done", ""), ("skipped", "this back office takes no changes of requests")]
+    assert found == [("done", ""), ("skipped", "this back office accepts no changes of requests")]
     assert not odd.updated
 
 
-def test_a_change_names_a_request_without_id_as_the_request_itself_did(platform: Platform, odd: type[Odd]) -> None:
+def test_a_change_of_a_request_without_id_has_the_reference_of_the_request(
+    platform: Platform, odd: type[Odd]
+) -> None:
     odd.takes_updates = True
     build.submit(platform, service_code="trees")
     run(platform)

@@ -106,19 +106,19 @@ def test_a_text_with_an_address_is_not_used_for_a_request_without_one() -> None:
     tree = build.record(build.city(), number=2, service_code="trees", department="parks")
     there = replace(tree, place=replace(tree.place, address="5 Mill Lane"))
 
-    def told(record: RequestRecord, *texts: CitizenText) -> str:
+    def public_text(record: RequestRecord, *texts: CitizenText) -> str:
         return text_for(build.city(texts=texts), record, Outcome.FIXED, build.NOON)
 
-    assert told(there, at, plain, general) == "The tree at 5 Mill Lane is cut."
-    assert told(tree, at, plain, general) == "The tree is cut."
-    assert told(tree, at, general) == "Done by Parks."
-    assert told(tree, at) == "The problem is fixed."
+    assert public_text(there, at, plain, general) == "The tree at 5 Mill Lane is cut."
+    assert public_text(tree, at, plain, general) == "The tree is cut."
+    assert public_text(tree, at, general) == "Done by Parks."
+    assert public_text(tree, at) == "The problem is fixed."
 
 
 def test_a_text_that_names_another_request_is_not_used_where_there_is_none_to_name() -> None:
     texts = (CitizenText(outcome="duplicate", text="Together with {into}."),)
-    told = text_for(build.city(texts=texts), build.record(build.city(), number=1), "duplicate", build.NOON)
-    assert told == "We handle this together with another report about the same thing."
+    public_text = text_for(build.city(texts=texts), build.record(build.city(), number=1), "duplicate", build.NOON)
+    assert public_text == "We handle this together with another report about the same thing."
 
 
 def test_the_check_of_a_city_names_texts_that_only_fit_requests_with_an_address() -> None:
@@ -133,7 +133,7 @@ def test_the_check_of_a_city_names_texts_that_only_fit_requests_with_an_address(
 
 
 @pytest.mark.parametrize(
-    ("first", "asked", "told"),
+    ("first", "asked", "public_text"),
     [
         ("en", "", "The problem is fixed."),
         ("es", "", "El problema está resuelto."),
@@ -144,10 +144,10 @@ def test_the_check_of_a_city_names_texts_that_only_fit_requests_with_an_address(
         ("fi", "", "The problem is fixed."),
     ],
 )
-def test_the_servers_own_texts_are_in_the_citys_language(first: str, asked: str, told: str) -> None:
+def test_the_servers_own_texts_are_in_the_citys_language(first: str, asked: str, public_text: str) -> None:
     city = build.city(languages=(first,))
     hole = build.record(city, number=1)
-    assert text_for(city, hole, Outcome.FIXED, build.NOON, language=asked) == told
+    assert text_for(city, hole, Outcome.FIXED, build.NOON, language=asked) == public_text
 
 
 def test_citizens_of_a_spanish_city_read_spanish_where_it_has_no_text_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""Deliveries by webhook, by mail and by file: each arrives, and what was lost on the way is told."""
+"""Deliveries by webhook, by mail and by file: each arrives, or its state shows that it may be lost."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def test_a_work_order_is_sent_by_mail_with_a_copy(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(("honours_keys", "state"), [(True, "done"), (False, "uncertain")])
-def test_a_lost_answer_of_a_webhook(settings: Settings, *, honours_keys: bool, state: str) -> None:
+def test_after_a_lost_answer_only_a_webhook_that_honours_keys_is_sent_again(
+    settings: Settings, *, honours_keys: bool, state: str
+) -> None:
     with (
         world.receiver(faults=[world.fault("lose_answer")]) as office,
         served(settings, hook(office.url, honours_keys=honours_keys)) as platform,

@@ -159,8 +159,8 @@ def import_rows(platform: Platform, *rows: dict[str, Any], at: datetime = build.
 
 def test_an_import_keeps_the_due_date_of_its_source(serve: Callable[..., Platform]) -> None:
     platform = serve(**WITH_LEVELS)
-    told = format_instant(build.NOON + timedelta(days=30))
-    import_rows(platform, {"service_request_id": "F1", **INLAND, "expected_datetime": told})
+    promised = format_instant(build.NOON + timedelta(days=30))
+    import_rows(platform, {"service_request_id": "F1", **INLAND, "expected_datetime": promised})
     import_rows(platform, {"service_request_id": "F2", **INLAND})
     assert build.load(platform, service_request_id="F1").expected_at == build.NOON + timedelta(days=30)
     assert build.load(platform, service_request_id="F2").expected_at is None
@@ -169,12 +169,12 @@ def test_an_import_keeps_the_due_date_of_its_source(serve: Callable[..., Platfor
 def test_a_file_can_move_the_due_date_that_a_service_level_gave(serve: Callable[..., Platform]) -> None:
     platform = serve(**WITH_LEVELS)
     receipt = build.submit(platform)
-    told = build.NOON + timedelta(days=30)
-    row = {"service_request_id": receipt.service_request_id, "expected_datetime": format_instant(told)}
+    promised = build.NOON + timedelta(days=30)
+    row = {"service_request_id": receipt.service_request_id, "expected_datetime": format_instant(promised)}
     (batch,) = import_rows(platform, row | INLAND)
     assert batch.conflicts == ()
     record = newest(platform)
-    assert record.expected_at == told
+    assert record.expected_at == promised
     assert replay(record, build.history(platform, record)) == record
 
 

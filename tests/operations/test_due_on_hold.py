@@ -1,4 +1,4 @@
-"""The clock of a due date stands still on hold, and what a person has promised stays."""
+"""Time on hold moves the due date of a request. A date that a person has promised stays."""
 
 from __future__ import annotations
 
@@ -113,15 +113,15 @@ def test_the_history_says_which_service_level_gives_the_due_date(platform: Platf
 
 
 @pytest.mark.parametrize(
-    ("after", "told"),
+    ("after", "shown"),
     [
         (DAY, ""),
         (4 * DAY + 5 * HOUR, ", overdue for 5 hours"),
         (7 * DAY, ", overdue for 3 days"),
     ],
 )
-def test_the_shell_tells_when_it_is_due_since_when_and_why(platform: Platform, after: timedelta, told: str) -> None:
+def test_the_shell_shows_when_a_request_is_due_and_why(platform: Platform, after: timedelta, shown: str) -> None:
     name = build.submit(platform).service_request_id
     view = read_request(platform, next(iter(platform.registry)), name)
     lines = list(lines_of(view, {}, build.NOON + after, asks_for_reporter=False))
-    assert f"due          2026-03-05T12:00:00Z{told}, service potholes: 4 days" in lines
+    assert f"due          2026-03-05T12:00:00Z{shown}, service potholes: 4 days" in lines

@@ -52,15 +52,15 @@ def test_every_kind_with_a_text_keeps_it_until_it_is_erased(
     platform: Platform, closed_request: str, kind: type[Event]
 ) -> None:
     (city,) = platform.registry
-    told = build.event(kind, note="Jane-in-text-of-event", reason="Jane-in-reason")
+    event = build.event(kind, note="Jane-in-text-of-event", reason="Jane-in-reason")
     with platform.database.transaction() as connection:
         before = load_request(connection, city, closed_request)
-        change_requests(connection, [(before, [told])], names_for(connection, city))
+        change_requests(connection, [(before, [event])], names_for(connection, city))
         *_, stored = load_events(connection, city.id, before.number)
-        assert stored.note == told.note
+        assert stored.note == event.note
     erase(platform, closed_request, Erasable.NOTES)
     left = dump(platform)
-    assert [text for text in (told.note, told.reason) if text in left] == []
+    assert [text for text in (event.note, event.reason) if text in left] == []
 
 
 def test_each_part_can_be_erased_separately(platform: Platform, closed_request: str) -> None:

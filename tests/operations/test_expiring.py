@@ -47,7 +47,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
-    """A city that keeps who sent requests for 30 days, those of trees for 10, and those of the hotline for long."""
+    """A city that keeps reporters for 30 days, of requests about trees for 10 days, and of the hotline for long."""
     tree = replace(build.TREE, retention=Retention(reporter_days=10))
     talk = replace(build.TALK, retention=Retention(reporter_days=36_500))
     city = build.city(services=(build.HOLE, tree, talk), retention=Retention(reporter_days=30))
@@ -218,7 +218,7 @@ def test_an_update_that_comes_in_at_the_same_time_is_erased_now_or_by_the_next_r
     run(platform, later)
     text = dump(platform)
     assert [secret for secret in SECRETS if secret in text] == []
-    assert text.count("late 3") >= 1, "the updates were taken"
+    assert text.count("late 3") >= 1, "the updates were accepted"
     for name in names:
         record = build.load(platform, service_request_id=name)
         assert replay(record, build.history(platform, record)) == record

@@ -392,10 +392,10 @@ def test_an_interrupted_import_keeps_its_finished_batches_and_can_run_again(demo
         yield from islice(whole.found, 5)
         raise KeyboardInterrupt
 
-    told: list[Batch] = []
+    stored_batches: list[Batch] = []
     with pytest.raises(KeyboardInterrupt):
-        told.extend(demo.batches(replace(whole, found=interrupted()), batch_rows=2))
-    assert counts(total(told)) == (4, 4, 0, 0, 0, 0)
+        stored_batches.extend(demo.batches(replace(whole, found=interrupted()), batch_rows=2))
+    assert counts(total(stored_batches)) == (4, 4, 0, 0, 0, 0)
     assert len(demo.ids(start_date="2026-04-01", end_date="2026-04-30")) == 4
     assert counts(total(demo.take(rows, batch_rows=2))) == (7, 3, 0, 4, 0, 0)
     assert len(demo.ids(start_date="2026-04-01", end_date="2026-04-30")) == 7
@@ -577,8 +577,11 @@ def test_any_file_that_is_imported_twice_changes_nothing_the_second_time(
 def test_a_change_by_staff_stays_unless_the_row_has_a_later_date(demo: City) -> None:
     demo.take([row()])
     demo.update("7", status=Status.CLOSED, note="Done by us.")
-    for told in (row(), row(updated_datetime="2026-04-04T08:00:00Z", status_notes="Waiting.", description="Deep")):
-        batches = demo.take([told])
+    for imported in (
+        row(),
+        row(updated_datetime="2026-04-04T08:00:00Z", status_notes="Waiting.", description="Deep"),
+    ):
+        batches = demo.take([imported])
         assert counts(total(batches)) == (1, 0, 0, 0, 1, 0)
     (conflict,) = batches[0].conflicts
     assert (conflict.position, conflict.service_request_id) == (1, "7")
@@ -634,11 +637,11 @@ def test_an_erased_text_is_not_imported_again(demo: City) -> None:
     demo.take([row(description="Ann lives here", status_notes="Ann was called.")])
     erased = [Erasable.DESCRIPTION, Erasable.NOTES]
     erase_from_request(demo.platform, demo.jurisdiction, "7", erased, now=utc_now())
-    told = row(
+    again = row(
         description="Ann lives here", status_notes="Ann was called.", updated_datetime="2026-11-01T08:00:00Z"
     )
     for _ in range(2):
-        tally = total(demo.take([told]))
+        tally = total(demo.take([again]))
         assert (counts(tally), tally.mended) == ((1, 0, 0, 1, 0, 0), {Mending.STAYS_ERASED: 1})
     assert "Ann" not in str(demo.get("7")) + str(demo.history("7"))
 

@@ -1,4 +1,4 @@
-"""What only concerns staff changes nothing that the public sees, and no reader of the change feed gets it."""
+"""An act that concerns only staff changes nothing that the public sees, and is not in the change feed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def add(platform: Platform, name: str) -> None:
     )
 
 
-def test_priority_and_assignment_move_no_public_time_and_are_not_in_the_feed(
+def test_priority_and_assignment_change_no_public_time_and_are_not_in_the_feed(
     client: FlaskClient, platform: Platform
 ) -> None:
     add(platform, "ada")
@@ -63,7 +63,7 @@ def test_a_request_that_leaves_triage_by_an_assignment_is_a_public_change(platfo
     assert give(platform, name, commands.Assign(account="ada")).updated_at == build.NOON + HOUR
 
 
-def test_events_of_earlier_releases_still_move_the_public_time() -> None:
+def test_events_of_earlier_releases_still_change_the_public_time() -> None:
     before = build.record(build.city(), number=1)
     for event in (
         Prioritised(at=build.NOON + HOUR, old="normal", new="high"),

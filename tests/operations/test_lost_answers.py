@@ -28,7 +28,7 @@ def lose(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("is_linked", [True, False])
-def test_a_request_that_a_server_lists_for_every_search_is_not_taken_for_ours(
+def test_a_request_that_a_server_lists_for_every_search_does_not_count_as_ours(
     settings: Settings, neighbour: world.Neighbour, is_linked: bool
 ) -> None:
     platform = served(settings, neighbour, **IGNORED)
@@ -48,7 +48,7 @@ def test_a_request_that_a_server_lists_for_every_search_is_not_taken_for_ours(
     platform.close()
 
 
-def test_a_proven_answer_is_taken(settings: Settings, neighbour: world.Neighbour) -> None:
+def test_a_proven_answer_is_accepted(settings: Settings, neighbour: world.Neighbour) -> None:
     platform = served(settings, neighbour, **FOUND)
     build.submit(platform)
     build.submit(platform)
@@ -61,7 +61,7 @@ def test_a_proven_answer_is_taken(settings: Settings, neighbour: world.Neighbour
     platform.close()
 
 
-def test_a_server_without_requests_gets_what_it_does_not_have(
+def test_a_request_is_sent_again_to_a_server_that_lists_none(
     settings: Settings, neighbour: world.Neighbour
 ) -> None:
     platform = served(settings, neighbour, **IGNORED)

@@ -59,7 +59,7 @@ def parked(platform: Platform, neighbour: world.Neighbour) -> Delivery:
     return one
 
 
-def told(platform: Platform, one: Delivery, command: str, principal: Principal = SHELL, **more: Any) -> Delivery:
+def decided(platform: Platform, one: Delivery, command: str, principal: Principal = SHELL, **more: Any) -> Delivery:
     """The delivery after a decision."""
     (city,) = platform.registry
     decision = Decision(command=command, reason=more.pop("reason", "It has to be."), **more)
@@ -84,7 +84,7 @@ def dispatcher(*departments: str, role: Role = Role.DISPATCHER, city: str = "tes
 def test_a_parked_delivery_is_sent_after_a_retry(platform: Platform, neighbour: world.Neighbour) -> None:
     one = parked(platform, neighbour)
     neighbour.add_service("potholes")
-    after = told(platform, one, "retry")
+    after = decided(platform, one, "retry")
     assert (after.state, after.attempts, after.cause) == (DeliveryState.WAITING, 0, "")
     run(platform)
     assert states(platform) == ["done"]
@@ -96,9 +96,9 @@ def test_an_uncertain_delivery_is_sent_again_only_if_the_risk_is_accepted(
 ) -> None:
     one = uncertain(platform, neighbour)
     with pytest.raises(Conflict, match="may double it"):
-        told(platform, one, "retry")
+        decided(platform, one, "retry")
     assert states(platform) == ["uncertain"]
-    told(platform, one, "retry", accepts_risk=True)
+    decided(platform, one, "retry", accepts_risk=True)
     run(platform)
     assert states(platform) == ["done"]
 
@@ -107,15 +107,15 @@ def test_an_uncertain_delivery_stays_uncertain_while_it_is_parked(
     platform: Platform, neighbour: world.Neighbour
 ) -> None:
     one = uncertain(platform, neighbour)
-    told(platform, one, "park")
+    decided(platform, one, "park")
     (city,) = platform.registry
     view = read_delivery(platform, city, one.id, principal=SHELL, now=build.NOON)
     assert "may double it" in str(view.risk)
     with pytest.raises(Conflict, match="may double it"):
-        told(platform, one, "retry")
+        decided(platform, one, "retry")
     run(platform)
     assert (states(platform), len(neighbour.accepted)) == (["parked"], 1)
-    told(platform, one, "retry", accepts_risk=True)
+    decided(platform, one, "retry", accepts_risk=True)
     run(platform)
     assert states(platform) == ["done"]
 
@@ -126,9 +126,9 @@ def test_the_delivery_of_a_dead_worker_is_uncertain_once_it_is_parked(
     one = parked(platform, neighbour)
     with platform.database.transaction() as connection:
         deliveries.save(connection, replace(one, state=DeliveryState.SENDING, due_at=build.NOON))
-    told(platform, one, "park")
+    decided(platform, one, "park")
     with pytest.raises(Conflict, match="may double it"):
-        told(platform, one, "retry")
+        decided(platform, one, "retry")
 
 
 def test_a_request_that_was_found_in_the_back_office_gets_its_id(
@@ -136,7 +136,7 @@ def test_a_request_that_was_found_in_the_back_office_gets_its_id(
 ) -> None:
     one = uncertain(platform, neighbour)
     [filed] = neighbour.accepted
-    after = told(platform, one, "skip", external_id=filed.service_request_id)
+    after = decided(platform, one, "skip", external_id=filed.service_request_id)
     assert after.state is DeliveryState.DONE
     with platform.database.reading() as connection:
         assert external_ids.ids_of(connection, "test.example", one.number) == {"works": filed.service_request_id}
@@ -154,7 +154,7 @@ def test_an_id_that_another_request_has_is_refused(platform: Platform, neighbour
     run(platform)
     one = next(each for each in stored(platform) if each.state is DeliveryState.UNCERTAIN)
     with pytest.raises(Conflict, match="another request"):
-        told(platform, one, "skip", external_id=neighbour.accepted[0].service_request_id)
+        decided(platform, one, "skip", external_id=neighbour.accepted[0].service_request_id)
     assert sorted(states(platform)) == ["done", "uncertain"]
 
 
@@ -169,7 +169,7 @@ def test_later_changes_wait_for_a_parked_delivery_and_follow_a_skipped_one(
     clock = Clock()
     run(platform, clock)
     _, first, second = stored(platform)
-    told(platform, first, "park")
+    decided(platform, first, "park")
     neighbour.up()
     clock.later(hours=2)
     run(platform, clock)
@@ -177,7 +177,7 @@ def test_later_changes_wait_for_a_parked_delivery_and_follow_a_skipped_one(
     (city,) = platform.registry
     view = read_delivery(platform, city, second.id, principal=SHELL, now=clock())
     assert view.waits_for == first.id
-    told(platform, first, "skip")
+    decided(platform, first, "skip")
     run(platform, clock)
     assert states(platform) == ["done", "skipped", "done"]
     assert [update.status.lower() for update in neighbour.received] == ["closed"]
@@ -188,8 +188,8 @@ def test_a_decision_needs_a_reason_which_the_audit_trail_keeps(
 ) -> None:
     one = parked(platform, neighbour)
     with pytest.raises(Invalid, match="give a reason"):
-        told(platform, one, "skip", reason=" \n")
-    told(platform, one, "skip", reason="Sent by phone.")
+        decided(platform, one, "skip", reason=" \n")
+    decided(platform, one, "skip", reason="Sent by phone.")
     with platform.database.reading() as connection:
         [entry] = audit.list_entries(connection, "test.example", about=[f"delivery:{one.id}"])
     assert (entry.act, entry.actor, entry.reason) == ("delivery.skip", "shell", "Sent by phone.")
@@ -201,7 +201,7 @@ def test_no_decision_changes_a_delivery_that_has_ended(platform: Platform, comma
     run(platform)
     [one] = stored(platform)
     with pytest.raises(Conflict, match=f"is done; {command} is for deliveries"):
-        told(platform, one, command)
+        decided(platform, one, command)
 
 
 def test_no_decision_changes_a_delivery_that_is_being_sent(platform: Platform, neighbour: world.Neighbour) -> None:
@@ -210,28 +210,28 @@ def test_no_decision_changes_a_delivery_that_is_being_sent(platform: Platform, n
         lease = build.NOON + timedelta(minutes=1)
         deliveries.save(connection, replace(one, state=DeliveryState.SENDING, due_at=lease))
     with pytest.raises(Conflict, match="is being sent"):
-        told(platform, one, "skip")
+        decided(platform, one, "skip")
     with platform.database.transaction() as connection:
         lease = build.NOON - timedelta(minutes=1)
         deliveries.save(connection, replace(one, state=DeliveryState.SENDING, due_at=lease))
-    assert told(platform, one, "park").is_uncertain, "its worker has died while it was sending"
+    assert decided(platform, one, "park").is_uncertain, "its worker has died while it was sending"
 
 
 def test_only_dispatchers_of_the_city_and_department_decide(platform: Platform, neighbour: world.Neighbour) -> None:
     one = parked(platform, neighbour)
     for principal in (dispatcher("parks"), dispatcher(role=Role.AGENT), dispatcher(city="other.example")):
         with pytest.raises(Forbidden):
-            told(platform, one, "skip", principal)
-    told(platform, one, "skip", dispatcher("streets"))
+            decided(platform, one, "skip", principal)
+    decided(platform, one, "skip", dispatcher("streets"))
     with pytest.raises(NotFound):
-        told(platform, replace(one, id=one.id + 1_000), "skip")
+        decided(platform, replace(one, id=one.id + 1_000), "skip")
 
 
 def test_a_hidden_request_is_not_sent_after_a_retry(platform: Platform, neighbour: world.Neighbour) -> None:
     one = uncertain(platform, neighbour)
     record = build.load(platform, number=one.number)
     build.change(platform, record.service_request_id, visibility=Visibility.WITHDRAWN)
-    told(platform, one, "retry", accepts_risk=True)
+    decided(platform, one, "retry", accepts_risk=True)
     run(platform)
     assert len(neighbour.accepted) == 1
     assert states(platform)[0] == "waiting"
@@ -381,5 +381,5 @@ def test_a_request_that_is_not_dispatched_yet_is_sent_once(platform: Platform, n
 
 def test_a_skipped_request_is_not_planned_again(platform: Platform, neighbour: world.Neighbour) -> None:
     one = parked(platform, neighbour)
-    told(platform, one, "skip")
+    decided(platform, one, "skip")
     assert not missing(platform, is_dry_run=True)

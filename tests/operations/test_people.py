@@ -1,4 +1,4 @@
-"""A person can have all that the city has of the person: once to read, and then erased, with a proof."""
+"""The data that a city has about a person can be exported, and then be erased with a proof."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def trail(platform: Platform) -> list[audit.Entry]:
         return audit.list_entries(connection)
 
 
-def test_the_proof_says_what_was_erased_where_and_not_whose(platform: Platform) -> None:
+def test_the_proof_says_what_was_erased_where_but_not_whose_data_it_was(platform: Platform) -> None:
     everything(platform)
     (part,) = erase(platform)
     (entry,) = trail(platform)
@@ -188,7 +188,7 @@ def test_the_proof_says_what_was_erased_where_and_not_whose(platform: Platform) 
     }
 
 
-def test_a_dry_run_tells_the_same_and_changes_nothing(platform: Platform) -> None:
+def test_a_dry_run_reports_the_same_and_changes_nothing(platform: Platform) -> None:
     everything(platform)
     before = dump(platform)
     tried = erase(platform, with_texts=True, is_dry_run=True)
@@ -285,7 +285,9 @@ JANE_SHORT = {"email": JANE["email"], "phone": JANE["phone"]}
 
 
 @pytest.mark.parametrize(("role", "departments"), [(Role.DISPATCHER, ()), (Role.ADMIN, ("streets",))])
-def test_only_admins_for_all_departments_may(platform: Platform, role: Role, departments: tuple[str, ...]) -> None:
+def test_only_admins_for_all_departments_may_act_for_a_person(
+    platform: Platform, role: Role, departments: tuple[str, ...]
+) -> None:
     scope = replace(SHELL.scope, departments=frozenset(departments))
     caller = replace(SHELL, role=role, scope=scope)
     for act in (erase, export):

@@ -156,7 +156,7 @@ def test_no_update_is_missed_if_the_neighbours_clock_is_ahead(updating: Place) -
     assert updating.status(name)[0] is Status.CLOSED
 
 
-def test_a_neighbour_that_was_down_for_a_week_tells_500_updates_at_once(updating: Place) -> None:
+def test_a_neighbour_that_was_down_for_a_week_sends_500_updates_at_once(updating: Place) -> None:
     name, there = updating.send()
     updating.news()
     updating.city.down()

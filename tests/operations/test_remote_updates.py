@@ -1,4 +1,4 @@
-"""What back offices say: stored once, understood by the desk's commands, the same in whatever order it comes."""
+"""Updates of back offices are stored once and applied by the commands of staff. Their order does not matter."""
 
 from __future__ import annotations
 
@@ -303,7 +303,7 @@ def test_updates_that_are_applied_together_do_what_each_does_alone(platform: Pla
 
 
 def _news(cases: list[Sent]) -> Iterator[RemoteUpdate]:
-    """Plain news, two of one case, an older one, one of a case that nobody knows, and one with an unknown word."""
+    """Updates: one for each case, a second and an older one, one of an unknown case, one with an unknown status."""
     prefix = cases[0].remote_id[0]
     words = ("fixed", "in_progress", "investigating", "closed", "planned", "unchanged")
     for case, word in zip(cases, words, strict=True):
@@ -535,7 +535,7 @@ def unreadable(case: Sent, **changes: Any) -> RemoteUpdate:
 
 
 def states_of(platform: Platform, *found: RemoteUpdate) -> int:
-    """Store present states of cases, and apply what is due. Returns how many were news."""
+    """Store present states of cases, and apply what is due. Returns how many states were new."""
     with platform.database.transaction() as connection:
         news = store_states(connection, PLACE, found, build.NOON)
     apply_updates(platform, Clock())
@@ -587,12 +587,12 @@ def test_an_erasure_reaches_texts_that_were_never_applied(platform: Platform, is
 
 def test_an_erased_state_does_not_come_back(platform: Platform) -> None:
     case = sent(platform)
-    told = said(case, "", status="open", description="Ann of Mill Lane 5 called")
-    states_of(platform, replace(told, description=""))
-    assert states_of(platform, told) == 1
+    personal = said(case, "", status="open", description="Ann of Mill Lane 5 called")
+    states_of(platform, replace(personal, description=""))
+    assert states_of(platform, personal) == 1
     (city,) = platform.registry
     erase_from_request(platform, city, case.name, [Erasable.NOTES], now=build.NOON)
-    assert states_of(platform, told) == 0
+    assert states_of(platform, personal) == 0
     assert public(platform, case) == [("open", "")]
 
 

@@ -95,7 +95,7 @@ def erase_jane(platform: Platform, name: str) -> None:
 
 
 @pytest.mark.parametrize("take_back", [hide, correct, erase, erase_jane])
-def test_what_is_taken_back_is_in_no_dump_after_the_next_work(
+def test_what_is_hidden_or_erased_is_in_no_dump_after_the_next_jobs(
     platform: Platform, take_back: Callable[[Platform, str], None]
 ) -> None:
     name = dumped(platform)
@@ -157,7 +157,6 @@ def test_a_public_comment_that_is_erased_with_its_sender_is_in_no_dump(platform:
 def test_other_changes_leave_the_dumps_as_they_are(platform: Platform) -> None:
     name = dumped(platform)
     (city,) = platform.registry
-    before = find_dumps(platform, city.id)
     give(platform, name, commands.Note(text="Seen.", public=True), commands.Assign(account="", reason="x"))
     give(platform, name, commands.Close(outcome=Outcome.FIXED))
     build.change(platform, name, visibility=Visibility.HELD)

@@ -94,7 +94,7 @@ def test_nothing_moves_while_nothing_has_changed(platform: Platform) -> None:
     assert moves(reroute(platform)) == []
 
 
-def test_a_dry_run_tells_the_moves_and_changes_nothing(platform: Platform, after: Callable[..., Platform]) -> None:
+def test_a_dry_run_lists_the_moves_and_changes_nothing(platform: Platform, after: Callable[..., Platform]) -> None:
     record = post(platform)
     changed = after(rules=(AT_NOON,))
     assert moves(reroute(changed, is_dry_run=True)) == [("streets", "desk")]

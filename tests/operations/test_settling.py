@@ -1,4 +1,4 @@
-"""What becomes of a delivery if something happens between its claim and its result."""
+"""The state of a delivery if something happens between its claim and its result."""
 
 from __future__ import annotations
 
@@ -155,9 +155,7 @@ def together(platform: Platform, office: type[Office], requests: int) -> Line:
     return line
 
 
-def test_of_deliveries_claimed_together_only_those_still_claimed_are_settled(
-    platform: Platform, office: type[Office]
-) -> None:
+def test_only_deliveries_whose_claim_still_holds_are_settled(platform: Platform, office: type[Office]) -> None:
     line, clock = together(platform, office, 4), Clock()
     first, second, third, last = stored(platform)[3:]
 
@@ -179,7 +177,7 @@ def test_of_deliveries_claimed_together_only_those_still_claimed_are_settled(
     assert circuit(platform).failures == 0
 
 
-def test_of_deliveries_claimed_together_one_that_cannot_be_read_holds_up_no_other(
+def test_a_delivery_that_cannot_be_read_does_not_delay_those_claimed_with_it(
     platform: Platform, office: type[Office]
 ) -> None:
     line = together(platform, office, 4)
@@ -192,7 +190,7 @@ def test_of_deliveries_claimed_together_one_that_cannot_be_read_holds_up_no_othe
     assert "cannot be read" in stored(platform)[4].cause
 
 
-def test_of_deliveries_claimed_together_hidden_and_transferred_requests_are_not_sent(
+def test_hidden_and_transferred_requests_are_not_sent_with_those_claimed_together(
     platform: Platform, office: type[Office]
 ) -> None:
     line = together(platform, office, 2)
@@ -282,7 +280,7 @@ def test_missing_parts_are_sent_also_after_a_lost_answer(platform: Platform, off
 # --- The circuit
 
 
-def test_a_result_without_a_call_does_not_end_the_rest_of_a_back_office(
+def test_a_result_without_a_call_does_not_end_the_pause_of_a_back_office(
     platform: Platform, office: type[Office]
 ) -> None:
     hidden = build.submit(platform).service_request_id
@@ -300,11 +298,11 @@ def test_a_result_without_a_call_does_not_end_the_rest_of_a_back_office(
 
 
 @pytest.mark.parametrize("result", [Accepted(), Partial("W-1", ("photo",)), Pending()])
-def test_what_was_accepted_closes_the_circuit(result: Result) -> None:
+def test_an_accepted_delivery_closes_the_circuit(result: Result) -> None:
     assert Circuit(failures=7).after(result, build.NOON, chance=0.5) == Circuit(succeeded_at=build.NOON)
 
 
-def test_what_was_rejected_was_not_accepted() -> None:
+def test_a_rejected_delivery_closes_the_circuit_but_is_no_success() -> None:
     before = Circuit(failures=7, succeeded_at=build.NOON)
     after = before.after(Rejected("No."), build.NOON + timedelta(hours=1), chance=0.5)
     assert after == Circuit(succeeded_at=build.NOON)
@@ -313,13 +311,15 @@ def test_what_was_rejected_was_not_accepted() -> None:
 @pytest.mark.parametrize(
     "result", [Skip("No."), Defer(build.NOON), Failed("Gone."), Retry(cause="", is_down=False)]
 )
-def test_what_needs_no_call_leaves_the_circuit(result: Result) -> None:
+def test_a_result_without_a_call_leaves_the_circuit_as_it_is(result: Result) -> None:
     resting = Circuit(failures=7, rests_until=build.NOON + timedelta(minutes=2))
     assert resting.after(result, build.NOON, chance=0.5) == replace(resting, rests_until=build.NOON)
     assert Circuit().after(result, build.NOON, chance=0.5) == Circuit()
 
 
-def test_a_window_that_is_over_is_no_reason_to_try_at_once(platform: Platform, office: type[Office]) -> None:
+def test_a_delivery_that_is_deferred_to_the_past_is_not_tried_at_once(
+    platform: Platform, office: type[Office]
+) -> None:
     office.on_send = staticmethod(lambda: Defer(build.NOON - timedelta(days=1), "not now"))
     build.submit(platform)
     run(platform)

@@ -37,7 +37,7 @@ def who(platform: Platform, token: str, *, days: float = 0) -> Principal:
     return staff.require_staff(platform, token, now=build.NOON + timedelta(days=days))
 
 
-def test_a_token_tells_role_and_scope_and_never_a_name(platform: Platform) -> None:
+def test_a_token_gives_role_and_scope_and_never_a_name(platform: Platform) -> None:
     add(platform, "ada@city.example", departments=("streets",))
     issued = staff.issue_token(platform, CITY, "ada@city.example", principal=SHELL, now=build.NOON)
     found = who(platform, issued.secret)
@@ -172,8 +172,8 @@ def test_one_of_two_concurrent_accounts_with_the_same_name_is_refused(platform: 
             return str(error)
 
     with ThreadPoolExecutor(2) as pool:
-        told = sorted(pool.map(try_to_add, range(2)))
-    assert told == ["ada", "name: 'ada' has an account already; choose another name."]
+        results = sorted(pool.map(try_to_add, range(2)))
+    assert results == ["ada", "name: 'ada' has an account already; choose another name."]
     assert len(staff.list_accounts(platform)) == 1
 
 

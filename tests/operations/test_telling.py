@@ -110,10 +110,10 @@ def test_a_mail_about_what_waits_for_a_person_has_the_numbers_and_comes_at_most_
         tell_operator(platform, clock())
         clock.later(minutes=15)
     texts = [text for mail in post.accepted for text in mail.message.get_content().splitlines()]
-    told = [text for text in texts if "wait for" in text]
-    assert 4 <= len(told) <= 6
-    assert "parked deliver" in told[-1]
-    assert "uncertain deliver" in told[-1]
+    stopped = [text for text in texts if "wait for" in text]
+    assert 4 <= len(stopped) <= 6
+    assert "parked deliver" in stopped[-1]
+    assert "uncertain deliver" in stopped[-1]
     before = len(post.accepted)
     for _ in range(10):
         clock.later(hours=10)

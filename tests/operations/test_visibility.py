@@ -42,7 +42,7 @@ def give(platform: Platform, name: int, *orders: Command) -> RequestRecord:
 
 
 def sent(platform: Platform, visibility: Visibility = Visibility.PUBLIC, service: str = "potholes") -> int:
-    """The number of a request that was sent to a service, and is seen by these."""
+    """The number of a request to a service, with this visibility."""
     number = build.load(platform, service_request_id=_sent(platform, service)).number
     build.change(platform, str(number), visibility=visibility)
     return number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from open311.domain.personal_data import Kind
+from open311.domain.personal_data import DataKind
 from tests.personal_data.labelled import HALVES, LANGUAGES, measure, read
 
 
@@ -15,7 +15,7 @@ def lines(*, has_errors: bool) -> Iterator[str]:
         texts = [one for language in LANGUAGES for one in read(half, language)]
         score = measure(texts)
         yield f"{half}: {len(texts)} texts in {len(LANGUAGES)} languages"
-        for kind in Kind:
+        for kind in DataKind:
             count = score.right[kind] + score.missed[kind]
             figures = f"precision {score.precision(kind):.3f}  recall {score.recall(kind):.3f}"
             yield f"  {kind:6}{count:4} labels  {figures}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from open311.domain.personal_data import Hit, Kind, find_personal_data
+from open311.domain.personal_data import DataKind, Hit, find_personal_data
 
 FOLDER = Path(__file__).parents[1] / "samples" / "personal_data"
 HALVES = ("dev", "held-back")
@@ -33,9 +33,9 @@ class Labelled:
 class Score:
     """Counts of right hits, of wrong hits and of missed labels, by kind."""
 
-    right: Counter[Kind] = field(default_factory=Counter)
-    wrong: Counter[Kind] = field(default_factory=Counter)
-    missed: Counter[Kind] = field(default_factory=Counter)
+    right: Counter[DataKind] = field(default_factory=Counter)
+    wrong: Counter[DataKind] = field(default_factory=Counter)
+    missed: Counter[DataKind] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
 
     def add(self, one: Labelled) -> None:
@@ -49,10 +49,10 @@ class Score:
         for word, hits in (("wrong", found - one.labels), ("missed", one.labels - found)):
             self.errors += [f"{word} {hit.kind} {one.text[hit.start : hit.end]!r} in {one.text!r}" for hit in hits]
 
-    def precision(self, kind: Kind) -> float:
+    def precision(self, kind: DataKind) -> float:
         return self.right[kind] / ((self.right[kind] + self.wrong[kind]) or 1)
 
-    def recall(self, kind: Kind) -> float:
+    def recall(self, kind: DataKind) -> float:
         return self.right[kind] / ((self.right[kind] + self.missed[kind]) or 1)
 
 
@@ -71,7 +71,7 @@ def _labelled(line: str, *, region: str, plates: str) -> Labelled:
     text, labels, place = "", set[Hit](), 0
     for label in _LABEL.finditer(line):
         text += line[place : label.start()]
-        labels.add(Hit(Kind(label[1]), len(text), len(text) + len(label[2])))
+        labels.add(Hit(DataKind(label[1]), len(text), len(text) + len(label[2])))
         text += label[2]
         place = label.end()
     return Labelled(text=text + line[place:], labels=frozenset(labels), region=region, plates=plates)

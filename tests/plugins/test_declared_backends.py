@@ -108,9 +108,9 @@ def test_each_kind_of_the_server_is_read(folder: Path) -> None:
 
 
 def test_the_error_for_a_kind_that_is_no_text_names_the_key(folder: Path) -> None:
-    told = refusal(folder, '[[backends]]\nname = "works"\nkind = ["file"]\nfolder = "/srv/in"\n')
-    assert "kind" in told
-    assert "unhashable" not in told
+    message = refusal(folder, '[[backends]]\nname = "works"\nkind = ["file"]\nfolder = "/srv/in"\n')
+    assert "kind" in message
+    assert "unhashable" not in message
 
 
 def test_the_folder_of_updates_must_differ_from_the_folder_of_our_files(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Calls with personal data that the server refuses, or that fail inside. Nothing of them may be in the log."""
+"""Calls with personal data that the server refuses, or that fail inside. None of the data may be in the log."""
 
 from __future__ import annotations
 

@@ -124,11 +124,11 @@ def test_no_line_of_the_log_has_planted_data(make_database: Callable[[str], str]
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2_000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    people = [Person(*one) for one in told["people"]]
+    printed = json.loads(done.stdout.splitlines()[-1])
+    people = [Person(*one) for one in printed["people"]]
     lines = done.stderr.splitlines()
     assert len(lines) > 300
     assert Counter(json.loads(line)["level"] for line in lines)["error"] >= 3
-    assert set(told["statuses"]) >= {"400", "401", "403", "404", "500"}
+    assert set(printed["statuses"]) >= {"400", "401", "403", "404", "500"}
     found = [line for line in lines if leaks(line, *people) or HIDDEN in line or SHOWN in line]
     assert found == []

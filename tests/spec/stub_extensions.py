@@ -213,7 +213,7 @@ class Extensions(ABC):
             "asset_layer": None,
         }
 
-    def told(self, call: Any, of: dict[str, Any]) -> dict[str, str]:
+    def warning_about_service(self, call: Any, of: dict[str, Any]) -> dict[str, str]:
         """The Warning about a replaced service, or about an answer to a question that is not asked."""
         code = call.get("service_code")
         if code == "old-potholes":
@@ -360,11 +360,11 @@ class Extensions(ABC):
         size = 1000 if self.has("the feed has one size") else self.page(call)[0]
         page = entries[:size]
         reached = page[-1][0] if page else max(position, len(feed))
-        told = [city["requests"][request_id] for _, request_id in page]
+        chosen = [city["requests"][request_id] for _, request_id in page]
         if call.get("department") and not self.has("the feed has all departments"):
             wanted = call.get("department")
-            told = [each for each in told if each["private"] or department_of(each["public"]) == wanted]
-        items = [self.change(call, each) for each in told]
+            chosen = [each for each in chosen if each["private"] or department_of(each["public"]) == wanted]
+        items = [self.change(call, each) for each in chosen]
         headers, payload = self.wire(call, "changes", items)
         cursor = f"{city['name']}:{reached}".encode().hex()
         is_end = len(page) == len(entries) or self.has("the feed is always caught up")

@@ -804,7 +804,7 @@ class StubServer(Statistics, Subscriptions):
         if self.has("receipt is an object in JSON") and call.format == "json":
             data = data[0] | ({"api_key": key} if self.has("key is quoted") else {})
         unknown = self.unknown(call, of)
-        unknown |= self.told(call, of)
+        unknown |= self.warning_about_service(call, of)
         if self.is_in_finnish(call):
             unknown["Content-Language"] = "fi"
             if not self.has("notices are only said to be translated"):

@@ -78,7 +78,7 @@ def test_the_next_delivery_is_due_when_the_earlier_one_ends(connection: Connecti
     assert (found and found.id, due(connection, now)) == (second.id, 1)
 
 
-def test_what_waits_hides_nothing_that_can_be_sent(connection: Connection) -> None:
+def test_waiting_deliveries_hide_none_that_can_be_sent(connection: Connection) -> None:
     store(connection, "parked")
     store(connection, "waiting", rows=2)
     store(connection, "waiting", requests=3)

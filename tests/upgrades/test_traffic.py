@@ -41,7 +41,7 @@ from tests.waiting import until
 REPOSITORY = Path(__file__).parents[2]
 FORMER_SERVER = Path(__file__).parent / "former_server.py"
 CALLS_A_STEP = 30
-"""So many calls are answered before the next process is exchanged."""
+"""The number of calls that must be answered before the next process is exchanged."""
 
 
 def git(*words: str) -> bytes:

@@ -47,7 +47,7 @@ UNREACHED_TRANSACTION = 10**15
 PAGE_LINK = re.compile(r'<link rel="alternate" type="text/html"[^>]*/>')
 """The link of an Atom entry to the page of its request. Release 0.1 had no such pages."""
 TYPE_OF_JSON = ' type="application/json"'
-"""What the other links of an entry do not say in release 0.1."""
+"""The attribute that the other links of an entry do not have in release 0.1."""
 LATER_COLUMNS = ("extended_attributes.origin", "extended_attributes.via")
 
 

@@ -166,7 +166,7 @@ def test_a_read_over_plain_http_is_redirected_to_the_public_address(
     assert answer.headers["Location"] == f"https://311.city.example{path}"
 
 
-def test_a_redirect_encodes_the_path_if_the_wsgi_server_does_not_tell_it_as_sent(guarded: FlaskClient) -> None:
+def test_a_redirect_encodes_the_path_if_the_wsgi_server_gives_only_the_decoded_path(guarded: FlaskClient) -> None:
     answer = guarded.get(f"{BASE}/services/50%25.json", environ_overrides={"REQUEST_URI": "", "RAW_URI": ""})
     assert answer.headers["Location"] == f"https://311.city.example{BASE}/services/50%25.json"
 

@@ -156,8 +156,8 @@ def test_accepted_deliveries_are_counted_and_logged_without_personal_data(
     run(platform)
     build.submit(platform)
     run(platform)
-    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    arrived = [line for line in told if line["event"] == "a delivery arrived"]
+    logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    arrived = [line for line in logged if line["event"] == "a delivery arrived"]
     assert [line["delivery"] for line in arrived] == [one.id for one in stored(platform)]
-    assert "Ann" not in str(told)
-    assert "ann@" not in str(told)
+    assert "Ann" not in str(logged)
+    assert "ann@" not in str(logged)

@@ -130,7 +130,7 @@ def test_a_request_never_public_never_appears(client: FlaskClient, platform: Pla
 
 
 @pytest.mark.requirement("K10")
-def test_a_department_reads_its_own_changes_and_what_it_has_given_away(
+def test_a_department_reads_changes_of_its_requests_and_of_those_it_has_given_away(
     client: FlaskClient, platform: Platform
 ) -> None:
     for number, department in enumerate(("streets", "cleaning", "streets"), 1):

@@ -63,7 +63,9 @@ def test_the_coding_with_the_highest_weight_is_used(app: Flask, accepts: str, co
 
 
 @pytest.mark.parametrize("accepts", ["identity", "gzip;q=0", "zstd;q=0", "br", "*;q=0", ""])
-def test_without_accept_encoding_the_body_is_not_compressed(app: Flask, accepts: str) -> None:
+def test_the_body_is_not_compressed_for_a_client_that_accepts_neither_zstd_nor_gzip(
+    app: Flask, accepts: str
+) -> None:
     answer = FlaskClient(app).get(SERVICES.format("json"), headers={"Accept-Encoding": accepts})
     assert answer.headers.get("Content-Encoding") is None
 

@@ -253,7 +253,7 @@ def test_a_file_that_cannot_be_decoded_is_refused_like_one_that_was_sent(city: C
     ("limit", "head"),
     [("TIMEOUT_S", b""), ("DEADLINE_S", b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg()[:100])],
 )
-def test_a_server_that_falls_silent_is_left(
+def test_the_copy_is_given_up_if_the_server_falls_silent(
     city: City, limit: str, head: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, limit, 0.3)

@@ -30,7 +30,7 @@ from tests.conftest import CITY
 from tests.desk_pages import HOME, Person, field_of
 from tests.pages import checked, text_of
 from tests.photos import jpeg
-from tests.web.test_suspected_updates import Place
+from tests.web.test_suspected_updates import Server
 
 SHOWN_ELSEWHERE = {"mask", "unmask"}
 
@@ -297,10 +297,10 @@ def test_the_honeypot_of_a_city_takes_no_field_from_staff(make_app: Callable[...
 
 def test_a_suspected_report_is_dropped_or_released(make_app: Callable[..., Flask]) -> None:
     app = make_app(build.city(id=CITY, abuse=AbuseRules(honeypot="website")))
-    place = Place(app)
+    server = Server(app)
     for _ in range(2):
-        assert place.send(website="https://spam.example").status_code == 200
-    ada = Person.of(app.test_client(), place.platform, "ada", Role.DISPATCHER)
+        assert server.send(website="https://spam.example").status_code == 200
+    ada = Person.of(app.test_client(), server.platform, "ada", Role.DISPATCHER)
     document = checked(ada.get("?suspected=true"))
     first, second = (str(one) for one in document.xpath("//tr[@data-row]/th/a/@href"))
     assert "It looks like abuse" in text_of(checked(ada.get(first)))
@@ -310,17 +310,17 @@ def test_a_suspected_report_is_dropped_or_released(make_app: Callable[..., Flask
     number = int(second.rpartition("/")[2])
     version = field_of(checked(ada.get(second)), "version")
     assert ada.order(number, "release", int(version)).status_code == 303
-    assert build.load(place.platform, number=number).visibility is Visibility.PUBLIC
+    assert build.load(server.platform, number=number).visibility is Visibility.PUBLIC
 
 
 def test_a_held_update_is_dropped_or_released(make_app: Callable[..., Flask]) -> None:
     app = make_app(build.city(id=CITY, comments="public", abuse=AbuseRules(honeypot="website")))
-    place = Place(app)
+    server = Server(app)
     for text in ("Buy this.", "Still there."):
-        place.update(description=text, website="https://spam.example")
-    ada = Person.of(app.test_client(), place.platform, "ada", Role.DISPATCHER)
-    agent = Person.of(app.test_client(), place.platform, "ag", Role.AGENT)
-    number = build.load(place.platform, service_request_id=place.name).number
+        server.update(description=text, website="https://spam.example")
+    ada = Person.of(app.test_client(), server.platform, "ada", Role.DISPATCHER)
+    agent = Person.of(app.test_client(), server.platform, "ag", Role.AGENT)
+    number = build.load(server.platform, service_request_id=server.name).number
     document = checked(ada.get(f"requests/{number}"))
     actions = [str(one) for one in document.xpath("//form[contains(@action, '/updates/')]/@action")]
     assert len(actions) == 2
@@ -342,7 +342,7 @@ def test_a_photo_is_added(ada: Person, platform: Platform) -> None:
     number = build.store(platform, service_request_id="a").number
     for files, fault in (
         ({}, "Please choose a photo."),
-        ({"photo": (io.BytesIO(b"text"), "x.jpg")}, "not taken"),
+        ({"photo": (io.BytesIO(b"text"), "x.jpg")}, "not accepted"),
     ):
         answer = ada.post(f"requests/{number}/photos", files=files)
         assert fault in text_of(checked(answer, 400))

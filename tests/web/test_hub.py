@@ -71,7 +71,7 @@ def test_a_named_city_decides_and_the_point_does_not(hub: FlaskClient) -> None:
     assert post(hub, "1", "1.2", jurisdiction_id="west.example")[1] == "west.example"
 
 
-def test_without_the_setting_a58_stays(make_app: MakeApp) -> None:
+def test_without_the_setting_a_call_must_name_the_city(make_app: MakeApp) -> None:
     client = make_app(EAST, WEST).test_client()
     answer = client.get(f"{BASE}/services.json?lat=1&long=2.5")
     assert answer.status_code == 400

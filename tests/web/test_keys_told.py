@@ -35,9 +35,9 @@ def test_each_user_of_the_key_is_told_its_notice(
 ) -> None:
     number, secret = app_key
     assert set_notice(platform, number, " Please update the app. ", principal=SHELL, now=utc_now())
-    told = send(client, secret)
-    assert told.json[0]["service_notice"].endswith("Please update the app.")
-    assert "to the users of this app: Please update the app." in told.headers["Warning"]
+    answer = send(client, secret)
+    assert answer.json[0]["service_notice"].endswith("Please update the app.")
+    assert "to the users of this app: Please update the app." in answer.headers["Warning"]
     assert "update" not in send(client, key).text
     assert set_notice(platform, number, "", principal=SHELL, now=utc_now())
     assert "update" not in send(client, secret).text

@@ -155,7 +155,7 @@ def described(answer: Any) -> list[str]:
     return [element.text or "" for element in etree.fromstring(answer.data).iter("description")]
 
 
-def told(answer: Any) -> list[str]:
+def warnings_of(answer: Any) -> list[str]:
     return [text.removeprefix('299 - "').removesuffix('"') for text in answer.headers.getlist("Warning")]
 
 
@@ -240,16 +240,16 @@ def test_one_query_is_answered_in_the_language_of_each_caller(client: FlaskClien
     path = f"{BASE}/requests.json?page_size=2000"
     english, spanish = ["page_size is cut to 1000"], ["page_size se limita a 1000"]
     for _ in range(2):
-        assert told(client.get(path)) == english
+        assert warnings_of(client.get(path)) == english
         answer = client.get(path, headers=IN_SPANISH)
-        assert told(answer) == spanish
+        assert warnings_of(answer) == spanish
         assert "Accept-Language" in answer.headers["Vary"]
 
 
 def test_a_warning_of_an_error_is_in_the_callers_language_too(client: FlaskClient) -> None:
     answer = client.get(f"{BASE}/requests.json?lng=1&lat=2&page=x", headers=IN_SPANISH)
     assert answer.status_code == 400
-    assert told(answer) == [
+    assert warnings_of(answer) == [
         "lng no se tiene en cuenta; ¿quiso decir long?",
         "lat no se tiene en cuenta sin radius; envíe radius en metros, o bbox",
     ]
@@ -257,8 +257,8 @@ def test_a_warning_of_an_error_is_in_the_callers_language_too(client: FlaskClien
 
 def test_names_that_are_ignored_together_are_joined_in_the_callers_language(client: FlaskClient) -> None:
     path = f"{BASE}/requests.json?service_request_id=1&status=open&q=x&area=y"
-    assert told(client.get(path)) == ["status and q and area are ignored beside service_request_id"]
-    assert told(client.get(path, headers=IN_SPANISH)) == [
+    assert warnings_of(client.get(path)) == ["status and q and area are ignored beside service_request_id"]
+    assert warnings_of(client.get(path, headers=IN_SPANISH)) == [
         "status y q y area no se tienen en cuenta junto a service_request_id"
     ]
 
@@ -290,7 +290,7 @@ def test_the_notice_of_a_post_is_in_the_callers_language(
     answer = client.post(f"{BASE}/requests.{format}", data=data, headers=headers)
     assert answer.headers["Content-Language"] == language
     assert (NOTICE in answer.text) is (language == "es")
-    assert told(answer) == []
+    assert warnings_of(answer) == []
 
 
 def test_the_stored_notice_stays_in_the_citys_language(client: FlaskClient, key: str) -> None:
@@ -312,7 +312,7 @@ def test_the_notice_about_photos_is_in_the_callers_language(client: FlaskClient,
     answer = client.post(f"{BASE}/requests.json", data=data, headers=IN_SPANISH)
     assert answer.json[0]["service_notice"] == f"{NOTICE} {PHOTOS}"
     assert answer.headers["Content-Language"] == "es"
-    assert told(answer) == [f"el archivo de photo no se guarda como foto: {NO_PHOTO}"]
+    assert warnings_of(answer) == [f"el archivo de photo no se guarda como foto: {NO_PHOTO}"]
 
 
 def test_each_part_of_a_notice_has_its_own_language(make_app: Callable[..., Flask]) -> None:

@@ -220,8 +220,8 @@ def test_the_worker_deletes_the_files_of_an_erasure_and_says_so_in_the_audit_tra
     assert acts(sender)[-1].details["photos_to_delete"] == 1
     work(sender.platform)
     assert files_in(folder) == []
-    [told] = [entry for entry in acts(sender) if entry.act == FILES_ERASED]
-    assert (told.subject, told.actor) == (part.erasure, "system")
+    [erased] = [entry for entry in acts(sender) if entry.act == FILES_ERASED]
+    assert (erased.subject, erased.actor) == (part.erasure, "system")
     work(sender.platform)
     assert [entry.act for entry in acts(sender)].count(FILES_ERASED) == 1
 
@@ -262,7 +262,7 @@ def test_a_file_that_somebody_elses_photo_needs_stays(sender: Sender, folder: Pa
     assert sender.get(sender.path()).status_code == 200
 
 
-def test_two_erasures_that_wait_for_one_file_are_both_told(sender: Sender) -> None:
+def test_two_erasures_that_wait_for_one_file_are_both_recorded(sender: Sender) -> None:
     sender.post(("media", jpeg()), email="bo@mail.example")
     prepare_all(sender.platform)
     [city] = sender.platform.registry
@@ -272,8 +272,8 @@ def test_two_erasures_that_wait_for_one_file_are_both_told(sender: Sender) -> No
         erase_person(sender.platform, city, bo, with_texts=True, reason="A letter.", principal=SHELL, now=utc_now())
     )
     work(sender.platform)
-    told = {entry.subject for entry in acts(sender) if entry.act == FILES_ERASED}
-    assert told == {first[0].erasure, second[0].erasure}
+    erased = {entry.subject for entry in acts(sender) if entry.act == FILES_ERASED}
+    assert erased == {first[0].erasure, second[0].erasure}
 
 
 def test_an_erasure_without_photos_waits_for_no_file(open_sender: Open, folder: Path) -> None:

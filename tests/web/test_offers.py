@@ -43,7 +43,7 @@ Post = Callable[..., Any]
 both_formats = pytest.mark.parametrize("format", ["json", "xml"])
 
 
-def told(answer: Any) -> list[str]:
+def warnings_of(answer: Any) -> list[str]:
     """The texts of the Warning headers."""
     return [text.removeprefix('299 - "').removesuffix('"') for text in answer.headers.getlist("Warning")]
 
@@ -108,7 +108,7 @@ def test_a_key_of_staff_can_report_to_a_service_for_staff(client: FlaskClient, p
         ("leap-day", "can be reported from 29 February to 29 February only. On other days, ask the Citizens"),
     ],
 )
-def test_a_service_that_is_not_offered_now_says_so(
+def test_the_error_for_a_service_that_is_not_offered_now_says_so(
     client: FlaskClient, post: Post, format: str, code: str, text: str
 ) -> None:
     for answer in (client.get(f"{BASE}/services/{code}.{format}"), post(service_code=code, format=format, **PLACE)):
@@ -200,7 +200,7 @@ def test_a_replaced_service_is_stored_as_its_successor(
     assert client.get(f"{BASE}/services/graffiti-2019.json").json["service_code"] == "graffiti"
     sent = [("service_code", "graffiti-2019"), *PLACE.items(), ("attribute[MATERIAL]", "stone")]
     answer = post([*sent, ("attribute[SIZE]", "large")], format=format)
-    assert told(answer) == [
+    assert warnings_of(answer) == [
         "service_code graffiti-2019 is replaced; the request is stored under graffiti",
         "attribute[SIZE] is ignored; graffiti does not ask it",
     ]
@@ -218,7 +218,7 @@ def test_a_repeated_call_for_a_replaced_service_gets_the_same_answer(post: Post)
         ("client_request_id", "k1"),
     ]
     first, second = post(sent), post(sent)
-    assert (first.json, told(first)) == (second.json, told(second))
+    assert (first.json, warnings_of(first)) == (second.json, warnings_of(second))
 
 
 @pytest.mark.requirement("O6")
@@ -254,7 +254,7 @@ def test_the_standards_definition_has_no_hidden_attribute_and_requires_no_condit
 
 @both_formats
 @pytest.mark.requirement("O8")
-def test_extensions_tell_the_rules_of_each_attribute(client: FlaskClient, format: str) -> None:
+def test_extensions_show_the_rules_of_each_attribute(client: FlaskClient, format: str) -> None:
     answer = client.get(f"{BASE}/services/signs.{format}?extensions=true")
     if format == "xml":
         assert (
@@ -282,10 +282,10 @@ def test_other_words_for_extensions_add_nothing_to_a_definition(client: FlaskCli
 
 
 @pytest.mark.requirement("O9")
-def test_the_answers_of_a_post_are_completed_and_told(platform: Platform, post: Post) -> None:
+def test_the_answers_of_a_post_are_completed_with_a_warning(platform: Platform, post: Post) -> None:
     pairs = [("attribute[FAULT]", "bent"), ("attribute[OTHER]", "x"), ("attribute[AREA]", "y")]
     answer = post([*SIGN, *pairs, ("attribute[MAKER]", "Acme")])
-    assert told(answer) == [
+    assert warnings_of(answer) == [
         "attribute[OTHER] is ignored; it is asked only if FAULT is other",
         "attribute[SIGN] is set to S-104, the only one of signs near the point",
         "attribute[AREA] is ignored; the server sets it",
@@ -382,7 +382,7 @@ def test_an_unasked_answer_is_kept_for_staff_where_the_city_says_so(make_app: Ca
     client = app.test_client()
     answers = {"attribute[FAULT]": "bent", "attribute[OTHER]": "rusty", "attribute[X]": "1"}
     answer = client.post(f"{BASE}/requests.json", data={"api_key": key, **dict(SIGN), **answers})
-    assert "attribute[OTHER] is kept for staff only; it is asked only if FAULT is other" in told(answer)
+    assert "attribute[OTHER] is kept for staff only; it is asked only if FAULT is other" in warnings_of(answer)
     record = stored(platform, answer)
     aside = {each.code: each.values for each in record.answers if not each.is_asked}
     assert aside == {"OTHER": ("rusty",), "X": ("1",)}

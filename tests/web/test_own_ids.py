@@ -129,7 +129,7 @@ def test_many_equal_calls_at_once_store_one_request(app: Flask, platform: Platfo
     assert stored(platform) == 1
 
 
-def test_too_long_an_own_id_gets_400_and_an_unusable_attribute_is_ignored_as_before(send: Send) -> None:
+def test_an_own_id_that_is_too_long_gets_400_and_an_unusable_attribute_is_ignored(send: Send) -> None:
     assert send(service_request_id_ext="7" * 201).status_code == 400
     answer = send(**{"attribute[external_id]": "7" * 201})
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""Reporters read by the link to their own request what became of its photos."""
+"""The link to one's own request shows the reporter whether its photos are prepared, shown or refused."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_photo_is_prepared_and_then_shown_or_refused(sender: Sender) -> None:
     assert set(states(sender, link)) <= set(OWN_PHOTO_STATES)
 
 
-def test_the_photos_are_told_in_xml_too(sender: Sender) -> None:
+def test_the_states_of_photos_are_in_xml_too(sender: Sender) -> None:
     link = report(sender, BROKEN)
     prepare_all(sender.platform)
     root = etree.fromstring(sender.get(link.replace(".json", ".xml") + "?extensions=true").data)
@@ -72,15 +72,15 @@ def test_the_photos_are_told_in_xml_too(sender: Sender) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?extensions=notes"])
-def test_photos_are_told_only_with_the_extended_attributes(sender: Sender, query: str) -> None:
+def test_states_of_photos_are_shown_only_with_the_extended_attributes(sender: Sender, query: str) -> None:
     assert "photos" not in read(sender, report(sender, jpeg()), query)
 
 
-def test_a_report_without_photos_tells_of_none(sender: Sender) -> None:
+def test_a_report_without_photos_shows_no_states(sender: Sender) -> None:
     assert "photos" not in read(sender, report(sender))
 
 
-def test_a_hidden_request_has_no_address_of_its_photo_that_gets_404(sender: Sender) -> None:
+def test_the_link_to_a_hidden_request_shows_no_address_that_gets_404(sender: Sender) -> None:
     link = report(sender, jpeg(), media_url=ELSEWHERE)
     prepare_all(sender.platform)
     id = sender.newest()["service_request_id"]
@@ -103,14 +103,16 @@ def test_a_request_with_only_a_token_has_no_address_of_its_photo(sender: Sender)
 
 
 @pytest.mark.parametrize("rule", [PhotoRule.HELD, PhotoRule.PRIVATE])
-def test_it_is_not_told_why_others_do_not_see_a_photo(make_app: MakeApp, tmp_path: Path, rule: PhotoRule) -> None:
+def test_the_reporter_does_not_learn_why_others_do_not_see_a_photo(
+    make_app: MakeApp, tmp_path: Path, rule: PhotoRule
+) -> None:
     sender = Sender(make_app(build.city(photos=rule), media=str(tmp_path / "media")))
     link = report(sender, jpeg())
     prepare_all(sender.platform)
     assert states(sender, link) == ["not_shown"]
 
 
-def test_a_photo_that_staff_have_blackened_is_told_once(sender: Sender) -> None:
+def test_a_photo_that_staff_have_blackened_is_listed_once(sender: Sender) -> None:
     link = report(sender, jpeg())
     prepare_all(sender.platform)
     id = sender.newest()["service_request_id"]

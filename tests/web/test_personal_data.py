@@ -1,4 +1,4 @@
-"""Personal data that people type into texts is not public, and they are told."""
+"""Personal data that people type into texts is masked for the public, and the sender is told so."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from open311.domain.retention import Retention
 from open311.operations.access.api_keys import add_key
 from open311.operations.media.erasing import NotDeleted
 from open311.operations.people.erase_person import erase_person
-from open311.operations.people.expiring import PHOTOS, REPORTERS, Kind, expire
+from open311.operations.people.expiring import PHOTOS, REPORTERS, RetentionKind, expire
 from open311.plugins import PhotoRule
 from open311.storage import counts
 from tests import build
@@ -86,7 +86,7 @@ class City:
         answer = self.desk.post(f"/requests/{id}/photos/{photo}/{command}", {"reason": "A plate."} | body)
         assert answer.status_code == 200, answer.text
 
-    def expire(self, days: float = 30, kind: Kind = PHOTOS, **more: Any) -> Counter[str]:
+    def expire(self, days: float = 30, kind: RetentionKind = PHOTOS, **more: Any) -> Counter[str]:
         """Erase what is over after so many days from now. Returns how many requests that were, by service."""
         [city] = self.platform.registry
         batches = list(expire(self.platform, city, kind, now=utc_now() + days * DAY, **more))
@@ -119,7 +119,7 @@ def test_photos_stay_until_their_time_is_over_and_are_gone_after_it(city: City) 
     assert replay(record, history) == record
 
 
-def test_the_change_feed_tells_it_and_no_count_changes(city: City) -> None:
+def test_the_change_feed_has_the_erasure_and_no_count_changes(city: City) -> None:
     id = city.report(jpeg())
     city.close(id)
     feed = f"{BASE}/changes.json"
@@ -163,7 +163,7 @@ def test_photos_of_updates_and_of_staff_are_erased_too(city: City) -> None:
     assert ELSEWHERE not in dump(city.platform)
 
 
-def test_a_request_of_which_only_an_update_has_an_address_elsewhere_is_found(city: City) -> None:
+def test_a_request_is_found_if_only_its_update_has_an_address_elsewhere(city: City) -> None:
     id = city.report()
     sent = {"media_url": ELSEWHERE, "media": ""}
     city.update(id, jpeg(), **sent)

@@ -195,7 +195,7 @@ def test_a_photo_that_only_staff_see_is_not_released_and_the_answer_says_so(
 
 
 @pytest.mark.parametrize(
-    ("boxes", "told"),
+    ("boxes", "fault"),
     [
         ([[0, 0, 1, 1], [0.5, 0, 0.2, 1]], "box 2 has left 0.5 and right 0.2; left must be smaller."),
         ([[0, 0.5, 1, 0.5]], "box 1 has top 0.5 and bottom 0.5; top must be smaller."),
@@ -204,11 +204,11 @@ def test_a_photo_that_only_staff_see_is_not_released_and_the_answer_says_so(
         ([[0, 0, True, 1]], "box 1 must be four numbers"),
     ],
 )
-def test_a_faulty_box_is_named_with_its_fault(public: City, boxes: list[list[float]], told: str) -> None:
+def test_a_faulty_box_is_named_with_its_fault(public: City, boxes: list[list[float]], fault: str) -> None:
     id = public.report(jpeg())
     refused = public.act(id, public.photos(id)[0]["id"], "blacken", boxes=boxes)
     assert refused.status_code == 400
-    assert told in refused.json["detail"]
+    assert fault in refused.json["detail"]
 
 
 def test_a_form_instead_of_a_photo_is_refused_and_the_answer_says_what_to_send(public: City) -> None:
@@ -419,7 +419,7 @@ def test_blackening_needs_its_right_and_a_photo_that_is_prepared(public: City) -
     assert public.act(id, "unknown", "blacken", boxes=LEFT_HALF).status_code == 404
 
 
-def test_a_lost_file_is_no_lost_photo(public: City) -> None:
+def test_a_photo_stays_ready_if_its_file_is_missing(public: City) -> None:
     id = public.report(jpeg())
     [old] = public.photos(id)
     for key in public.sender.files():

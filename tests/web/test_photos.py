@@ -308,9 +308,9 @@ def test_etag_range_and_head(sender: Sender, shown: str) -> None:
 def test_the_content_hash_is_in_no_answer(sender: Sender, shown: str) -> None:
     [photo] = stored_photos(sender)
     answer = sender.get(shown)
-    told = f"{shown} {answer.headers} {sender.newest()}"
-    assert photo.content_hash.hex() not in told
-    assert photo.content_hash.hex()[:16] not in told
+    seen = f"{shown} {answer.headers} {sender.newest()}"
+    assert photo.content_hash.hex() not in seen
+    assert photo.content_hash.hex()[:16] not in seen
 
 
 @pytest.mark.parametrize(
@@ -437,7 +437,7 @@ def test_the_sweep_deletes_originals_when_their_days_are_over(
     assert sender.get(sender.path()).status_code == 200
 
 
-def test_the_sweep_deletes_only_old_files_that_no_photo_needs_and_tells_missing_ones(sender: Sender) -> None:
+def test_the_sweep_deletes_only_old_files_that_no_photo_needs_and_reports_missing_ones(sender: Sender) -> None:
     sender.post(("media", jpeg("red")))
     sender.post(("media", jpeg("blue")))
     prepare_all(sender.platform)

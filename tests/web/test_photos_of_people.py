@@ -1,4 +1,4 @@
-"""A person who has only sent an update gets the photos of it, can have them erased, and sees none of others."""
+"""Somebody who has only sent an update can get its photos and have them erased, but not the photos of others."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_all_generations_of_a_blackened_photo_are_erased(sender: Sender) -> None
     assert len({key.split("/")[2] for key in sender.files()}) == 1, "only Bo's photo has files"
 
 
-def test_the_change_feed_tells_that_a_photo_of_an_update_is_gone(sender: Sender) -> None:
+def test_the_change_feed_shows_that_a_photo_of_an_update_is_gone(sender: Sender) -> None:
     feed = f"{BASE}/changes.json"
     before = until(lambda: _caught_up(sender, feed), "the feed to have all changes")
     erase(sender, with_texts=True)
@@ -175,7 +175,7 @@ def test_an_export_names_the_persons_own_photos_and_none_of_others(sender: Sende
     assert [one["id"] in bos for one in of_bo["photos"]] == [True]
 
 
-def test_an_export_of_the_reporter_has_no_word_of_a_comment_of_others(sender: Sender) -> None:
+def test_an_export_of_the_reporter_has_no_comment_of_others(sender: Sender) -> None:
     comment(sender, id="u3", email=BO)
     [of_bo] = export(sender, BO)
     assert [one["type"] for one in of_bo["report"]["notes"] if "comment" in one["type"]] == []

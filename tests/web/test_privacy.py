@@ -152,16 +152,16 @@ def test_no_log_line_contains_a_key_or_data_of_a_citizen(make_database: Callable
         cwd=Path(__file__).parents[2],
         check=True,
     )
-    told = json.loads(done.stdout)
-    assert told["statuses"] == [200, 200, 403, 400, 400, 200, 404, 200, 404, 404, 404, 404, 200, 200, 200, 200, 500]
+    sent = json.loads(done.stdout)
+    assert sent["statuses"] == [200, 200, 403, 400, 400, 200, 404, 200, 404, 404, 404, 404, 200, 200, 200, 200, 500]
     lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [line["status"] for line in lines if line["event"] == "call"] == told["statuses"]
+    assert [line["status"] for line in lines if line["event"] == "call"] == sent["statuses"]
     assert [line["event"] for line in lines if line["level"] == "error"] == ["fault"]
     assert "CheckViolation" in done.stderr, "the log names the failed constraint"
     assert {line["account"] for line in lines if "account" in line} == {"staff:1"}
     for planted in [
-        told["key"],
-        told["token"],
+        sent["key"],
+        sent["token"],
         *STAFF_ONLY,
         "wrong-key-123",
         "my secret",

@@ -142,7 +142,7 @@ def test_a_token_counts_only_in_authorization_bearer(
     assert "Authorization: Bearer" in answer.json["detail"]
 
 
-def test_an_api_key_is_no_token_of_staff_and_the_other_way_round(
+def test_an_api_key_is_no_token_of_staff_and_a_token_is_no_api_key(
     client: FlaskClient, key: str, desk_of: MakeDesk
 ) -> None:
     assert client.get(f"{BASE}/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401
@@ -259,7 +259,7 @@ def test_views_are_saved_for_one_account(desk_of: MakeDesk) -> None:
     assert bo.get("/views").json == {"views": []}
     assert bo.call("DELETE", "/views/late").status_code == 404
     assert ada.call("DELETE", "/views/late").json == {"views": []}
-    for name, filters, told in (
+    for name, filters, fault in (
         (" ", {}, "cannot be a name"),
         ("x" * 61, {}, "cannot be a name"),
         ("..", {}, "cannot be a name"),
@@ -273,7 +273,7 @@ def test_views_are_saved_for_one_account(desk_of: MakeDesk) -> None:
         ("late", {"cursor": "x"}, "filters.cursor: is unknown"),
     ):
         refused = ada.call("PUT", f"/views/{name}", json={"filters": filters})
-        assert (refused.status_code, told in refused.json["detail"]) == (400, True), refused.text
+        assert (refused.status_code, fault in refused.json["detail"]) == (400, True), refused.text
 
 
 def test_a_view_has_a_name_as_people_write_it_and_only_what_the_account_may_see(desk_of: MakeDesk) -> None:

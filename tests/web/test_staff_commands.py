@@ -74,7 +74,7 @@ def test_each_command_changes_the_request_and_answers_with_it(client: FlaskClien
 
 
 @pytest.mark.parametrize(
-    ("command", "sent", "status", "told"),
+    ("command", "sent", "status", "fault"),
     [
         ("close", {"data": b"{}", "content_type": "text/plain"}, 415, "send application/json"),
         ("close", {"data": b"outcome=fixed", "content_type": "application/x-www-form-urlencoded"}, 415, "json"),
@@ -134,11 +134,11 @@ def test_each_command_changes_the_request_and_answers_with_it(client: FlaskClien
     ],
 )
 def test_wrong_input_is_refused_with_field_and_cure_and_changes_nothing(
-    desk: Desk, hole: str, platform: Platform, command: str, sent: dict[str, Any], status: int, told: str
+    desk: Desk, hole: str, platform: Platform, command: str, sent: dict[str, Any], status: int, fault: str
 ) -> None:
     answer = desk.call("POST", f"/requests/{hole}/{command}", **sent)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json"), answer.text
-    assert told in answer.json["detail"]
+    assert fault in answer.json["detail"]
     for error in answer.json.get("errors", ()):
         assert answer.json["detail"].count(error["message"])
     assert build.load(platform, service_request_id=hole).version == 1
@@ -245,7 +245,7 @@ def test_two_agents_over_http_at_the_same_moment_lose_no_event(client: FlaskClie
 # --- Bulk
 
 
-def test_a_bulk_command_is_a_dry_run_by_default_and_tells_each_result(desk: Desk, platform: Platform) -> None:
+def test_a_bulk_command_is_a_dry_run_by_default_and_reports_each_result(desk: Desk, platform: Platform) -> None:
     names = [build.submit(platform).service_request_id for _ in range(3)]
     closed, *rest = names
     desk.post(f"/requests/{closed}/close", {"outcome": "fixed"})
@@ -375,7 +375,7 @@ SPANISH = {"Accept-Language": "es-MX"}
 
 
 @pytest.mark.parametrize(
-    ("order", "body", "told"),
+    ("order", "body", "fault"),
     [
         ("close", {"outcome": None}, "outcome: es null; omítalo o envíe uno de fixed"),
         ("close", {"outcome": "fixed", "notes": "x"}, "notes: es desconocido; ¿quiso decir note?"),
@@ -387,11 +387,11 @@ SPANISH = {"Accept-Language": "es-MX"}
     ],
 )
 def test_staff_read_why_a_command_is_refused_in_their_language(
-    desk: Desk, hole: str, order: str, body: dict[str, Any], told: str
+    desk: Desk, hole: str, order: str, body: dict[str, Any], fault: str
 ) -> None:
     answer = desk.post(f"/requests/{hole}/{order}", body, headers=SPANISH)
     assert answer.status_code >= 400
-    assert told in answer.json["detail"]
+    assert fault in answer.json["detail"]
     assert answer.headers["Content-Language"] == "es"
 
 
@@ -410,7 +410,7 @@ def test_a_bulk_command_works_on_the_filters_of_a_queue(desk: Desk, platform: Pl
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "fault"),
     [
         ({}, "command: is missing"),
         ({"command": "explode", "ids": ["1"]}, "command: 'explode' is unknown; send one of assign"),
@@ -440,10 +440,10 @@ def test_a_bulk_command_works_on_the_filters_of_a_queue(desk: Desk, platform: Pl
         ({"command": "start", "ids": ["1"], "dry_run": "no"}, "dry_run: 'no' is neither true nor false."),
     ],
 )
-def test_a_faulty_bulk_command_is_refused(desk: Desk, body: dict[str, Any], told: str) -> None:
+def test_a_faulty_bulk_command_is_refused(desk: Desk, body: dict[str, Any], fault: str) -> None:
     answer = desk.post("/bulk", body)
     assert answer.status_code == 400
-    assert told in answer.json["detail"]
+    assert fault in answer.json["detail"]
 
 
 def test_filters_that_select_too_many_requests_are_refused_and_not_cut(
@@ -461,7 +461,7 @@ def test_errors_of_commands_are_all_our_own(desk: Desk, hole: str) -> None:
     assert desk.post(f"/requests/{hole}/unmerge").status_code == 409
 
 
-def test_a_command_that_is_read_is_answered_with_the_right_method(desk: Desk, hole: str) -> None:
+def test_the_error_for_a_wrong_method_names_the_right_one(desk: Desk, hole: str) -> None:
     answer = desk.get(f"/requests/{hole}/close")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
     assert answer.json["detail"] == "This method is not allowed here; send POST."
@@ -529,7 +529,7 @@ def test_a_bulk_command_refuses_requests_that_changed_since_they_were_seen(desk:
     assert 'send their versions in `ids`, as {"id": "8841", "version": 3}.' in refused.json["detail"]
 
 
-def test_a_bulk_command_tells_no_names_of_other_departments(client: FlaskClient, platform: Platform) -> None:
+def test_a_bulk_command_shows_no_names_of_other_departments(client: FlaskClient, platform: Platform) -> None:
     hole = build.submit(platform).service_request_id
     number = build.load(platform, service_request_id=hole).number
     desk = Desk.of(client, platform, "pat", Role.AGENT, "parks")
@@ -542,7 +542,7 @@ def test_a_bulk_command_tells_no_names_of_other_departments(client: FlaskClient,
     )
 
 
-def test_numbers_and_flags_are_filters_as_they_are(desk: Desk, hole: str) -> None:
+def test_filters_may_be_numbers_and_flags_of_json(desk: Desk, hole: str) -> None:
     for filters in ({"older_than": 0, "merged": False}, {"older_than": "0"}, {"id": hole}):
         order = {"command": "start", "filters": filters}
         assert [one["id"] for one in desk.post("/bulk", order).json["results"]] == [hole], filters

@@ -1,4 +1,4 @@
-"""What staff, clients and back offices do by mistake: each is told, and nothing is lost."""
+"""Mistakes of staff, clients and back offices: each gets a clear error, and nothing is lost."""
 
 from __future__ import annotations
 

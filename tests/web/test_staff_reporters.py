@@ -42,7 +42,7 @@ def test_an_export_has_the_fields_of_its_schema(admin: Desk, platform: Platform)
     assert (found["service_request_id"], found["report"]["phone"]) == (name, JANE["phone"])
 
 
-def test_an_erasure_is_first_a_dry_run(admin: Desk, platform: Platform) -> None:
+def test_an_erasure_is_a_dry_run_by_default(admin: Desk, platform: Platform) -> None:
     name = submit(platform)
     tried = admin.post("/reporters/erase", ASKED).json
     assert set(tried) == set(wire.PersonErasureSchema().fields)
@@ -83,7 +83,7 @@ def test_many_requests_need_several_calls(admin: Desk, platform: Platform, monke
     ("role", "departments"),
     [(Role.READER, ()), (Role.AGENT, ()), (Role.DISPATCHER, ()), (Role.ADMIN, ("streets",))],
 )
-def test_only_an_admin_for_all_departments_may(
+def test_only_an_admin_for_all_departments_may_act_for_a_person(
     client: FlaskClient, platform: Platform, path: str, role: Role, departments: tuple[str, ...]
 ) -> None:
     submit(platform)
@@ -95,7 +95,7 @@ def test_only_an_admin_for_all_departments_may(
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "fault"),
     [
         ({"reason": "x"}, "email: is missing; send at least one of"),
         ({"email": "", "reason": "x"}, "email: is empty, which would fit everybody"),
@@ -109,14 +109,14 @@ def test_only_an_admin_for_all_departments_may(
         ({"email": "a" * 600, "reason": "x"}, "email: has 600 characters"),
     ],
 )
-def test_a_faulty_call_is_a_400_that_names_the_field(admin: Desk, body: dict[str, Any], told: str) -> None:
+def test_a_faulty_call_is_a_400_that_names_the_field(admin: Desk, body: dict[str, Any], fault: str) -> None:
     for path in ("export", "erase"):
         answer = admin.post(f"/reporters/{path}", body)
         assert answer.status_code == 400
-        assert told in answer.json["detail"], answer.json["detail"]
+        assert fault in answer.json["detail"], answer.json["detail"]
 
 
-def test_no_log_line_has_the_person(admin: Desk, platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_log_line_names_the_person(admin: Desk, platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
     submit(platform)
     configure_logs("info")
     for path in ("export", "erase"):

@@ -44,8 +44,8 @@ def test_readyz_is_degraded_while_a_job_fails_again_and_again(client: FlaskClien
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (200, "degraded")
     assert "1 failing; " in answer.json["checks"]["jobs"]["detail"]
-    told = r"resolve of request \d+ in city\.example fails again and again, see the worker's log"
-    assert re.search(told, answer.json["checks"]["jobs"]["detail"])
+    cause = r"resolve of request \d+ in city\.example fails again and again, see the worker's log"
+    assert re.search(cause, answer.json["checks"]["jobs"]["detail"])
 
 
 def test_readyz_is_degraded_while_a_job_is_kept_by_a_dead_worker(client: FlaskClient, platform: Platform) -> None:

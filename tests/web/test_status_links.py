@@ -1,4 +1,4 @@
-"""The link with which a reporter reads the own request, without a login (spec/extensions.md, V1 to V5)."""
+"""The link with which reporters read their own request, without a login (spec/extensions.md, V1 to V5)."""
 
 from __future__ import annotations
 

@@ -275,8 +275,8 @@ def test_an_unknown_city_gets_404_and_an_unknown_department_a_warning(client: Fl
     assert answer.status_code == 404
     assert answer.content_type == "application/problem+json"
     assert client.get(f"{tiles.PATH}.json?jurisdiction_id=nowhere.example").status_code == 404
-    told = client.get(f"{path_of(CLOSE)}?department=nope").headers["Warning"]
-    assert "department nope is not one of city.example now" in told
+    warning = client.get(f"{path_of(CLOSE)}?department=nope").headers["Warning"]
+    assert "department nope is not one of city.example now" in warning
 
 
 def test_without_a_database_a_tile_is_503(make_app: Callable[..., Flask], tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_an_unknown_attribute_is_kept_for_staff_with_a_warning(make_app: Callabl
     assert "pole-4711" not in server.public()
 
 
-def test_it_stays_hidden_when_the_service_asks_for_it_later(make_app: Callable[..., Flask]) -> None:
+def test_a_kept_answer_stays_hidden_when_the_service_asks_for_it_later(make_app: Callable[..., Flask]) -> None:
     server = Kept(make_app)
     answer = server.post(**{"attribute[POLE]": "pole-4711"})
     asking = replace(LAMP, attributes=(ASKED, replace(ASKED, code="POLE", description="Pole?")))
@@ -74,7 +74,7 @@ def test_it_stays_hidden_when_the_service_asks_for_it_later(make_app: Callable[.
     assert "pole-4711" not in server.public()
 
 
-def test_it_is_erased_with_the_answers(make_app: Callable[..., Flask]) -> None:
+def test_a_kept_answer_is_erased_with_the_answers(make_app: Callable[..., Flask]) -> None:
     server = Kept(make_app)
     answer = server.post(**{"attribute[POLE]": "pole-4711"})
     name = answer.json[0]["service_request_id"]
@@ -95,13 +95,13 @@ def test_too_long_or_too_many_attributes_are_dropped_with_a_warning(
     server = Kept(make_app)
     many = {f"attribute[X{number:02}]": "1" for number in range(MAX_UNASKED + 1)}
     answer = server.post(**{"attribute[LONG]": "x" * 4_001} | many)
-    told = answer.headers.getlist("Warning")
-    assert '299 - "attribute[LONG] is ignored; the service has no such attribute"' in told
-    assert f'299 - "attribute[X{MAX_UNASKED}] is ignored; the service has no such attribute"' in told
+    warnings = answer.headers.getlist("Warning")
+    assert '299 - "attribute[LONG] is ignored; the service has no such attribute"' in warnings
+    assert f'299 - "attribute[X{MAX_UNASKED}] is ignored; the service has no such attribute"' in warnings
     assert len(server.answers(answer)) == 1 + MAX_UNASKED
 
 
-def test_it_routes_nothing_and_no_hook_sees_it(make_app: Callable[..., Flask]) -> None:
+def test_a_kept_answer_routes_nothing_and_no_hook_sees_it(make_app: Callable[..., Flask]) -> None:
     server = Kept(make_app)
     name = server.post(**{"attribute[POLE]": "pole-4711"}).json[0]["service_request_id"]
     record = build.load(server.platform, service_request_id=name)

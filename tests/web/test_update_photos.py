@@ -89,9 +89,9 @@ def test_the_photo_of_a_public_comment_is_public(make_app: MakeApp, tmp_path: Pa
 
 
 def test_an_update_says_what_happens_to_its_photos(sender: Sender) -> None:
-    told = " ".join(update(sender, jpeg()).headers.getlist("Warning"))
-    assert "1 photo is being prepared." in told
-    assert "Only the staff of the city see the photos." in told, "so is the comment"
+    message = " ".join(update(sender, jpeg()).headers.getlist("Warning"))
+    assert "1 photo is being prepared." in message
+    assert "Only the staff of the city see the photos." in message, "so is the comment"
     own = update(sender, jpeg("blue"), key=city_key(sender), update_id="u2").headers.getlist("Warning")
     assert not any("Only the staff" in one for one in own)
     assert any("1 photo is being prepared." in one for one in own)
@@ -154,19 +154,19 @@ def test_a_photo_that_staff_add_is_for_staff_unless_they_say_so(sender: Sender, 
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
-        (b"", "the photo is not taken: it is empty"),
+        (b"", "the photo is not accepted: it is empty"),
         (
             b"GIF89a",
             "it is not a picture that can be shown here; send a picture of one of these kinds: JPEG, PNG, WEBP",
         ),
     ],
 )
-def test_staff_are_told_why_a_photo_is_not_taken(sender: Sender, desk: Desk, content: bytes, told: str) -> None:
+def test_staff_are_told_why_a_photo_is_not_taken(sender: Sender, desk: Desk, content: bytes, message: str) -> None:
     answer = add(desk, sender, content)
     assert answer.status_code == 400
-    assert told in answer.json["detail"]
+    assert message in answer.json["detail"]
 
 
 def test_a_photo_of_staff_may_be_larger_than_other_bodies(make_app: MakeApp, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""mySociety's request updates: what others read of each change, and what they may say."""
+"""mySociety's request updates: what others read about each change, and which updates they may send."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_each_change_is_an_update_in_mysocietys_words(client: FlaskClient, platf
     give(platform, name, commands.Start(), commands.Note(text="A crew is on its way.", public=True))
     give(platform, name, commands.Prioritise(priority="high"), commands.Note(text="Bring the large truck."))  # type: ignore[arg-type]
     give(platform, name, commands.Close(outcome=Outcome.FIXED, note="The hole is filled."))
-    told = [(one["service_request_id"], one["status"], one["description"]) for one in listed(client)]
-    assert told == [
+    shown = [(one["service_request_id"], one["status"], one["description"]) for one in listed(client)]
+    assert shown == [
         (name, "investigating", ""),
         (name, "in_progress", "A crew is on its way."),
         (name, "fixed", "The hole is filled."),
@@ -150,9 +150,9 @@ def test_the_city_itself_can_send_each_status(
     assert answer.status_code == 200, answer.text
     record = build.load(platform, service_request_id=name)
     assert record.status_notes == "Said by the city."
-    told = listed(client)[-1]["status"]
+    shown = listed(client)[-1]["status"]
     unchanged = {"unchanged": "open", "reopen": "open", "for_triage": "open"}
-    assert told == unchanged.get(word, word)
+    assert shown == unchanged.get(word, word)
     assert ("Warning" in answer.headers) == (word == "for_triage")
 
 
@@ -182,8 +182,8 @@ def test_one_answer_names_all_faults(client: FlaskClient, name: str, key: str) -
         client, key, name, status="DONE", updated_datetime="yesterday", media_url="ftp://x", update_id="x" * 501
     )
     assert answer.status_code == 400
-    told = answer.text
-    assert all(word in told for word in ("status", "updated_datetime", "media_url", "update_id"))
+    shown = answer.text
+    assert all(word in shown for word in ("status", "updated_datetime", "media_url", "update_id"))
 
 
 def test_an_update_id_counts_once_for_each_key_and_a_repeat_with_its_key_gets_the_first_answer(
@@ -202,7 +202,9 @@ def test_an_update_id_counts_once_for_each_key_and_a_repeat_with_its_key_gets_th
     assert len([event for event in build.history(platform, record) if event.kind == "comment"]) == 1
 
 
-def test_unknown_requests_and_wrong_keys(client: FlaskClient, platform: Platform, name: str, key: str) -> None:
+def test_unknown_requests_and_wrong_keys_are_refused(
+    client: FlaskClient, platform: Platform, name: str, key: str
+) -> None:
     assert send(client, key, "nope").status_code == 404
     assert send(client, "nope", name).status_code == 403
     _, test_key = add_key(platform, label="test", is_test=True, now=utc_now())
@@ -277,11 +279,11 @@ def test_the_sender_of_a_public_text_is_told_what_is_masked(
     assert MASKED in answer.headers["Warning"]
     assert listed(client)[-1]["description"] == "Call [phone number] or write to [e-mail address]."
     spanish = {"Accept-Language": "es"}
-    told = send(client, own_key, name, update_id="2", status="unchanged", description=TYPED, headers=spanish)
-    assert "una direcci" in told.headers["Warning"]
+    shown = send(client, own_key, name, update_id="2", status="unchanged", description=TYPED, headers=spanish)
+    assert "una direcci" in shown.headers["Warning"]
 
 
-def test_the_sender_of_a_comment_is_told_of_masks_only_if_the_public_sees_comments(
+def test_the_sender_of_a_comment_is_told_about_masks_only_if_the_public_sees_comments(
     client: FlaskClient, name: str, key: str, make_app: Callable[..., Flask]
 ) -> None:
     assert "Warning" not in send(client, key, name, description=TYPED).headers

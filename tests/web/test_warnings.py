@@ -22,7 +22,7 @@ Post = Callable[..., Any]
 both_formats = pytest.mark.parametrize("format", ["json", "xml"])
 
 
-def told(answer: Any) -> list[str]:
+def warnings_of(answer: Any) -> list[str]:
     """The texts of the Warning headers."""
     return [text.removeprefix('299 - "').removesuffix('"') for text in answer.headers.getlist("Warning")]
 
@@ -51,7 +51,7 @@ def test_several_pictures_are_read_in_every_form(
 ) -> None:
     answer = post([*PLACE.items(), *pairs])
     assert stored(platform, answer).media_urls == PICTURES
-    assert told(answer) == []
+    assert warnings_of(answer) == []
 
 
 @pytest.mark.requirement("C303")
@@ -59,13 +59,13 @@ def test_other_names_of_place_parameters_are_read(platform: Platform, post: Post
     answer = post(service_code="potholes", lat=60.1718, lng="24.9414", address="5 Mill Lane")
     place = stored(platform, answer).place
     assert (place.long, place.address) == (24.9414, "5 Mill Lane")
-    assert told(answer) == []
+    assert warnings_of(answer) == []
 
 
 def test_an_alias_that_is_sent_with_its_parameter_gives_a_warning(post: Post) -> None:
     answer = post(**PLACE, lng="9.5")
-    assert told(answer) == ["lng is ignored, because long came too"]
-    assert told(post(**PLACE, lng="24.9414")) == []
+    assert warnings_of(answer) == ["lng is ignored, because long came too"]
+    assert warnings_of(post(**PLACE, lng="24.9414")) == []
 
 
 @both_formats
@@ -73,7 +73,7 @@ def test_an_alias_that_is_sent_with_its_parameter_gives_a_warning(post: Post) ->
 def test_each_unknown_parameter_of_a_post_gives_a_warning(post: Post, format: str) -> None:
     answer = post(**PLACE, format=format, firstName="Ada", photo="x", colour="red")
     assert answer.status_code == 200
-    assert told(answer) == [
+    assert warnings_of(answer) == [
         "firstName is ignored; did you mean first_name?",
         "photo is ignored; did you mean media_url?",
         "colour is ignored; this call has no such parameter",
@@ -81,18 +81,18 @@ def test_each_unknown_parameter_of_a_post_gives_a_warning(post: Post, format: st
 
 
 def test_a_file_that_was_sent_as_its_name_gets_a_hint_and_no_photo_is_promised(post: Post) -> None:
-    [hint] = told(post(**PLACE, media="@hole.jpg"))
+    [hint] = warnings_of(post(**PLACE, media="@hole.jpg"))
     assert hint.startswith("media is ignored, and no photo came with this call; send the file in a multipart form")
 
 
-def test_two_service_codes_are_one_fault(post: Post) -> None:
+def test_two_service_codes_give_one_error(post: Post) -> None:
     answer = post(
         [("service_code", "trees"), ("service_code", "potholes"), ("lat", "60.1718"), ("long", "24.9414")]
     )
     assert answer.status_code == 400
     [fault] = answer.json
     assert fault["description"] == "service_code: takes one value, but 2 were sent."
-    assert told(answer) == []
+    assert warnings_of(answer) == []
 
 
 @both_formats
@@ -100,13 +100,13 @@ def test_two_service_codes_are_one_fault(post: Post) -> None:
 def test_an_unknown_attribute_gives_a_warning(post: Post, format: str) -> None:
     answer = post([*PLACE.items(), ("attribute[WHIM]", "a"), ("attribute[BLANK]", " ")], format=format)
     assert answer.status_code == 200
-    assert told(answer) == ["attribute[WHIM] is ignored; the service has no such attribute"]
+    assert warnings_of(answer) == ["attribute[WHIM] is ignored; the service has no such attribute"]
 
 
 def test_a_refused_post_has_warnings_for_misspelt_names(post: Post) -> None:
     answer = post(service_code="potholes", latitude="60.1718", longitude="24.9414")
     assert answer.status_code == 400
-    assert told(answer) == [
+    assert warnings_of(answer) == [
         "latitude is ignored; did you mean lat?",
         "longitude is ignored; did you mean long?",
     ]
@@ -114,8 +114,8 @@ def test_a_refused_post_has_warnings_for_misspelt_names(post: Post) -> None:
 
 def test_after_ten_warnings_the_last_one_counts_the_others(post: Post) -> None:
     answer = post(**PLACE, **{f"x{number}": "1" for number in range(30)})
-    assert len(told(answer)) == 11
-    assert told(answer)[-1] == "20 more parameters are ignored or changed"
+    assert len(warnings_of(answer)) == 11
+    assert warnings_of(answer)[-1] == "20 more parameters are ignored or changed"
 
 
 # --- Lists
@@ -133,7 +133,7 @@ def test_names_with_brackets_are_read_as_lists(
     answer = client.get(f"{BASE}/requests.{format}?{query}")
     assert answer.status_code == 200
     assert "R1" not in answer.text
-    assert told(answer) == []
+    assert warnings_of(answer) == []
 
 
 @both_formats
@@ -146,7 +146,7 @@ def test_a_point_without_radius_is_ignored_with_a_warning(
     answer = client.get(f"{BASE}/requests.{format}?{point}")
     assert answer.status_code == 200
     assert "R1" in answer.text
-    assert told(answer) == [f"{names} ignored without radius; send radius in metres, or bbox"]
+    assert warnings_of(answer) == [f"{names} ignored without radius; send radius in metres, or bbox"]
 
 
 @both_formats
@@ -164,7 +164,7 @@ def test_a_point_without_radius_is_ignored_with_a_warning(
 )
 def test_a_warning_has_the_name_as_it_was_sent(client: FlaskClient, format: str, sent: str, meant: str) -> None:
     answer = client.get(f"{BASE}/requests.{format}", query_string={sent: "1"})
-    assert told(answer) == [f"{sent} is ignored; did you mean {meant}?"]
+    assert warnings_of(answer) == [f"{sent} is ignored; did you mean {meant}?"]
 
 
 @both_formats
@@ -188,7 +188,7 @@ def test_a_value_that_is_cut_or_ignored_gives_a_warning(
 ) -> None:
     answer = client.get(f"{BASE}/requests.{format}?{query}")
     assert answer.status_code == 200
-    assert told(answer) == [text]
+    assert warnings_of(answer) == [text]
 
 
 @both_formats
@@ -199,19 +199,19 @@ def test_a_list_that_ends_before_now_has_a_warning_with_its_end_and_the_next_sta
 ) -> None:
     path = path if "." in path else f"{path}.{format}"
     answer = client.get(f"{BASE}/{path}?start_date=2026-01-01T00:00:00Z")
-    assert told(answer) == [
+    assert warnings_of(answer) == [
         "start_date alone means 90 days: this list ends at 2026-04-01T00:00:00Z; "
         "go on with start_date=2026-04-01T00:00:00Z"
     ]
     recent = f"{utc_now() - timedelta(days=3):%Y-%m-%d}"
     for query in (f"start_date={recent}", "start_date=2026-01-01&end_date=2026-02-01", "end_date=2026-02-01"):
-        assert told(client.get(f"{BASE}/{path}?{query}")) == []
-    assert told(client.get("/open311/bulk/v1/requests.csv?start_date=2026-01-01")) == []
+        assert warnings_of(client.get(f"{BASE}/{path}?{query}")) == []
+    assert warnings_of(client.get("/open311/bulk/v1/requests.csv?start_date=2026-01-01")) == []
 
 
 def test_a_window_that_the_operator_cuts_gives_a_warning(make_app: Callable[..., Flask]) -> None:
     client = make_app(span_policy="clamp").test_client()
-    (text,) = told(
+    (text,) = warnings_of(
         client.get(f"{BASE}/requests.json?start_date=2026-01-01T00:00:00Z&end_date=2026-07-01T00:00:00Z")
     )
     assert text.startswith("at most 90 days come at once: this list ends at 2026-04-01T00:00:00Z;")
@@ -239,9 +239,9 @@ def test_the_error_for_an_invalid_page_names_the_range(
 
 @pytest.mark.parametrize("query", ["", "page_size=1000", "status=open&status=closed", "extensions=true&count=true"])
 def test_a_usual_call_has_no_warning(client: FlaskClient, query: str) -> None:
-    assert told(client.get(f"{BASE}/requests.json?{query}")) == []
+    assert warnings_of(client.get(f"{BASE}/requests.json?{query}")) == []
 
 
 def test_a_page_size_of_changes_that_is_cut_gives_a_warning(client: FlaskClient) -> None:
     build_answer = client.get(f"{BASE}/changes.json?wait=0&page_size=1001")
-    assert told(build_answer) == ["page_size is cut to 1000"]
+    assert warnings_of(build_answer) == ["page_size is cut to 1000"]

@@ -178,7 +178,7 @@ def test_a_batch_request_is_listed_before_it_has_an_id() -> None:
         assert (found.service_request_id, found.token) == ("", "token-1")
 
 
-def test_a_blackbox_request_is_listed_by_nobody() -> None:
+def test_a_blackbox_request_is_in_no_list() -> None:
     with world.neighbour(dialect=world.Dialect(lists_without_id=True)) as city, client_of(city) as client:
         city.file("praise")
         assert list(client.requests()) == []

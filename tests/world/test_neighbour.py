@@ -365,8 +365,8 @@ def test_an_error_in_the_servers_code_is_reported() -> None:
         raise KeyError("the mistake")
 
     with serving(answer) as server:
-        told = requests.get(server.origin, timeout=10)
-        assert (told.status_code, "the mistake" in told.text) == (599, True)
+        reply = requests.get(server.origin, timeout=10)
+        assert (reply.status_code, "the mistake" in reply.text) == (599, True)
 
 
 def test_a_neighbour_speaks_tls(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A neighbour in a process forgets nothing that it has answered, and is told what its staff do."""
+"""A neighbour in a process forgets nothing that it has answered, and its staff can act in it."""
 
 from __future__ import annotations
 

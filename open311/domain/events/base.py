@@ -38,7 +38,7 @@ def counted_as(status: str, *, is_merged: bool) -> str:
 class Event:
     """Base of all kinds of events.
 
-    at        when the event happened; an import may tell about the past
+    at        when the event happened; an import may bring events of the past
     actor     who acted: a principal such as `key:3`, the `reporter`, or the `system`
     cause     what led to the event, such as a row of a file; "" if only the actor did
     version   the version that the request had after the event; 0 until the event is stored
@@ -96,7 +96,7 @@ class Event:
         """Used by replay: copies from the stored request what events do not contain.
 
         record  the request after this event, without those parts
-        stored    the stored request
+        stored  the stored request
         """
         return record
 

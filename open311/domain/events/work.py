@@ -197,7 +197,7 @@ class CommentHeld(Event):
     """Somebody outside the city sent an update that looks like abuse. It has no effect until a person releases it.
 
     The text is `note`; it moves to the comment if the update is released. `update_id`: the sender's id for it. The
-    event `suspected` of the same change tells why it is held.
+    event `suspected` of the same change says why it is held.
     """
 
     kind = "held_comment"

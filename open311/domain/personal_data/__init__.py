@@ -4,14 +4,14 @@ Names are not guessed: a rule for names would mask streets and shops. Decision 0
 """
 
 from open311.domain.personal_data.finding import FINDERS_VERSION, find_personal_data
-from open311.domain.personal_data.kinds import Hit, Kind
+from open311.domain.personal_data.kinds import DataKind, Hit
 from open311.domain.personal_data.phones import is_region
 from open311.domain.personal_data.policy import Privacy, Treatment, Treatments, mark_of
 
 __all__ = [
     "FINDERS_VERSION",
+    "DataKind",
     "Hit",
-    "Kind",
     "Privacy",
     "Treatment",
     "Treatments",

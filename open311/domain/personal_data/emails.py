@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from open311.domain.personal_data.kinds import Hit, Kind
+from open311.domain.personal_data.kinds import DataKind, Hit
 
 AT_WORDS = ("(at)", "[at]", "(arroba)", "[arroba]")
 """Words in brackets that stand for the sign, in lower case."""
@@ -32,7 +32,7 @@ def find_emails(text: str) -> Iterator[Hit]:
     if "@" in text:
         start, end = max(0, text.index("@") - _MOST_BEFORE), text.rindex("@") + _MOST_BEHIND
         for shape in (_PLAIN, _BLANKS):
-            yield from (Hit(Kind.EMAIL, *found.span()) for found in shape.finditer(text, start, end))
+            yield from (Hit(DataKind.EMAIL, *found.span()) for found in shape.finditer(text, start, end))
     folded = text.casefold()
     if any(word in folded for word in AT_WORDS):
-        yield from (Hit(Kind.EMAIL, *found.span()) for found in _BRACKETS.finditer(text))
+        yield from (Hit(DataKind.EMAIL, *found.span()) for found in _BRACKETS.finditer(text))

@@ -9,7 +9,7 @@ from functools import cache
 
 from open311.domain.personal_data.emails import AT_WORDS, find_emails
 from open311.domain.personal_data.folding import Folded, fold
-from open311.domain.personal_data.kinds import Hit, Kind
+from open311.domain.personal_data.kinds import DataKind, Hit
 from open311.domain.personal_data.payments import find_cards, find_ibans
 from open311.domain.personal_data.phones import LEAST_DIGITS, find_phones
 
@@ -70,7 +70,7 @@ def _finders(text: str, region: str, plates: str) -> Iterator[Callable[[str], It
         yield find_cards
         yield lambda rest: find_phones(rest, region)
     if plates:
-        yield lambda rest: (Hit(Kind.PLATE, *found.span()) for found in _plates(plates).finditer(rest))
+        yield lambda rest: (Hit(DataKind.PLATE, *found.span()) for found in _plates(plates).finditer(rest))
 
 
 @cache

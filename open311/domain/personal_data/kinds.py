@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Kind(StrEnum):
+class DataKind(StrEnum):
     """A kind of personal data. PLATE: a vehicle's licence plate. IBAN: a bank account. CARD: a bank card."""
 
     EMAIL = "email"
@@ -19,6 +19,6 @@ class Kind(StrEnum):
 class Hit(NamedTuple):
     """A part of a text that looks like personal data: `text[start:end]`."""
 
-    kind: Kind
+    kind: DataKind
     start: int
     end: int

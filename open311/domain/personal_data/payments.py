@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from open311.domain.personal_data.kinds import Hit, Kind
+from open311.domain.personal_data.kinds import DataKind, Hit
 
 _IBAN_LENGTHS = {
     length: frozenset(countries.split())
@@ -60,7 +60,7 @@ def find_ibans(text: str) -> Iterator[Hit]:
         country = text[start : start + 2].upper()
         end = _end_of(text, start, _LENGTH_OF.get(country, 0))
         if end and _has_iban_checksum(text[start:end]):
-            yield Hit(Kind.IBAN, start, end)
+            yield Hit(DataKind.IBAN, start, end)
 
 
 def _end_of(text: str, start: int, length: int) -> int:
@@ -87,7 +87,7 @@ def find_cards(text: str) -> Iterator[Hit]:
     for found in _CARD.finditer(text.replace("\n", " ")):
         digits = "".join(sign for sign in found.group() if sign in "0123456789")
         if _is_of_a_company(digits) and _has_luhn_checksum(digits):
-            yield Hit(Kind.CARD, *found.span())
+            yield Hit(DataKind.CARD, *found.span())
 
 
 def _is_of_a_company(digits: str) -> bool:

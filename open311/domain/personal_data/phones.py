@@ -12,7 +12,7 @@ from functools import cache
 
 import phonenumbers
 
-from open311.domain.personal_data.kinds import Hit, Kind
+from open311.domain.personal_data.kinds import DataKind, Hit
 from open311.domain.personal_data.words import meaning_before
 
 LEAST_DIGITS = 6
@@ -92,7 +92,7 @@ def _over_two_lines(text: str, region: str) -> Iterator[Hit]:
         alone = (before.group(), behind.group())
         is_whole = _exists(text[start:end], region) and not any(_exists(part, region) for part in alone)
         if is_whole and meaning_before(text[max(0, start - _LOOK_BACK) : start]) != "id":
-            yield Hit(Kind.PHONE, start, end)
+            yield Hit(DataKind.PHONE, start, end)
 
 
 def _exists(text: str, region: str) -> bool:
@@ -121,7 +121,7 @@ def _phones_in(text: str, start: int, end: int, region: str) -> Iterator[Hit]:
         for last in range(min(len(parts), first + _MOST_DIGITS) - 1, first - 1, -1):
             begin, stop = parts[first][0], parts[last][1]
             if _is_phone(text[begin:stop], region, says_phone=says_phone):
-                yield Hit(Kind.PHONE, *_trimmed(text, begin, stop))
+                yield Hit(DataKind.PHONE, *_trimmed(text, begin, stop))
                 first = last
                 break
         first += 1

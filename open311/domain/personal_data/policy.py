@@ -9,11 +9,11 @@ from hashlib import blake2b
 
 from open311.domain.personal_data.finding import find_personal_data
 from open311.domain.personal_data.folding import fold
-from open311.domain.personal_data.kinds import Hit, Kind
+from open311.domain.personal_data.kinds import DataKind, Hit
 
 _MARK_DIGITS = 6
 _LEAST_OWN_DIGITS = 7
-"""How many digits a number must have to fit a longer one that has the code of an area or country in front."""
+"""A number with at least so many digits is the same as a longer one that begins with a code of area or country."""
 
 
 class Treatment(StrEnum):
@@ -59,7 +59,7 @@ class Privacy:
     plate_pattern: str = ""
     own: tuple[str, ...] = ()
 
-    def treatment(self, kind: Kind) -> Treatment:
+    def treatment(self, kind: DataKind) -> Treatment:
         """What happens to a kind."""
         found: Treatment = getattr(self, kind)
         return found
@@ -104,12 +104,12 @@ def _plain(text: str) -> str:
     return folded if "@" in folded else "".join(filter(str.isalnum, folded))
 
 
-def _is_own(text: str, kind: Kind, own: Iterable[str]) -> bool:
+def _is_own(text: str, kind: DataKind, own: Iterable[str]) -> bool:
     plain = _plain(text)
     for one in map(_plain, own):
-        if plain == one or (kind is Kind.EMAIL and one.startswith("@") and plain.endswith(one)):
+        if plain == one or (kind is DataKind.EMAIL and one.startswith("@") and plain.endswith(one)):
             return True
-        if kind is Kind.PHONE and _is_same_number(plain, one):
+        if kind is DataKind.PHONE and _is_same_number(plain, one):
             return True
     return False
 

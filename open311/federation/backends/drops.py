@@ -26,17 +26,17 @@ ROWS = 200
 """The most updates of a page."""
 MOST_BYTES = 32 * 2**20
 MOST_ROW_BYTES = 2**18
-"""A row of several lines ends here at the latest, so that a quote that does not close costs little time."""
+"""The most bytes of a row that has several lines. So a quote that does not close costs little time."""
 SETTLED_S = 60
 """After this time without a change of its file, a last line without a line end is complete."""
 NEEDED = frozenset({"status", "description"})
 NAMES = frozenset({"service_request_id", "reference"})
 REFUSED = -1
-"""The offset of a file that cannot be read. It is tried again when it has changed."""
+"""The offset of a file that cannot be read. The file is tried again when it has changed."""
 _CHECKED = 256
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _END = "\x1eend of file"
-"""Follows the last line for the parser. If it gets into a row, the row is not complete."""
+"""The parser gets this text after the last line. A row that contains it is not complete."""
 _LONG = f"a cell has more than {csv.field_size_limit()} characters, or the row has too many"
 _OPEN = "it has a quote that does not close; the lines after it are read as rows"
 
@@ -192,7 +192,7 @@ class Row:
 
 
 class _Feed:
-    """Lines for a CSV parser, from one of them on, and after the last line a mark.
+    """Lines for a CSV parser, beginning with one of them. `_END` follows the last line.
 
     next  the index of the line that follows
     left  how many bytes the parser may still take for the present row; the caller sets it for each row
@@ -259,7 +259,7 @@ def _is_open(record: list[bytes], header: Header) -> bool:
 
 
 def _decoded(line: bytes) -> str:
-    """A line in UTF-8; if it is not UTF-8, as Windows writes it in western Europe."""
+    """The text of a line in UTF-8, or else in the encoding of Windows in western Europe (Windows-1252)."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:
@@ -267,7 +267,7 @@ def _decoded(line: bytes) -> str:
 
 
 def _update(names: list[str], row: Row, file: str) -> RemoteUpdate:
-    """The update of a row. One without an id gets one from its content, which is the same at each reading."""
+    """The update of a row. A row without an id gets one from file, place and content: the same at each reading."""
     digest = hashlib.sha256("\x1f".join([file, str(row.end), *row.cells]).encode("utf-8", "replace")).hexdigest()
     record: Mapping[str, str] = dict(zip(names, row.cells, strict=False))
     update = read_update(record, digest[:32])

@@ -198,7 +198,7 @@ def _answers(case: Case) -> list[str]:
 
 
 def _reporter(case: Case) -> list[str]:
-    """What may leave of the person who sent the case."""
+    """The facts about the person who sent the case, as far as they may be sent."""
     reporter = case.reporter
     facts = {
         "Name": f"{reporter.first_name} {reporter.last_name}".strip(),

@@ -37,7 +37,7 @@ from open311.plugins.declared.backends import HttpTable, SecretSource, Url
 from open311.plugins.declared.keys import ByCode, Choice, Flag, Number, Text
 
 _MOST_UNASKED = 200
-"""A server that lists more requests than this that were not asked for counts as one that ignores ids."""
+"""If a list has more requests than this that were not asked for, the server ignores ids."""
 LOOP = "the request comes from there"
 _CODE = re.compile(r"\d{3}")
 _WORD = re.compile(r"\w+")
@@ -97,8 +97,8 @@ class Open311Table(HttpTable):
     takes_updates = Flag("Whether it takes request updates (`POST servicerequestupdates`)", default=False)
     updates = Choice(
         ("requests", "updates", "none"),
-        "How its news come back: `requests` asks for the status of each open request that was sent there, `updates`"
-        " reads its request updates (`GET servicerequestupdates`), `none` reads nothing",
+        "How its updates come back: `requests` asks for the status of each open request that was sent there,"
+        " `updates` reads its request updates (`GET servicerequestupdates`), `none` reads nothing",
         default="requests",
     )
     overlap_minutes = Number(
@@ -186,8 +186,8 @@ class Open311Backend(Backend):
     def look_up(self, case: Case, key: str) -> Accepted | Pending | None:
         """Search the other server's requests for ours. Our request may have got its id after it was sent.
 
-        A server that ignores the parameter lists requests of others. So what is found counts only if it is alone,
-        and if the same search for a name that nobody has finds nothing.
+        A server that ignores the parameter lists requests of others. So a request that is found counts only if it
+        is the only one, and if the same search for a made-up name finds nothing.
         """
         try:
             for reference in dict.fromkeys((case.reference, key)):
@@ -353,20 +353,20 @@ def result_of(error: GeoReportError) -> Result:
     """
     if not isinstance(error, Refused):
         return Retry(cause=str(error), is_uncertain=error.is_uncertain)
-    told = _told(error)
+    cause = _cause_of(error)
     if error.status == 409:  # the server has a request with our reference or this key
-        return Retry(cause=told, is_uncertain=True, is_down=False)
+        return Retry(cause=cause, is_uncertain=True, is_down=False)
     if error.status in (400, 410, 413, 415, 422) or (error.status == 404 and error.problems):
-        return Rejected(told)  # a 404 without an error of the standard comes from a proxy, or a wrong address
-    return Retry(cause=told, after_s=error.retry_after_s, is_uncertain=error.is_uncertain)
+        return Rejected(cause)  # a 404 without an error of the standard comes from a proxy, or a wrong address
+    return Retry(cause=cause, after_s=error.retry_after_s, is_uncertain=error.is_uncertain)
 
 
-def _told(error: Refused) -> str:
+def _cause_of(error: Refused) -> str:
     """The status, the codes and the names of parameters in an error. Its texts may repeat what a citizen sent."""
-    said = " ".join(problem.description for problem in error.problems)
+    descriptions = " ".join(problem.description for problem in error.problems)
     codes = [problem.code for problem in error.problems if _CODE.fullmatch(problem.code)]
     other = ", ".join(code for code in dict.fromkeys(codes) if code != str(error.status))
-    names = ", ".join(name for name in _NAMES if name in _WORD.findall(said))
+    names = ", ".join(name for name in _NAMES if name in _WORD.findall(descriptions))
     parts = [f"{error.where} answered {error.status}", f"its code is {other}" if other else ""]
     return "; ".join(filter(None, [*parts, f"it names {names}" if names else ""]))
 

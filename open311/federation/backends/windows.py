@@ -57,7 +57,7 @@ class Place:
         return " ".join(one.astimezone(UTC).isoformat() for one in known if one is not None)
 
     def window(self, now: datetime, overlap: timedelta) -> tuple[Window, Place]:
-        """The next window, and the place with the new time of looking back."""
+        """The next window, and this place. Its `looked_back` is `now` if the window begins a week back."""
         start = (self.read_to or now) - overlap
         looked_back = self.looked_back
         if looked_back is None or now - looked_back >= LOOKS_BACK_AFTER:

@@ -21,7 +21,7 @@ from open311.formats.writing.csv import csv_columns, unguarded
 MAX_LINE_CHARACTERS = 4_000_000
 DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
-"""The first line `sep=;`, which tells a spreadsheet the delimiter."""
+"""The first line `sep=;`, which names the delimiter for spreadsheets."""
 _OURS = [plain_name(name) for name in csv_columns()]
 """The first columns of a CSV that this server wrote for spreadsheets. Its texts may have an apostrophe in front."""
 
@@ -40,11 +40,11 @@ class Table:
         self._begun: list[str] = []  # the lines of the current record
         self._line = 1  # the line where the current record begins
         first = next(self._lines(), "")
-        said = _SEPARATOR.fullmatch(first)
-        if said is not None:
+        declared = _SEPARATOR.fullmatch(first)
+        if declared is not None:
             self._end_record()
             first = next(self._lines(), "")
-        self.delimiter = said[1] if said else _delimiter(first)
+        self.delimiter = declared[1] if declared else _delimiter(first)
         self._read_again(self._begun)
         self.names = self._header()
         self._is_ours = self.names[: len(_OURS)] == _OURS

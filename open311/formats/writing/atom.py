@@ -12,7 +12,7 @@ import orjson
 
 from open311.formats.documents import DECLARATION, xml_item
 from open311.formats.markup import decimal, escaped
-from open311.formats.shapes import Column, Kind, Shape, shape_of
+from open311.formats.shapes import Column, FieldKind, Shape, shape_of
 from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOREPORT = "http://wiki.open311.org/GeoReport_v2"
@@ -28,7 +28,7 @@ _ATTRIBUTE_ESCAPES = str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
 def _shape() -> Shape:
     """The shape with all fields that an item can have: the standard's fields, the extensions and the distance."""
     request, extras = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
-    distance = Column("distance", "distance", Kind.SCALAR)
+    distance = Column("distance", "distance", FieldKind.SCALAR)
     return Shape((*request.columns, *extras.columns, distance), request.root, request.item)
 
 

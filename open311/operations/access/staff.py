@@ -75,7 +75,7 @@ def add_account(
     wanted = name.strip()
     _check_name(wanted)
     _check_rights(platform, role, jurisdiction_id, departments)
-    expires_at, told = _lasting(days, now), _read_label(label)
+    expires_at, cleaned = _lasting(days, now), _read_label(label)
     with platform.database.transaction() as connection:
         accounts.lock_names(connection, jurisdiction_id)
         _require_free(connection, jurisdiction_id, wanted)
@@ -90,8 +90,8 @@ def add_account(
         if number is None:  # somebody else has just added it
             _require_free(connection, jurisdiction_id, wanted)
         account = _find(connection, jurisdiction_id, wanted)
-        issued = _add_secret(connection, account, SecretKind.TOKEN, expires_at, now=now, label=told)
-        record(connection, account, "account.add", principal, now, _rights(account) | _token(issued, told))
+        issued = _add_secret(connection, account, SecretKind.TOKEN, expires_at, now=now, label=cleaned)
+        record(connection, account, "account.add", principal, now, _rights(account) | _token(issued, cleaned))
     return issued
 
 
@@ -146,15 +146,15 @@ def restore_account(
     The old tokens stay invalid. Raises Invalid, Forbidden, NotFound, and Conflict for an account that is valid.
     """
     _require_admin(principal, jurisdiction_id)
-    expires_at, told = _lasting(days, now), _read_label(label)
+    expires_at, cleaned = _lasting(days, now), _read_label(label)
     with platform.database.transaction() as connection:
         before = _find(connection, jurisdiction_id, name, is_locked=True, is_revoked_too=True)
         if before.revoked_at is None:
             raise Conflict(tell("{name!r} is a valid account already.", name=before.name), "name")
         account = replace(before, revoked_at=None)
         accounts.change_account(connection, account)
-        issued = _add_secret(connection, account, SecretKind.TOKEN, expires_at, now=now, label=told)
-        record(connection, account, "account.restore", principal, now, _rights(account) | _token(issued, told))
+        issued = _add_secret(connection, account, SecretKind.TOKEN, expires_at, now=now, label=cleaned)
+        record(connection, account, "account.restore", principal, now, _rights(account) | _token(issued, cleaned))
     return issued
 
 
@@ -408,11 +408,11 @@ def _lasting(days: int, now: datetime) -> datetime:
 
 def _read_label(label: str) -> str:
     """The label of a token. Raises Invalid if the label is too long or has several lines."""
-    told = label.strip()
-    if len(told) > MOST_NAME_CHARACTERS or not told.isprintable():
+    cleaned = label.strip()
+    if len(cleaned) > MOST_NAME_CHARACTERS or not cleaned.isprintable():
         fault = tell("is no label; use one line of at most {most} characters.", most=MOST_NAME_CHARACTERS)
         raise Invalid(fault, "label")
-    return told
+    return cleaned
 
 
 @dataclass(frozen=True, slots=True)

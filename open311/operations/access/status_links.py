@@ -1,6 +1,6 @@
-"""The link with which a reporter reads the own request without a login (decision 0038).
+"""The link with which reporters read their own request without a login (decision 0038).
 
-Whoever has the link is taken for the reporter. It shows what the public would read of the request, also while the
+Whoever has the link is treated as the reporter. It shows what the public would read of the request, also while the
 request is held or private, and never who sent it.
 """
 
@@ -49,7 +49,7 @@ def read_by_link(
 
     While the public cannot read the request, it cannot get its photos either, so their addresses are left out.
 
-    extras    names from EXTRA_FIELDS: the fields to add; after extended_attributes, what became of the photos
+    extras    names from EXTRA_FIELDS: the fields to add; after extended_attributes, the states of the photos
     language  of the words about photos; "" for English
     Raises NotFound, which does not repeat the secret, if there is no such link.
     """
@@ -69,15 +69,15 @@ def read_by_link(
     is_shown = record.visibility.is_shown and bool(record.service_request_id)
     urls = record.media_urls if is_shown else _elsewhere(record.media_urls, photos)
     own = replace(record, visibility=Visibility.PUBLIC, media_urls=urls)
-    shown, said = without_hidden(own, notes, names, hidden)
-    rendition = publication_of(shown, names, said, origin).rendition
+    shown, public_notes = without_hidden(own, notes, names, hidden)
+    rendition = publication_of(shown, names, public_notes, origin).rendition
     assert rendition is not None, "a public record is no tombstone"
     both = {JSON: (rendition.json, rendition.json_extras), XML: (rendition.xml, rendition.xml_extras)}
     body, added = both[output]
     chosen = [added[EXTRA_FIELDS.index(one)] for one in extras]
-    told = own_photos(photos, is_request_shown=is_shown, language=language)
-    if told.photos and EXTENDED in extras:
-        chosen += _fields(_PHOTOS, told, output)
+    photos_shown = own_photos(photos, is_request_shown=is_shown, language=language)
+    if photos_shown.photos and EXTENDED in extras:
+        chosen += _fields(_PHOTOS, photos_shown, output)
     if token:
         chosen += _fields(_PENDING, TokenState(token=token), output)
     return with_fragments(body.encode(), chosen, output) if chosen else body.encode()

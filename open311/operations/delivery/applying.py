@@ -1,8 +1,8 @@
 """Apply the updates of back offices to requests, by the same commands as those of staff.
 
-Most updates are the next news of their request. Many of those are applied in one transaction, by few statements.
-All others are applied in a transaction each: those out of order, of unknown requests, or with a fault. If the
-worker dies, the next worker applies the updates of the transaction again.
+Most updates are newer than all other updates of their request. Many of these are applied in one transaction, by few
+statements. Each other update has its own transaction: updates out of order, of unknown requests, or with a fault.
+If the worker dies, the next worker applies the updates of the transaction again.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def apply_some(platform: Platform, city: Jurisdiction, now: datetime) -> int:
 
 
 def _apply_batch(platform: Platform, city: Jurisdiction, now: datetime) -> tuple[int, int]:
-    """Apply the updates that are the next news of their request, in one transaction.
+    """Apply the updates that are newer than all others of their request, in one transaction.
 
     Returns their number, and the number of the due updates that have to be applied alone.
     """
@@ -215,11 +215,11 @@ def _desktop(connection: Connection, city: Jurisdiction, config: BackendConfig, 
 def _put_off(platform: Platform, update: StoredUpdate, error: Exception, now: datetime) -> None:
     """Try the update later, or leave it to a person."""
     attempts = update.attempts + 1
-    said = str(error) if isinstance(error, Open311Error) else f"{type(error).__name__}; the log has it"
+    fault = str(error) if isinstance(error, Open311Error) else f"{type(error).__name__}; the log has it"
     later = replace(
         update,
         attempts=attempts,
-        cause=f"it could not be applied: {said}"[:500],
+        cause=f"it could not be applied: {fault}"[:500],
         due_at=now + timedelta(seconds=wait_after(attempts + 3, 0.5)),
     )
     if attempts >= MOST_TRIES:
@@ -290,17 +290,17 @@ def _without_erased(record: RequestRecord, update: StoredUpdate, events: Sequenc
 
 def word_for(config: BackendConfig, status: str) -> str | None:
     """One of mySociety's words for a back office's status, or `ignore`; None if a person has to decide."""
-    told = {name.strip().casefold(): word for name, word in config.statuses.items()}
-    word = told.get(status.strip().casefold()) or word_in(status)
+    words = {name.strip().casefold(): word for name, word in config.statuses.items()}
+    word = words.get(status.strip().casefold()) or word_in(status)
     if not word:
         return UNCHANGED
-    if word in MEANINGS or (word == IGNORE and status.strip().casefold() in told):
+    if word in MEANINGS or (word == IGNORE and status.strip().casefold() in words):
         return word
     return {"keep": UNCHANGED, "ignore": IGNORE}.get(config.unknown_status)
 
 
 def _word_of(config: BackendConfig, update: StoredUpdate) -> str | None:
-    """Like `word_for`, but the first look at a case changes no status."""
+    """Like `word_for`. But the first snapshot of an open case (FIRST_LOOK) changes no status."""
     word = word_for(config, update.status)
     return UNCHANGED if word in MEANINGS and update.cause.startswith(FIRST_LOOK) else word
 
@@ -353,7 +353,7 @@ def _step(place: Desktop, record: RequestRecord, update: StoredUpdate, word: str
         text=update.description,
         reason=_reason(update),
     )
-    if _is_told(place, record, update.description, events):
+    if _is_known_text(place, record, update.description, events):
         orders = [order for order in orders if not isinstance(order, commands.Note)]
     return Step(update, record, changes_by(desk, record, orders), tuple(map(str, ignored)))
 
@@ -366,7 +366,7 @@ def _reason(update: StoredUpdate) -> str:
     return f"update {update.update_id}"
 
 
-def _is_told(place: Desktop, record: RequestRecord, text: str, events: Sequence[Event]) -> bool:
+def _is_known_text(place: Desktop, record: RequestRecord, text: str, events: Sequence[Event]) -> bool:
     """Whether a text repeats the last public text, or a text that somebody else has written on this request."""
     if not text or text == record.status_notes:
         return True
@@ -425,7 +425,7 @@ def _texts(
     """The texts to publish, and for each whether a newer text is published already and must stay status_notes."""
     is_last = is_ours and after.text == update.description
     events = history.load_events(place.desk.connection, record.jurisdiction_id, record.number)
-    if update.description and not _is_told(place, record, update.description, events):
+    if update.description and not _is_known_text(place, record, update.description, events):
         yield update.description, not is_last
     is_closed = after.state is State.CLOSED
     if is_ours and not orders and is_closed and after.text is None and before.text is not None:

@@ -51,7 +51,7 @@ LEGAL: Mapping[str, tuple[DeliveryState, ...]] = {
     "park": (WAITING, PENDING, UNCERTAIN, DeliveryState.SENDING),
     "skip": (WAITING, PENDING, PARKED, UNCERTAIN, DeliveryState.SENDING),
 }
-"""The states in which a person may decide so. A delivery that is being sent counts once its worker has died."""
+"""Command -> the states of a delivery in which a person may give it. SENDING counts only if the worker has died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,8 @@ def risk_of(one: Delivery) -> str:
 def needs_consent(one: Delivery) -> bool:
     """Whether a retry may double the request, so that a person has to accept the risk.
 
-    A delivery that waits for a person may have arrived. Nobody looks whether its back office can be asked, because
-    the configuration may have changed since.
+    A delivery that waits for a person may have arrived. It does not matter whether its back office can be asked,
+    because the configuration may have changed since.
     """
     return one.state is UNCERTAIN or (one.state is PARKED and one.is_uncertain)
 

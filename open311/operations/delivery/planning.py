@@ -131,8 +131,8 @@ def _planned(
         yield new_delivery(new, record, Subject.CASE, version=change.version, now=now)
     for name in had:
         config = city.backend(name)
-        is_news = _is_news(change.events) if name in wanted else is_moved(change.events)
-        if config and is_news and config.sends_updates and not _came_from(config, change.events):
+        is_needed = _needs_update(change.events) if name in wanted else is_moved(change.events)
+        if config and is_needed and config.sends_updates and not _came_from(config, change.events):
             yield new_delivery(config, record, Subject.UPDATE, version=change.version, now=now)
 
 
@@ -161,10 +161,10 @@ def is_after_cut_over(config: BackendConfig, record: RequestRecord) -> bool:
     return config.since is None or record.requested_at >= config.since
 
 
-def _is_news(events: Iterable[Event]) -> bool:
+def _needs_update(events: Iterable[Event]) -> bool:
     """Whether a back end that has the request must know of the events."""
     return any(
-        isinstance(event, _NEWS)
+        isinstance(event, _NEEDS_UPDATE)
         or (isinstance(event, ProgressMade) and bool(event.new))
         or (event.is_public and bool(event.note))
         for event in events
@@ -180,7 +180,7 @@ def _came_from(config: BackendConfig, events: Iterable[Event]) -> bool:
     return any(event.actor == actor_of(config.name) for event in events)
 
 
-_NEWS = (Commented, Corrected, ServiceChanged, StatusChanged)
+_NEEDS_UPDATE = (Commented, Corrected, ServiceChanged, StatusChanged)
 
 
 def actor_of(backend: str) -> str:

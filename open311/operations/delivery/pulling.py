@@ -64,14 +64,14 @@ def pull_all(platform: Platform, clock: Clock) -> int:
 
 
 def never() -> bool:
-    """Whether a reading that nobody ends must end."""
+    """Return False: the default of `is_stopping`, for a reading that nothing interrupts."""
     return False
 
 
 def pull(platform: Platform, place: Place, clock: Clock, *, is_stopping: Callable[[], bool] = never) -> int:
     """Read the updates of one back end until there are no more, and return the number of new ones.
 
-    is_stopping  whether it must end after the present page
+    is_stopping  whether the reading must end after the present page
     Raises Unavailable if the database is dead.
     """
     city = platform.registry.get(place[0])
@@ -102,7 +102,7 @@ def _turn(platform: Platform, city: Jurisdiction, config: BackendConfig, clock: 
                 return _keep(connection, place, config, before, found, clock)
     except Unavailable:
         raise
-    except Exception as error:  # such as a text that the database does not take
+    except Exception as error:  # such as a text that the database does not accept
         log.exception("updates of a back office were not stored", city=city.id, backend=config.name)
         found = Retry(cause=f"they could not be stored: {type(error).__name__}; the log has it")
     with platform.database.transaction() as connection:

@@ -75,4 +75,4 @@ def _unknown(name: str) -> NotFound:
 
 
 def _later() -> Message:
-    return tell("Updates cannot be taken at present; send them again later.")
+    return tell("Updates cannot be accepted at present; send them again later.")

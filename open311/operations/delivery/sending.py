@@ -60,11 +60,11 @@ that were claimed together with it are sent first."""
 AT_ONCE = 20
 """The most deliveries that are claimed together."""
 FAST_S, LONGEST_S = 0.2, 0.5
-"""If deliveries that were claimed together took less time than the first, twice as many are claimed next. After
-the second, those that are not sent yet become free again. So a slow back office keeps its calls at a time, and a
-request that is hidden meanwhile is not sent."""
+"""Time limits for deliveries that were claimed together. If they took less than FAST_S, twice as many are claimed
+next. After LONGEST_S, the deliveries that are not sent yet become free again. So a slow back office gets few calls
+at a time, and a request that is hidden meanwhile is not sent."""
 SUCCESS_NOTED_S = 10
-"""A success is stored only if the stored one is older than this, so that few deliveries write it."""
+"""The time of a success is stored only if the stored time is older than this, so that few deliveries write it."""
 
 COUNTED_S = 10
 """How often the number of deliveries that have arrived is stored, so that few deliveries write it."""
@@ -110,7 +110,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of a try. `pause_s`: the next try begins this many seconds later at the earliest."""
+    """The result of a try. `pause_s`: the next try begins this many seconds later at the earliest."""
 
     result: Result
     pause_s: float = 0.0
@@ -258,7 +258,7 @@ class Line:
     # --- Calling
 
     def _try(self, claims: Sequence[Claim], now: datetime) -> list[Tried]:
-        """What came of the deliveries, one after the other. The later ones are not sent after a failure."""
+        """Try the deliveries one after the other, and return the results. After a failure, the rest is not sent."""
         if claims[0].is_lost and not claims[0].can_recover:
             return [Tried(LOST)]
         tries: list[Tried] = []
@@ -346,7 +346,7 @@ class Line:
             stored = deliveries.lock_all(connection, self._city.id, ids)
             held = {claim.before.id for claim in claims if _is_held(claim, stored.get(claim.before.id))}
             untried = [claim.before for claim in claims[len(tries) :] if claim.before.id in held]
-            # Only these two change: an erasure may have blanked the cause meanwhile.
+            # Take only state and due_at from before the claim, because an erasure may have blanked the cause since.
             free = [replace(stored[one.id], state=one.state, due_at=one.due_at) for one in untried]
             deliveries.save_all(connection, free)
             done = list(zip(claims, tries, strict=False))
@@ -403,7 +403,10 @@ class Line:
         return after
 
     def _end_pauses(self, connection: Connection, now: datetime) -> None:
-        """Read soon what could not be read, because the back office works; but not more often than usual."""
+        """Let updates that could not be read be read again soon, because the back office works again.
+
+        The pause between two readings is never shorter than usual.
+        """
         lease_s = self._config.deadline_s + LEASE_MARGIN_S
         until = now + timedelta(seconds=max(self._config.pull_every_s, lease_s))
         remote_updates.end_pause(connection, self._place, until)
@@ -446,7 +449,7 @@ def _is_held(claim: Claim, stored: Delivery | None) -> bool:
 
 
 def _is_new(delivery: Delivery) -> bool:
-    """Whether the delivery only has to be sent: the back office does not have it or parts of it."""
+    """Whether the back office cannot have the delivery or a part of it, so that it only has to be sent."""
     is_begun = delivery.is_uncertain or delivery.token or delivery.missing
     return delivery.state is DeliveryState.WAITING and not is_begun
 
@@ -487,9 +490,9 @@ def _call(backend: Backend, load: Load, is_given_up: Event) -> Result:
 
 
 def _updated(backend: Backend, update: CaseUpdate, key: str) -> Result:
-    """What the back end says to a change of a case."""
+    """The back end's result for a change of a case."""
     if not backend.takes_updates:
-        return Skip("this back office takes no changes of requests")
+        return Skip("this back office accepts no changes of requests")
     return backend.send_update(update, key)
 
 

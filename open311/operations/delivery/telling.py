@@ -24,7 +24,7 @@ log = logger(__name__)
 MOST = 50
 """How many notices one message has at most."""
 LEASE = timedelta(minutes=10)
-"""After what time a notice is sent again whose worker has died."""
+"""If a worker dies while it sends a notice, another worker sends the notice again after this time."""
 
 
 def tell_operator(platform: Platform, now: datetime) -> int:
@@ -81,7 +81,8 @@ def _note_stopped(connection: Connection, one: Watched, by_hand: int, now: datet
     last = notices.last(connection, one.place, (NoticeKind.STOPPED,))
     _add(connection, stopped_notice(one.place, stopped, last, now), (NoticeKind.STOPPED,))
     total = sum(stopped.values())
-    if last is not None and total < last.known:  # a person has decided about some; others would be news
+    if last is not None and total < last.known:
+        # A person has decided about some deliveries. Store the lower number, so that more of them are news again.
         notices.save(connection, replace(last, known=total))
 
 

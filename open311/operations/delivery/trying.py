@@ -34,7 +34,7 @@ log = logger(__name__)
 class Preview:
     """What a back end would get of a request.
 
-    case       the request, with what may leave
+    case       the request, with only what may be sent
     withheld   the names of SHAREABLE that the allow-list does not have
     obstacles  why the server would not send it by itself, as sentences
     """

@@ -90,7 +90,7 @@ def add_photo(
     require_role(principal, Role.AGENT)
     chosen = choose([SentFile(name="", size_bytes=len(data), data=data)], platform.settings)
     if chosen.dropped:
-        raise Invalid(tell("the photo is not taken: {reason}.", reason=chosen.dropped[0].reason))
+        raise Invalid(tell("the photo is not accepted: {reason}.", reason=chosen.dropped[0].reason))
     event = PhotoAdded(at=now, actor=str(principal), is_shown=is_public)
     with arriving(platform, city, chosen.photos, own_address=own_address, now=now) as arrival:
 

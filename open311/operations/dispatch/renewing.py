@@ -1,4 +1,4 @@
-"""The consumer that lets dumps be made anew when something public was taken back."""
+"""The consumer that defers jobs to make dumps anew after something was hidden from the public."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from open311.storage.queue import Task
 
 
 class Renewing:
-    """Defers a job for each city in which the public cannot read something any more. The job looks for dumps."""
+    """Defers a job for each city in which something was hidden. If the city has dumps, the job makes them anew."""
 
     name = "dumps"
 

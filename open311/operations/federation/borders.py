@@ -20,7 +20,9 @@ METRES_PER_DEGREE = 111_195.0
 def candidates_at(
     platform: Platform, city: Jurisdiction, point: tuple[float, float] | None, service: str, *, now: datetime
 ) -> tuple[str, ...]:
-    """The names of those who may be responsible at a (long, lat) point near a border, the city first; else empty.
+    """The names of those who may be responsible at a (long, lat) point near a border, the city first.
+
+    Empty if the point is not near the border of a neighbour that has the service.
 
     service  the code of the request's service, which a neighbour may not have
     """

@@ -53,8 +53,8 @@ def look_over(client: GeoReportClient) -> Look:
     """Read services, one definition and some requests. Raises GeoReportError if the services cannot be read."""
     services = read_services(client)
     city = own_words(client)
-    told = str(city.get("federation_id") or "")
-    federation_id = told if is_federation_id(told) else ""
+    named = str(city.get("federation_id") or "")
+    federation_id = named if is_federation_id(named) else ""
     has_updates = _works(client, "servicerequestupdates")
     abilities = [name for name in (OWN_IDS, KEYS) if federation_id] + ([UPDATES] if has_updates else [])
     lines = [f"{len(services)} service{'s' * (len(services) != 1)}", *_definition(client), *_requests(client)]

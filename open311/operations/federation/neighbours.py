@@ -9,7 +9,7 @@ from datetime import datetime
 from open311.domain.access import ALL_JURISDICTIONS
 from open311.domain.case import SHAREABLE
 from open311.domain.deliveries import NEIGHBOUR_REMOVED
-from open311.domain.remotes import CatalogueNews, PullState, Remote, RemoteService, compare
+from open311.domain.remotes import CatalogueChanges, PullState, Remote, RemoteService, compare
 from open311.errors import Invalid, NotFound
 from open311.operations.federation.joining import join_remotes
 from open311.operations.federation.looking import Look, look_over, open_client, read_services
@@ -48,10 +48,10 @@ def parse_territory(city: Jurisdiction, wanted: Sequence[str]) -> tuple[tuple[st
 
 def add_neighbour(
     platform: Platform, new: Remote, *, now: datetime, is_moved: bool = False
-) -> tuple[Remote, Look, CatalogueNews]:
+) -> tuple[Remote, Look, CatalogueChanges]:
     """Inspect a server, and make it a neighbour of the city, or change the neighbour that has this name.
 
-    A neighbour to which requests go already keeps its cut-over, so that no request falls between.
+    A neighbour to which requests are sent already keeps its cut-over, so that no request is left out.
 
     is_moved  whether it is the server to which the name belongs, at another address
 
@@ -76,10 +76,10 @@ def add_neighbour(
             abilities=look.abilities,
         )
         remotes.save(connection, found, now)
-        news = _store_catalogue(connection, found, look.services, now)
+        changes = _store_catalogue(connection, found, look.services, now)
         _require_mapped(city, found, look.services)
         join_remotes(platform, connection)
-    return found, look, news
+    return found, look, changes
 
 
 def find_neighbour(platform: Platform, jurisdiction_id: str, name: str) -> Remote | None:
@@ -94,17 +94,17 @@ def what_stops(platform: Platform, before: Remote, after: Remote) -> list[str]:
     with platform.database.reading() as connection:
         copies = len(remotes.copies(connection, key))
         waiting = sum(deliveries.count_open(connection).get(key, {}).values())
-    told = []
+    lines = []
     if before.pulls and not after.pulls:
-        told.append(f"copies of its requests that stay here and are not changed any more: {copies}")
+        lines.append(f"copies of its requests that stay here and are not changed any more: {copies}")
     elif before.federation_id != after.federation_id:
-        told.append(f"copies of requests from the former address: {copies}; those that it does not have now go")
+        lines.append(f"copies of requests from the former address: {copies}; those that it does not have now go")
     if before.pushes and not after.pushes:
-        told.append(f"deliveries to it that are not sent any more: {waiting}")
-    return told
+        lines.append(f"deliveries to it that are not sent any more: {waiting}")
+    return lines
 
 
-def sync_neighbour(platform: Platform, jurisdiction_id: str, name: str, *, now: datetime) -> CatalogueNews:
+def sync_neighbour(platform: Platform, jurisdiction_id: str, name: str, *, now: datetime) -> CatalogueChanges:
     """Read the catalogue of a neighbour again.
 
     Raises NotFound, Misconfigured if our key for the neighbour is missing, GeoReportError if the catalogue cannot
@@ -117,9 +117,9 @@ def sync_neighbour(platform: Platform, jurisdiction_id: str, name: str, *, now: 
     if not services:
         raise Invalid("has no services now; the catalogue that is stored stays.", name)
     with platform.database.transaction() as connection:
-        news = _store_catalogue(connection, one, services, now)
+        changes = _store_catalogue(connection, one, services, now)
         join_remotes(platform, connection)
-    return news
+    return changes
 
 
 def remove_neighbour(platform: Platform, jurisdiction_id: str, name: str, *, now: datetime) -> int:
@@ -223,8 +223,8 @@ def _require_mapped(city: Jurisdiction, one: Remote, services: Sequence[RemoteSe
 
 def _store_catalogue(
     connection: Connection, one: Remote, services: Sequence[RemoteService], now: datetime
-) -> CatalogueNews:
+) -> CatalogueChanges:
     key = (one.jurisdiction_id, one.name)
-    news = compare(remotes.load_services(connection, key), services)
+    changes = compare(remotes.load_services(connection, key), services)
     remotes.save_services(connection, key, services, now)
-    return news
+    return changes

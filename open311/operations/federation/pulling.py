@@ -102,7 +102,7 @@ def pull_all(platform: Platform, clock: Clock) -> Iterator[Pulled]:
 
 
 def never() -> bool:
-    """Whether a pull that nobody ends must end."""
+    """Return False: the default of `is_stopping`, for a pull that nothing interrupts."""
     return False
 
 
@@ -223,12 +223,12 @@ class _Pull:
 
         Raises GeoReportError.
         """
-        tells_changes = OWN_IDS in self._one.abilities
-        is_whole = is_whole or not tells_changes or state.until is None or _is_new_turn(state.until, self._now)
-        if state.until is not None and tells_changes:
+        lists_changes = OWN_IDS in self._one.abilities
+        is_whole = is_whole or not lists_changes or state.until is None or _is_new_turn(state.until, self._now)
+        if state.until is not None and lists_changes:
             since = state.until - OVERLAP
-            is_whole = not self._withdraw_told(since) or is_whole
-        filters = {"extensions": "true"} if tells_changes else {}
+            is_whole = not self._withdraw_by_feed(since) or is_whole
+        filters = {"extensions": "true"} if lists_changes else {}
         self.was_whole = is_whole
         if is_whole:
             start = self._now - WINDOW
@@ -240,7 +240,7 @@ class _Pull:
         return state.asked
 
     def _go_on(self) -> None:
-        """End if the worker ends, and else keep the lease. Called between calls."""
+        """End the pull if the worker ends; otherwise keep the lease. Called between calls to the neighbour."""
         if self._is_stopping():
             raise _Stopped
         now = self._clock()
@@ -320,7 +320,7 @@ class _Pull:
 
         A neighbour may name any request of others in its `via`. So a copy that says that it was at this neighbour
         gives way to the neighbour's own request, unless this neighbour in turn says that it was at the other one.
-        A copy that a person here has withdrawn has been decided about: it keeps its place.
+        If a person here has withdrawn a copy, that decision stays: the neighbour's own request is not shown either.
 
         way     the hops of the request; the last is that of this neighbour
         linked  the number of the request here; 0 if it is new
@@ -358,7 +358,7 @@ class _Pull:
                 self._show(connection, number, Visibility.PUBLIC)
 
     def _withdrawn_by_neighbours(self, connection: Connection, numbers: Sequence[int]) -> Iterator[int]:
-        """Those of the hidden requests that a neighbour has withdrawn, and not a moderator here."""
+        """The numbers of those of these hidden requests that a neighbour has withdrawn, not a moderator here."""
         neighbours = actor_of("")
         return (number for number, actor in self._withdrawn_by(connection, numbers) if actor.startswith(neighbours))
 
@@ -371,14 +371,14 @@ class _Pull:
 
     # --- Withdrawing
 
-    def _withdraw_told(self, since: datetime) -> bool:
+    def _withdraw_by_feed(self, since: datetime) -> bool:
         """Withdraw the requests that are withdrawn in the neighbour's change feed.
 
         Returns False if it is too long.
         """
         query = {"since": format_instant(since), "page_size": str(_FEED_ROWS)}
-        told = self._client.read("changes", query)
-        items = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+        feed = self._client.read("changes", query)
+        items = [one for one in feed if isinstance(one, dict)] if isinstance(feed, list) else []
         gone = {str(one.get("service_request_id")) for one in items if one.get("withdrawn") in (True, "true")}
         with self._platform.database.transaction() as connection:
             known = remotes.copies(connection, self._key) if gone else {}
@@ -389,8 +389,8 @@ class _Pull:
     def _withdraw_missing(self, seen: set[str], since: datetime, asked: str) -> str:
         """Withdraw the requests that the neighbour does not have any more, after asking for each of them.
 
-        asked  the id after which to begin, because the last pull has asked for those before
-        Returns the last id, if there are more than one pull asks for.
+        asked  begin after this id, because the last pull has asked for the ids up to it
+        Returns the id at which the next pull continues; "" if this pull has asked for all.
         """
         with self._platform.database.reading() as connection:
             known = remotes.copies(connection, self._key, since=since)

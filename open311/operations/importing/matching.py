@@ -197,7 +197,7 @@ class Matcher:
         return None
 
     def _check_answers(self, service_code: str, answers: tuple[tuple[str, str], ...]) -> tuple[Answer, ...]:
-        """Those answers of the source that the service asks for and accepts, and others that the city keeps.
+        """The answers that the service asks for and accepts, and all others if the city keeps those.
 
         service_code  "" for a service that the catalogue does not have
         """

@@ -166,8 +166,8 @@ def _department(before: RequestRecord, row: MatchedRow) -> str:
     if before.source not in BROUGHT:
         return before.department
     agency = row.request.agency
-    is_news = row.service.code != before.service_code or (agency and agency != before.agency_responsible)
-    return row.route.department if is_news or not before.department else before.department
+    is_other = row.service.code != before.service_code or (agency and agency != before.agency_responsible)
+    return row.route.department if is_other or not before.department else before.department
 
 
 def _is_its_department(before: RequestRecord, row: MatchedRow) -> bool:
@@ -221,13 +221,13 @@ def without_erased(before: RequestRecord, found: Differences, past: Past) -> Dif
     return {name: value for name, value in found.items() if name not in erased} if erased else found
 
 
-def decide(row: MatchedRow, said: Imported, found: Differences, past: Past) -> tuple[Differences, list[str]]:
+def decide(row: MatchedRow, imported: Imported, found: Differences, past: Past) -> tuple[Differences, list[str]]:
     """The differences that the request takes over, and a sentence for each conflict.
 
-    said   the event that the row would write
-    found  the differences without what was erased
+    imported  the event that the row would write
+    found     the differences without what was erased
     """
-    if _is_outdated(row, past.rows) or _is_superseded(said, past.rows):
+    if _is_outdated(row, past.rows) or _is_superseded(imported, past.rows):
         return {}, []
     counts = dict(found)
     conflicts: list[str] = []
@@ -256,19 +256,26 @@ def _is_outdated(row: MatchedRow, rows: Sequence[Imported]) -> bool:
     return last.is_dated is not False if row.request.is_dated else last.is_dated is True
 
 
-def _is_superseded(said: Imported, rows: Sequence[Imported]) -> bool:
+def _is_superseded(imported: Imported, rows: Sequence[Imported]) -> bool:
     """Whether the last import had the same row, and a later row for the same request."""
     return any(
-        former.at == rows[-1].at and former.cause != rows[-1].cause and _says_same(former, said)
+        former.at == rows[-1].at and former.cause != rows[-1].cause and _says_same(former, imported)
         for former in rows[:-1]
     )
 
 
-def _says_same(former: Imported, said: Imported) -> bool:
+def _says_same(former: Imported, imported: Imported) -> bool:
     return (
         (former.cause, former.status, former.department, former.agency, former.expected, former.is_dated)
-        == (said.cause, said.status, said.department, said.agency, said.expected, said.is_dated)
-    ) and (former.changed == said.changed or not said.is_dated)
+        == (
+            imported.cause,
+            imported.status,
+            imported.department,
+            imported.agency,
+            imported.expected,
+            imported.is_dated,
+        )
+    ) and (former.changed == imported.changed or not imported.is_dated)
 
 
 def _sentence(field: str, at: datetime, row: MatchedRow, *, is_later: bool) -> str:
@@ -290,7 +297,12 @@ def merge_report(before: RequestRecord, found: Differences) -> RequestRecord:
 
 
 def events_between(
-    before: RequestRecord, row: MatchedRow, said: Imported, found: Differences, names: Names, areas: tuple[str, ...]
+    before: RequestRecord,
+    row: MatchedRow,
+    imported: Imported,
+    found: Differences,
+    names: Names,
+    areas: tuple[str, ...],
 ) -> Iterator[Event]:
     """The events for the differences. Their times are those of the source, or else the time of the import.
 
@@ -298,7 +310,7 @@ def events_between(
     """
     request, old, new = row.request, before.status, found.get("status", before.status)
     is_closing_named = "status" in found and request.has_closing and new is Status.CLOSED
-    at = request.changed_at if request.is_dated or is_closing_named else said.at
+    at = request.changed_at if request.is_dated or is_closing_named else imported.at
     updated = _updated(before, row, found, at)
     if new is not old:
         yield StatusChanged(
@@ -313,8 +325,8 @@ def events_between(
     if "expected_at" in found:
         yield Promised(at=at, expected=found["expected_at"])
     if areas != before.areas:
-        yield AreasRecomputed(at=said.at, old=before.areas, new=areas)
-    yield replace(said, updated=updated, changed=at, has_notes=found.get("status_notes") != "")
+        yield AreasRecomputed(at=imported.at, old=before.areas, new=areas)
+    yield replace(imported, updated=updated, changed=at, has_notes=found.get("status_notes") != "")
 
 
 def _updated(before: RequestRecord, row: MatchedRow, found: Differences, at: datetime) -> datetime:

@@ -100,10 +100,10 @@ class BatchWriter:
 
     def _change(self, pairs: Sequence[tuple[RequestRecord, MatchedRow]], names: Names) -> None:
         """Merge rows into the stored records that they are about."""
-        changes = [self._merged(*news, names) for news in self._news(pairs)]
+        changes = [self._merged(*one, names) for one in self._differing(pairs)]
         change_requests(self._connection, changes, names)
 
-    def _news(
+    def _differing(
         self, pairs: Sequence[tuple[RequestRecord, MatchedRow]]
     ) -> list[tuple[RequestRecord, MatchedRow, Imported, Differences]]:
         """The rows that change a request, each with its event and its differences. Other rows are only counted."""
@@ -117,13 +117,13 @@ class BatchWriter:
                 self._leave(row)
         numbers = [before.number for before, _, _ in differing]
         histories = load_histories(self._connection, self._jurisdiction.id, numbers) if numbers else {}
-        news = []
+        to_store = []
         for before, row, found in differing:
-            said, past = self._told(row), Past.of(histories[before.number])
+            imported, past = self._changed_by(row), Past.of(histories[before.number])
             kept = without_erased(before, found, past)
             if len(kept) < len(found):
                 self.mended[Mending.STAYS_ERASED] += 1
-            counts, conflicts = decide(row, said, kept, past)
+            counts, conflicts = decide(row, imported, kept, past)
             if conflicts:
                 self.conflicts.append(Conflict(row.position, row.id, " ".join(conflicts), row.line))
             elif counts:
@@ -131,24 +131,24 @@ class BatchWriter:
             else:
                 self._leave(row)
             if counts:
-                news.append((before, row, said, counts))
-        return news
+                to_store.append((before, row, imported, counts))
+        return to_store
 
     def _leave(self, row: MatchedRow) -> None:
         """Count a row that changes nothing."""
         self.unchanged += 1
         if row.id in self._repeated:
-            self._silent.setdefault(row.id, []).append(self._told(row))
+            self._silent.setdefault(row.id, []).append(self._changed_by(row))
 
     def _merged(
-        self, before: RequestRecord, row: MatchedRow, said: Imported, found: Differences, names: Names
+        self, before: RequestRecord, row: MatchedRow, imported: Imported, found: Differences, names: Names
     ) -> Change:
         """The stored record with the row's changes to the report, and the events for the other changes."""
         after = merge_report(before, found)
         is_moved = after.place.point != before.place.point
         areas = self._areas.look_up([after.place])[0] if is_moved else before.areas
         earlier = self._silent.pop(row.id, [])
-        return after, [*earlier, *events_between(before, row, said, found, names, areas)]
+        return after, [*earlier, *events_between(before, row, imported, found, names, areas)]
 
     def _brought(self, row: MatchedRow, record: RequestRecord) -> Imported:
         """The event that says that a row made a new request."""
@@ -169,7 +169,7 @@ class BatchWriter:
             visibility=record.visibility,
         )
 
-    def _told(self, row: MatchedRow) -> Imported:
+    def _changed_by(self, row: MatchedRow) -> Imported:
         """The event that says what a row has about a stored request."""
         request = row.request
         return Imported(

@@ -66,8 +66,9 @@ def _services(
     try:
         named = jurisdiction.require_service(code)
     except Invalid as error:
-        told = {problem.field for problem in problems}  # two codes are faulty, and neither is used; none is missing
-        raise Invalid.of([*(one for one in error.problems if one.field not in told), *problems]) from None
+        # If two codes were sent, both are refused, and none is missing.
+        faulty = {problem.field for problem in problems}
+        raise Invalid.of([*(one for one in error.problems if one.field not in faulty), *problems]) from None
     if jurisdiction.is_ordinary(named):
         return named, named
     return named, jurisdiction.require_offered(code, now, is_staff=is_staff)

@@ -90,7 +90,7 @@ def submit_request(
     if duplicate := find_possible_duplicate(platform, jurisdiction, service, record):
         record = replace(record, possible_duplicate_of=duplicate)
     record = held_for_review(record, service, jurisdiction)
-    usual = record.visibility  # what the receipt tells, also of a suspected request
+    usual = record.visibility  # what the receipt says, also about a suspected request
     if suspicions:
         record = replace(record, visibility=Visibility.HELD)
     new = NewRequest(

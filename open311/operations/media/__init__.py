@@ -1,1 +1,1 @@
-"""Photos: which ones are taken, and how they are stored, prepared, shown and deleted."""
+"""Photos: which ones are accepted, and how they are stored, prepared, shown and deleted."""

@@ -55,7 +55,7 @@ def arriving(
 ) -> Iterator[Arrival]:
     """Store the files of photos. When the block ends, delete the photos that no request has got.
 
-    A photo that cannot be stored is left out, so that the report is still taken.
+    A photo that cannot be stored is left out, so that the report is still accepted.
 
     own_address  the address of this server under which the sender called it
     """
@@ -102,7 +102,7 @@ def _stored(
             store.put(original_key(photo), one.data, one.media_type)
         except StoreUnavailable as error:
             log.error(
-                "a photo is lost: the media store takes no file", city=photo.jurisdiction_id, cause=str(error)
+                "a photo is lost: the media store accepts no file", city=photo.jurisdiction_id, cause=str(error)
             )
             if platform.process.calls is not None:
                 platform.process.calls.add_lost_photo()

@@ -1,4 +1,4 @@
-"""Which of the files in a call are taken as photos."""
+"""Which of the files in a call are accepted as photos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.texts import Message, tell, tell_count
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A file that is not taken: the name of its field, and why.
+    """A file that is not accepted: the name of its field, and why.
 
     number  its place among the files of the call; the first one is 1
     count   how many files the call has
@@ -29,7 +29,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The files of a call that are taken as photos, and the others."""
+    """The files of a call that are accepted as photos, and the others."""
 
     photos: tuple[SentPhoto, ...] = ()
     dropped: tuple[Dropped, ...] = ()
@@ -50,7 +50,7 @@ def choose(files: Iterable[SentFile], settings: Settings) -> Chosen:
 
 
 def _photo(file: SentFile, settings: Settings, count: int) -> SentPhoto | Message:
-    """The photo in a file, or why it is not taken. `count`: how many photos of the call are taken already."""
+    """The photo in a file, or why it is refused. `count`: how many photos of the call are accepted already."""
     if not file.size_bytes:
         return tell("it is empty")
     if file.data is None:

@@ -130,7 +130,7 @@ def _fault(platform: Platform, period: int) -> str:  # noqa: ARG001  # the cache
         return "there is no room for another photo; free space where OPEN311_MEDIA is"
     except StoreUnavailable:
         return "photos cannot be stored; see OPEN311_MEDIA and the server's log"
-    except Unavailable:  # the check of the database tells it
+    except Unavailable:  # the check of the database reports this
         return ""
     return ""
 

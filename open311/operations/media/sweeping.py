@@ -1,4 +1,4 @@
-"""The sweep of a city's photos: it deletes what nothing needs any more, and tells how many photos lack their files.
+"""The sweep of a city's photos: it deletes what nothing needs any more, and counts the photos without their files.
 
 An unknown file is deleted only when it is older than a day, because a younger one may belong to a running call.
 """

@@ -1,4 +1,4 @@
-"""What the sender of a report reads about its photos, by the link to the own request."""
+"""What reporters read about the photos of their report, by the link to their own request."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def own_photos(photos: Sequence[Photo], *, is_request_shown: bool, language: str
     is_request_shown  whether everybody can see the request
     """
     own = [photo for photo in photos if not photo.version and photo.state is not PhotoState.BLACKENED]
-    return OwnPhotos(tuple(_told(photo, language, is_request_shown=is_request_shown) for photo in own))
+    return OwnPhotos(tuple(_own_photo(photo, language, is_request_shown=is_request_shown) for photo in own))
 
 
-def _told(photo: Photo, language: str, *, is_request_shown: bool) -> OwnPhoto:
+def _own_photo(photo: Photo, language: str, *, is_request_shown: bool) -> OwnPhoto:
     state = _state_of(photo, is_request_shown=is_request_shown)
     is_refused = state is OwnPhotoState.REFUSED
     text = _REASONS.get(photo.reason, _STATES[state]) if is_refused else _STATES[state]

@@ -1,4 +1,4 @@
-"""Erase what a city has of a person, and prove it."""
+"""Erase what a city has about a person, and prove it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from open311.domain.photos import Photo, is_address_of
 from open311.domain.requests import RequestRecord
 from open311.operations.masking import Mask
 from open311.operations.media.erasing import defer_deletion, erase_originals_of_updates, erase_photos_of_updates
-from open311.operations.people.named import Told, require_right, told_systems
+from open311.operations.people.named import Recipient, checked_reason, recipients_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import Change, cause_of_following, change_requests
@@ -53,7 +53,7 @@ class ErasedPart:
     numbers: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
     rows: Counter[str] = field(default_factory=Counter)
-    systems: Sequence[Told] = ()
+    systems: Sequence[Recipient] = ()
     copies: tuple[str, ...] = ()
     photos: int = 0
     last: int = 0
@@ -76,7 +76,7 @@ def erase_person(
     is_dry_run: bool = False,
     after: int = 0,
 ) -> Iterator[ErasedPart]:
-    """Erase what the city has of a person. Yields what each transaction has erased; at least one part.
+    """Erase what the city has about a person. Yields what each transaction has erased; at least one part.
 
     The person's name, addresses and ids are erased from requests and updates, and so are the originals of photos,
     because their metadata may name the person. With `with_texts`, these are erased too: the descriptions, answers,
@@ -85,12 +85,12 @@ def erase_person(
     trail, which says what was erased where, but not whose data it was. A dry run rolls each transaction back.
 
     after  the number of a request: only requests with higher numbers
-    Raises Forbidden and Invalid: see `require_right`.
+    Raises Forbidden and Invalid: see `checked_reason`.
     """
-    why = require_right(principal, city, person, reason)
+    why = checked_reason(principal, city, person, reason)
     eraser = _Eraser(platform, city, person, with_texts, why, principal, now, str(uuid4()))
     while True:
-        part = eraser.tried(after) if is_dry_run else eraser.done(after)
+        part = eraser.try_part(after) if is_dry_run else eraser.erase_part(after)
         yield part
         if part.is_last:
             return
@@ -108,11 +108,11 @@ class _Eraser:
     now: datetime
     erasure: str
 
-    def done(self, after: int) -> ErasedPart:
+    def erase_part(self, after: int) -> ErasedPart:
         with self.platform.database.transaction() as connection:
             return self._part(connection, after)
 
-    def tried(self, after: int) -> ErasedPart:
+    def try_part(self, after: int) -> ErasedPart:
         """What would be erased. All statements run, so that the numbers are right, and are rolled back."""
         found = ErasedPart(erasure=self.erasure)
         try:
@@ -128,13 +128,13 @@ class _Eraser:
         records = requests.load_numbers(connection, city.id, numbers[:AT_ONCE], is_locked=True)
         own = people.reporters_of(connection, city.id, list(records), self.person)
         sent = people.updates_of(connection, city.id, list(records), self.person)
-        systems = told_systems(self.platform, connection, city, own)
+        systems = recipients_of(self.platform, connection, city, own)
         copies = self._copies(connection, [records[number] for number in own]) if self.with_texts else ()
         parts = [Erasable.REPORTER, *(_TEXTS if self.with_texts else ())]
         by_others = [one for one in sent if one.request_id not in own]
         photos = photos_erased(connection, city, list(own), parts)
         photos += (theirs := self._photos_of(connection, by_others))
-        rows, after_them = self._erased(connection, records, own, sent, parts, theirs)
+        rows, after_them = self._erase(connection, records, own, sent, parts, theirs)
         rows["media"] += len(photos)
         part = ErasedPart(
             erasure=self.erasure,
@@ -150,7 +150,7 @@ class _Eraser:
         audit.add_entry(connection, self._entry(part))
         return part
 
-    def _erased(
+    def _erase(
         self,
         connection: Connection,
         records: Mapping[int, RequestRecord],
@@ -168,7 +168,7 @@ class _Eraser:
         shared = {"now": self.now, "actor": str(self.principal), "cause": ASKED}
         cleared = [self._cleared(record) for record in mine]
         changes = erasing(connection, self.city, cleared, parts, **shared)  # type: ignore[arg-type]  # by their names
-        changes += self._commented(connection, records, by_others, photos)
+        changes += self._comment_events(connection, records, by_others, photos)
         rows = blank_texts(connection, self.city, mine, parts)
         rows["service_request.address"] += sum(one is not old for one, old in zip(cleared, mine, strict=True))
         rows["reporter"] += people.delete_reporters(connection, self.city.id, own)
@@ -210,7 +210,7 @@ class _Eraser:
             photo for number, some in versions.items() for photo in erase(connection, self.city.id, number, some)
         ]
 
-    def _commented(
+    def _comment_events(
         self,
         connection: Connection,
         records: Mapping[int, RequestRecord],

@@ -26,7 +26,7 @@ class _Find(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class RetentionKind:
     """A kind of data that is erased some days after the closing.
 
     name      what an operator calls these data
@@ -58,7 +58,7 @@ class Kind:
         return one.closed_at is not None and is_over(one.closed_at, self.days_of(city, one.service_code), now)
 
 
-REPORTERS = Kind(
+REPORTERS = RetentionKind(
     name="reporters",
     key="reporter_days",
     days=lambda retention: retention.reporter_days,
@@ -66,7 +66,7 @@ REPORTERS = Kind(
     find=kept.with_people,
     estimate=kept.count_people,
 )
-PHOTOS = Kind(
+PHOTOS = RetentionKind(
     name="photos",
     key="photo_days",
     days=lambda retention: retention.photo_days,
@@ -94,7 +94,7 @@ class Expired:
 def expire(
     platform: Platform,
     city: Jurisdiction,
-    kind: Kind,
+    kind: RetentionKind,
     *,
     now: datetime,
     actor: str = SYSTEM,
@@ -122,14 +122,20 @@ def expire(
         yield Expired(len(found), services, Counter(one.service_code for one in found) - services)
 
 
-def count_kept(platform: Platform, city: Jurisdiction, kind: Kind) -> int:
+def count_kept(platform: Platform, city: Jurisdiction, kind: RetentionKind) -> int:
     """About how many requests `expire` will look at; 0 if the city keeps these data for ever."""
     with platform.database.reading() as connection:
         return 0 if kind.is_kept_for_ever(city) else kind.estimate(connection, city.id)
 
 
 def _erase(
-    connection: Connection, city: Jurisdiction, kind: Kind, due: Sequence[Kept], *, now: datetime, actor: str
+    connection: Connection,
+    city: Jurisdiction,
+    kind: RetentionKind,
+    due: Sequence[Kept],
+    *,
+    now: datetime,
+    actor: str,
 ) -> tuple[list[Kept], list[Photo]]:
     """Erase the data of those requests that are still due after they were locked.
 

@@ -1,4 +1,4 @@
-"""Export what a city has of a person, so that the person can read it."""
+"""Export what a city has about a person, so that the person can read it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from open311.domain.photos import Photo, is_address_of
 from open311.domain.requests import Reporter, RequestRecord
 from open311.operations.desk.rendering import plain_photo
 from open311.operations.masking import Mask
-from open311.operations.people.named import Told, require_right, told_systems
+from open311.operations.people.named import Recipient, checked_reason, recipients_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import notes_of
 from open311.plugins import Jurisdiction
@@ -47,14 +47,14 @@ def export_person(
     now: datetime,
     after: int = 0,
 ) -> Iterator[ExportPage]:
-    """Read what the city has of a person, page by page. The audit trail keeps who read it and why.
+    """Read what the city has about a person, page by page. The audit trail keeps who read it and why.
 
     Of a request of somebody else, the page has the updates that the person sent, and nothing of the other person.
 
     after  the number of a request: only requests with higher numbers
-    Raises Forbidden and Invalid: see `require_right`.
+    Raises Forbidden and Invalid: see `checked_reason`.
     """
-    why = require_right(principal, city, person, reason)
+    why = checked_reason(principal, city, person, reason)
     with platform.database.transaction() as connection:
         entry = Entry(
             jurisdiction_id=city.id,
@@ -79,9 +79,9 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
     numbers = found[:AT_ONCE]
     records = requests.load_numbers(connection, city.id, numbers)
     own = people.reporters_of(connection, city.id, numbers, person)
-    told: dict[int, list[Told]] = {}
-    for one in told_systems(platform, connection, city, own):
-        told.setdefault(one.number, []).append(one)
+    recipients: dict[int, list[Recipient]] = {}
+    for one in recipients_of(platform, connection, city, own):
+        recipients.setdefault(one.number, []).append(one)
     sent: dict[int, list[Received]] = {}
     for update in people.updates_of(connection, city.id, numbers, person):
         sent.setdefault(update.request_id, []).append(update)
@@ -100,7 +100,7 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
             known.get(number, ""),
             histories.get(number, ()),
             sent.get(number, ()),
-            told.get(number, ()),
+            recipients.get(number, ()),
             media.load_all(connection, city.id, number),
         )
         | {"mail": _plain_mail(following.get(number), languages.get(number, ""))}
@@ -117,7 +117,7 @@ def _plain_request(
     token: str,
     events: Sequence[Event],
     sent: Sequence[Received],
-    told: Sequence[Told],
+    recipients: Sequence[Recipient],
     photos: Sequence[Photo],
 ) -> dict[str, Any]:
     """A request of a person (PersonRequestSchema).
@@ -143,7 +143,7 @@ def _plain_request(
         "updates": [_plain_update(record, one, events, own) for one in sent],
         "photos": [_plain_photo(record, photo) for photo in own],
         "systems": [
-            {"system": one.system, "shared": None if one.shared is None else list(one.shared)} for one in told
+            {"system": one.system, "shared": None if one.shared is None else list(one.shared)} for one in recipients
         ],
     }
 

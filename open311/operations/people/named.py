@@ -1,4 +1,4 @@
-"""What all acts for a named person share: who may do them, and which systems got data of the person."""
+"""Parts that export and erasure of a person share: who may do them, and which systems got data about the person."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAY_HAVE_ARRIVED = (DeliveryState.SENDING, DeliveryState.PENDING, DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Recipient:
     """A back office to which a request with data of a person was sent, or may have been sent.
 
     shared  the names of the reporter's fields that it may get, by today's configuration; None if the back office is
@@ -35,16 +35,18 @@ class Told:
     shared: tuple[str, ...] | None
 
 
-def require_right(principal: Principal, city: Jurisdiction, person: Person, reason: str) -> str:
-    """Check that the principal may act for the person. Returns the reason as the audit trail keeps it.
+def checked_reason(principal: Principal, city: Jurisdiction, person: Person, reason: str) -> str:
+    """The reason, as the audit trail keeps it, after a check that the principal may act for the person.
 
     Raises Forbidden unless the principal is an admin for all departments, and Invalid without a reason, or for a
-    reason that tells who the person is.
+    reason that names the person.
     """
     require_role(principal, Role.ADMIN)
     require_city(principal, city.id)
     if principal.scope.departments:
-        raise Forbidden(tell("this needs an account for all departments, because a person's data are in all."))
+        raise Forbidden(
+            tell("this needs an account for all departments, because the data of a person are in all departments.")
+        )
     why = clean_text(reason).strip()
     if not why:
         raise Invalid(tell("is missing; say why you look for the data of a person."), "reason")
@@ -54,9 +56,9 @@ def require_right(principal: Principal, city: Jurisdiction, person: Person, reas
     return why
 
 
-def told_systems(
+def recipients_of(
     platform: Platform, connection: Connection, city: Jurisdiction, numbers: Collection[int]
-) -> list[Told]:
+) -> list[Recipient]:
     """The back offices that got data of these requests' reporters, or may have got them, once for each request.
 
     A back office that gets no field of the reporter is left out.
@@ -65,7 +67,7 @@ def told_systems(
     present = platform.registry.find(city.id)
     sent = deliveries.of_requests(connection, city.id, sorted(numbers))
     pairs = dict.fromkeys((one.number, one.backend) for one in sent if _may_have_arrived(one))
-    found = [Told(number, name, _shared(present, name)) for number, name in pairs]
+    found = [Recipient(number, name, _shared(present, name)) for number, name in pairs]
     return [one for one in found if one.shared != ()]
 
 

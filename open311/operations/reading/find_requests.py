@@ -49,7 +49,7 @@ def find_requests(
     """The page that a search asks for, with rendered items.
 
     extras   names from EXTRA_FIELDS: the fields to add to each item
-    partner  whose own ids are added to the extended_attributes; None for nobody's
+    partner  the partner whose own ids are added to the extended_attributes; None to add none
     """
     hot, with_extras = platform.database.hot, bool(extras)
     if search.ids:
@@ -108,7 +108,7 @@ def find_request(
 
 
 def find_own(platform: Platform, jurisdiction_id: str, partner: Principal, own_id: str) -> str:
-    """The service_request_id under which the public sees a request that a partner has an own id for; else ""."""
+    """The service_request_id of the public request that has a partner's own id; "" if there is none."""
     with platform.database.reading() as connection:
         return external_ids.shown_as(connection, jurisdiction_id, str(partner), own_id)
 

@@ -59,7 +59,7 @@ def find_tile_validator(platform: Platform, tile: Tile, search: RequestSearch) -
     """The validator of a tile. For equal searches, it is computed once until something public has changed.
 
     Returns "" if only the tile itself can tell. Tiles with cells follow the changes a little later, so the state of
-    the publications does not tell about them. A search by words, or by the time of the last change, can find other
+    the publications does not show them. A search by words, or by the time of the last change, can find other
     requests while the state is the same.
     """
     if not tile.has_points or search.words or search.changed != Window():

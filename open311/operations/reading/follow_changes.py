@@ -85,7 +85,7 @@ def find_changes(
     reached = shown[-1].position if shown else after
     is_caught_up = len(found.changes) <= rows and not found.is_held
     return Changes(
-        items=[_rendered(change, output, extras) for change in shown if change.is_told],
+        items=[_rendered(change, output, extras) for change in shown if change.is_for_reader],
         validator=_validator(shown, reached, is_caught_up=is_caught_up, extras=extras),
         reached=reached,
         is_caught_up=is_caught_up,
@@ -112,20 +112,25 @@ def follow_changes(
     def find() -> Changes:
         return find_changes(platform, jurisdiction_id, after, output, extras, rows=rows, department=department)
 
-    def is_news(found: Changes) -> bool:
+    def has_changes(found: Changes) -> bool:
         has_passed = found.reached != after and not found.is_caught_up
         return bool(found.items) or has_passed
 
     found = find()
     rounds = ceil(min(wait_s, LONGEST_WAIT_S) / POLL_S)
     has_one_thread = platform.settings.threads < 2
-    if is_news(found) or not rounds or has_one_thread or not platform.process.is_waiting.acquire(blocking=False):
+    if (
+        has_changes(found)
+        or not rounds
+        or has_one_thread
+        or not platform.process.is_waiting.acquire(blocking=False)
+    ):
         return found
     try:
         for _ in range(rounds):
             time.sleep(min(POLL_S, wait_s))
             found = find()
-            if is_news(found):
+            if has_changes(found):
                 break
         return found
     finally:

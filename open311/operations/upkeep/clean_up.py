@@ -27,11 +27,11 @@ KEEP_BOUNCES = timedelta(days=30)
 
 
 def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
-    """Delete the keys of repeatable POSTs (A15) and commands that are older than a day, and old notices.
+    """Delete rows that are not needed any more.
 
-    Deliveries of changes and updates of back offices are deleted after a year, blocks and sessions once they have
-    expired.
-    People who have not agreed to get mail are deleted after a week, and mails that were sent after a month.
+    These are keys of repeatable POSTs (A15) and of commands after a day, notices after 90 days, deliveries of
+    changes after a year, old updates of back offices, and expired blocks of senders and sessions of staff.
+    Also people who have not agreed to get mail after a week, and sent mails after a month.
 
     Returns the number of deleted rows by kind.
     """

@@ -74,7 +74,7 @@ class CallCounts:
             self._is_changed = True
 
     def add_lost_photo(self) -> None:
-        """Count a photo that the media store did not take. The call that sent it is counted by `add`."""
+        """Count a photo that the media store did not accept. The call that sent it is counted by `add`."""
         with self._lock:
             self._lost_photos += 1
             self._is_changed = True
@@ -132,7 +132,7 @@ class CallCounts:
         return rows, (pools[0], pools[1])
 
     def lost_photos(self) -> int:
-        """How many photos all processes have lost, because the media store did not take them."""
+        """How many photos all processes have lost, because the media store did not accept them."""
         # The previous release wrote no such number.
         return sum(found.get("lost_photos", 0) for _, found in self._found())
 

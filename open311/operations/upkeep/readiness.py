@@ -56,7 +56,7 @@ def _database(platform: Platform, now: datetime) -> Iterator[Check]:
 
 
 def _media(platform: Platform, now: datetime) -> Check:
-    """Check that photos can be stored. This is not vital: reports are taken without their photos."""
+    """Check that photos can be stored. This is not vital: reports are accepted without their photos."""
     fault = store_fault(platform, now)
     return Check(MEDIA, not fault, fault or "answers", is_vital=False)
 
@@ -141,8 +141,8 @@ def _deliveries(watched: Sequence[Watched]) -> Iterator[Check]:
         detail += f"; not tried for minutes: {', '.join(late)}; is `open311 worker` running? Its log says more"
     yield Check("deliveries", not late, detail, is_vital=False)
     troubles = [trouble for one in watched for trouble in _troubles(one)]
-    told = "; ".join(troubles) or f"{len(watched)} in order"
-    yield Check(BACK_OFFICES, not troubles, told, is_vital=False)
+    summary = "; ".join(troubles) or f"{len(watched)} in order"
+    yield Check(BACK_OFFICES, not troubles, summary, is_vital=False)
 
 
 def _troubles(one: Watched) -> Iterator[str]:

@@ -82,9 +82,9 @@ def change_requests(connection: Connection, changes: Iterable[Change], names: Na
     history.insert_histories(connection, everything)
     publish_requests(connection, [after for after, _ in everything], names)
     _publish_naming(connection, befores, everything, names)
-    told = [(before, *change) for before, change in zip(befores, everything, strict=True)]
-    updates.add_public(connection, updates_of(connection, told, names.jurisdiction))
-    remasked = [after for before, after, _ in told if _mask(before) != _mask(after)]
+    visible = [(before, *change) for before, change in zip(befores, everything, strict=True)]
+    updates.add_public(connection, updates_of(connection, visible, names.jurisdiction))
+    remasked = [after for before, after, _ in visible if _mask(before) != _mask(after)]
     mask_again(connection, remasked, names.jurisdiction)
     return [after for after, _ in applied]
 

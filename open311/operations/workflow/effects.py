@@ -174,13 +174,13 @@ def _(command: commands.Close, record: RequestRecord, desk: Desk) -> Iterator[Ev
         department=record.department,
         outcome=command.outcome,
     )
-    yield from _told(command, record, desk, command.note, command.outcome)
+    yield from _public_note(command, record, desk, command.note, command.outcome)
 
 
 @effects.register
 def _(command: commands.Reopen, record: RequestRecord, desk: Desk) -> Iterator[Event]:
     yield StatusChanged(**desk.envelope(command), old=record.status, new=Status.OPEN, department=record.department)
-    yield from _told(command, record, desk, command.note, REOPENED_TEXT)
+    yield from _public_note(command, record, desk, command.note, REOPENED_TEXT)
 
 
 @effects.register
@@ -230,8 +230,8 @@ def _(command: commands.Merge, record: RequestRecord, desk: Desk) -> Iterator[Ev
         department=record.department,
         repeats=record.possible_duplicate_of,
     )
-    told = text_for(desk.jurisdiction, record, MERGED_TEXT, desk.now, into=name)
-    yield NoteAdded(**desk.envelope(command), note=told)
+    public_text = text_for(desk.jurisdiction, record, MERGED_TEXT, desk.now, into=name)
+    yield NoteAdded(**desk.envelope(command), note=public_text)
 
 
 @effects.register
@@ -239,8 +239,8 @@ def _(command: commands.Unmerge, record: RequestRecord, desk: Desk) -> Iterator[
     if not record.merged_into:
         raise Conflict(tell("is not merged into another request."), "service_request_id")
     former = former_of(record, history.load_events(desk.connection, desk.jurisdiction.id, record.number))
-    told = text_for(desk.jurisdiction, record, UNMERGED_TEXT, desk.now)
-    yield NoteAdded(**desk.envelope(command), note=told)
+    public_text = text_for(desk.jurisdiction, record, UNMERGED_TEXT, desk.now)
+    yield NoteAdded(**desk.envelope(command), note=public_text)
     yield Unmerged(
         **desk.envelope(command),
         note=former.notes,
@@ -421,18 +421,18 @@ def _visit(command: commands.Command, record: RequestRecord, desk: Desk, visit: 
         raise Invalid(tell("{visit} is in the past; send a date and time to come.", visit=local), "visit")
     _require_near(visit, "visit", desk)
     yield VisitScheduled(**desk.envelope(command), visit=visit)
-    told = text_for(desk.jurisdiction, record, SCHEDULED_TEXT, visit)
-    if told != record.status_notes:
-        yield NoteAdded(**desk.envelope(command), note=told)
+    public_text = text_for(desk.jurisdiction, record, SCHEDULED_TEXT, visit)
+    if public_text != record.status_notes:
+        yield NoteAdded(**desk.envelope(command), note=public_text)
 
 
-def _told(
+def _public_note(
     command: commands.Command, record: RequestRecord, desk: Desk, note: str, moment: str
 ) -> Iterator[NoteAdded]:
     """A public note with the note of staff or, without one, the city's text for the outcome or moment."""
-    told = clean_text(note).strip() or text_for(desk.jurisdiction, record, moment, desk.now)
-    if told != record.status_notes:
-        yield NoteAdded(**desk.envelope(command), note=told)
+    public_text = clean_text(note).strip() or text_for(desk.jurisdiction, record, moment, desk.now)
+    if public_text != record.status_notes:
+        yield NoteAdded(**desk.envelope(command), note=public_text)
 
 
 def _service_of(record: RequestRecord, desk: Desk) -> Service:
@@ -460,7 +460,7 @@ def _require_near(instant: datetime, field: str, desk: Desk) -> None:
 
 
 def _said(text: str, field: str) -> str:
-    said = clean_text(text).strip()
-    if not said:
+    cleaned = clean_text(text).strip()
+    if not cleaned:
         raise Invalid(tell("is empty; write something."), field)
-    return said
+    return cleaned

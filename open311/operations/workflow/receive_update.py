@@ -21,7 +21,7 @@ from open311.domain.abuse import UNKNOWN, Sender
 from open311.domain.access import Principal, Role
 from open311.domain.commands import Command
 from open311.domain.events import Commented, CommentHeld, Event, ProgressMade, PublicComment, apply_all
-from open311.domain.personal_data import Kind
+from open311.domain.personal_data import DataKind
 from open311.domain.photos import SentPhoto
 from open311.domain.questions import held_for_answer, progress_before
 from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Progress, RequestRecord, Visibility
@@ -110,12 +110,14 @@ def receive_update(
     )
 
 
-def _masked(before: RequestRecord, sent: SentUpdate, city: Jurisdiction, principal: Principal) -> tuple[Kind, ...]:
+def _masked(
+    before: RequestRecord, sent: SentUpdate, city: Jurisdiction, principal: Principal
+) -> tuple[DataKind, ...]:
     """The kinds of personal data that the public does not see; none if it does not see the text at all."""
-    found: set[Kind] = set()
+    found: set[DataKind] = set()
     if principal.may_update or city.comments == PUBLIC_COMMENTS:
         Mask.of(before, city).masked(clean_text(sent.description), found)
-    return tuple(kind for kind in Kind if kind in found)
+    return tuple(kind for kind in DataKind if kind in found)
 
 
 def _digest(sent: SentUpdate, photos: Sequence[SentPhoto]) -> bytes:

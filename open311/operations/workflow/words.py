@@ -33,7 +33,7 @@ def commands_for_word(
     elif meaning is not None and not orders and meaning.state is not State.ASSIGNED and not _says(meaning, before):
         why = tell("status {status} has no effect on a request that is {state}", status=word, state=before.state)
         ignored = (why,)
-    if text and not is_told_by(orders):
+    if text and not publishes_text(orders):
         orders.append(commands.Note(text=text, public=True))
     return orders, ignored
 
@@ -43,7 +43,7 @@ def _says(meaning: Meaning, standing: Standing) -> bool:
     return meaning.state is standing.state and meaning.outcome in (None, standing.outcome, Outcome.UNKNOWN)
 
 
-def is_told_by(orders: Sequence[Command]) -> bool:
+def publishes_text(orders: Sequence[Command]) -> bool:
     """Whether one of the commands publishes a text."""
     return any(isinstance(order, commands.Close | commands.Reopen) for order in orders)
 

@@ -221,7 +221,7 @@ class BackendTable(Table):
     )
     unknown_status = Choice(
         ("quarantine", "keep", IGNORE),
-        "For an update with a status that is not known: `quarantine` keeps it for a person, `keep` takes its text"
+        "For an update with a status that is not known: `quarantine` keeps it for a person, `keep` uses its text"
         " only, `ignore` drops it",
         default="quarantine",
     )

@@ -209,14 +209,14 @@ class MailTable(Table):
 
 
 class EmergencyTable(Table):
-    """The number to call in an emergency. Reports that sound like one are taken as usual."""
+    """The number to call in an emergency. Reports that sound like one are accepted as usual."""
 
     makes, header = Emergency, "[emergency]"
 
     number = Text("The number to call, such as `112`")
     words = Texts(
-        "Words and phrases that sound like an emergency, in the city's first language, such as `gas smell`; who"
-        " writes one of them is told the number",
+        "Words and phrases that sound like an emergency, in the city's first language, such as `gas smell`; whoever"
+        " writes one of them is shown the number",
         default=(),
     )
 

@@ -63,9 +63,9 @@ class PublishedChange:
     The body is empty if the request is no longer public. If the reader asks for a department, the body is also
     empty if another department has the request.
 
-    extras   the rendered extended_attributes, notes and attributes; empty unless requested
-    is_told  whether the reader gets the change. False only if the reader asks for a department, and the request is
-             public, belongs to another department and was never transferred
+    extras         the rendered extended_attributes, notes and attributes; empty unless requested
+    is_for_reader  whether the reader gets the change. False only if the reader asks for a department, and the
+                   request is public, belongs to another department and was never transferred
     """
 
     position: Position
@@ -73,7 +73,7 @@ class PublishedChange:
     body: bytes
     digest: int
     extras: Sequence[str] = ()
-    is_told: bool = True
+    is_for_reader: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def read_changes(
     """At most `rows` changes after a position. A request that changed several times appears only once.
 
     department  the code of the department that the reader asks for; "" for all. Changes of other departments are
-                also returned, with `is_told` and an empty body, so that a call reads a bounded number of rows
+                also returned, with `is_for_reader` and an empty body, so that a call reads a bounded number of rows
     """
     values = {
         "jurisdiction_id": jurisdiction_id,
@@ -191,13 +191,13 @@ def find_mark(hot: HotConnections, jurisdiction_id: str, at: datetime) -> Positi
 
 
 def _change(row: Sequence[Any]) -> PublishedChange:
-    written_by, number, service_request_id, body, digest, is_told, *extras = row
+    written_by, number, service_request_id, body, digest, is_for_reader, *extras = row
     return PublishedChange(
         position=Position(int(written_by), number),
         service_request_id=service_request_id,
         body=body.encode(),
         digest=digest,
-        is_told=is_told,
+        is_for_reader=is_for_reader,
         extras=extras[0] if extras else (),
     )
 
@@ -243,7 +243,7 @@ def _statement(output: Format, with_extras: bool, by_department: bool) -> Statem
             columns.service_request_id,
             case((and_(is_listed, is_theirs), BODY_COLUMNS[output]), else_=literal_column("''")).label("body"),
             columns.digest,
-            (or_(is_theirs, ~is_listed, _WAS_TRANSFERRED) if by_department else true()).label("is_told"),
+            (or_(is_theirs, ~is_listed, _WAS_TRANSFERRED) if by_department else true()).label("is_for_reader"),
             *((EXTRAS_COLUMNS[output].label("extras"),) if with_extras else ()),
         )
         .where(

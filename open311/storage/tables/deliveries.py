@@ -78,7 +78,7 @@ Index(
     postgresql_where=text("state IN ('waiting', 'sending', 'pending', 'uncertain', 'parked')"),
 )
 
-# What is known about each back office: its circuit breaker, and where its updates are read from.
+# What is known about each back office: its circuit breaker, and the cursor of its updates.
 destination = Table(
     "destination",
     metadata,
@@ -118,7 +118,7 @@ external_id = Table(
     text_column("external_id", None),
     Column("request_id", BigInteger, nullable=False),
     instant_column("at"),
-    Column("digest", LargeBinary),  # of the report that a partner sent with its own id; NULL elsewhere
+    Column("digest", LargeBinary),  # digest of the report, if a partner sent it with its own id; else NULL
     PrimaryKeyConstraint("jurisdiction_id", "system", "external_id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],
@@ -129,7 +129,7 @@ external_id = Table(
 Index("external_id_request_idx", external_id.c.jurisdiction_id, external_id.c.request_id)
 Index("external_id_name_idx", external_id.c.jurisdiction_id, external_id.c.external_id)
 
-# Updates that came from back offices, as they came: each is stored before it is understood.
+# Updates of back offices, as they came. An update is stored first, and applied later.
 remote_update = Table(
     "remote_update",
     metadata,
@@ -140,17 +140,17 @@ remote_update = Table(
     text_column("remote_id"),
     text_column("reference"),
     Column("request_id", BigInteger),  # NULL while no request is known for it
-    Column("version", BigInteger, nullable=False, server_default=text("0")),  # the request's version after it
+    Column("version", BigInteger, nullable=False, server_default=text("0")),  # the version after the update
     text_column("state", None),
     text_column("status"),
     text_column("description"),
     Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     instant_column("at", nullable=True),
     instant_column("received_at"),
-    instant_column("due_at", nullable=True),  # when it is tried next; NULL if it is not
+    instant_column("due_at", nullable=True),  # the time of the next try; NULL for none
     Column("is_snapshot", Boolean, nullable=False, server_default=text("false")),
     Column("is_unreadable", Boolean, nullable=False, server_default=text("false")),
-    text_column("digest"),  # of a snapshot
+    text_column("digest"),  # the digest of a snapshot
     Column("attempts", BigInteger, nullable=False, server_default=text("0")),
     text_column("cause"),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
@@ -205,7 +205,7 @@ operator_notice = Table(
     text_column("backend", None),
     text_column("kind", None),
     text_column("text", None),
-    Column("known", BigInteger, nullable=False, server_default=text("0")),  # how many the operator knows of
+    Column("known", BigInteger, nullable=False, server_default=text("0")),  # how many cases the operator knows
     instant_column("created_at"),
     instant_column("due_at"),
     instant_column("sent_at", nullable=True),

@@ -25,7 +25,7 @@ media = Table(
     text_column("jurisdiction_id", None),
     text_column("id", None),  # random; the public address has it
     Column("request_id", BigInteger),  # NULL while the photo arrives
-    Column("version", BigInteger, nullable=False, server_default=text("0")),  # the request's, after the update
+    Column("version", BigInteger, nullable=False, server_default=text("0")),  # the version after the update
     Column("position", BigInteger, nullable=False, server_default=text("0")),
     Column("content_hash", LargeBinary, nullable=False),  # SHA-256 of the original
     text_column("state", None),
@@ -39,7 +39,7 @@ media = Table(
     instant_column("prepared_at", nullable=True),
     instant_column("original_until", nullable=True),
     instant_column("kept_until", nullable=True),
-    text_column("copy_of"),  # the address elsewhere of which it is a copy
+    text_column("copy_of"),  # if the photo is a copy from another server: its address there
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],
@@ -50,7 +50,7 @@ media = Table(
 IS_TAKEN = "request_id IS NOT NULL"
 """Whether a request has the photo, in SQL."""
 
-# One row, for "*": the media store has a file with the same marker. It is a table, so that a backup has it.
+# The marker of the media store, in one row for "*". The media store has a file with the same marker.
 media_store = Table(
     "media_store",
     metadata,

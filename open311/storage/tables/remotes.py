@@ -25,7 +25,7 @@ request_origin = Table(
     Column("request_id", BigInteger, nullable=False),
     Column("via", ARRAY(Text), nullable=False),
     text_column("url"),  # where it can be read at its origin; only of requests that were pulled
-    Column("is_trusted", Boolean, nullable=False),  # whether a neighbour says so, and not just any app
+    Column("is_trusted", Boolean, nullable=False),  # whether a neighbour told the hops, and not just any app
     PrimaryKeyConstraint("jurisdiction_id", "request_id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],

@@ -84,9 +84,10 @@ Index(
     postgresql_where=text("hours IS NOT NULL"),
 )
 
-# Sums of counted requests that are closed. `cut` tells by which of service, department and area the sums are kept
-# apart; if by service, then by department too. A row is about the requests that were reported in a period, but
-# `ended` is about those that were closed in it. NULL stands for 0, because most buckets of a row are empty.
+# Sums of counted requests that are closed. `cut` says which of the columns service, department and area are filled:
+# each of their values has its own sums. With service, department is filled too. A row counts the requests that were
+# reported in the period; only `ended` counts those that were closed in it. NULL stands for 0, because most buckets
+# of a row are empty.
 closed_count = Table(
     "closed_count",
     metadata,

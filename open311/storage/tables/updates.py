@@ -30,11 +30,11 @@ received_update = Table(
     text_column("jurisdiction_id", None),
     Column("id", BigInteger, Identity(always=True), nullable=False),
     Column("api_key_id", BigInteger, nullable=False),
-    text_column("update_id", None),  # the sender's name for it
+    text_column("update_id", None),  # the sender's id of the update
     Column("request_id", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),  # the request's version after the update
     text_column("client_key"),  # Idempotency-Key
-    Column("digest", LargeBinary, nullable=False),  # of the update
+    Column("digest", LargeBinary, nullable=False),  # digest of what was sent
     instant_column("at"),
     text_column("email"),
     text_column("first_name"),

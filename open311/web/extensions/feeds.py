@@ -82,7 +82,7 @@ def list_requests_as_geojson(call: Call) -> Answer:
     """List requests as GeoJSON (RFC 7946), for maps.
 
     Each request is a Feature. A request without a point has a null geometry. Filters and pages are those of
-    requests.json; numberReturned, numberMatched and links tell which part of the list this is.
+    requests.json; numberReturned, numberMatched and links show which part of the list this is.
     """
     return _list(call)
 
@@ -143,7 +143,7 @@ def _body(listing: Listing, page: Page, total: int | None) -> bytes:
 
 
 def _part(listing: Listing, page: Page, total: int | None) -> dict[str, Any]:
-    """Members that tell GIS tools which part of a list they have. OGC API Features defines their names."""
+    """Members that show GIS tools which part of a list they have. OGC API Features defines their names."""
     links = {"self": own_url(listing.call), **listing.links(page)}
     return {
         "numberReturned": len(page.items),

@@ -116,12 +116,12 @@ def get_tile(call: Call, z: str, x: str, y: str) -> Answer:
         if validator and call.has_unchanged(validator):
             return unchanged(validator)
     found = find_tile(call.platform, tile, search)
-    told = (cut_points(found), unknown_department(call.values["department"], call.city))
+    sentences = (cut_points(found), unknown_department(call.values["department"], call.city))
     return Answer(
         body=found.body,
         validator=found.validator,
         headers=tuple(term_headers(call)),
-        warnings=tuple(filter(None, told)),
+        warnings=tuple(filter(None, sentences)),
     )
 
 

@@ -30,8 +30,8 @@ from schemas.updates import RequestUpdateReceiptSchema, RequestUpdateSchema, Upd
 
 
 @contextmanager
-def _told_as(settings: Settings) -> Iterator[None]:
-    """Turn an unknown request or a wrong key into Invalid, if the operator wants it as FixMyStreet answers it."""
+def _errors_as_wanted(settings: Settings) -> Iterator[None]:
+    """Turn the errors for an unknown request and a wrong key into Invalid, if the operator wants 400 for them."""
     try:
         yield
     except (Forbidden, NotFound) as error:
@@ -41,7 +41,7 @@ def _told_as(settings: Settings) -> Iterator[None]:
 
 
 def _key_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:
-    with _told_as(platform.settings):
+    with _errors_as_wanted(platform.settings):
         return key_holder(platform, request, sent)
 
 
@@ -90,12 +90,12 @@ def create_update(call: Call) -> Answer:
     """Send an update of a request (extension of mySociety).
 
     If the key may update, status and text count as the city's own. Otherwise the text is a comment for staff, and
-    the status has no effect; the header Warning says so. Files in a multipart body are taken as photos; everybody
+    the status has no effect; the header Warning says so. Files in a multipart body are kept as photos; everybody
     sees them who sees the text.
     """
     ensure_synced(call.platform)
     chosen = choose(call.files, call.platform.settings)
-    with _told_as(call.platform.settings):
+    with _errors_as_wanted(call.platform.settings):
         receipt = receive_update(
             call.platform,
             call.city,

@@ -65,7 +65,7 @@ def create_request(call: Call) -> Answer:
 
     A realtime service answers with a service_request_id, a batch service with a token, a blackbox service
     with neither. Send answers to the service's questions in attribute[CODE], or in attribute[CODE][] if an answer
-    has several values. Files in a multipart body are taken as photos. With the header Idempotency-Key, a repeated
+    has several values. Files in a multipart body are kept as photos. With the header Idempotency-Key, a repeated
     call creates no second request. The header Warning names what is ignored.
     """
     ensure_synced(call.platform)

@@ -71,7 +71,7 @@ class _Collector(Collector):
             pool.add_metric(["idle"], idle)
             yield pool
             yield CounterMetricFamily(
-                "open311_lost_photos", "Photos that the media store did not take", value=calls.lost_photos()
+                "open311_lost_photos", "Photos that the media store did not accept", value=calls.lost_photos()
             )
         try:
             found = read_background(self._platform, self._now)

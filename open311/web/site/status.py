@@ -26,7 +26,7 @@ def readyz(call: Call) -> Response:
     """Whether calls can be served: database, schema, plugins, job queue, deliveries, media store.
 
     "degraded" is still 200: calls are served, but something needs the operator, such as a worker that has ended, a
-    back office that is down, or a media store that takes no files.
+    back office that is down, or a media store that accepts no files.
     """
     checks = check_readiness(call.platform, call.now)
     is_ready = all(check.is_ok for check in checks if check.is_vital)

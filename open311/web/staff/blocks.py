@@ -70,7 +70,8 @@ def remove_staff_block(call: Call, block: str) -> Answer:
 def renew_status_link(call: Call, id: str) -> Answer:
     """End all links of the reporter to a request, and make a new one. It cannot be shown again.
 
-    Needs the role agent. Give the link only to the reporter: whoever has it reads the request, also a private one.
+    Needs the role agent. Give the link only to the reporter: whoever has it can read the request, also if it is
+    private.
     """
     secret = renew_link(
         call.platform, call.city, id, principal=call.caller, now=call.now, reason=call.body.get("reason", "")

@@ -52,8 +52,8 @@ LANES = 1
 def act_on_requests(call: Call) -> Answer:
     """Give one command for up to 500 requests, by ids or by the filters of a queue.
 
-    Without `"dry_run": false`, nothing changes, and the answer tells what would change. Each request is changed
-    separately. The answer tells for each request what happened or why the command was refused. With a `version`, a
+    Without `"dry_run": false`, nothing changes, and the answer says what would change. Each request is changed
+    separately. The answer says for each request what happened or why the command was refused. With a `version`, a
     request is refused if somebody else has changed it since. A call with the Idempotency-Key of an earlier call is
     for the requests of the earlier call, and does not change a request a second time. A web process works on one
     such call at a time. During that time, another call gets 503 with `Retry-After`.
@@ -131,7 +131,7 @@ def _plain(results: Sequence[BulkResult], call: Call, *, is_dry: bool) -> dict[s
                 "number": one.number or None,
                 "result": one.result,
                 "changes": list(one.changes),
-                "why": _told(one.problems, call) or None,
+                "why": _in_words(one.problems, call) or None,
                 "version": one.version or None,
             }
             for one in results
@@ -139,6 +139,6 @@ def _plain(results: Sequence[BulkResult], call: Call, *, is_dry: bool) -> dict[s
     }
 
 
-def _told(problems: Sequence[Problem], call: Call) -> str:
+def _in_words(problems: Sequence[Problem], call: Call) -> str:
     """The problems in the caller's language."""
     return "; ".join(str(Problem(one.field, for_caller(one.message, call.request))) for one in problems)

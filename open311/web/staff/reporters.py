@@ -1,4 +1,4 @@
-"""The data of a person: all that the city has of the person, and the erasure of it."""
+"""The data of a person: their export and their erasure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SHARED: dict[str, Any] = {
     **_SHARED,
 )
 def export_reporter(call: Call) -> Answer:
-    """Show all that the city has of a person, 200 requests at a time, and nothing of others.
+    """Show all that the city has about a person, 200 requests at a time, and nothing of others.
 
     Needs the role admin, for all departments, and a reason. The audit trail keeps who read it and why.
     """
@@ -52,10 +52,10 @@ def export_reporter(call: Call) -> Answer:
     **_SHARED,
 )
 def erase_reporter(call: Call) -> Answer:
-    """Erase permanently what the city has of a person, 200 requests at a time.
+    """Erase permanently what the city has about a person, 200 requests at a time.
 
     Needs the role admin, for all departments, and a reason. Without `"dry_run": false`, nothing changes, and the
-    answer tells what would be erased. Requests and counts stay. The audit trail keeps the answer, which does not
+    answer says what would be erased. Requests and counts stay. The audit trail keeps the answer, which does not
     say whose data it was. Repeat the call with `next` until it is null. A call that is sent twice does no harm.
     """
     is_dry_run = call.body.get("dry_run", True)

@@ -25,11 +25,11 @@ def no_parts(probe: Probe) -> None:
 
 
 @check("C301", needs=_NEEDS, writes=True)
-def photo_is_told(probe: Probe) -> None:
+def photo_is_stored_or_mentioned(probe: Probe) -> None:
     answer = probe.post_body(*multipart(probe.form(), [("media", "photo.png", "image/png", PIXEL)]))
     receipt = created(answer)
-    is_told = "photo" in (text_of(receipt, "service_notice") + answer.headers.get("warning", "")).lower()
-    shown = is_told or text_of(probe.read_back(receipt), "media_url")
+    is_mentioned = "photo" in (text_of(receipt, "service_notice") + answer.headers.get("warning", "")).lower()
+    shown = is_mentioned or text_of(probe.read_back(receipt), "media_url")
     answer.must(shown, "a media_url when read back, or a word that the photo was not kept", "neither")
 
 

@@ -39,11 +39,11 @@ CASE = Case(
 UPDATE = CaseUpdate(case=CASE, remote_id="W-1", at=NOON, status="fixed", description="Filled.", kinds=("status",))
 KEY = "0b2a9d3c-7f0e-4a57-9c1b-3f1f0a5f4a11"
 PLAIN = replace(CASE, description="", media_urls=(), reporter=Reporter(), place=replace(CASE.place, address=""))
-"""What leaves without an allow-list."""
+"""The part of CASE that is sent without an allow-list."""
 
 
 class Memory:
-    """A store that forgets."""
+    """A store in memory."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -56,7 +56,7 @@ class Memory:
 
 
 class Lines:
-    """A log that is kept."""
+    """A log in memory."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

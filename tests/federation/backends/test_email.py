@@ -125,7 +125,7 @@ def test_no_text_of_a_citizen_begins_a_header(post: world.MailServer) -> None:
         (world.fault("lose_answer", on="DATA"), Retry, True),
     ],
 )
-def test_the_answer_of_the_mail_server_decides(
+def test_the_answer_of_the_mail_server_decides_the_result(
     post: world.MailServer, fault: world.Fault, kind: type[Result], is_uncertain: bool
 ) -> None:
     post.fault(fault)
@@ -135,7 +135,7 @@ def test_the_answer_of_the_mail_server_decides(
     assert "example" not in str(found).lower().replace("mail server", "")
 
 
-def test_a_mail_server_that_is_down_has_taken_nothing(post: world.MailServer) -> None:
+def test_a_mail_to_a_server_that_is_down_is_tried_again_and_not_uncertain(post: world.MailServer) -> None:
     post.down()
     found = office(post).send(CASE, KEY)
     assert isinstance(found, Retry)

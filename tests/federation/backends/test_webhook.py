@@ -112,7 +112,7 @@ def test_a_second_try_is_the_same_webhook(office: world.Receiver) -> None:
         (as_json({}, 403), Retry(cause="{origin} answered 403: it does not accept our credentials")),
     ],
 )
-def test_the_status_decides(reply: Reply, result: Any) -> None:
+def test_the_status_of_the_answer_decides_the_result(reply: Reply, result: Any) -> None:
     with serve(reply) as script:
         found = hook(script.origin + "/secret/path").send(PLAIN, KEY)
         assert repr(found) == repr(result).replace("{origin}", script.origin)
@@ -136,7 +136,7 @@ def test_a_lost_answer_is_uncertain_and_shows_no_path(office: world.Receiver) ->
     assert "/hook" not in str(result)
 
 
-def test_a_receiver_that_is_down_has_taken_nothing(office: world.Receiver) -> None:
+def test_a_webhook_to_a_receiver_that_is_down_is_tried_again_and_not_uncertain(office: world.Receiver) -> None:
     office.down()
     with pytest.raises(CallFailed) as caught:
         hook(office.url).send(PLAIN, KEY)
@@ -156,7 +156,7 @@ def test_the_id_of_a_token_is_asked_for() -> None:
             backend.resolve("t/1")
 
 
-def test_access_tokens_go_along(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_access_tokens_are_sent_with_the_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OAUTH_SECRET", "the-oauth-secret")
     with serve(as_json({"access_token": "token-1-abcdef", "token_type": "Bearer"})) as giver, serve() as taker:
         taker.replies = [as_json({})]

@@ -79,7 +79,7 @@ class WorksBackend(Backend):
         return self._post(f"/jobs/{update.remote_id}/diary", {"ref": key, "state": update.status}).result()
 
     def updates(self, cursor: str) -> Page:
-        """Read the news after a number, which is the cursor."""
+        """Read the updates after a number, which is the cursor."""
         news = self._read("/news", {"after": cursor or "0"})
         found = [read_update({**one, "service_request_id": one.get("job")}) for one in news]
         return Page(found, str(max((int(one["update_id"]) for one in news), default=cursor or "0")))

@@ -51,7 +51,7 @@ JOB = {"jurisdiction_id": CITY, "number": 1, "token": "t" * 22}
 
 
 @dataclass(slots=True)
-class Fences:
+class Optimisations:
     """The results of all measurements with and without an optimisation.
 
     results          figures of requests, by workload and contestant
