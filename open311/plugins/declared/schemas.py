@@ -215,7 +215,7 @@ class EmergencyTable(Table):
 
     number = Text("The number to call, such as `112`")
     words = Texts(
-        "Words and phrases that sound like an emergency, in the city's first language, such as `gas smell`; who"
+        "Words and phrases that sound like an emergency, in any language, such as `gas smell` or `olor a gas`; who"
         " writes one of them is told the number",
         default=(),
     )
