@@ -14,7 +14,7 @@ class Emergency:
     """What a city says about emergencies. A report with one of the words is accepted like any other.
 
     number  the number to call; "" if the city names none
-    words   words and phrases in the city's first language, such as `gas smell`
+    words   words and phrases in any language, such as `gas smell`
     """
 
     number: str = ""

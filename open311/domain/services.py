@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -288,6 +288,15 @@ class Translation:
     groups: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[CitizenText, ...] = ()
     emergency_words: tuple[str, ...] = field(default=(), metadata=ADDED)
+
+
+def texts_of(translation: Translation) -> Iterator[str]:
+    """The texts of a translation that people read on pages: names, descriptions, questions and values."""
+    yield from translation.groups.values()
+    for service in translation.services.values():
+        yield from (service.name, service.description)
+        for attribute in service.attributes.values():
+            yield from (attribute.description, attribute.datatype_description, *attribute.values.values())
 
 
 def translate(service: Service, translation: Translation) -> Service:

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from string import Formatter
 
+from babel.core import Locale, UnknownLocaleError, get_global
 from babel.messages.catalog import Catalog
 from babel.messages.catalog import Message as Entry
 from babel.messages.mofile import write_mo
@@ -25,9 +26,17 @@ from schemas.texts import Message
 log = logger(__name__)
 
 ENGLISH = "en"
+"""The language in which the texts are written."""
+READ_BY_A_PERSON: frozenset[str] = frozenset()
+"""The languages of which a person has read every translation. Pages in any other language say that a machine made
+them, and so does the header of the language's file."""
+COMPLETE = ("es",)
+"""The languages into which every text is translated. The others need only the texts that citizens read."""
 FOLDER = Path(__file__).parent
 _OF_PAGES = re.compile(r"%\((\w+)\)s")
 """A placeholder in a text of a page's template."""
+_PLACEHOLDER = re.compile(r'(?<!["{>])(?:%\(\w+\)s|\{\w[^{}]*\})')
+"""A placeholder that is neither the begin of an attribute of HTML nor that of an element."""
 
 
 def languages() -> tuple[str, ...]:
@@ -36,10 +45,40 @@ def languages() -> tuple[str, ...]:
 
 
 def closest(tag: str, known: Iterable[str]) -> str:
-    """The known language that a BCP 47 tag means: itself, else without its region; "" if neither is known."""
+    """The known language that a BCP 47 tag means; "" if there is none.
+
+    That is the tag itself, else the language without region, else the same language in the same script, else the
+    same language. So zh-CN finds zh-Hans. zh-TW finds it too if there is no zh-Hant: its readers understand zh-Hans
+    better than English, and CLDR's language matching says the same.
+    """
     by_tag = {language.lower(): language for language in known}
     wanted = tag.lower()
-    return by_tag.get(wanted) or by_tag.get(wanted.partition("-")[0]) or ""
+    base = _base(wanted)
+    if found := by_tag.get(wanted) or by_tag.get(base):
+        return found
+    same = [language for language in by_tag if _base(language) == base]
+    if not same:
+        return ""
+    return by_tag[next((one for one in same if _script(one) == _script(wanted)), same[0])]
+
+
+def _base(tag: str) -> str:
+    return tag.partition("-")[0]
+
+
+def _script(tag: str) -> str:
+    """The script of a language, such as hans: the one that the tag names, else the usual one in the region."""
+    parts = tag.split("-")
+    if named := next((part for part in parts[1:] if len(part) == 4 and part.isalpha()), ""):
+        return named
+    usual: Mapping[str, str] = get_global("likely_subtags")
+    full = usual.get("_".join((parts[0], *map(str.upper, parts[1:2])))) or usual.get(parts[0]) or ""
+    return "".join(full.lower().split("_")[1:2])
+
+
+def is_machine_made(language: str) -> bool:
+    """Whether no person has read the translations into a language yet."""
+    return language != ENGLISH and language not in READ_BY_A_PERSON
 
 
 def in_language(text: str, language: str) -> str:
@@ -60,6 +99,14 @@ def in_language(text: str, language: str) -> str:
     return str(template).format(**values)
 
 
+def has_text(text: str, language: str) -> bool:
+    """Whether a text of ours is shown in a language, and not in English. True for texts that are not ours."""
+    if language == ENGLISH or not isinstance(text, Message):
+        return True
+    translations = _ours().get(language)
+    return translations is not None and text.template in translations.templates
+
+
 def translations_in(language: str) -> NullTranslations:
     """The translations into a language; those into English leave each text as it is."""
     return _ours().get(language) or NullTranslations()
@@ -77,22 +124,36 @@ def files(folder: Path = FOLDER) -> dict[str, Path]:
 
 
 def has_wrong_placeholders(entry: Entry) -> bool:
-    """Whether a translation cannot be filled in with the values of its English text."""
+    """Whether a translation cannot be filled in with the values of its English text.
+
+    A plural form may lack the number, because "two photos" needs no digit in some languages.
+    """
     try:
         wanted = _placeholders(_forms(entry.id)[-1])
-        return any(_placeholders(text) != wanted for text in _forms(entry.string) if text)
+        found = [_placeholders(text) for text in _forms(entry.string) if text]
     except ValueError:
         return True
+    optional = {one for one in wanted if one[0] == "count"} if entry.pluralizable else set()
+    return any(not wanted - optional <= form <= wanted for form in found)
+
+
+class Texts(Translations):
+    """The translations into one language.
+
+    templates  the English texts that have a translation; for a text with plural forms, the singular
+    """
+
+    templates: frozenset[str]
 
 
 @cache
-def _ours() -> Mapping[str, Translations]:
+def _ours() -> Mapping[str, Texts]:
     return load(FOLDER)
 
 
-def load(folder: Path) -> Mapping[str, Translations]:
+def load(folder: Path) -> Mapping[str, Texts]:
     """The translations in a folder, by BCP 47 tag. A file that cannot be read is left out, and the log names it."""
-    found: dict[str, Translations] = {}
+    found: dict[str, Texts] = {}
     for tag, path in files(folder).items():
         try:
             found[tag] = _usable(read_file(path), tag)
@@ -101,16 +162,45 @@ def load(folder: Path) -> Mapping[str, Translations]:
     return found
 
 
-def _usable(entries: Catalog, tag: str) -> Translations:
+def _usable(entries: Catalog, tag: str) -> Texts:
     """The translations without those that cannot be filled in. The log names these."""
     for entry in list(entries):
-        if entry.id and has_wrong_placeholders(entry):
+        if entry.id and not entry.fuzzy and has_wrong_placeholders(entry):
             log.error("a translation has other placeholders than its text", language=tag, text=_forms(entry.id)[0])
             entries.delete(entry.id)
+    if is_from_right(tag):
+        for entry in entries:
+            forms = tuple(map(_isolated, _forms(entry.string)))
+            entry.string = forms if entry.pluralizable else forms[0]
     compiled = BytesIO()
     write_mo(compiled, entries)
     compiled.seek(0)
-    return Translations(compiled)
+    texts = Texts(compiled)
+    texts.templates = frozenset(_forms(entry.id)[0] for entry in entries if entry.id and is_translated(entry))
+    return texts
+
+
+def is_from_right(language: str) -> bool:
+    """Whether a language is written from right to left."""
+    try:
+        return Locale.parse(language, sep="-").text_direction == "rtl"
+    except UnknownLocaleError:
+        return False
+
+
+def _isolated(translation: str) -> str:
+    """A translation whose values keep their own direction, so that 2026-17 is not shown as 17-2026.
+
+    Unicode's isolates (FSI and PDI) do that in pages and in plain text. A value in an attribute of HTML, or alone
+    in an element, stays as it is. A translator writes such an element, <bdi>, where people may copy the value.
+    """
+    return _PLACEHOLDER.sub("\u2068\\g<0>\u2069", translation)
+
+
+def is_translated(entry: Entry) -> bool:
+    """Whether a text and all its plural forms have a translation that is not fuzzy."""
+    forms = _forms(entry.string)
+    return bool(forms and all(forms)) and not entry.fuzzy
 
 
 def _forms(texts: str | Iterable[str] | None) -> tuple[str, ...]:

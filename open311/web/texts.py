@@ -16,7 +16,7 @@ from werkzeug.exceptions import default_exceptions
 
 from open311 import __version__
 from open311.clock import exact_now
-from open311.translations import FOLDER, files, read_file
+from open311.translations import FOLDER, files, is_machine_made, is_translated, read_file
 from open311.web.errors import WORDS
 
 _SOURCE = FOLDER.parents[1]
@@ -28,6 +28,33 @@ In templates, `trans` counts as gettext.
 _SOURCES = [("**.py", "python"), ("**.html", "jinja2")]
 _TEMPLATES = {"**.html": {"trimmed": "true", "silent": "false"}}
 _FIELDS = (fields.Field, fields.String, fields.Number, fields.Integer, fields.Boolean, fields.List, fields.Url)
+
+CITIZENS = (
+    "open311/domain/availability.py",
+    "open311/domain/public_words.py",
+    "open311/media/stores.py",
+    "open311/operations/access/status_links.py",
+    "open311/operations/intake/check_submission.py",
+    "open311/operations/intake/repeating.py",
+    "open311/operations/intake/submit_request.py",
+    "open311/operations/mailing/",
+    "open311/operations/masking.py",
+    "open311/operations/media/choosing.py",
+    "open311/operations/media/telling.py",
+    "open311/operations/workflow/texts.py",
+    "open311/plugins/registry.py",
+    "open311/storage/failures.py",
+    "open311/web/access.py",
+    "open311/web/errors.py",
+    "open311/web/portal/",
+    "open311/web/submissions.py",
+    "open311/web/templates/landing.html",
+    "schemas/texts.py",
+)
+"""Where the texts are that citizens read: the pages, and what a form that was sent may answer. Some modules
+have texts for programs too."""
+_FOR_STAFF = "open311/web/portal/staff/"
+_MACHINE = "A machine made the translations. No person has read them yet."
 
 
 def collect(source: Path = _SOURCE) -> Catalog:
@@ -72,15 +99,23 @@ def update(languages: Iterable[str] = (), folder: Path = FOLDER) -> Iterator[str
     for tag, path in files(folder).items():
         entries = read_file(path)
         entries.update(collected, update_creation_date=False)
+        entries.header_comment = _comment(tag)
         _write(entries, path)
-        missing = sum(not is_translated(entry) for entry in entries if entry.id)
-        yield f"{tag}: {len(entries)} texts, {missing} without a translation"
+        missing = [entry for entry in entries if entry.id and not is_translated(entry)]
+        of_pages = sum(map(is_for_citizens, missing))
+        yield f"{tag}: {len(entries)} texts, {len(missing)} without a translation, {of_pages} of these for citizens"
 
 
-def is_translated(entry: Entry) -> bool:
-    """Whether a text and all its plural forms have a translation that is not fuzzy."""
-    forms = (entry.string,) if isinstance(entry.string, str) else entry.string
-    return bool(forms and all(forms)) and not entry.fuzzy
+def is_for_citizens(entry: Entry) -> bool:
+    """Whether citizens may read a text."""
+    paths = [path for path, _ in entry.locations]
+    return any(path.startswith(CITIZENS) and not path.startswith(_FOR_STAFF) for path in paths)
+
+
+def _comment(tag: str) -> str:
+    """The first lines of a file."""
+    machine = f"\n# {_MACHINE}" if is_machine_made(tag) else ""
+    return f"# Texts of open311-server for callers. `make texts` updates this file.{machine}"
 
 
 def _begun(tag: str) -> Catalog:
@@ -90,7 +125,6 @@ def _begun(tag: str) -> Catalog:
         tag.replace("-", "_"),
         project="open311-server",
         version=__version__,
-        header_comment="# Texts of open311-server for callers. `make texts` updates this file.",
         msgid_bugs_address="see CONTRIBUTING.md",
         last_translator=us,
         language_team=us,

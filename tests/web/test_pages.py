@@ -34,7 +34,9 @@ def test_the_root_is_a_page_for_browsers_and_json_for_programs(client: FlaskClie
     assert client.get("/", headers={"Accept": "*/*"}).mimetype == "text/html"
 
 
-@pytest.mark.parametrize(("accepted", "language"), [("", "en"), ("es-PE", "es"), ("fr", "en")])
+@pytest.mark.parametrize(
+    ("accepted", "language"), [("", "en"), ("es-PE", "es"), ("fi", "en"), ("ar-EG", "ar"), ("zh-TW", "zh-Hans")]
+)
 def test_the_root_is_in_the_readers_language(client: FlaskClient, accepted: str, language: str) -> None:
     page = client.get("/", headers={"Accept-Language": accepted, "Accept": "text/html"})
     document = html.fromstring(page.text)

@@ -44,7 +44,7 @@ def test_a_request_has_a_page_with_status_place_and_history(client: FlaskClient,
     text = text_of(document)
     assert document.findtext(".//h1") == "Pothole"
     assert document.xpath("//p[@class='said'][1]/@dir") == ["auto"]
-    assert document.xpath("//main//bdi/text()") == ["5 Mill Lane"]
+    assert "5 Mill Lane" in document.xpath("//main//bdi/text()")
     for expected in (
         "Open",
         "5 Mill Lane",

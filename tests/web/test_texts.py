@@ -11,11 +11,20 @@ from string import Formatter
 from typing import Any
 
 import pytest
+from babel.messages.plurals import get_plural
 from werkzeug.exceptions import HTTPException
 
 from open311.errors import Open311Error
-from open311.translations import FOLDER, files, has_wrong_placeholders, read_file
-from open311.web.texts import collect, is_translated, update
+from open311.translations import (
+    COMPLETE,
+    FOLDER,
+    files,
+    has_wrong_placeholders,
+    is_machine_made,
+    is_translated,
+    read_file,
+)
+from open311.web.texts import CITIZENS, collect, is_for_citizens, update
 from schemas.texts import Message
 
 SOURCE = Path(__file__).parents[2]
@@ -154,13 +163,36 @@ def test_every_template_is_a_literal_with_the_names_of_its_values() -> None:
 
 
 @pytest.mark.parametrize("language", files())
-def test_every_text_is_translated(language: str) -> None:
+def test_every_text_that_citizens_read_is_translated(language: str) -> None:
     entries = {entry.id: entry for entry in read_file(files()[language]) if entry.id}
     assert set(entries) == collected(), "run `make texts`, then translate what it has added"
-    missing = [text for text, entry in entries.items() if not is_translated(entry)]
+    missing = [
+        text
+        for text, entry in entries.items()
+        if not is_translated(entry) and (language in COMPLETE or is_for_citizens(entry))
+    ]
     assert not missing, f"{files()[language].relative_to(SOURCE)} lacks translations"
-    wrong = [text for text, entry in entries.items() if has_wrong_placeholders(entry)]
+    wrong = [text for text, entry in entries.items() if not entry.fuzzy and has_wrong_placeholders(entry)]
     assert not wrong, "these translations have other placeholders than their texts"
+
+
+@pytest.mark.parametrize("language", files())
+def test_plural_forms_are_those_of_cldr(language: str) -> None:
+    entries = read_file(files()[language])
+    usual = get_plural(language.replace("-", "_"))
+    assert (entries.num_plurals, entries.plural_expr) == (usual.num_plurals, usual.plural_expr)
+    assert all(len(entry.string) == entries.num_plurals for entry in entries if entry.pluralizable)
+
+
+@pytest.mark.parametrize("language", files())
+def test_a_file_says_whether_a_machine_made_it(language: str) -> None:
+    begin = files()[language].read_text(encoding="utf-8").partition("msgid")[0]
+    assert ("A machine made the translations" in begin) is is_machine_made(language)
+
+
+def test_every_place_of_texts_for_citizens_exists() -> None:
+    for place in CITIZENS:
+        assert (SOURCE / place).exists(), place
 
 
 def test_the_texts_that_callers_see_are_collected() -> None:
@@ -173,12 +205,14 @@ def test_the_texts_that_callers_see_are_collected() -> None:
 def test_a_language_begins_with_all_texts_and_keeps_its_translations(tmp_path: Path) -> None:
     [line] = update(["pt-BR"], tmp_path)
     count = len(collected())
-    assert line == f"pt-BR: {count} texts, {count} without a translation"
+    for_citizens = sum(map(is_for_citizens, (entry for entry in collect() if entry.id)))
+    assert line == f"pt-BR: {count} texts, {count} without a translation, {for_citizens} of these for citizens"
     path = tmp_path / "pt_BR" / "LC_MESSAGES" / "messages.po"
     begun = path.read_text(encoding="utf-8")
     assert 'msgid "is missing; {how}"\nmsgstr ""' in begun
     path.write_text(begun.replace('{how}"\nmsgstr ""', '{how}"\nmsgstr "falta; {how}"', 1), encoding="utf-8")
-    assert list(update((), tmp_path)) == [f"pt-BR: {count} texts, {count - 1} without a translation"]
+    [line] = update((), tmp_path)
+    assert line.startswith(f"pt-BR: {count} texts, {count - 1} without a translation, ")
     assert files(tmp_path) == {"pt-BR": path}
 
 

@@ -1,1 +1,1 @@
-"""Mail to reporters, to others who follow a request, and to departments (decision 0048)."""
+"""Mail to reporters, to others who follow a request, and to departments (decision 0046)."""

@@ -215,8 +215,8 @@ class EmergencyTable(Table):
 
     number = Text("The number to call, such as `112`")
     words = Texts(
-        "Words and phrases that sound like an emergency, in the city's first language, such as `gas smell`; whoever"
-        " writes one of them is shown the number",
+        "Words and phrases that sound like an emergency, in any language, such as `gas smell` or `olor a gas`;"
+        " whoever writes one of them is shown the number",
         default=(),
     )
 

@@ -15,7 +15,14 @@ from urllib.parse import quote, urlencode
 
 import segno
 from babel import Locale
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import (
+    format_date,
+    format_skeleton,
+    format_time,
+    get_datetime_format,
+    get_timezone_gmt,
+    get_timezone_name,
+)
 from babel.numbers import format_decimal, format_percent, get_group_symbol
 from babel.units import format_unit
 from flask import Response
@@ -24,12 +31,21 @@ from markupsafe import Markup
 from werkzeug.wrappers import Request
 
 from open311 import __version__
+from open311.domain.services import texts_of
 from open311.errors import Problem
 from open311.operations.media.choosing import in_units
 from open311.plugins import Jurisdiction
-from open311.translations import in_language, languages, translations_in
+from open311.translations import (
+    ENGLISH,
+    has_text,
+    in_language,
+    is_from_right,
+    is_machine_made,
+    languages,
+    translations_in,
+)
 from open311.web.calls import Answer, Call, PageFormat
-from open311.web.languages import caller_language, content_language, wanted_languages
+from open311.web.languages import caller_language, wanted_languages
 from open311.web.surfaces import CITIES, DESK, LOCALE, MAP_PAGE, PORTAL, SIGN_IN, surface_of
 
 _CITIZENS, _STAFF = (Path(__file__).parent / name for name in ("citizens", "staff"))
@@ -43,6 +59,11 @@ _LEAST_DAYS_HOURS = 48
 """From this many hours on, a duration is told in days."""
 _KEPT_IN_SWITCH = 4_000
 """A longer query is left out of the links to other languages, so that no page repeats it for each language."""
+
+_OTHER_FORMS = {"ht": "fr"}
+"""Languages whose dates and numbers CLDR does not have, and the language whose forms their readers know."""
+_NAMES = {"zh-Hans": "简体中文"}
+"""Names of languages that are shorter than those of CLDR."""
 
 
 @dataclass(frozen=True)
@@ -66,29 +87,37 @@ class Frame:
         return direction_of(self.language)
 
     @property
+    def is_machine_made(self) -> bool:
+        """Whether no person has read the translations into the language yet."""
+        return is_machine_made(self.language)
+
+    @property
     def thousands_separator(self) -> str:
         """The character between thousands in the language, such as a comma."""
-        return get_group_symbol(Locale.parse(self.language, sep="-"))
+        return get_group_symbol(formats_of(self.language))
 
     @cached_property
     def catalogue_languages(self) -> tuple[str, ...]:
         """The languages in which to look up the texts of the city's catalogue, the preferred one first."""
         return wanted_languages(self.request, self.city, self.locale) if self.city else ()
 
-    @property
-    def catalogue_language(self) -> str:
-        """The language of the texts of the catalogue, as far as they are translated."""
-        return content_language(self.city, self.catalogue_languages) if self.city else self.language
+    @cached_property
+    def _translated(self) -> Mapping[str, frozenset[str]]:
+        """The translated texts of the city's catalogue, by language."""
+        assert self.city is not None
+        translations = self.city.translations
+        return {
+            tag: frozenset(texts_of(translations[tag])) for tag in self.catalogue_languages if tag in translations
+        }
 
-    @property
-    def catalogue_lang(self) -> Markup:
-        """The attributes of an element with a text of the catalogue, if it is in another language."""
-        return self.lang(self.catalogue_language)
+    def text_lang(self, text: str) -> Markup:
+        """The attributes of an element with a text of the city's catalogue, if it is in another language.
 
-    @property
-    def own_lang(self) -> Markup:
-        """The attributes of an element with a text of ours, inside of one with texts of the catalogue."""
-        return _lang(self.language) if self.catalogue_lang else Markup("")
+        Each text has its own language, because a catalogue need not have all texts in each language.
+        """
+        assert self.city is not None
+        found = (tag for tag, texts in self._translated.items() if text in texts)
+        return self.lang(next(found, self.city.languages[0])) if text else Markup("")
 
     def lang(self, tag: str) -> Markup:
         """The attributes lang and dir of an element in a language; none for the language of the page."""
@@ -173,13 +202,19 @@ def _lang(tag: str) -> Markup:
 @cache
 def direction_of(language: str) -> str:
     """The direction in which a language is written: ltr or rtl."""
-    return str(Locale.parse(language, sep="-").text_direction)
+    return "rtl" if is_from_right(language) else "ltr"
+
+
+@cache
+def formats_of(language: str) -> Locale:
+    """The locale that has the forms of dates and numbers of a language."""
+    return Locale.parse(_OTHER_FORMS.get(language, language), sep="-")
 
 
 @cache
 def name_of(language: str) -> str:
     """The name of a language in the language itself."""
-    return str(Locale.parse(language, sep="-").get_display_name()).capitalize()
+    return _NAMES.get(language) or str(Locale.parse(language, sep="-").get_display_name()).capitalize()
 
 
 @cache
@@ -276,17 +311,24 @@ def _environment(language: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     found = translations_in(language)
     made.install_gettext_callables(found.gettext, found.ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    locale = Locale.parse(language, sep="-")
+    locale = formats_of(language)
+    day_and_time = str(get_datetime_format("long", locale=locale)).replace("'", "")
 
     def told(text: str) -> str:
-        return in_language(text, language)
+        """The text in the language. English, marked as such, if the language lacks it."""
+        shown = in_language(text, language)
+        return shown if has_text(text, language) else Markup("<span{}>{}</span>").format(_lang(ENGLISH), shown)
 
     def on_day(at: datetime, zone: tzinfo) -> str:
         return format_date(at.astimezone(zone), "long", locale=locale)
 
     def at_time(at: datetime, zone: tzinfo) -> str:
-        time = format_time(at, "short", tzinfo=zone, locale=locale)
-        return f"{on_day(at, zone)}, {time}"
+        there = at.astimezone(zone)
+        name = get_timezone_name(there, width="short", locale=locale)
+        if name[:1] in "+-":  # the language has no name for it
+            name = get_timezone_gmt(there, width="long", locale=locale)
+        time = f"{format_time(at, 'short', tzinfo=zone, locale=locale)} {name}"
+        return day_and_time.replace("{0}", time).replace("{1}", on_day(at, zone))
 
     def instant(text: str) -> datetime:
         return datetime.fromisoformat(text)

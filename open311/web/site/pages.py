@@ -20,8 +20,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Call
 from open311.web.documentation import Documentation
 from open311.web.endpoints import City, endpoint
-from open311.web.languages import caller_language
-from open311.web.portal.rendering import city_path
+from open311.web.portal.rendering import Frame
 from open311.web.surfaces import PAGES
 from schemas.arguments import NoArguments
 
@@ -45,7 +44,8 @@ def landing(call: Call) -> Response:
         summary = jsonify(_summary(call, jurisdictions))
         summary.vary.add("Accept")
         return summary
-    language = caller_language(call.request)
+    frame = Frame(call.request)
+    language = frame.language
     response = _page(
         render_template(
             "landing.html",
@@ -53,7 +53,9 @@ def landing(call: Call) -> Response:
             jurisdictions=jurisdictions,
             version=__version__,
             language=language,
-            portal=lambda city: city_path(call.request.root_path, city),
+            direction=frame.direction,
+            frame=frame,
+            portal=lambda city: Frame(call.request, city).link(),
         )
     )
     response.headers["Content-Language"] = language
