@@ -85,7 +85,7 @@ class Operator:
     def run(self, line: str) -> None:
         """Run a line, which must succeed."""
         expanded = Template(line).substitute(self._environment)
-        words = shlex.split(expanded)
+        words = shlex.split(expanded, comments=True)
         assigned = dict(word.split("=", 1) for word in takewhile(re.compile(r"\w+=").match, words))
         words = words[len(assigned) :]
         if not words:
