@@ -1179,7 +1179,7 @@ class PersonMailSchema(Body):
     email = OptionalText(metadata=describe("The address; null if the person gets no mail."))
     language = Text(metadata=describe("The language of the mails.", "es"))
     since = Instant(metadata=describe("When the first mail was made; null without mail."))
-    confirmed = Instant(metadata=describe("When the person agreed; null before."))
+    confirmed_datetime = Instant(metadata=describe("When the person agreed; null before."))
 
 
 class PersonRequestSchema(Body):

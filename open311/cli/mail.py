@@ -70,7 +70,12 @@ def retry() -> None:
 @mail.command("test")
 @_ADDRESS
 def test_mail(address: str) -> None:
-    """Send a mail to ADDRESS, to try the mail server of the settings."""
+    """Send a mail to ADDRESS, to try the mail server of the settings.
+
+    \b
+    Example:
+      open311 mail test you@city.example
+    """
     if fault := watching.try_mail(read_settings(), address, now=utc_now()):
         fail(f"no mail was sent: {fault}.")
     say("The mail server has taken the mail.")
@@ -80,7 +85,12 @@ def test_mail(address: str) -> None:
 @_ADDRESS
 @_JURISDICTION
 def stop(address: str, jurisdiction: str) -> None:
-    """Send no mail to ADDRESS any more. The server stores only a digest of it."""
+    """Send no mail to ADDRESS any more. The server stores only a digest of it.
+
+    \b
+    Example:
+      open311 mail stop ada@home.example --jurisdiction city.example
+    """
     with command_platform() as platform:
         watching.stop_address(platform, find_jurisdiction(platform, jurisdiction), address, now=utc_now())
     say("The address gets no mail any more.")
@@ -90,7 +100,12 @@ def stop(address: str, jurisdiction: str) -> None:
 @_ADDRESS
 @_JURISDICTION
 def allow(address: str, jurisdiction: str) -> None:
-    """Let ADDRESS get mail again that was stopped, because its mail came back or its owner wanted none."""
+    """Let ADDRESS get mail again that was stopped, because its mail came back or its owner wanted none.
+
+    \b
+    Example:
+      open311 mail allow ada@home.example --jurisdiction city.example
+    """
     with command_platform() as platform:
         is_known = watching.allow_address(platform, find_jurisdiction(platform, jurisdiction), address)
     say("The address gets mail again." if is_known else "The address was not stopped.")

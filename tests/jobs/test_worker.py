@@ -39,7 +39,13 @@ from tests.waiting import until
 from tests.working import work
 
 BASE = "/open311/v2"
-NOTHING = {"repeats": 0, "staff_repeats": 0, "notices": 0, "deliveries": 0, "updates": 0, "blocks": 0}
+NOTHING = dict.fromkeys(
+    (
+        *("repeats", "staff_repeats", "notices", "deliveries", "updates", "blocks"),
+        *("sessions", "followers", "mails", "bounces"),
+    ),
+    0,
+)
 MakeApp = Callable[..., Flask]
 Post = Callable[..., Any]
 

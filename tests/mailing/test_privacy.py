@@ -80,7 +80,7 @@ def test_an_export_tells_what_a_person_follows(here: Town) -> None:
     [page] = export_person(here.platform, here.city, Person(email=ANN), **options)  # type: ignore[arg-type]
     found = {one["service_request_id"]: one for one in page.requests}
     assert found[name]["mail"]["language"] == "es"
-    assert found[name]["mail"]["confirmed"] is not None
+    assert found[name]["mail"]["confirmed_datetime"] is not None
     assert found[other]["report"] is None
     assert found[other]["mail"]["email"] == ANN
 

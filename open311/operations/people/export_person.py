@@ -156,7 +156,7 @@ def _plain_mail(one: Follower | None, language: str) -> dict[str, Any] | None:
         "email": one.email if one else None,
         "language": one.language if one else language,
         "since": one.created_at if one else None,
-        "confirmed": one.confirmed_at if one else None,
+        "confirmed_datetime": one.confirmed_at if one else None,
     }
 
 

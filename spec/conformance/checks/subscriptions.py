@@ -34,7 +34,7 @@ def _refused(probe: Probe, field: str, **fields: str) -> None:
     answer.must(field in answer.text, f"an error that names {field}")
 
 
-@check("W1")
+@check("W1", writes=True)
 def filters(probe: Probe) -> None:
     _list(probe)
     _refused(probe, "service_code", service_code=UNKNOWN)
@@ -50,7 +50,7 @@ def own_only(probe: Probe) -> None:
     _get(probe, f"subscriptions/{UNKNOWN}.json").must_be(404)
 
 
-@check("W3")
+@check("W3", writes=True)
 def addresses(probe: Probe) -> None:
     _list(probe)
     for url in (
