@@ -30,6 +30,29 @@ class FormArguments(PageArguments):
     form_token = TextParameter("Proves that a page of this session has made the form.")
 
 
+class SignInArguments(PageArguments):
+    """What the page of the sign-in says."""
+
+    done = TextParameter("out: the reader has just signed out.", "out", default="")
+
+
+class BeginSignInArguments(PageArguments):
+    """How the provider asks."""
+
+    again = TextParameter("1: the provider asks for the account, even if the reader is signed in there.", "1")
+
+
+class ProviderAnswerArguments(PageArguments):
+    """How an OpenID Connect provider leads a person back. Providers add parameters of their own."""
+
+    tells_unknown = False
+
+    code = TextParameter("The code of the sign-in.", default="", most_characters=4_000)
+    state = TextParameter("The state of the sign-in.", default="", most_characters=4_000)
+    iss = TextParameter("The issuer.", default="", most_characters=4_000)
+    error = TextParameter("Why there is no code.", "access_denied", default="", most_characters=4_000)
+
+
 class DeskQueueArguments(QueueArguments):
     """The filters and the page of the queue."""
 

@@ -57,6 +57,15 @@ class DeskFrame(Frame):
         """The address of the page that says how to sign in."""
         return self._address("/sign-in")
 
+    def sign_in_with(self, city_id: str, **query: str) -> str:
+        """The address that leads to the sign-in service of a city."""
+        return self._address(f"/sign-in/with/{quote(city_id, safe='')}", **query)
+
+    @property
+    def signed_out(self) -> str:
+        """The address of the page after signing out."""
+        return self._address("/sign-in", done="out")
+
     @property
     def sign_out(self) -> str:
         """Where the form is sent that ends the session."""
