@@ -37,6 +37,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("/desk/desk.css", "/desk/desk.js", "/desk/sign-in"), PLAIN),
     "/desk/sign-in/<code:secret>": PAGES,
+    **dict.fromkeys(("/desk/sign-in/back", "/desk/sign-in/with/<jurisdiction_id>"), PLAIN),
     "/docs": PLAIN,
     "/docs/<path:name>": PLAIN,
     "/docs/extensions": PLAIN,

@@ -12,7 +12,7 @@ from datetime import datetime
 from secrets import token_urlsafe
 from typing import Any
 
-from open311.errors import Unauthenticated, Unavailable
+from open311.errors import NotFound, Unauthenticated, Unavailable
 from open311.federation.openid import OpenIdClient, Provider, ProviderDown, Secrets, SignInFailed, SignInRefused
 from open311.observe import logger
 from open311.operations.access.sessions import Session, open_session
@@ -25,6 +25,8 @@ log = logger(__name__)
 GOOD_FOR_S = 600
 """How long a person may take at the provider."""
 _MOST_CHARACTERS = 4_000
+_CANCELLED = ("access_denied", "login_required", "interaction_required", "consent_required")
+_PASSING = ("temporarily_unavailable", "server_error")
 _EMAIL, _VERIFIED = "email", "email_verified"
 
 STALE = tell("This sign-in was used already, is too old, or was begun in another browser. Begin again.")
@@ -85,12 +87,14 @@ def finish_sign_in(
     answer  the parameters with which the provider has led the person back
     """
     provider, secrets = _provider(platform), _secrets_of(ticket)
+    if answer.get("error"):
+        raise _error_of(answer["error"])
     city_id = _city_of(ticket, now)
     if not city_id or not hmac.compare_digest(answer.get("state", "").encode(), secrets.state.encode()):
         raise Unauthenticated(STALE)
     code = answer.get("code", "")
     if not code or len(code) > _MOST_CHARACTERS:
-        raise Unauthenticated(CANCELLED)
+        raise Unauthenticated(STALE)
     claim = platform.settings.oidc_claim
     wanted = (_EMAIL, _VERIFIED) if claim == _EMAIL else (claim,)
     try:
@@ -144,6 +148,13 @@ def _secrets_of(ticket: str) -> Secrets:
     return Secrets(state=state, nonce=nonce, verifier=verifier)
 
 
+def _error_of(code: str) -> Unauthenticated | Unavailable:
+    """What the person is told about an error of the provider. The state is not checked, because nothing happens."""
+    if code in _CANCELLED:
+        return Unauthenticated(CANCELLED)
+    return Unavailable(DOWN if code in _PASSING else UNUSABLE)
+
+
 def _told(error: SignInFailed) -> Unauthenticated | Unavailable:
     """What the person is told. The log has the cause."""
     log.warning("a sign-in by the provider failed", cause=str(error))
@@ -153,9 +164,9 @@ def _told(error: SignInFailed) -> Unauthenticated | Unavailable:
 
 
 def _provider(platform: Platform) -> Provider:
-    """The provider of the settings. Raises Unavailable if there is none."""
+    """The provider of the settings. Raises NotFound if there is none."""
     if not is_offered(platform):
-        raise Unavailable(SWITCHED_OFF)
+        raise NotFound(SWITCHED_OFF)
     return platform.process.cached(_provider_of, most=1)(platform)
 
 
