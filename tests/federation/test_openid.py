@@ -21,7 +21,7 @@ CLIENT = OpenIdClient(issuer="https://login.city.example", client_id="open311", 
 KEY = RSAKey.generate_key(2_048, {"kid": "one", "use": "sig"})
 EC_KEY = ECKey.generate_key("P-256", {"kid": "two"})
 OTHER = RSAKey.generate_key(2_048, {"kid": "one"})
-CLAIMS: Mapping[str, Any] = {
+CLAIMS: dict[str, Any] = {
     "iss": CLIENT.issuer,
     "aud": CLIENT.client_id,
     "sub": "1",
