@@ -151,6 +151,29 @@ class HeldPhotosPageArguments(HeldPhotosArguments):
     done = TextParameter("The act that has just been done.", "release")
 
 
+class NewKeyArguments(FormArguments):
+    """A new key of an app."""
+
+    label = TextParameter("Who the key is for.", "FixIt app", most_characters=1_000)
+    contact = TextParameter("How to reach the owner of the key.", "dev@fixit.example", most_characters=1_000)
+    test = FlagParameter("Whether requests are accepted, but never routed or listed.", default=False)
+    updates = FlagParameter("Whether updates with the key count as the city's own.", default=False)
+    staff = FlagParameter("Whether services for staff are open to the key.", default=False)
+
+
+class KeyPageArguments(PageArguments):
+    """What the page of a key says about the last act."""
+
+    done = TextParameter("The act that has just been done.", "suspend")
+
+
+class KeyDecisionArguments(FormArguments):
+    """A decision about a key."""
+
+    do = TextParameter("notice, suspend, resume or revoke.", "suspend")
+    text = TextParameter("What callers or users are told, or why the key is revoked.", most_characters=4_000)
+
+
 class DeliveriesPageArguments(DeliveryArguments):
     """The filters and the page of a list of deliveries."""
 

@@ -43,6 +43,11 @@ class DeskFrame(Frame):
         return self._is(Role.DISPATCHER)
 
     @property
+    def manages(self) -> bool:
+        """Whether the account may manage the keys of the city."""
+        return self._is(Role.ADMIN) and self.principal is not None and not self.principal.scope.departments
+
+    @property
     def works(self) -> bool:
         """Whether the account may work on requests."""
         return self._is(Role.AGENT)
