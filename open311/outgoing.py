@@ -18,7 +18,7 @@ import idna
 SECRET_PREFIX = "whsec_"  # noqa: S105  # a name, not a secret
 
 _KEY_BYTES = range(24, 65)
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
 _NAMED = re.compile(r"(?P<name>\"[^\"<>\r\n]*\"\s*|[^\"<>,;:@\r\n]*)<(?P<address>[^<>]*)>")
 _DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", re.ASCII)
@@ -124,7 +124,7 @@ class SmtpServer:
     def __post_init__(self) -> None:
         if bool(self.user) != bool(self.password):
             raise ValueError("needs a password with its user, or neither")
-        if self.user and self.starttls == "optional" and not self.is_tls and self.host not in _LOOPBACK:
+        if self.user and self.starttls == "optional" and not self.is_tls and self.host not in LOOPBACK:
             raise ValueError("sends a password only with starttls=required")
 
 

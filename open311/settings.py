@@ -15,7 +15,7 @@ from environs import Env, EnvError, FileAwareEnv
 from limits import parse_many
 
 from open311.errors import Misconfigured
-from open311.outgoing import SmtpServer, key_of, proxy_of, read_mailbox
+from open311.outgoing import LOOPBACK, SmtpServer, key_of, proxy_of, read_mailbox
 
 PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
@@ -214,7 +214,7 @@ class Settings:
     )
     sign_in_rate: str = _text(
         "20 per hour",
-        "largest rate of wrong login links from one client address; if empty, no limit",
+        "largest rate of failed sign-ins of staff from one client address; if empty, no limit",
         keeps_blank=True,
     )
     desk_idle_min: int = _number(
@@ -222,6 +222,24 @@ class Settings:
     )
     desk_session_h: int = _number(
         12, "after how many hours a session of the pages for staff ends in any case", least=1, most=720
+    )
+    oidc_issuer: str = _text(
+        "",
+        "OpenID Connect provider by which staff sign in, such as https://login.city.example; write it exactly as"
+        " the provider's own document does; if empty, staff sign in only with login links",
+    )
+    oidc_client_id: str = _text("", "name of this server at the provider; needed if oidc_issuer is set")
+    oidc_client_secret: str = _text(
+        "", "secret of this server at the provider; if empty, this server is a public client", is_secret=True
+    )
+    oidc_claim: str = _text(
+        "email",
+        "what the provider tells about a person that is the name of their account; an email must be verified",
+    )
+    oidc_scope: str = _text("openid email", "what this server asks the provider for, such as openid profile")
+    oidc_name: str = _text("", "name of the provider on the sign-in page, such as City Login; if empty, none")
+    oidc_ca: str = _text(
+        "", "file with the authorities of a provider with a private certificate; if empty, the public ones"
     )
     rate_storage: str = _text(
         "memory://", "store that counts calls for the rate limits: memory:// or a redis:// address"
@@ -384,6 +402,7 @@ class Settings:
         self._check_outgoing()
         self._check_media()
         self._check_map()
+        self._check_oidc()
         if self.public_url:
             parts = urlsplit(self.public_url)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
@@ -413,6 +432,17 @@ class Settings:
         for name, other, value in needs:
             if getattr(self, name) and not value:
                 raise Misconfigured(f"{PREFIX}{other.upper()}: must be set, because {PREFIX}{name.upper()} is set.")
+
+    def _check_oidc(self) -> None:
+        """Check how staff sign in by OpenID Connect. Codes and secrets may not be sent in plain text."""
+        if not self.oidc_issuer:
+            return
+        if not _is_private(self.oidc_issuer):
+            raise Misconfigured("OPEN311_OIDC_ISSUER: must look like https://login.city.example, without a query.")
+        if not self.oidc_client_id:
+            raise Misconfigured("OPEN311_OIDC_CLIENT_ID: must be set, because OPEN311_OIDC_ISSUER is set.")
+        if "openid" not in self.oidc_scope.split():
+            raise Misconfigured("OPEN311_OIDC_SCOPE: must have the word openid.")
 
     def _check_map(self) -> None:
         """Check the background of the map. Its hosts go into a header, so they may hold no other signs."""
@@ -535,6 +565,17 @@ def _check_webhook(url: str) -> None:
         is_readable = False
     if not is_readable or not re.fullmatch(r"https?://[!-~]+", url):
         raise ValueError("must look like https://ops.city.example/hooks/open311, without a user")
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody between us and the host of an address can read what is sent there."""
+    try:
+        parts = urlsplit(url)
+        is_readable = parts.port != 0 and bool(parts.hostname) and parts.username is None and not parts.query
+    except ValueError:  # the port is not a number
+        return False
+    is_encrypted = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    return is_readable and is_encrypted and re.fullmatch(r"[!-~]+", url) is not None and not parts.fragment
 
 
 def is_rate(text: str) -> bool:

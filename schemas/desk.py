@@ -30,6 +30,29 @@ class FormArguments(PageArguments):
     form_token = TextParameter("Proves that a page of this session has made the form.")
 
 
+class SignInArguments(PageArguments):
+    """What the page of the sign-in says."""
+
+    done = TextParameter("out: the reader has just signed out.", "out", default="")
+
+
+class BeginSignInArguments(PageArguments):
+    """How the provider asks."""
+
+    again = TextParameter("1: the provider asks for the account, even if the reader is signed in there.", "1")
+
+
+class ProviderAnswerArguments(PageArguments):
+    """How an OpenID Connect provider leads a person back. Providers add parameters of their own."""
+
+    tells_unknown = False
+
+    code = TextParameter("The code of the sign-in.", default="", most_characters=4_000)
+    state = TextParameter("The state of the sign-in.", default="", most_characters=4_000)
+    iss = TextParameter("The issuer.", default="", most_characters=4_000)
+    error = TextParameter("Why there is no code.", "access_denied", default="", most_characters=4_000)
+
+
 class DeskQueueArguments(QueueArguments):
     """The filters and the page of the queue."""
 
@@ -126,6 +149,29 @@ class HeldPhotosPageArguments(HeldPhotosArguments):
 
     locale = PageArguments().parameters["locale"]
     done = TextParameter("The act that has just been done.", "release")
+
+
+class NewKeyArguments(FormArguments):
+    """A new key of an app."""
+
+    label = TextParameter("Who the key is for.", "FixIt app", most_characters=1_000)
+    contact = TextParameter("How to reach the owner of the key.", "dev@fixit.example", most_characters=1_000)
+    test = FlagParameter("Whether requests are accepted, but never routed or listed.", default=False)
+    updates = FlagParameter("Whether updates with the key count as the city's own.", default=False)
+    staff = FlagParameter("Whether services for staff are open to the key.", default=False)
+
+
+class KeyPageArguments(PageArguments):
+    """What the page of a key says about the last act."""
+
+    done = TextParameter("The act that has just been done.", "suspend")
+
+
+class KeyDecisionArguments(FormArguments):
+    """A decision about a key."""
+
+    do = TextParameter("notice, suspend, resume or revoke.", "suspend")
+    text = TextParameter("What callers or users are told, or why the key is revoked.", most_characters=4_000)
 
 
 class DeliveriesPageArguments(DeliveryArguments):

@@ -55,6 +55,7 @@ def add(label: str, jurisdiction: str, contact: str, is_test: bool, may_update: 
             is_test=is_test,
             may_update=may_update,
             is_for_staff=is_for_staff,
+            principal=shell_user(),
             now=utc_now(),
         )
         place = platform.database.place
@@ -84,7 +85,7 @@ def revoke(number: int) -> None:
       open311 keys revoke 3
     """
     with command_platform() as platform:
-        if not revoke_key(platform, number, now=utc_now()):
+        if not revoke_key(platform, number, principal=shell_user(), now=utc_now()):
             fail(f"there is no valid key {number}; see `open311 keys list`.")
     say(f"Key {number} is revoked.")
 

@@ -16,12 +16,12 @@ from open311.federation import bodies
 from open311.federation.addresses import Host, host_of
 from open311.federation.failures import GeoReportError, NotAuthorized, Unreadable
 from open311.federation.transport import Answer, Call, Transport, retry_after_s
+from open311.outgoing import LOOPBACK
 
 _USUAL_LIFE_S = 300.0
 _LEEWAY_S = 60.0
 _LEAST_MASKED = 8
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*", re.ASCII)
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ERRORS = frozenset(
     {
         "invalid_request",
@@ -53,7 +53,7 @@ class ClientCredentials:
 
     def __post_init__(self) -> None:
         host, _ = host_of(self.token_url)
-        if urlsplit(self.token_url).scheme != "https" and host not in _LOOPBACK:
+        if urlsplit(self.token_url).scheme != "https" and host not in LOOPBACK:
             raise ValueError("token_url must be https, because the secret is sent there")
         if not self.client_id or not self.client_secret:
             raise ValueError("client_id and client_secret must not be empty")

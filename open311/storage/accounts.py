@@ -165,6 +165,40 @@ def find_account(
     return None if found is None else _account(found._mapping)
 
 
+def holder_of_name(
+    connection: Connection, jurisdiction_id: str, name: str, *, ignores_case: bool, now: datetime
+) -> Holder | None:
+    """The valid account with this name that may work for the jurisdiction, locked until the transaction ends.
+
+    None if there is none. The jurisdiction's own account is preferred to one of all jurisdictions.
+
+    ignores_case  whether the case of ASCII letters does not count. Other letters always count exactly: a person
+                  could otherwise get another one's account with a similar address, such as `ß` for `ss`
+    """
+    columns = staff_account.c
+    query = (
+        _accounts()
+        .where(
+            columns.jurisdiction_id.in_((jurisdiction_id, ALL_JURISDICTIONS)),
+            columns.revoked_at.is_(None),
+            or_(columns.name == name, func.lower(columns.name) == name.lower()),
+        )
+        .order_by(columns.jurisdiction_id.desc(), columns.id)
+        .with_for_update(read=True)
+    )
+    found = [_account(row._mapping) for row in connection.execute(query)]
+    exact = [account for account in found if account.name == name]
+    same = [account for account in found if ignores_case and _is_same_ascii(account.name, name)]
+    account = next(iter(exact or same), None)
+    if account is None:
+        return None
+    return Holder(account.id, account.jurisdiction_id, account.role, list(account.departments), 0, now, None)
+
+
+def _is_same_ascii(one: str, other: str) -> bool:
+    return one.isascii() and other.isascii() and one.lower() == other.lower()
+
+
 def list_accounts(connection: Connection, jurisdiction_id: str | None = None) -> list[Account]:
     """All accounts, oldest first, including revoked ones. With `jurisdiction_id`, only those of one city."""
     query = _accounts().order_by(staff_account.c.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -89,18 +90,12 @@ def _by_digest() -> Statement:
     return Statement.of(query, is_prepared=True)
 
 
-def list_keys(connection: Connection) -> list[ApiKey]:
-    """All keys, oldest first, including revoked ones."""
-    rows = connection.execute(select(*_columns()).order_by(api_key.c.id))
-    return [ApiKey(**row._mapping) for row in rows]
-
-
-def revoke_key(connection: Connection, number: int, now: datetime) -> bool:
-    """Revoke a key. Returns False if there is no such key or the key is already revoked."""
-    changed = connection.execute(
-        update(api_key).where(api_key.c.id == number, api_key.c.revoked_at.is_(None)).values(revoked_at=now)
-    )
-    return changed.rowcount == 1
+def list_keys(connection: Connection, jurisdiction_id: str | None = None) -> list[ApiKey]:
+    """All keys, oldest first, including revoked ones. With `jurisdiction_id`, only those of one jurisdiction."""
+    query = select(*_columns()).order_by(api_key.c.id)
+    if jurisdiction_id is not None:
+        query = query.where(api_key.c.jurisdiction_id == jurisdiction_id)
+    return [ApiKey(**row._mapping) for row in connection.execute(query)]
 
 
 def lock_key(connection: Connection, number: int) -> None:
@@ -108,12 +103,20 @@ def lock_key(connection: Connection, number: int) -> None:
     connection.execute(select(api_key.c.id).where(api_key.c.id == number).with_for_update(key_share=True))
 
 
-def change_key(connection: Connection, number: int, **values: str) -> bool:
-    """Change the notice of a key, or why it is suspended. Returns False if there is no valid key of this number."""
-    changed = connection.execute(
-        update(api_key).where(api_key.c.id == number, api_key.c.revoked_at.is_(None)).values(values)
-    )
-    return changed.rowcount == 1
+def change_key(
+    connection: Connection, number: int, jurisdiction_id: str | None, values: Mapping[str, Any]
+) -> str | None:
+    """Change columns of a valid key. Returns the key's jurisdiction; None if no valid key has this number.
+
+    jurisdiction_id  the only jurisdiction whose keys may be changed; None for all
+    """
+    query = update(api_key).where(api_key.c.id == number, api_key.c.revoked_at.is_(None))
+    if jurisdiction_id is not None:
+        query = query.where(api_key.c.jurisdiction_id == jurisdiction_id)
+    place: str | None = connection.execute(
+        query.values(values).returning(api_key.c.jurisdiction_id)
+    ).scalar_one_or_none()
+    return place
 
 
 def _columns() -> list[Column[Any]]:

@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from open311.domain.access import Scope
+from open311.domain.access import SHELL, Scope
 from open311.errors import Forbidden, Invalid
-from open311.operations.access.api_keys import add_key, list_keys, require_key, require_scope, revoke_key
+from open311.operations.access.api_keys import (
+    add_key,
+    list_keys,
+    require_key,
+    require_scope,
+    resume_key,
+    revoke_key,
+    suspend_key,
+)
 from open311.operations.platform import Platform
+from open311.storage import audit
 from tests import build
 
 
@@ -68,3 +79,25 @@ def test_a_key_has_a_label_and_a_contact_that_can_be_read(platform: Platform, te
 def test_a_key_needs_a_label(platform: Platform, label: str) -> None:
     with pytest.raises(Invalid, match="label: is no label"):
         add_key(platform, label=label, now=build.NOON)
+
+
+def test_the_audit_trail_has_each_act_on_a_key_and_only_the_city_named_may_change_it(platform: Platform) -> None:
+    city = "city.example"
+    by: dict[str, Any] = {"principal": SHELL, "now": build.NOON}
+    number, _ = add_key(platform, label="FixIt app", jurisdiction_id=city, may_update=True, **by)
+    elsewhere, _ = add_key(platform, label="Other app", **by)
+    assert not revoke_key(platform, elsewhere, jurisdiction_id=city, **by)
+    assert suspend_key(platform, number, "It sends each report twice.", jurisdiction_id=city, **by)
+    assert resume_key(platform, number, jurisdiction_id=city, **by)
+    assert revoke_key(platform, number, reason="The app is gone.", jurisdiction_id=city, **by)
+    assert not resume_key(platform, number, jurisdiction_id=city, **by)
+    assert [key.id for key in list_keys(platform, city)] == [number]
+    with platform.database.reading() as connection:
+        entries = [(one.act, one.subject, one.reason) for one in audit.list_entries(connection, city)]
+    subject = f"key:{number}"
+    assert entries == [
+        ("key.add", subject, ""),
+        ("key.suspend", subject, "It sends each report twice."),
+        ("key.resume", subject, ""),
+        ("key.revoke", subject, "The app is gone."),
+    ]

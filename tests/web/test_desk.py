@@ -148,7 +148,7 @@ def test_no_cache_and_no_other_site_gets_a_page(client: FlaskClient, platform: P
 def test_a_session_ends_by_signing_out(client: FlaskClient, platform: Platform) -> None:
     person = Person.of(client, platform)
     answer = person.post("/desk/sign-out")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/desk/sign-in")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/desk/sign-in?done=out")
     assert f"{COOKIE}=;" in answer.headers["Set-Cookie"]
     person.client.set_cookie(COOKIE, person.session.secret, path="/desk")
     assert person.get().status_code == 401

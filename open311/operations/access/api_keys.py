@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
-from open311.domain.access import ALL_JURISDICTIONS, Principal, Role, Scope
+from open311.domain.access import ALL_JURISDICTIONS, SHELL, Principal, Role, Scope
 from open311.domain.ids import new_api_key
 from open311.errors import Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.storage import audit, keys
 from open311.storage.audit import Entry
+from open311.storage.engine import Connection
 from open311.storage.keys import ApiKey
 from schemas.texts import tell
 
@@ -29,6 +34,7 @@ def add_key(
     is_test: bool = False,
     may_update: bool = False,
     is_for_staff: bool = False,
+    principal: Principal = SHELL,
     now: datetime,
     secret: str = "",
 ) -> tuple[int, str]:
@@ -58,6 +64,9 @@ def add_key(
             is_for_staff=is_for_staff,
             now=now,
         )
+        rights = {"test": is_test, "updates": may_update, "staff": is_for_staff}
+        details = {"rights": [name for name, is_given in rights.items() if is_given]}
+        _record(connection, jurisdiction_id, number, "key.add", principal, now, details=details)
     return number, secret
 
 
@@ -71,24 +80,53 @@ def _check_texts(label: str, contact: str) -> None:
         raise Invalid(fault, "contact")
 
 
-def list_keys(platform: Platform) -> list[ApiKey]:
-    """All keys, oldest first."""
+def list_keys(platform: Platform, jurisdiction_id: str | None = None) -> list[ApiKey]:
+    """All keys, oldest first. With `jurisdiction_id`, only those of one jurisdiction."""
     with platform.database.reading() as connection:
-        return keys.list_keys(connection)
+        return keys.list_keys(connection, jurisdiction_id)
 
 
-def revoke_key(platform: Platform, number: int, *, now: datetime) -> bool:
-    """Revoke a key as of `now`. Returns False if no valid key has this number."""
-    with platform.database.transaction() as connection:
-        return keys.revoke_key(connection, number, now)
+def revoke_key(
+    platform: Platform,
+    number: int,
+    *,
+    reason: str = "",
+    jurisdiction_id: str | None = None,
+    principal: Principal = SHELL,
+    now: datetime,
+) -> bool:
+    """Revoke a key as of `now`. Returns False if no valid key has this number.
+
+    jurisdiction_id  the only jurisdiction whose keys may be changed; None for all
+    """
+    change = _Change("key.revoke", _line(reason, "reason"), {"revoked_at": now})
+    return _apply(platform, number, change, jurisdiction_id, principal=principal, now=now)
 
 
-def set_notice(platform: Platform, number: int, notice: str, *, principal: Principal, now: datetime) -> bool:
+def set_notice(
+    platform: Platform,
+    number: int,
+    notice: str,
+    *,
+    jurisdiction_id: str | None = None,
+    principal: Principal,
+    now: datetime,
+) -> bool:
     """Set what all users of an app are told; "" for nothing. Returns False if no valid key has this number."""
-    return _change(platform, number, "key.notice", principal=principal, now=now, notice=_line(notice, "notice"))
+    told = _line(notice, "notice")
+    change = _Change("key.notice", told, {"notice": told})
+    return _apply(platform, number, change, jurisdiction_id, principal=principal, now=now)
 
 
-def suspend_key(platform: Platform, number: int, reason: str, *, principal: Principal, now: datetime) -> bool:
+def suspend_key(
+    platform: Platform,
+    number: int,
+    reason: str,
+    *,
+    jurisdiction_id: str | None = None,
+    principal: Principal,
+    now: datetime,
+) -> bool:
     """Refuse all calls with a key, at once and in all processes, until `resume_key`.
 
     reason  what callers are told
@@ -97,12 +135,21 @@ def suspend_key(platform: Platform, number: int, reason: str, *, principal: Prin
     why = _line(reason, "reason")
     if not why:
         raise Invalid(tell("is missing; callers are told why."), "reason")
-    return _change(platform, number, "key.suspend", principal=principal, now=now, suspended_for=why)
+    change = _Change("key.suspend", why, {"suspended_for": why})
+    return _apply(platform, number, change, jurisdiction_id, principal=principal, now=now)
 
 
-def resume_key(platform: Platform, number: int, *, principal: Principal, now: datetime) -> bool:
+def resume_key(
+    platform: Platform,
+    number: int,
+    *,
+    jurisdiction_id: str | None = None,
+    principal: Principal,
+    now: datetime,
+) -> bool:
     """Accept calls with a key again. Returns False if no valid key has this number."""
-    return _change(platform, number, "key.resume", principal=principal, now=now, suspended_for="")
+    change = _Change("key.resume", "", {"suspended_for": ""})
+    return _apply(platform, number, change, jurisdiction_id, principal=principal, now=now)
 
 
 def _line(text: str, field: str) -> str:
@@ -113,23 +160,56 @@ def _line(text: str, field: str) -> str:
     return line
 
 
-def _change(
-    platform: Platform, number: int, act: str, *, principal: Principal, now: datetime, **values: str
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change of a key: its name in the audit trail, why it is made, and the new values of columns."""
+
+    act: str
+    reason: str
+    values: Mapping[str, Any]
+
+
+def _apply(
+    platform: Platform,
+    number: int,
+    change: _Change,
+    jurisdiction_id: str | None,
+    *,
+    principal: Principal,
+    now: datetime,
 ) -> bool:
     """Change a key and write an entry of the audit trail."""
+    if not 0 <= number < 2**63:
+        return False
     with platform.database.transaction() as connection:
-        changed = 0 <= number < 2**63 and keys.change_key(connection, number, **values)
-        if changed:
-            entry = Entry(
-                jurisdiction_id=ALL_JURISDICTIONS,
-                at=now,
-                actor=str(principal),
-                act=act,
-                subject=f"key:{number}",
-                reason=next(iter(values.values())),
-            )
-            audit.add_entry(connection, entry)
-    return changed
+        place = keys.change_key(connection, number, jurisdiction_id, change.values)
+        if place is not None:
+            _record(connection, place, number, change.act, principal, now, reason=change.reason)
+    return place is not None
+
+
+def _record(
+    connection: Connection,
+    jurisdiction_id: str,
+    number: int,
+    act: str,
+    principal: Principal,
+    now: datetime,
+    *,
+    reason: str = "",
+    details: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Store in the audit trail what somebody did with a key."""
+    entry = Entry(
+        jurisdiction_id=jurisdiction_id,
+        at=now,
+        actor=str(principal),
+        act=act,
+        subject=f"key:{number}",
+        reason=reason,
+        details=details,
+    )
+    audit.add_entry(connection, entry)
 
 
 def require_key(platform: Platform, secret: str) -> Principal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from open311.domain.requests import Priority
@@ -45,6 +46,43 @@ def _states(city: Jurisdiction) -> Iterator[dict[str, str | None]]:
             name = next((one.name for one in known if not one.code), "")
             yield {"state": state, "detail": None, "name": name or None}
             yield from ({"state": state, "detail": one.code, "name": one.name or None} for one in known if one.code)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownText:
+    """A text that citizens read if staff write none.
+
+    language   BCP 47 tag
+    outcome    the outcome, or another moment of `domain.workflow.MOMENTS`
+    service    the code of the only service that has the text; "" for all
+    is_own     whether the city wrote the text; otherwise the server did
+    is_public  whether `status_notes` has the text: those of the city's first language
+    """
+
+    language: str
+    outcome: str
+    service: str
+    text: str
+    is_own: bool
+    is_public: bool
+
+
+def texts_of(city: Jurisdiction) -> list[ShownText]:
+    """The texts for citizens in the order of the outcomes, first those that the public reads."""
+    order = list(TEXTS)
+    first = city.languages[0]
+    own = {(one.outcome, one.service or None) for one in city.texts}
+    found = [
+        ShownText(first, code, one["service_code"] or "", text, (code, one["service_code"]) in own, is_public=True)
+        for one in _texts(city)
+        if (code := one["outcome"]) and (text := one["text"])
+    ]
+    found += [
+        ShownText(tag, one.outcome, one.service, one.text, is_own=True, is_public=False)
+        for tag, translation in city.translations.items()
+        for one in translation.texts
+    ]
+    return sorted(found, key=lambda one: (not one.is_public, one.language, order.index(one.outcome), one.service))
 
 
 def _texts(city: Jurisdiction) -> Iterator[dict[str, str | None]]:

@@ -135,13 +135,14 @@ def remove_neighbour(platform: Platform, jurisdiction_id: str, name: str, *, now
         return deliveries.park_all(connection, key, NEIGHBOUR_REMOVED, now)
 
 
-def list_neighbours(platform: Platform) -> list[NeighbourView]:
-    """All neighbours of the cities that are served."""
+def list_neighbours(platform: Platform, jurisdiction_id: str | None = None) -> list[NeighbourView]:
+    """All neighbours of the cities that are served. With `jurisdiction_id`, only those of one city."""
     with platform.database.reading() as connection:
         return [
             _view(connection, one)
             for one in remotes.load_all(connection)
             if platform.registry.get(one.jurisdiction_id) is not None
+            and jurisdiction_id in (None, one.jurisdiction_id)
         ]
 
 

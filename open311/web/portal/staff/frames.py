@@ -43,6 +43,11 @@ class DeskFrame(Frame):
         return self._is(Role.DISPATCHER)
 
     @property
+    def manages(self) -> bool:
+        """Whether the account may manage the keys of the city."""
+        return self._is(Role.ADMIN) and self.principal is not None and not self.principal.scope.departments
+
+    @property
     def works(self) -> bool:
         """Whether the account may work on requests."""
         return self._is(Role.AGENT)
@@ -56,6 +61,15 @@ class DeskFrame(Frame):
     def sign_in(self) -> str:
         """The address of the page that says how to sign in."""
         return self._address("/sign-in")
+
+    def sign_in_with(self, city_id: str, **query: str) -> str:
+        """The address that leads to the sign-in service of a city."""
+        return self._address(f"/sign-in/with/{quote(city_id, safe='')}", **query)
+
+    @property
+    def signed_out(self) -> str:
+        """The address of the page after signing out."""
+        return self._address("/sign-in", done="out")
 
     @property
     def sign_out(self) -> str:

@@ -7,35 +7,46 @@ from typing import Any
 from werkzeug.exceptions import TooManyRequests
 
 from open311.domain.access import Principal
-from open311.errors import Unauthenticated
-from open311.operations.access.sessions import USED_LINK, end_all_sessions, end_session, sign_in
+from open311.errors import Unauthenticated, Unavailable
+from open311.operations.access.openid import (
+    GOOD_FOR_S,
+    begin_sign_in,
+    finish_sign_in,
+    is_offered,
+    sign_out_address,
+)
+from open311.operations.access.sessions import Session, end_all_sessions, end_session, sign_in
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY, PORTAL_FORM, SIGNED_IN
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
-from open311.web.errors import too_many_for_people
+from open311.web.errors import RETRY_AFTER_S, too_many_for_people
 from open311.web.gate import limit_sign_in
 from open311.web.portal.rendering import see_other
 from open311.web.portal.staff import words
 from open311.web.portal.staff.frames import DeskFrame, desk_page
-from open311.web.session_cookies import cookie_with, read_secret
+from open311.web.session_cookies import cookie_with, read_secret, read_ticket, ticket_cookie
 from open311.web.surfaces import DESK, SIGN_IN
-from schemas.desk import FormArguments
+from schemas.desk import BeginSignInArguments, FormArguments, ProviderAnswerArguments, SignInArguments
 from schemas.portal import PageArguments
+from schemas.texts import Message, tell
 
 _SHARED: dict[str, Any] = {"city": City.NONE, "output": PageFormat.HTML}
+_OF_CITY: dict[str, Any] = {"city": City.IN_PATH, "output": PageFormat.HTML}
+_SIGNED_OUT = tell("You are signed out here.")
 
 
-@endpoint(SIGN_IN, "", reads=PageArguments, access=ANYBODY, **_SHARED)
+@endpoint(SIGN_IN, "", reads=SignInArguments, access=ANYBODY, **_SHARED)
 def sign_in_page(call: Call) -> Answer:
-    """How to sign in: by a link that the operator of the server makes."""
-    return desk_page(call, "sign_in.html", secret="", fault="")
+    """How to sign in: at the city's sign-in service, or by a link that the operator of the server makes."""
+    is_out = call.values["done"] == "out"
+    return _page(call, notice=_SIGNED_OUT if is_out else None, leave=_way_out(call) if is_out else "")
 
 
 @endpoint(SIGN_IN, "/<code:secret>", reads=PageArguments, access=ANYBODY, **_SHARED)
 def login_link_page(call: Call, secret: str) -> Answer:
     """The page behind a login link. It has only a button, because programs that look for viruses open links."""
-    return desk_page(call, "sign_in.html", secret=secret, fault="")
+    return _page(call, secret=secret)
 
 
 @endpoint(SIGN_IN, "/<code:secret>", reads=PageArguments, access=PORTAL_FORM, method="POST", **_SHARED)
@@ -43,28 +54,109 @@ def use_login_link(call: Call, secret: str) -> Answer:
     """Begin a session with the secret of a login link."""
     try:
         session = sign_in(call.platform, secret, now=call.now)
-    except Unauthenticated:
-        return _refused(call)
-    frame = DeskFrame(call.request)
-    return see_other(_first_page(call, session.principal, frame), cookie_with(call.request, session.secret))
+    except Unauthenticated as error:
+        return _refused(call, error)
+    return _signed_in(call, session)
 
 
-def _refused(call: Call) -> Answer:
+@endpoint(SIGN_IN, "/with/<jurisdiction_id>", reads=BeginSignInArguments, access=ANYBODY, **_OF_CITY)
+def begin_at_provider(call: Call) -> Answer:
+    """Lead the reader to the sign-in service. This is a link and no form, because the content policy forbids forms
+    that lead to another site."""
+    frame = DeskFrame.of(call)
+    try:
+        begun = begin_sign_in(
+            call.platform,
+            call.city.id,
+            back=_back(call),
+            language=frame.language,
+            asks_again=bool(call.values["again"]),
+            now=call.now,
+        )
+    except Unavailable as error:
+        return _down(call, error)
+    return see_other(begun.address, ticket_cookie(call.request, begun.ticket, max_age=GOOD_FOR_S))
+
+
+@endpoint(SIGN_IN, "/back", reads=ProviderAnswerArguments, access=ANYBODY, **_SHARED)
+def finish_at_provider(call: Call) -> Answer:
+    """Begin a session for the reader whom the sign-in service has led back. Its answer can be used once."""
+    spent = ticket_cookie(call.request, "")
+    try:
+        ticket = read_ticket(call.request)
+        session = finish_sign_in(call.platform, ticket, call.values, back=_back(call), now=call.now)
+    except Unauthenticated as error:
+        return _refused(call, error, spent)
+    except Unavailable as error:
+        return _down(call, error, spent)
+    return _signed_in(call, session, spent)
+
+
+def _signed_in(call: Call, session: Session, *headers: tuple[str, str]) -> Answer:
+    cookie = cookie_with(call.request, session.secret)
+    return see_other(_first_page(call, session.principal, DeskFrame(call.request)), cookie, *headers)
+
+
+def _refused(call: Call, error: Unauthenticated, *headers: tuple[str, str]) -> Answer:
+    """The page about a failed sign-in. It counts, so that nobody can try many."""
     try:
         limit_sign_in(call.request.environ)
-    except TooManyRequests as error:
-        wait_s = (("Retry-After", str(error.retry_after)),)
-        return desk_page(
-            call, "sign_in.html", status=429, headers=wait_s, secret="", fault=too_many_for_people(error)
-        )
-    return desk_page(call, "sign_in.html", status=401, secret="", fault=USED_LINK)
+    except TooManyRequests as limit:
+        wait_s = ("Retry-After", str(limit.retry_after))
+        return _page(call, status=429, headers=(wait_s, *headers), fault=too_many_for_people(limit))
+    return _page(call, status=401, headers=headers, fault=error.problems[0].message)
+
+
+def _down(call: Call, error: Unavailable, *headers: tuple[str, str]) -> Answer:
+    wait_s = ("Retry-After", RETRY_AFTER_S)
+    return _page(call, status=503, headers=(wait_s, *headers), fault=error.problems[0].message)
+
+
+def _page(
+    call: Call,
+    *,
+    status: int = 200,
+    headers: tuple[tuple[str, str], ...] = (),
+    secret: str = "",
+    fault: str = "",
+    notice: Message | None = None,
+    leave: str = "",
+) -> Answer:
+    """The page for signing in.
+
+    secret  that of a login link; then the page has only its button
+    leave   the address where the reader signs out of the sign-in service; "" for none
+    """
+    platform = call.platform
+    cities = list(platform.registry) if is_offered(platform) and not secret else []
+    return desk_page(
+        call,
+        "sign_in.html",
+        status=status,
+        headers=headers,
+        secret=secret,
+        fault=fault,
+        notice=notice,
+        leave=leave,
+        cities=cities,
+        service=platform.settings.oidc_name,
+    )
+
+
+def _back(call: Call) -> str:
+    """The address to which the sign-in service leads. The operator has registered it there."""
+    return f"{call.own_address()}{SIGN_IN.prefix}/back"
+
+
+def _way_out(call: Call) -> str:
+    return sign_out_address(call.platform, back=call.own_address() + SIGN_IN.prefix)
 
 
 @endpoint(DESK, "/sign-out", reads=FormArguments, access=SIGNED_IN, method="POST", **_SHARED)
 def sign_out(call: Call) -> Answer:
     """End the session."""
     end_session(call.platform, read_secret(call.request), principal=call.caller, now=call.now)
-    return see_other(DeskFrame.of(call).sign_in, cookie_with(call.request, ""))
+    return see_other(DeskFrame.of(call).signed_out, cookie_with(call.request, ""))
 
 
 @endpoint(DESK, "/", reads=PageArguments, access=SIGNED_IN, **_SHARED)

@@ -193,6 +193,22 @@ ACTS: Mapping[str, Message] = {
 """What the page after an act says, unless the act is a command."""
 
 
+KEY_ACTS: Mapping[str, Message] = {
+    "notice": tell("The notice was saved."),
+    "suspend": tell("The key is suspended. Calls with it are refused."),
+    "resume": tell("The key is accepted again."),
+    "revoke": tell("The key is revoked."),
+}
+MOMENTS: Mapping[str, Message] = {
+    **OUTCOMES,
+    "merged": tell("Merged into another request"),
+    "unmerged": tell("The merge was undone"),
+    "reopened": tell("Opened again"),
+    "scheduled": tell("Visit planned"),
+}
+"""When citizens read a text of the city: the outcomes, and the moments that are no outcome."""
+
+
 def done_of(act: str) -> Message | None:
     """What the page after an act says; None for an unknown act."""
     if act in COMMANDS:

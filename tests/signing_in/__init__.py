@@ -1,0 +1,1 @@
+"""Sign-in of staff by an OpenID Connect provider."""
