@@ -95,7 +95,7 @@ def of_subscriptions(connection: Connection, jurisdiction_id: str, numbers: Coll
 
     They stay until the transaction ends. A person who leaves at this moment is left out.
     """
-    columns, waits = follower.c, text(IS_OPEN_TO_CHANGES)
+    columns, theirs, waits = follower.c, subscription.c, text(IS_OPEN_TO_CHANGES)
     has_mail = select(mail.c.id).where(
         mail.c.jurisdiction_id == columns.jurisdiction_id, mail.c.follower_id == columns.id, waits
     )
@@ -108,7 +108,7 @@ def of_subscriptions(connection: Connection, jurisdiction_id: str, numbers: Coll
         )
         .where(
             columns.jurisdiction_id == jurisdiction_id,
-            subscription.c.id == any_(bindparam(None, sorted(numbers), ARRAY(BigInteger))),
+            theirs.id == any_(bindparam(None, sorted(set(numbers)), ARRAY(BigInteger))),
             ~has_mail.exists(),
         )
         .order_by(columns.id)

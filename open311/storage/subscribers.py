@@ -150,10 +150,10 @@ class Change:
     kinds: tuple[str, ...]
 
 
-def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Change], now: datetime) -> set[int]:
+def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Change], now: datetime) -> list[int]:
     """Let all subscribers be told whose filter matches a request, or matched it before.
 
-    Returns the numbers of their subscriptions.
+    Returns the number of the subscription for each of the notifications.
 
     This is one statement. A notification that waits already is changed, so that a subscriber is told only once.
     """
@@ -164,9 +164,9 @@ def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Chang
         if traits is not None
     ]
     if not states:
-        return set()
+        return []
     values = {"jurisdiction_id": jurisdiction_id, "states": states, "now": now}
-    return set(connection.execute(_NOTIFY, values).scalars())
+    return list(connection.execute(_NOTIFY, values).scalars())
 
 
 def notify_again(

@@ -303,10 +303,8 @@ def drop_gone(connection: Connection, place: Place) -> None:
 
 def drop_others(connection: Connection, place: Place, told: Sequence[Waiting]) -> None:
     """Delete all notifications but these."""
-    columns = notification.c
-    connection.execute(
-        delete(notification).where(_of(place), ~(columns.request_id == _among([one.number for one in told])))
-    )
+    is_told = notification.c.request_id == _among([one.number for one in told])
+    connection.execute(delete(notification).where(_of(place), ~is_told))
 
 
 def postpone(connection: Connection, place: Place, one: Waiting, due_at: datetime) -> None:

@@ -71,9 +71,8 @@ def _words(city: Jurisdiction, names: Names, wanted: RequestFilter, language: st
         yield wanted.area
     if wanted.near:
         near = wanted.near
-        yield tell(
-            "at most {metres:g} m from {lat:.5f}, {long:.5f}", metres=near.radius_m, lat=near.lat, long=near.long
-        )
+        place = {"lat": near.lat, "long": near.long}
+        yield tell("at most {metres:g} m from {lat:.5f}, {long:.5f}", metres=near.radius_m, **place)
     if wanted.box:
         yield tell("in a part of the map")
 
@@ -142,12 +141,11 @@ def _groups(about: FilterNews, shown: Iterable[tuple[Waiting, dict[str, Any]]]) 
 
 
 def _line(about: FilterNews, one: Waiting, item: dict[str, Any]) -> Part:
-    service = service_name(about.city, about.names, item["service_code"], about.follower.language)
-    facts = filter(None, (service, item.get("address")))
-    address = about.own + request_path(about.city.id, one.service_request_id)
-    return Part(
-        f"{one.service_request_id}: {'; '.join(facts)}", Style.PLAIN, f"{address}?locale={about.follower.language}"
-    )
+    language = about.follower.language
+    service = service_name(about.city, about.names, item["service_code"], language)
+    facts = "; ".join(filter(None, (service, item.get("address"))))
+    address = f"{about.own}{request_path(about.city.id, one.service_request_id)}?locale={language}"
+    return Part(f"{one.service_request_id}: {facts}", Style.PLAIN, address)
 
 
 def _list_address(about: FilterNews) -> str:

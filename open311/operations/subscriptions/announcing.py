@@ -39,8 +39,8 @@ def groups_of(platform: Platform, jurisdiction_id: str) -> Groups:
 
 def announce(
     connection: Connection, jurisdiction_id: str, recorded: Sequence[RecordedChange], groups: Groups, now: datetime
-) -> set[int]:
-    """Make the notifications of these changes. Returns the numbers of the subscriptions that are to be told.
+) -> list[int]:
+    """Make the notifications of these changes. Returns the number of the subscription for each of them.
 
     A request that has changed several times is announced once. It does not matter if a change is announced again,
     because the public version is the same then.

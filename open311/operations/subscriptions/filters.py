@@ -19,9 +19,12 @@ from schemas.texts import tell
 def read_filter(
     platform: Platform, city: Jurisdiction, values: Mapping[str, Any], problems: list[Problem]
 ) -> RequestFilter:
-    """The filter of a new subscription, from values as lists have them. Adds what is wrong to `problems`."""
+    """The filter of a new subscription, from values as lists have them. Adds what is wrong to `problems`.
+
+    service_request_id may be missing.
+    """
     problems += _unknown(city, values)
-    id, number = values["service_request_id"], None
+    id, number = values.get("service_request_id", ""), None
     if id:
         with platform.database.reading() as connection:
             number = subscribers.public_number(connection, city.id, id)

@@ -13,7 +13,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.listing import Listing
-from open311.web.portal.filters import FilterForm
+from open311.web.portal.filters import FilterForm, MailForm
 from open311.web.portal.rendering import Frame, city_path, page, qr_code
 from open311.web.portal.shown import ShownRequest
 from open311.web.portal.wording import filter_faults, notices
@@ -44,7 +44,17 @@ def list_page(call: Call) -> Answer:
         listing = Listing.of(call)
     except Invalid as error:
         faults = filter_faults(error.problems, _IN_FORM)
-        return page(call, "requests.html", status=400, form=form, faults=faults, items=(), links={}, notices=())
+        return page(
+            call,
+            "requests.html",
+            status=400,
+            form=form,
+            faults=faults,
+            items=(),
+            mail_form=None,
+            links={},
+            notices=(),
+        )
     found = find_requests(call.platform, listing.search, JSON)
     notice = None if listing.search.ids else cut_dates(call.values, listing.search, call.now)
     return page(
@@ -53,6 +63,7 @@ def list_page(call: Call) -> Answer:
         form=form,
         faults={},
         items=[ShownRequest(call, frame, item) for item in found.items],
+        mail_form=MailForm.of(call, frame),
         links={name: _on_page(call, address) for name, address in listing.links(found).items()},
         notices=notices([*call.warnings, *([notice] if notice else [])]),
     )
