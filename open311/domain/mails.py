@@ -113,7 +113,7 @@ class MailRules:
     """What mail a city sends to people. Without a mail server in the settings, it sends none.
 
     reporters        whether reporters get mail about their requests
-    followers        whether others can follow a request by mail
+    followers        whether everybody can follow a request, or the requests of a filter, by mail
     sender           the name of the sender; "" for the city's name
     reply_to         the address for answers; "" for none
     footer           a sentence at the end of each mail, in the city's first language

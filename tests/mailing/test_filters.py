@@ -232,7 +232,7 @@ def test_who_refuses_all_mail_of_the_city_gets_none_about_filters(here: Town) ->
 
 
 def test_mail_is_in_the_language_of_the_page(here: Town) -> None:
-    assert here.client.post(f"{PATH}?locale=es", data={"email": BOB}).status_code == 200
+    assert here.client.post(f"{PATH}?locale=es", data={"email": BOB, "how_often": "hourly"}).status_code == 200
     [asked] = here.send()
     assert "Todos los avisos" in text_of(asked)
     assert here.press(page_of(asked), "confirm") == 200

@@ -25,6 +25,8 @@ from schemas.texts import tell
 _IN_FORM = ("q", "service_code", "status", "area", "start_date", "end_date", "has_photo", "sort")
 IN_WIDGET = 5
 """How many requests the page for frames shows."""
+NEAR_M = 500
+"""How far from a request its neighbours are, in metres."""
 
 
 @endpoint(
@@ -88,7 +90,14 @@ def request_page(call: Call, service_request_id: str) -> Answer:
     is_followed = mails_followers(call.platform.settings, call.city)
     follow = frame.link(f"requests/{quote(shown.id, safe='')}/follow") if is_followed else ""
     return page(
-        call, "request.html", shown=shown, is_own=False, address=address, qr=qr_code(address), follow=follow
+        call,
+        "request.html",
+        shown=shown,
+        is_own=False,
+        address=address,
+        qr=qr_code(address),
+        follow=follow,
+        nearby=_nearby(frame, shown),
     )
 
 
@@ -112,6 +121,14 @@ def widget_page(call: Call) -> Answer:
     found = find_requests(call.platform, search, JSON)
     shown = [ShownRequest(call, frame, item) for item in found.items]
     return page(call, "widget.html", cache_control="public, max-age=60", items=shown)
+
+
+def _nearby(frame: Frame, shown: ShownRequest) -> str:
+    """The address of the list of requests near this one; "" if it has no point."""
+    if shown.point is None:
+        return ""
+    long, lat = shown.point
+    return frame.link("requests", lat=str(lat), long=str(long), radius=str(NEAR_M))
 
 
 def _on_page(call: Call, address: str) -> str:
