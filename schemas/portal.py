@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from schemas.arguments import PAGE_SIZE_ALIASES, Arguments, RequestSearchArguments, SubmissionArguments
-from schemas.limits import MAX_QUERY_CHARACTERS
+from schemas.limits import MAX_QUERY_CHARACTERS, MAX_RADIUS_M
 from schemas.parameters import (
+    BoxParameter,
     ChoiceParameter,
+    DistanceParameter,
     LatitudeParameter,
+    ListParameter,
     LongitudeParameter,
     NumberParameter,
     TextParameter,
 )
 from schemas.statistics import StatisticsArguments
+from schemas.subscriptions import MOST_CODES
+from schemas.texts import tell
 
 USUAL_ON_PAGE, MOST_ON_PAGE = 25, 100
 """How many requests a page of the list has."""
@@ -106,10 +111,31 @@ class FollowArguments(PageArguments):
     website = TextParameter("A field that people do not see. A form that fills it does nothing.", default="")
 
 
+class FollowFilterArguments(FollowArguments):
+    """The fields of the form by which somebody gets mail about all requests of a filter, as lists have it."""
+
+    together = (("lat", "long", "radius"),)
+
+    how_often = ChoiceParameter(
+        "How often mail comes at most: daily or hourly.", "daily", choices=("daily", "hourly"), default="daily"
+    )
+    service_code = ListParameter("Service codes.", "pothole", most=MOST_CODES, unit=tell("codes"))
+    group = TextParameter("A service group.")
+    status = ListParameter("open or closed.", "open", choices=("open", "closed"))
+    department = TextParameter("Code or name of a department.", "streets")
+    area = TextParameter("Name of an area.", "Kallio")
+    lat = LatitudeParameter("Centre of a circle, with long and radius.")
+    long = LongitudeParameter("Centre of a circle, with lat and radius.")
+    radius = DistanceParameter("Metres around lat and long.", most=MAX_RADIUS_M)
+    bbox = BoxParameter("west,south,east,north in degrees.", "24.9,60.1,25.0,60.2")
+
+
 class MailPageArguments(PageArguments):
     """The fields of the page to which mails link."""
 
     tells_unknown = False
 
-    do = TextParameter("What the reader wants: confirm, leave, refuse, answer or reopen.", "leave", default="")
+    do = TextParameter(
+        "What the reader wants: confirm, leave, refuse, answer, reopen, daily or hourly.", "leave", default=""
+    )
     answer = TextParameter("What became of the report: solved, partly or not_solved.", "solved", default="")

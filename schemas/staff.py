@@ -1209,10 +1209,33 @@ class PersonRequestSchema(Body):
     )
 
 
+class PersonSubscriptionSchema(Body):
+    """A filter about whose requests a person gets mail."""
+
+    email = Text(metadata=describe("The address."))
+    language = Text(metadata=describe("The language of the mails.", "es"))
+    how_often = Text(metadata=describe("daily or hourly.", "daily"))
+    since = Instant(metadata=describe("When the person asked for it."))
+    confirmed = Instant(metadata=describe("When the person agreed or prolonged it last; null before."))
+    service_code = fields.List(fields.String(), metadata=describe("Codes of services.", ["potholes"]))
+    group = OptionalText(metadata=describe("A service group."))
+    status = fields.List(fields.String(), metadata=describe("Statuses.", ["open"]))
+    department = OptionalText(metadata=describe("Code of a department."))
+    area = OptionalText(metadata=describe("Name of an area."))
+    bbox = OptionalText(metadata=describe("A box: west,south,east,north."))
+    lat = Degrees(metadata=describe("Centre of a circle.", 60.1718))
+    long = Degrees(metadata=describe("Centre of a circle.", 24.9414))
+    radius = Degrees(metadata=describe("Radius of a circle in metres.", 500))
+
+
 class PersonExportSchema(Body):
     """What the city has about a person: up to 200 requests."""
 
     requests = fields.List(fields.Nested(PersonRequestSchema), metadata=describe("By number."))
+    subscriptions = fields.List(
+        fields.Nested(PersonSubscriptionSchema),
+        metadata=describe("The filters about which the person gets mail. They are on the first page."),
+    )
     next = fields.Integer(
         allow_none=True, metadata=describe("Send it as `after` for the next page; null on the last.")
     )

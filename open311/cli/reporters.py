@@ -138,13 +138,14 @@ def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: dateti
     """An export, of which only one page is in memory. Warns if nothing was found."""
     head = json_of({"jurisdiction_id": city.id, "exported_datetime": format_instant(now)})
     yield head[:-1] + b',"requests":['
-    separator = b"\n"
+    separator, subscribed = b"\n", list[dict[str, Any]]()
     for page in pages:
+        subscribed += page.subscriptions
         for item in page.requests:
             yield separator + json_of(item)
             separator = b",\n"
-    yield b"\n]}\n"
-    if separator == b"\n":
+    yield b'\n],"subscriptions":' + json_of(subscribed) + b"}\n"
+    if separator == b"\n" and not subscribed:
         warn(nothing_found())
 
 
@@ -240,10 +241,11 @@ class _Report:
     def say(self, *, is_dry_run: bool) -> None:
         """Print the report."""
         verb = "would be erased" if is_dry_run else "were erased"
-        if not self.names:
+        if not self.names and not self.rows:
             say(nothing_found())
         else:
             say_table(("table", "rows"), ((name, str(rows)) for name, rows in sorted(self.rows.items())))
+        if self.names:
             more = f" and {len(self.names) - SHOWN} more" if len(self.names) > SHOWN else ""
             say(f"Data in {counted(len(self.names), 'request')} {verb}: {', '.join(self.names[:SHOWN])}{more}.")
         for (system, fields), number in sorted(self.systems.items(), key=str):

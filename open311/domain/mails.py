@@ -10,7 +10,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 from open311.domain.deliveries import wait_after
@@ -30,7 +30,15 @@ MOST_BOUNCES = 3
 LEASE = timedelta(minutes=10)
 """After what time a mail is sent again whose worker has died."""
 MOST_NUMBERS = 50
-"""How many requests one mail to a department names."""
+"""How many requests one mail names."""
+MOST_SUBSCRIPTIONS = 20
+"""How many filters an address gets mail about in a city."""
+SUBSCRIBED_FOR = timedelta(days=365)
+"""How long people get mail about a filter before they are asked to prolong it."""
+LEAST_PAUSE = timedelta(hours=1)
+"""The shortest time between two mails about a filter."""
+DAILY_AT = time(7)
+"""From when on the daily mails are sent, in the city's time zone."""
 
 _TOKEN = re.compile(r"(?P<id>[1-9][0-9]{0,18})-(?P<mark>[A-Za-z0-9_-]{22})")
 _VERP = re.compile(r"(?P<id>[1-9][0-9]{0,18})-(?P<mark>[0-9a-f]{20})")
@@ -105,7 +113,7 @@ class MailRules:
     """What mail a city sends to people. Without a mail server in the settings, it sends none.
 
     reporters        whether reporters get mail about their requests
-    followers        whether others can follow a request by mail
+    followers        whether everybody can follow a request, or the requests of a filter, by mail
     sender           the name of the sender; "" for the city's name
     reply_to         the address for answers; "" for none
     footer           a sentence at the end of each mail, in the city's first language
@@ -130,13 +138,15 @@ class MailRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follower:
-    """Somebody who gets mail about one request.
+    """Somebody who gets mail about one request, or about all requests of a filter.
 
-    number        the number of the request
+    number        the number of the request; 0 for a filter, which is that of a subscription
     language      a BCP 47 tag
     is_reporter   whether it is the reporter, who may read the request also while the public may not
     told_version  up to which version of the request the person knows the changes
     confirmed_at  when the owner of the address has agreed; None before
+    is_daily      whether news about a filter come once a day, and not once an hour
+    told_at       when the last news about a filter were sent; None before
     """
 
     jurisdiction_id: str
@@ -147,7 +157,35 @@ class Follower:
     told_version: int
     created_at: datetime
     confirmed_at: datetime | None = None
+    is_daily: bool = False
+    told_at: datetime | None = None
     id: int = 0
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When mail about a filter ends, if the person does not prolong it; None for mail about one request."""
+        return None if self.number or self.confirmed_at is None else self.confirmed_at + SUBSCRIBED_FOR
+
+    def next_mail_at(self, now: datetime, zone: tzinfo, collect: timedelta) -> datetime:
+        """When news about a filter are sent: once an hour at most, or in the morning of the next day."""
+        if not self.is_daily:
+            return max(now + collect, self.not_before(zone) or now)
+        here = now.astimezone(zone)
+        morning = _morning(here)
+        return morning if here < morning else _morning(here + timedelta(days=1))
+
+    def not_before(self, zone: tzinfo) -> datetime | None:
+        """Before when no further news about a filter are sent; None before the first mail."""
+        if self.told_at is None:
+            return None
+        if not self.is_daily:
+            return self.told_at + LEAST_PAUSE
+        return _morning(self.told_at.astimezone(zone) + timedelta(days=1))
+
+
+def _morning(here: datetime) -> datetime:
+    """The time of daily mails on the day of a local time."""
+    return datetime.combine(here.date(), DAILY_AT, here.tzinfo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

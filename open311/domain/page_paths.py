@@ -13,6 +13,11 @@ def request_path(jurisdiction_id: str, service_request_id: str) -> str:
     return f"{PORTAL_PATH}/{quote(jurisdiction_id, safe='')}/requests/{quote(service_request_id, safe='')}"
 
 
+def list_path(jurisdiction_id: str) -> str:
+    """The path of the list of public requests."""
+    return f"{PORTAL_PATH}/{quote(jurisdiction_id, safe='')}/requests"
+
+
 def follower_path(jurisdiction_id: str, token: str) -> str:
     """The path of the page on which a follower agrees, leaves, or says what became of a report."""
     return f"{MAIL_PATH}/{quote(jurisdiction_id, safe='')}/{token}"

@@ -24,12 +24,13 @@ class Target(StrEnum):
     """How a subscriber is told."""
 
     WEBHOOK = "webhook"
+    MAIL = "mail"
 
 
 class SubscriptionState(StrEnum):
     """Where a subscription is in its life.
 
-    UNVERIFIED  its receiver has not answered the challenge yet; it collects nothing
+    UNVERIFIED  its receiver has not answered the challenge, or its person has not agreed; it collects nothing
     ACTIVE      its subscriber is told
     PAUSED      its owner has stopped it for a while; what it would tell is collected
     DISABLED    it was stopped because its receiver failed for days; it collects nothing
@@ -113,11 +114,12 @@ def _key(*parts: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A subscription of the holder of a key.
+    """A subscription of the holder of a key, or of a person who gets mail.
 
     id       the number under which it is stored
     name     its public id, which nobody can guess
-    owner    the number of the api_key
+    owner    the number of the api_key; None for a person
+    follower  the id of the follower who gets the mail; None for the holder of a key
     label    what the owner calls it
     changed_at  when its state changed last
     """
@@ -125,7 +127,8 @@ class Subscription:
     jurisdiction_id: str
     id: int
     name: str
-    owner: int
+    owner: int | None
+    follower: int | None
     label: str
     target: Target
     state: SubscriptionState

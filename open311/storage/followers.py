@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -17,13 +17,16 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.mails import Follower
 from open311.domain.people import Person
-from open311.storage.tables import follower, reporter
+from open311.storage import subscriptions
+from open311.storage.tables import follower, mail, reporter, subscription
+from open311.storage.tables.mail import IS_OPEN_TO_CHANGES
 
 
 def add(connection: Connection, new: Follower) -> int:
@@ -72,9 +75,56 @@ def tell(connection: Connection, one: Follower, version: int) -> None:
     )
 
 
+def told(connection: Connection, one: Follower, now: datetime) -> None:
+    """Store when a mail has told the news about a filter."""
+    _change(connection, one, told_at=now)
+
+
+def choose(connection: Connection, one: Follower, *, is_daily: bool) -> None:
+    """Store whether news about a filter come once a day, and not once an hour."""
+    _change(connection, one, is_daily=is_daily)
+
+
+def _change(connection: Connection, one: Follower, **values: object) -> None:
+    own = (follower.c.jurisdiction_id == one.jurisdiction_id) & (follower.c.id == one.id)
+    connection.execute(update(follower).where(own).values(values))
+
+
+def of_subscriptions(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> list[Follower]:
+    """Those who get mail about these subscriptions and have none waiting that takes further news.
+
+    They stay until the transaction ends. A person who leaves at this moment is left out.
+    """
+    columns, theirs, waits = follower.c, subscription.c, text(IS_OPEN_TO_CHANGES)
+    has_mail = select(mail.c.id).where(
+        mail.c.jurisdiction_id == columns.jurisdiction_id, mail.c.follower_id == columns.id, waits
+    )
+    query = (
+        select(follower)
+        .join(
+            subscription,
+            (subscription.c.jurisdiction_id == columns.jurisdiction_id)
+            & (subscription.c.follower_id == columns.id),
+        )
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            theirs.id == any_(bindparam(None, sorted(set(numbers)), ARRAY(BigInteger))),
+            ~has_mail.exists(),
+        )
+        .order_by(columns.id)
+        .with_for_update(of=follower, read=True, key_share=True)
+    )
+    return [_follower(row) for row in connection.execute(query)]
+
+
 def remove(connection: Connection, jurisdiction_id: str, ids: Iterable[int]) -> int:
-    """Delete followers and the mails that wait for them. Returns how many there were."""
+    """Delete followers, their subscriptions, and the mails that wait for them. Returns how many there were.
+
+    The subscriptions go first: the dispatcher also locks what they are to be told before it locks the followers.
+    """
     columns, wanted = follower.c, list(ids)
+    if wanted:
+        subscriptions.delete_of_followers(connection, jurisdiction_id, wanted)
     gone = delete(follower).where(
         columns.jurisdiction_id == jurisdiction_id,
         columns.id == any_(bindparam(None, wanted, ARRAY(BigInteger))),
@@ -114,6 +164,20 @@ def of_person(
     return with_address(connection, jurisdiction_id, person.email, numbers)
 
 
+def subscribed(connection: Connection, jurisdiction_id: str, email: str) -> list[Follower]:
+    """The followers of filters with an address."""
+    return [one for one in with_address(connection, jurisdiction_id, email) if not one.number]
+
+
+def delete_ended(connection: Connection, confirmed_before: datetime) -> int:
+    """Delete those who get mail about a filter and agreed before an instant. Returns their number."""
+    columns = follower.c
+    query = select(columns.jurisdiction_id, columns.id).where(
+        columns.request_id.is_(None), columns.confirmed_at < confirmed_before
+    )
+    return sum(remove(connection, row.jurisdiction_id, [row.id]) for row in connection.execute(query).all())
+
+
 def delete_unconfirmed(connection: Connection, before: datetime) -> int:
     """Delete those who have not agreed, and return their number."""
     columns = follower.c
@@ -123,12 +187,12 @@ def delete_unconfirmed(connection: Connection, before: datetime) -> int:
 
 def _values(one: Follower) -> dict[str, Any]:
     values = {field.name: getattr(one, field.name) for field in fields(Follower) if field.name != "id"}
-    return values | {"request_id": values.pop("number")}
+    return values | {"request_id": values.pop("number") or None}
 
 
 def _follower(row: Row[Any]) -> Follower:
     values = dict(row._mapping)
-    return Follower(number=values.pop("request_id"), **values)
+    return Follower(number=values.pop("request_id") or 0, **values)
 
 
 def wanting(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[tuple[int, str, str]]:

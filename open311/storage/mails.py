@@ -44,6 +44,13 @@ def make_key(connection: Connection) -> str:
     return key_of(connection)
 
 
+def lock_key(connection: Connection) -> None:
+    """Wait until no other transaction that has called this is open. It also makes the key."""
+    make_key(connection)
+    own = mail_key.c.jurisdiction_id == ALL_JURISDICTIONS
+    connection.execute(select(mail_key.c.secret).where(own).with_for_update())
+
+
 # --- The queue
 
 

@@ -150,8 +150,10 @@ class Change:
     kinds: tuple[str, ...]
 
 
-def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Change], now: datetime) -> int:
-    """Let all subscribers be told whose filter matches a request, or matched it before. Returns their number.
+def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Change], now: datetime) -> list[int]:
+    """Let all subscribers be told whose filter matches a request, or matched it before.
+
+    Returns the number of the subscription for each of the notifications.
 
     This is one statement. A notification that waits already is changed, so that a subscriber is told only once.
     """
@@ -162,9 +164,9 @@ def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Chang
         if traits is not None
     ]
     if not states:
-        return 0
+        return []
     values = {"jurisdiction_id": jurisdiction_id, "states": states, "now": now}
-    return connection.execute(_NOTIFY, values).rowcount
+    return list(connection.execute(_NOTIFY, values).scalars())
 
 
 def notify_again(
@@ -290,6 +292,7 @@ ON CONFLICT (jurisdiction_id, subscription_id, request_id) DO UPDATE SET
     changes = waiting.changes || ARRAY(SELECT unnest(excluded.changes) EXCEPT SELECT unnest(waiting.changes)),
     due_at = excluded.due_at,
     attempts = 0
+RETURNING subscription_id
 """  # noqa: S608
 ).bindparams(bindparam("states", type_=JSONB), bindparam("jurisdiction_id", type_=Text))
 _NOTIFY_AGAIN = text(

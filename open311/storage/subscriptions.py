@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     ColumnElement,
     Connection,
     Row,
     Select,
     Text,
+    any_,
     bindparam,
     case,
     delete,
@@ -47,12 +51,14 @@ def add_subscription(
     state: SubscriptionState,
     wanted: RequestFilter,
     owner: int | None = None,
+    follower: int | None = None,
     label: str = "",
     now: datetime,
 ) -> int:
     """Store a subscription, and return its number.
 
-    owner  the number of an api_key; None for a person without a key
+    owner     the number of an api_key; None for a person without a key
+    follower  the id of the follower who gets mail; None for the holder of a key
     """
     box = wanted.box or (box_around(wanted.near) if wanted.near else None)
     row = {
@@ -61,6 +67,7 @@ def add_subscription(
         "target": target,
         "state": state,
         "api_key_id": owner,
+        "follower_id": follower,
         "label": label,
         "created_at": now,
         "changed_at": now,
@@ -85,6 +92,39 @@ def find_subscription(connection: Connection, jurisdiction_id: str, name: str) -
     query = select(*_COLUMNS).where(columns.jurisdiction_id == jurisdiction_id, columns.name == name)
     row = connection.execute(query).one_or_none()
     return subscription_of(row) if row else None
+
+
+def of_followers(connection: Connection, jurisdiction_id: str, ids: Sequence[int]) -> dict[int, Subscription]:
+    """The subscriptions of people who get mail, by the id of the follower."""
+    columns = subscription.c
+    query = select(*_COLUMNS).where(columns.jurisdiction_id == jurisdiction_id, columns.follower_id == _any(ids))
+    return {row.follower_id: subscription_of(row) for row in connection.execute(query)}
+
+
+def activate_of_follower(connection: Connection, jurisdiction_id: str, id: int, now: datetime) -> None:
+    """Let the subscription of a person collect what it tells. It may be called twice."""
+    columns = subscription.c
+    connection.execute(
+        update(subscription)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.follower_id == id,
+            columns.state == SubscriptionState.UNVERIFIED,
+        )
+        .values(state=SubscriptionState.ACTIVE, changed_at=now)
+    )
+
+
+def delete_of_followers(connection: Connection, jurisdiction_id: str, ids: Sequence[int]) -> None:
+    """Delete the subscriptions of people who get mail."""
+    columns = subscription.c
+    connection.execute(
+        delete(subscription).where(columns.jurisdiction_id == jurisdiction_id, columns.follower_id == _any(ids))
+    )
+
+
+def _any(ids: Sequence[int]) -> Any:
+    return any_(bindparam(None, list(ids), ARRAY(BigInteger)))
 
 
 def count_of_owner(connection: Connection, owner: int) -> int:
@@ -118,6 +158,7 @@ def subscription_of(row: Row[Any]) -> Subscription:
         id=values["id"],
         name=values["name"],
         owner=values["api_key_id"],
+        follower=values["follower_id"],
         label=values["label"],
         target=Target(values["target"]),
         state=SubscriptionState(values["state"]),

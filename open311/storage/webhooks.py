@@ -30,7 +30,7 @@ from sqlalchemy import (
     update,
 )
 
-from open311.domain.subscriptions import Subscription, SubscriptionState, Webhook
+from open311.domain.subscriptions import Subscription, SubscriptionState, Target, Webhook
 from open311.storage import subscriptions
 from open311.storage.hot.changes import BEGINNING, Position
 from open311.storage.tables import TransactionId, api_key, notification, publication, subscription, webhook
@@ -296,6 +296,17 @@ def settle(connection: Connection, place: Place, told: Sequence[Waiting]) -> Non
         )
 
 
+def drop_gone(connection: Connection, place: Place) -> None:
+    """Delete the notifications of requests that have left the filter. Mail does not tell them."""
+    connection.execute(delete(notification).where(_of(place), notification.c.is_gone))
+
+
+def drop_others(connection: Connection, place: Place, told: Sequence[Waiting]) -> None:
+    """Delete all notifications but these."""
+    is_told = notification.c.request_id == _among([one.number for one in told])
+    connection.execute(delete(notification).where(_of(place), ~is_told))
+
+
 def postpone(connection: Connection, place: Place, one: Waiting, due_at: datetime) -> None:
     """Let a notification wait after a failure, so that others are tried first."""
     columns = notification.c
@@ -361,7 +372,11 @@ def delete_old(connection: Connection, unverified_before: datetime) -> int:
     is_revoked = (
         select(api_key.c.id).where(api_key.c.id == owned.api_key_id, api_key.c.revoked_at.is_not(None)).exists()
     )
-    is_unverified = and_(owned.state == SubscriptionState.UNVERIFIED, owned.created_at < unverified_before)
+    is_unverified = and_(
+        owned.target == Target.WEBHOOK,
+        owned.state == SubscriptionState.UNVERIFIED,
+        owned.created_at < unverified_before,
+    )
     return connection.execute(delete(subscription).where(or_(is_unverified, is_revoked))).rowcount
 
 

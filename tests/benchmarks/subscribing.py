@@ -125,7 +125,7 @@ def _measure(database: Database, rows: int, batch: int, seed: int) -> tuple[floa
             pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             changes = [_recorded(number) for number in numbers]
             session_ns, own_ns = cpu_ns([pid]), time.process_time_ns()
-            told += announce(connection, CITY, changes, {}, utc_now())
+            told += len(announce(connection, CITY, changes, {}, utc_now()))
             own_ns = time.process_time_ns() - own_ns
             spent_ns += own_ns + cpu_ns([pid]) - session_ns
     return spent_ns / 1e6 / CHANGES, told

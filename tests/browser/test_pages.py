@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +26,7 @@ from open311.domain.requests import Status
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.platform import Platform
 from tests import build
+from tests.mailing.towns import page_of, town
 from tests.photos import jpeg, prepare_all
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed; run `make browser`")
@@ -61,16 +62,25 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    """The address of a server with the demo city."""
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an application on a free port. Yields its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """The address of a server with the demo city."""
+    with serving(app) as found:
+        yield found
 
 
 @pytest.fixture
@@ -589,3 +599,29 @@ def test_every_target_is_large_enough(opened: Open, some_reports: None) -> None:
         .filter(([box]) => box.height < 24 || box.width < 24).map(([, html]) => html)"""
     for name in visited(page):
         assert page.evaluate(small) == [], name
+
+
+def test_people_subscribe_by_mail_from_the_list_without_javascript(
+    chromium: Any, make_app: Callable[..., Flask]
+) -> None:
+    with town(make_app) as here, serving(here.app) as address:
+        name = here.report(email="")
+        with closing(chromium.new_context(base_url=address, viewport=NARROW, java_script_enabled=False)) as context:
+            page = context.new_page()
+            page.goto("/c/test.example/requests?status=open")
+            page.get_by_label("Your email address").fill("bob@mail.example")
+            page.get_by_label("How often").select_option("hourly")
+            page.get_by_role("button", name="Get mail").click()
+            sync_api.expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+            [mail] = here.send()
+            page.goto(page_of(mail))
+            page.get_by_role("button", name="Yes, send me mail").click()
+            sync_api.expect(page.get_by_role("status")).to_contain_text("for a year")
+        with closing(chromium.new_context(base_url=address, viewport=NARROW)) as context:
+            page = context.new_page()
+            listed, mapped = "/c/test.example/requests", "/map/test.example"
+            for path in (listed, mapped, f"{listed}/{name}", page_of(mail)):
+                page.goto(path)
+                found = axe.Axe().run(page)
+                assert not found.response["violations"], f"{path}: {found.generate_report()}"
+                assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path

@@ -68,7 +68,7 @@ def test_one_click_ends_the_mail_also_twice_and_before_any_confirmation(here: To
     assert here.press(page_of(mail), "confirm") == 404
     here.act(name, CLOSE)
     assert here.send(hours=1) == []
-    assert "You get no more mail" in checked(here.client.get(page_of(mail))).text_content()
+    assert "You get no more of these mails." in checked(here.client.get(page_of(mail))).text_content()
 
 
 def test_who_leaves_gets_no_mail_that_waits(here: Town) -> None:

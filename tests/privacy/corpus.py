@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.abuse import AbuseRules
 from open311.domain.access import SHELL, Role
+from open311.domain.mails import MailRules
 from open311.domain.personal_data import Privacy
 from open311.domain.remotes import Remote
 from open311.domain.services import Attribute, Datatype, PhotoRule, Service, Value
@@ -35,6 +37,7 @@ from open311.operations.federation.neighbours import add_neighbour
 from open311.operations.federation.pulling import pull
 from open311.operations.importing.batches import Import
 from open311.operations.importing.processes import Processes
+from open311.operations.mailing.sending import send_all
 from open311.operations.platform import Platform
 from open311.operations.upkeep.dumps import Dump, make_dump
 from open311.operations.workflow.act import act
@@ -64,6 +67,8 @@ SERVICES = (
     Service(code="reviewed", name="Reviewed", department="desk", review=True),
     Service(code="faces", name="Faces", department="desk", photos=PhotoRule.HELD),
 )
+OWN = "http://localhost"
+_MAIL_PAGE = re.compile(rf"<{OWN}/mail/{CITY}/([\w-]+)/leave>")
 OFFICES = ("hook", "post", "drop")
 """The back ends that get every request and have no allow-list."""
 
@@ -97,6 +102,12 @@ class Town:
     @property
     def client(self) -> FlaskClient:
         return FlaskClient(self.app)
+
+    @property
+    def mail_secrets(self) -> list[str]:
+        """The secrets of the pages to which the mails to people link."""
+        found = (_MAIL_PAGE.findall(mail.message.as_string()) for mail in self.mails.accepted)
+        return sorted({secret for some in found for secret in some})
 
     def person(self, door: str) -> Person:
         """Who comes by this door."""
@@ -180,6 +191,8 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
             post_rate="",
             smtp_url=f"{mails.url}?starttls=optional",
             mail_from="City <311@test.example>",
+            bounce_mail="bounces@test.example",
+            public_url=OWN,
             operator_mail="ops@test.example",
             webhook_hosts=(told.host,),
             **{"log_level": "error"} | changes,
@@ -191,6 +204,7 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
             id=CITY,
             services=SERVICES,
             comments="public",
+            mail=MailRules(reporters=True, followers=True, reopen_days=14),
             abuse=AbuseRules(honeypot="website"),
             privacy=Privacy(phone_region="US", plate_pattern=r"[A-Z]{3} \d{4}"),
             backends=(
@@ -208,13 +222,20 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
 
 
 def plant(to: Town) -> None:
-    """Let personal data come in by every door. Somebody has subscribed to everything before."""
+    """Let personal data come in by every door. Others have subscribed to everything before."""
     subscribe(to.client, to.key, to.told.url)
+    _ask_for_mail(to, "subscriber", "follow", how_often="hourly")
+    _agree(to)
     for enter in DOORS:
         enter(to)
     work(to.platform)
+    _ask_for_mail(to, "follower", f"requests/{to.ids['form']}/follow")
+    _agree(to)
     _back_office(to)
+    to.update("late", "form")
+    to.act("form", commands.Note(text=to.person("late").text("note"), public=True))
     work(to.platform)
+    send_all(to.platform, lambda: utc_now() + timedelta(hours=2))
     tell_operator(to.platform, utc_now() + timedelta(hours=1))
     dump = make_dump(to.platform, to.city, utc_now())
     assert dump is not None
@@ -350,6 +371,22 @@ def _back_office(to: Town) -> None:
         answer = to.client.post(
             f"/callbacks/{CITY}/hook", data=body, headers=headers, content_type="application/json"
         )
+        assert answer.status_code == 200, answer.text
+
+
+def _ask_for_mail(to: Town, door: str, path: str, **fields: str) -> None:
+    """Send the form of a page by which people ask for mail."""
+    who = to.person(door)
+    data = {"email": who.email, "website": "", "lat": "60.1718", "long": "24.9414", "radius": "5000"} | fields
+    answer = to.client.post(f"/c/{CITY}/{path}", data=data)
+    assert answer.status_code == 200, answer.text
+
+
+def _agree(to: Town) -> None:
+    """Let everybody agree to mail who has got the first one."""
+    send_all(to.platform, utc_now)
+    for secret in to.mail_secrets:
+        answer = to.client.post(f"/mail/{CITY}/{secret}", data={"do": "confirm"})
         assert answer.status_code == 200, answer.text
 
 

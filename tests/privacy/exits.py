@@ -16,6 +16,7 @@ from werkzeug.routing import BuildError, Rule
 from open311.formats.writing import can_write_geoparquet
 from tests.privacy.corpus import CITY, Town
 from tests.tiles import tile_at
+from tests.world.mail import Mail
 
 WHOLE = ("", "?extensions=true", "?extensions=notes,attributes&page_size=3", "?status=closed&extensions=true")
 PLAIN = ("",)
@@ -186,7 +187,7 @@ def _values(town: Town) -> dict[str, list[str]]:
         "service_request_id": ids,
         "id": ids[:3],
         "token": [*town.tokens, *ids[:2]],
-        "secret": list(town.links.values()),
+        "secret": [*town.links.values(), *town.mail_secrets],
         "jurisdiction_id": [CITY],
         "name": [*files, *(f"{name}.sha256" for name in files), *names, "swagger-ui.css"],
         "photo": photos[:2],
@@ -220,11 +221,24 @@ def told(town: Town) -> Iterator[Found]:
         yield Found(f"subscriber {hook.number}", repr((hook.data, hook.headers)).encode())
 
 
+def mailed(town: Town) -> Iterator[tuple[str, Found]]:
+    """The mails to people, each with its address."""
+    for mail in filter(_is_to_person, town.mails.accepted):
+        parts = [part.get_content() for part in mail.message.walk() if not part.is_multipart()]
+        yield mail.recipients[0], Found(f"mail {mail.number}", repr((mail.message.items(), parts)).encode())
+
+
+def _is_to_person(mail: Mail) -> bool:
+    return any(one.endswith("@leak.example") for one in mail.recipients)
+
+
 def delivered(town: Town) -> Iterator[Found]:
     """What goes to others: webhooks, mails and files, also for the operator, and requests for the neighbour."""
     for hook in town.hooks.hooks:
         yield Found(f"webhook {hook.number}", repr((hook.data, hook.headers)).encode())
     for mail in town.mails.accepted:
+        if _is_to_person(mail):
+            continue
         parts = [part.get_content() for part in mail.message.walk() if not part.is_multipart()]
         yield Found(f"mail {mail.number}", repr((mail.content, mail.message.items(), parts)).encode())
     for path in sorted(town.files.iterdir()):

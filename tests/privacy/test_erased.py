@@ -34,6 +34,8 @@ DOORS = (
     "comment",
     "flood",
     "faces",
+    "subscriber",
+    "follower",
 )
 """The doors of those who want to be erased. Two updates are on the request of `form`."""
 ALL_COUNTS = ("service_request", "publication", "request_event", "received_update", "public_update", "delivery")

@@ -15,11 +15,12 @@ import pytest
 from tests.media.pictures import PLANTED, faults_of_rendition
 from tests.photos import BASE
 from tests.privacy.corpus import Town, plant, town
-from tests.privacy.exits import FOR_STAFF, PUBLIC, Found, crawl, delivered, path_of, readable, told
+from tests.privacy.exits import FOR_STAFF, PUBLIC, Found, crawl, delivered, mailed, path_of, readable, told
 from tests.privacy.people import HIDDEN, SHOWN, Person, leaks
 
-NOT_PUBLIC = {"blackbox", "private", "held", "suspected", "flood", "withdrawn"}
-"""The doors of reports and of an update that no list has."""
+NOT_PUBLIC = {"blackbox", "private", "held", "suspected", "flood", "withdrawn", "subscriber", "follower"}
+"""The doors of reports and of an update that no list has, and of those who only get mail."""
+DOORS_WITH_MAIL = {"form", "xml", "json", "photos", "private", "subscriber", "follower"}
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,18 @@ def test_back_offices_and_the_operator_get_nothing_without_an_allow_list(planted
     found = {one.place: values for one in sent if (values := leaks(one.content, *people))}
     assert found == {}
     assert [one.place for one in sent if SHOWN.encode() in one.content or HIDDEN.encode() in one.content] == []
+
+
+def test_people_get_no_mail_with_data_of_others(planted_town: Town) -> None:
+    sent = list(mailed(planted_town))
+    people = planted_town.people.values()
+    assert len(sent) > len(DOORS_WITH_MAIL)
+    assert {to.partition("@")[0] for to, _ in sent} >= DOORS_WITH_MAIL
+    found = {(to, one.place): set(leaks(one.content, *people)) - {to} for to, one in sent}
+    assert {place: values for place, values in found.items() if values} == {}
+    assert [one.place for _, one in sent if HIDDEN.encode() in one.content] == []
+    assert any(f"{SHOWN}-late-note".encode() in one.content for to, one in sent if to.startswith("follower@"))
+    assert any(b"news about" in one.content for to, one in sent if to.startswith("subscriber@"))
 
 
 def test_subscribers_get_only_what_everybody_reads(planted_town: Town) -> None:

@@ -54,8 +54,7 @@ class Subject:
     @property
     def page(self) -> str:
         """The address of the follower's own page."""
-        token = link_token(self.key, self.city.id, self.follower.id)
-        return f"{self.own}{follower_path(self.city.id, token)}"
+        return page_of_follower(self.own, self.key, self.follower)
 
     @property
     def page_in_language(self) -> str:
@@ -69,6 +68,12 @@ class Subject:
         if not self.record.service_request_id:
             return tell("Your report to {city}: {service}", city=self.city.name, service=service)
         return tell("Report {id}: {service}", id=self.record.service_request_id, service=service)
+
+
+def page_of_follower(own: str, key: str, one: Follower) -> str:
+    """The address of a follower's own page. `own`: the address of this server, without a slash at its end."""
+    token = link_token(key, one.jurisdiction_id, one.id)
+    return f"{own}{follower_path(one.jurisdiction_id, token)}"
 
 
 def service_name(city: Jurisdiction, names: Names, code: str, language: str) -> str:
@@ -91,7 +96,7 @@ def invitation(about: Subject, kind: MailKind) -> Letter:
         Part(tell("Do you want to get mail when something happens? Then confirm that this is your address:")),
         Part(tell("Confirm the address"), Style.LINK, about.page_in_language),
         Part(tell("If you do not know about this report, do nothing. Then you get no more mail about it.")),
-        *_end(city),
+        *end_of(city),
     ]
     first = tell("Please confirm: {title}", title=about.title) if record.service_request_id else about.title
     return Letter(about.language, first, parts)
@@ -118,7 +123,7 @@ def news(about: Subject, events: Sequence[Event], now: datetime) -> Letter | Non
         parts.append(Part(tell("The public page of the report"), Style.LINK, address))
     why = tell("You get this mail because you have confirmed that you want it.")
     leave = Part(tell("Get no more mail about this report"), Style.SMALL, about.page_in_language)
-    return Letter(about.language, about.title, [*parts, *_end(city), Part(why, Style.SMALL), leave])
+    return Letter(about.language, about.title, [*parts, *end_of(city), Part(why, Style.SMALL), leave])
 
 
 def asks_for_feedback(about: Subject, events: Sequence[Event]) -> bool:
@@ -183,7 +188,8 @@ def _time(about: Subject, at: datetime) -> str:
     return time_in(at, about.city.zone, about.language)
 
 
-def _end(city: Jurisdiction) -> Iterator[Part]:
+def end_of(city: Jurisdiction) -> Iterator[Part]:
+    """The sentence of the city at the end of each mail."""
     if city.mail.footer:
         yield Part(city.mail.footer, Style.SMALL)
 
@@ -242,7 +248,7 @@ def work_letter(about: Work, kind: MailKind) -> Letter | None:
     parts += [part for one in mine[:MOST_NUMBERS] for part in _lines_of(about, one)]
     if len(about.numbers) > MOST_NUMBERS:
         parts.append(Part(tell("There are more. The queue has all of them.")))
-    return Letter(about.language, title, [*parts, *_end(about.city)])
+    return Letter(about.language, title, [*parts, *end_of(about.city)])
 
 
 def _lines_of(about: Work, record: RequestRecord) -> Iterator[Part]:

@@ -16,6 +16,7 @@ from open311.domain.mails import Feedback, Follower, MailKind, Stop, follower_of
 from open311.domain.requests import RequestRecord, Status
 from open311.errors import Conflict, NotFound
 from open311.operations.mailing.composing import reopens_until, service_name
+from open311.operations.mailing.filters import in_words
 from open311.operations.mailing.queueing import Desk, invite
 from open311.operations.mailing.rules import mailbox_of, mails_followers
 from open311.operations.platform import Platform
@@ -24,7 +25,7 @@ from open311.operations.workflow import effects
 from open311.operations.workflow.act import act_within
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.plugins import Jurisdiction
-from open311.storage import followers, history, mails, requests
+from open311.storage import followers, history, mails, requests, subscriptions
 from open311.storage.engine import Connection
 from schemas.texts import tell
 
@@ -55,12 +56,28 @@ class Following:
     reopens_until: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowingFilter:
+    """What the page shows to somebody who follows the requests of a filter.
+
+    filter   in words, in the reader's language
+    ends_at  when the mail ends if the reader does not prolong it; None before the reader has agreed
+    """
+
+    filter: str
+    is_confirmed: bool
+    is_daily: bool
+    ends_at: datetime | None
+
+
 def read_following(
     platform: Platform, city: Jurisdiction, token: str, *, language: str, now: datetime
-) -> Following | None:
+) -> Following | FollowingFilter | None:
     """What the page shows; None if the follower has left. Raises NotFound for a link that was not made here."""
     with platform.database.snapshot() as connection:
         one = _follower(connection, city, token)
+        if one is not None and not one.number:
+            return _following_filter(connection, city, one, language)
         record = requests.load_record(connection, city.id, number=one.number, is_locked=False) if one else None
         if one is None or record is None:
             return None
@@ -79,11 +96,31 @@ def read_following(
         )
 
 
+def _following_filter(
+    connection: Connection, city: Jurisdiction, one: Follower, language: str
+) -> FollowingFilter | None:
+    found = subscriptions.of_followers(connection, city.id, [one.id]).get(one.id)
+    if found is None:
+        return None
+    return FollowingFilter(
+        filter=in_words(city, names_for(connection, city), found.wanted, language),
+        is_confirmed=one.confirmed_at is not None,
+        is_daily=one.is_daily,
+        ends_at=one.ends_at,
+    )
+
+
 def confirm(platform: Platform, city: Jurisdiction, token: str, *, now: datetime) -> None:
-    """The owner of the address wants mail. Raises NotFound, also if the follower has left."""
+    """The owner of the address wants mail. Raises NotFound, also if the follower has left.
+
+    Mail about a filter then comes for a year. A second confirmation prolongs it.
+    """
     with platform.database.transaction() as connection:
         one = _require(connection, city, token)
-        if one.confirmed_at is None:
+        if not one.number:
+            followers.confirm(connection, one, 0, now)
+            subscriptions.activate_of_follower(connection, city.id, one.id, now)
+        elif one.confirmed_at is None:
             followers.confirm(connection, one, one.told_version, now)
             _catch_up(connection, city, one, now)
 
@@ -94,8 +131,20 @@ def _catch_up(connection: Connection, city: Jurisdiction, one: Follower, now: da
     mails.add(connection, desk.new_mail(MailKind.CHANGES, one.email, follower_id=one.id))
 
 
+def choose_pace(platform: Platform, city: Jurisdiction, token: str, *, is_daily: bool) -> None:
+    """Get news about a filter once a day, or once an hour. Raises NotFound, also for mail about one request."""
+    with platform.database.transaction() as connection:
+        one = _require(connection, city, token)
+        if one.number:
+            raise NotFound(tell("This link is for mail about one report; it comes when something happens."))
+        followers.choose(connection, one, is_daily=is_daily)
+
+
 def leave(platform: Platform, city: Jurisdiction, token: str) -> None:
-    """Get no more mail about the request. A second call changes nothing. Raises NotFound for a foreign link."""
+    """Get no more mail about the request or the filter. A second call changes nothing.
+
+    Raises NotFound for a foreign link.
+    """
     with platform.database.transaction() as connection:
         one = _follower(connection, city, token)
         followers.remove(connection, city.id, [one.id] if one else [])
@@ -175,7 +224,7 @@ def _follower(connection: Connection, city: Jurisdiction, token: str) -> Followe
 def _require(connection: Connection, city: Jurisdiction, token: str) -> Follower:
     one = _follower(connection, city, token)
     if one is None:
-        raise NotFound(tell("This link has ended, because you get no more mail about this report."))
+        raise NotFound(tell("This link has ended, because you get no more of these mails."))
     return one
 
 

@@ -137,8 +137,8 @@ def _has_begun(events: Iterable[Event]) -> bool:
     return any(isinstance(one, Received) for one in found) and not any(isinstance(one, Suspected) for one in found)
 
 
-def invite(desk: Desk, new: Follower, kind: MailKind) -> bool:
-    """Store a follower who has not agreed, and make the mail that asks for it. Returns whether one is made.
+def invite(desk: Desk, new: Follower, kind: MailKind) -> int:
+    """Store a follower who has not agreed, and make the mail that asks for it. Returns the id; 0 if none is made.
 
     Nothing is stored if the address cannot get mail or its owner wants none, or above the limits of an address and
     a city: otherwise reports could be used to flood somebody's mailbox.
@@ -146,7 +146,7 @@ def invite(desk: Desk, new: Follower, kind: MailKind) -> bool:
     connection, city = desk.connection, desk.city
     box = mailbox_of(new.email)
     if box is None:
-        return False
+        return 0
     mail = desk.new_mail(kind, box.address)
     day, hour = desk.now - timedelta(days=1), desk.now - timedelta(hours=1)
     why = mails.stopped_for(connection, city.id, mail.recipient)
@@ -158,11 +158,11 @@ def invite(desk: Desk, new: Follower, kind: MailKind) -> bool:
         why = "the limit of the city"
     if why:
         log.info("nobody is asked to follow by mail", city=city.id, cause=why)
-        return False
+        return 0
     id = followers.add(connection, replace(new, email=box.address))
     if id:
         mails.add(connection, replace(mail, follower_id=id))
-    return bool(id)
+    return id
 
 
 # --- Departments

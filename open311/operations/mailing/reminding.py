@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
-from open311.domain.mails import MOST_NUMBERS, DepartmentMail, MailKind
+from open311.domain.mails import DAILY_AT, MOST_NUMBERS, DepartmentMail, MailKind
 from open311.operations.mailing.queueing import Desk, by_department, tell_departments
 from open311.operations.mailing.rules import can_mail
 from open311.operations.platform import Platform
@@ -12,8 +12,6 @@ from open311.plugins import Jurisdiction
 from open311.storage import mails, requests
 from open311.storage.engine import Connection
 
-DAILY_AT = time(7)
-"""From when on the daily mails are made, in the city's time zone."""
 MOST_OVERDUE = 1_000
 
 

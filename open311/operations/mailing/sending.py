@@ -7,13 +7,14 @@ meanwhile, the mail is sent again after the lease, with the same Message-ID and 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from open311.domain.mails import (
     LEASE,
     MOST_A_DAY,
+    MOST_NUMBERS,
     TAKEN,
     Follower,
     MailKind,
@@ -32,14 +33,15 @@ from open311.domain.results import Accepted, Retry
 from open311.errors import NotFound
 from open311.federation.mail import Mail, Mailer, MailError, MailRefused, MailUncertain
 from open311.observe import logger
-from open311.operations.mailing.composing import Subject, Work, invitation, news, work_letter
+from open311.operations.mailing.composing import Subject, Work, invitation, news, page_of_follower, work_letter
+from open311.operations.mailing.filters import FilterNews, filter_invitation, filter_news
 from open311.operations.mailing.letters import Letter
 from open311.operations.mailing.rules import can_mail, language_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.outgoing import Mailbox, SmtpServer, read_mailbox
 from open311.plugins import Jurisdiction
-from open311.storage import deliveries, followers, history, mails, requests
+from open311.storage import deliveries, followers, history, mails, requests, subscriptions, webhooks
 from open311.storage.engine import Connection
 
 log = logger(__name__)
@@ -50,13 +52,20 @@ _PAUSE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A mail that is composed. `lease`: when the claim ends."""
+    """A mail that is composed.
+
+    lease  when the claim ends
+    place  the subscription about whose filter the mail is; None for another mail
+    told   the notifications of the subscription that the mail tells
+    """
 
     queued: QueuedMail
     lease: datetime
     city: Jurisdiction
     mail: Mail
     sender: Mailbox
+    place: webhooks.Place | None = None
+    told: Sequence[webhooks.Waiting] = ()
 
 
 def send_all(platform: Platform, clock: Callable[[], datetime]) -> int:
@@ -117,6 +126,8 @@ def _to_follower(
     one = followers.load(connection, city.id, queued.follower_id)
     if one is None:  # leaving at this moment, so that this mail is deleted next
         return skipped(queued, "the follower has left", now), None
+    if not one.number:
+        return _to_subscriber(platform, connection, city, one, queued, now)
     record = requests.load_record(connection, city.id, number=one.number, is_locked=False)
     if record is None:
         return skipped(queued, "the request is gone", now), None
@@ -137,17 +148,62 @@ def _to_follower(
     letter = _letter(connection, about, claimed, now)
     if letter is None:
         return skipped(claimed, "there is nothing to tell", now), None
-    box = Mailbox(one.email)
-    mail = _mail(letter, box, city, message_id=_id(about, claimed, platform))
-    thread = f"<{thread_mark(about.key, city.id, one.id)}@{_domain(platform)}>"
-    mail = replace(
-        mail,
-        references=() if claimed.kind.is_unasked else (thread,),
-        list_unsubscribe=f"{about.page}/leave",
-        is_one_click=True,
-        return_path=_return_path(platform, about.key, one),
-    )
+    mail = _follower_mail(platform, city, one, about.key, letter, claimed)
     return _claim(platform, city, claimed, mail, now)
+
+
+def _to_subscriber(
+    platform: Platform, connection: Connection, city: Jurisdiction, one: Follower, queued: QueuedMail, now: datetime
+) -> tuple[QueuedMail, _Ready | None]:
+    """A mail to somebody who follows the requests of a filter. A repeated mail tells what is true then."""
+    found = subscriptions.of_followers(connection, city.id, [one.id]).get(one.id)
+    if found is None:
+        return skipped(queued, "the follower has left", now), None
+    earliest = one.not_before(city.zone)
+    if not queued.kind.is_unasked and earliest is not None and now < earliest:
+        return postponed(queued, earliest, "the follower has got a mail about this filter not long ago"), None
+    place = (city.id, found.id)
+    webhooks.drop_gone(connection, place)
+    waiting = webhooks.due(connection, place, now, MOST_NUMBERS + 1)
+    if len(waiting) > MOST_NUMBERS:  # the mail says that there are more
+        webhooks.drop_others(connection, place, waiting)
+    about = FilterNews(
+        city=city,
+        names=names_for(connection, city),
+        follower=one,
+        wanted=found.wanted,
+        waiting=waiting,
+        key=mails.make_key(connection),
+        own=platform.settings.public_url.rstrip("/"),
+    )
+    claimed = replace(queued, upto_version=1)
+    letter = _filter_letter(about, claimed, now)
+    if letter is None:
+        return skipped(claimed, "there is nothing to tell", now), None
+    mail = _follower_mail(platform, city, one, about.key, letter, claimed)
+    claimed, ready = _claim(platform, city, claimed, mail, now)
+    return claimed, replace(ready, place=place, told=() if claimed.kind.is_unasked else tuple(waiting))
+
+
+def _filter_letter(about: FilterNews, claimed: QueuedMail, now: datetime) -> Letter | None:
+    """The content of a mail about a filter; None if there is nothing to tell."""
+    if claimed.kind.is_unasked:
+        return filter_invitation(about) if about.follower.confirmed_at is None else None
+    return filter_news(about, now) if about.follower.confirmed_at is not None else None
+
+
+def _follower_mail(
+    platform: Platform, city: Jurisdiction, one: Follower, key: str, letter: Letter, claimed: QueuedMail
+) -> Mail:
+    """A mail that its reader can end by one click. The mails of a follower are a thread."""
+    mark = f"{thread_mark(key, city.id, one.id)}@{_domain(platform)}"
+    return replace(
+        _mail(letter, Mailbox(one.email), city, message_id=_id(mark, claimed)),
+        references=() if claimed.kind.is_unasked else (f"<{mark}>",),
+        list_unsubscribe=f"{page_of_follower(platform.settings.public_url.rstrip('/'), key, one)}/leave",
+        is_one_click=True,
+        return_path=_return_path(platform, key, one),
+    )
 
 
 def _letter(connection: Connection, about: Subject, claimed: QueuedMail, now: datetime) -> Letter | None:
@@ -162,11 +218,10 @@ def _letter(connection: Connection, about: Subject, claimed: QueuedMail, now: da
     return news(about, [event for event in events if since < event.version <= upto], now)
 
 
-def _id(about: Subject, claimed: QueuedMail, platform: Platform) -> str:
+def _id(mark: str, claimed: QueuedMail) -> str:
     """The Message-ID, the same at each try. That of the first mail is the beginning of the thread."""
-    mark = thread_mark(about.key, about.city.id, about.follower.id)
     own = "" if claimed.kind.is_unasked else f"{claimed.id}."
-    return f"<{own}{mark}@{_domain(platform)}>"
+    return f"<{own}{mark}>"
 
 
 def _to_department(
@@ -253,13 +308,19 @@ def _settle(platform: Platform, ready: _Ready, result: Tried, now: datetime) -> 
     with platform.database.transaction() as connection:
         circuit = deliveries.load_circuit(connection, MAIL_SERVER)
         deliveries.save_circuit(connection, MAIL_SERVER, circuit.after(outcome, now, chance=chance))
+        # The dispatcher locks what is to be told before it locks the follower.
+        if ready.place is not None and after.state is MailState.DONE:
+            webhooks.settle(connection, ready.place, ready.told)
         # The follower is locked before the mail, as by a follower who leaves.
         wanted = queued.follower_id
         one = followers.load(connection, city.id, wanted, is_locked=True) if wanted else None
         if not mails.save(connection, after, due_at=ready.lease):
             return
         if one is not None and after.state is MailState.DONE:
-            followers.tell(connection, one, max(one.told_version, queued.upto_version))
+            if one.number:
+                followers.tell(connection, one, max(one.told_version, queued.upto_version))
+            elif ready.told:
+                followers.told(connection, one, now)
         if one is not None and result.is_recipient:
             mails.stop(connection, city.id, queued.recipient, Stop.BOUNCED, now)
             followers.remove(connection, city.id, [each.id for each in _same(connection, one)])

@@ -185,13 +185,16 @@ class _Eraser:
     def _without_mail(
         self, connection: Connection, records: Mapping[int, RequestRecord], own: Collection[int]
     ) -> int:
-        """Delete the person from the followers of requests, with the mails that wait. Returns how many rows went.
+        """Delete the person from the followers of requests and filters, with the mails that wait.
+
+        Returns how many rows went.
 
         That the person wants no mail at all stays known, as a digest: otherwise the city might write again.
         """
         city = self.city.id
         count = followers.remove_from(connection, city, list(own), reporters_only=True)
         left = followers.of_person(connection, city, self.person, list(records))
+        left += followers.subscribed(connection, city, self.person.email)
         return count + followers.remove(connection, city, [one.id for one in left])
 
     def _cleared(self, record: RequestRecord) -> RequestRecord:

@@ -13,13 +13,14 @@ from open311.domain.mails import Follower
 from open311.domain.people import Person
 from open311.domain.photos import Photo, is_address_of
 from open311.domain.requests import Reporter, RequestRecord
+from open311.domain.subscriptions import RequestFilter
 from open311.operations.desk.rendering import plain_photo
 from open311.operations.masking import Mask
 from open311.operations.people.named import Recipient, checked_reason, recipients_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import notes_of
 from open311.plugins import Jurisdiction
-from open311.storage import audit, followers, history, media, people, requests, tokens
+from open311.storage import audit, followers, history, media, people, requests, subscriptions, tokens
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from open311.storage.updates import Received
@@ -31,9 +32,14 @@ AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class ExportPage:
-    """Some of a person's requests, as plain data. `last`: the number of the last one; 0 if no page follows."""
+    """Some of a person's requests, as plain data.
+
+    subscriptions  the filters about which the person gets mail; all of them on the first page
+    last           the number of the last request; 0 if no page follows
+    """
 
     requests: Sequence[dict[str, Any]]
+    subscriptions: Sequence[dict[str, Any]]
     last: int
 
 
@@ -107,7 +113,35 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
         for number in numbers
         if number in records
     ]
-    return ExportPage(plain, numbers[-1] if len(found) > AT_ONCE else 0)
+    subscribed = [] if after else _plain_subscriptions(connection, city, person)
+    return ExportPage(plain, subscribed, numbers[-1] if len(found) > AT_ONCE else 0)
+
+
+def _plain_subscriptions(connection: Connection, city: Jurisdiction, person: Person) -> list[dict[str, Any]]:
+    """The filters about which a person gets mail (PersonSubscriptionSchema)."""
+    mine = followers.subscribed(connection, city.id, person.email)
+    known = subscriptions.of_followers(connection, city.id, [one.id for one in mine])
+    return [_plain_subscription(one, known[one.id].wanted) for one in mine if one.id in known]
+
+
+def _plain_subscription(one: Follower, wanted: RequestFilter) -> dict[str, Any]:
+    box, near = wanted.box, wanted.near
+    return {
+        "email": one.email,
+        "language": one.language,
+        "how_often": "daily" if one.is_daily else "hourly",
+        "since": one.created_at,
+        "confirmed": one.confirmed_at,
+        "service_code": list(wanted.service_codes),
+        "group": wanted.group or None,
+        "status": list(wanted.statuses),
+        "department": wanted.department or None,
+        "area": wanted.area or None,
+        "bbox": f"{box.west},{box.south},{box.east},{box.north}" if box else None,
+        "lat": near.lat if near else None,
+        "long": near.long if near else None,
+        "radius": near.radius_m if near else None,
+    }
 
 
 def _plain_request(

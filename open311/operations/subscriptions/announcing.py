@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from open311.operations.platform import Platform
+from open311.operations.subscriptions.by_mail import queue_news
 from open311.storage import subscribers
 from open311.storage.engine import Connection
 from open311.storage.outbox import RecordedChange
@@ -26,7 +27,8 @@ class Announcing:
         """Announce the requests that have changed, as the public sees them now."""
         for jurisdiction_id in sorted({change.jurisdiction_id for change in changes}):
             own = [change for change in changes if change.jurisdiction_id == jurisdiction_id]
-            announce(connection, jurisdiction_id, own, groups_of(platform, jurisdiction_id), now)
+            told = announce(connection, jurisdiction_id, own, groups_of(platform, jurisdiction_id), now)
+            queue_news(platform, connection, jurisdiction_id, told, now)
 
 
 def groups_of(platform: Platform, jurisdiction_id: str) -> Groups:
@@ -37,8 +39,8 @@ def groups_of(platform: Platform, jurisdiction_id: str) -> Groups:
 
 def announce(
     connection: Connection, jurisdiction_id: str, recorded: Sequence[RecordedChange], groups: Groups, now: datetime
-) -> int:
-    """Make the notifications of these changes. Returns how many were made or changed.
+) -> list[int]:
+    """Make the notifications of these changes. Returns the number of the subscription for each of them.
 
     A request that has changed several times is announced once. It does not matter if a change is announced again,
     because the public version is the same then.
@@ -52,7 +54,7 @@ def announce(
         if (before[number].written_by if number in before else None)
         != (after[number].written_by if number in after else None)
     ]
-    made = subscribers.notify(
+    told = subscribers.notify(
         connection,
         jurisdiction_id,
         [
@@ -66,7 +68,7 @@ def announce(
         now,
     )
     subscribers.announce(connection, jurisdiction_id, after, differing)
-    return made
+    return told
 
 
 def _kinds(changes: Iterable[RecordedChange]) -> tuple[str, ...]:

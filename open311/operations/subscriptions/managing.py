@@ -9,11 +9,8 @@ from typing import Any
 
 from open311.domain.access import Principal
 from open311.domain.ids import new_challenge, new_subscription_name, new_webhook_secret
-from open311.domain.requests import Status
-from open311.domain.search import Box, Circle
 from open311.domain.subscriptions import (
     OLD_SECRET_LASTS,
-    RequestFilter,
     SubscriptionState,
     Target,
     Webhook,
@@ -23,10 +20,10 @@ from open311.federation.failures import ForbiddenAddress
 from open311.federation.webhooks import NoAddress, Receivers, trusted_hosts
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import position_at, read_position
-from open311.operations.reading.searches import department_code
+from open311.operations.subscriptions.filters import read_filter
 from open311.operations.subscriptions.sending import start_again
 from open311.plugins import Jurisdiction
-from open311.storage import keys, subscribers, subscriptions, webhooks
+from open311.storage import keys, subscriptions, webhooks
 from open311.storage.engine import Connection
 from open311.storage.hot.changes import Position
 from open311.storage.webhooks import Owned
@@ -63,7 +60,7 @@ def create_subscription(
     Raises Invalid with all problems.
     """
     problems = list(_url_problems(platform, values["url"]))
-    wanted = _filter(platform, city, values, problems)
+    wanted = read_filter(platform, city, values, problems)
     start = _start(platform, city, values, problems)
     if problems:
         raise Invalid.of(problems)
@@ -222,49 +219,3 @@ def _start(
         except ValueError:
             problems.append(Problem("cursor", tell("is not a cursor of this feed; start again without it.")))
     return position_at(platform, city.id, values["since"]) if values["since"] else None
-
-
-def _filter(
-    platform: Platform, city: Jurisdiction, values: Mapping[str, Any], problems: list[Problem]
-) -> RequestFilter:
-    problems += _unknown(city, values)
-    id, number = values["service_request_id"], None
-    if id:
-        with platform.database.reading() as connection:
-            number = subscribers.public_number(connection, city.id, id)
-        if number is None:
-            problems.append(Problem("service_request_id", tell("{id!r} is not a request here.", id=id[:60])))
-    return RequestFilter(
-        number=number,
-        service_request_id=id,
-        service_codes=values["service_code"],
-        group=values["group"],
-        statuses=tuple(map(Status, values["status"])),
-        department=department_code(values["department"], city),
-        area=values["area"],
-        box=Box(*values["bbox"]) if values["bbox"] else None,
-        near=_circle(values),
-    )
-
-
-def _unknown(city: Jurisdiction, values: Mapping[str, Any]) -> Iterator[Problem]:
-    """A problem for each part of a filter that the city does not know, because nothing would ever match."""
-    for code in values["service_code"]:
-        if city.service(code) is None:
-            yield Problem(
-                "service_code", tell("{value!r} is no service here; see the service list.", value=code[:60])
-            )
-    known = {
-        "group": {service.group for service in city.services},
-        "department": {one.code for one in city.departments},
-        "area": set(city.areas),
-    }
-    sent = {name: values[name] for name in known} | {"department": department_code(values["department"], city)}
-    for name, value in sent.items():
-        if value and value not in known[name]:
-            yield Problem(name, tell("{value!r} is not known here; check how it is written.", value=value[:60]))
-
-
-def _circle(values: Mapping[str, Any]) -> Circle | None:
-    long, lat, radius_m = values["long"], values["lat"], values["radius"]
-    return None if None in (long, lat, radius_m) else Circle(long, lat, radius_m)

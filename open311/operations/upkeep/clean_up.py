@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from open311.domain.mails import UNCONFIRMED_FOR
+from open311.domain.mails import SUBSCRIBED_FOR, UNCONFIRMED_FOR
 from open311.domain.remote_updates import KEEP
 from open311.operations.access.sessions import used_after
 from open311.operations.platform import Platform
@@ -31,7 +31,8 @@ def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
 
     These are keys of repeatable POSTs (A15) and of commands after a day, notices after 90 days, deliveries of
     changes after a year, old updates of back offices, and expired blocks of senders and sessions of staff.
-    Also people who have not agreed to get mail after a week, and sent mails after a month.
+    Also people who have not agreed to get mail after a week, those who get mail about a filter and have not
+    prolonged it for a year, and sent mails after a month.
 
     Returns the number of deleted rows by kind.
     """
@@ -46,7 +47,8 @@ def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
             "sessions": staff_sessions.delete_ended(
                 connection, now=now, used_before=used_after(platform.settings, now)
             ),
-            "followers": followers.delete_unconfirmed(connection, now - UNCONFIRMED_FOR),
+            "followers": followers.delete_unconfirmed(connection, now - UNCONFIRMED_FOR)
+            + followers.delete_ended(connection, now - SUBSCRIBED_FOR),
             "mails": mails.delete_ended(connection, now - KEEP_MAILS),
             "bounces": mails.forget_bounces(connection, now - KEEP_BOUNCES),
             "updates": remote_updates.delete_old(connection, now - KEEP),

@@ -181,7 +181,10 @@ class MailTable(Table):
         "Whether reporters who give an address get mail about their requests, after they have agreed by a link",
         default=False,
     )
-    followers = Flag("Whether everybody can follow a public request by mail", default=False)
+    followers = Flag(
+        "Whether everybody can follow a public request by mail, and get mail about all requests of a filter",
+        default=False,
+    )
     sender = Text("The name of the sender of these mails", default="", unset="the city's name")
     reply_to = MailAddress("The mail address to which answers go", default="", unset="the sender's")
     footer = Text("A sentence at the end of each mail, in the city's first language", default="")

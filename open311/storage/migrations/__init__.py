@@ -56,6 +56,7 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0020": ("received_update",),
     "0023": ("publication", "service_request"),
     "0025": ("reporter",),
+    "0027": ("follower", "subscription"),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
 MODES = {"publication": "SHARE ROW EXCLUSIVE"}

@@ -19,19 +19,22 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from open311.storage.tables.columns import instant_column, metadata, text_column
 
-# Somebody who gets mail about one request. The row is deleted when the person leaves.
+# Somebody who gets mail about one request, or about the requests of a subscription. The row is deleted when the
+# person leaves.
 follower = Table(
     "follower",
     metadata,
     text_column("jurisdiction_id", None),
     Column("id", BigInteger, Identity(always=True), nullable=False),
-    Column("request_id", BigInteger, nullable=False),
+    Column("request_id", BigInteger),  # NULL: a subscription has this follower
     text_column("email", None),
     text_column("language", None),  # a BCP 47 tag
     Column("is_reporter", Boolean, nullable=False),
     Column("told_version", BigInteger, nullable=False),  # of the request, up to which the person knows the changes
     instant_column("created_at"),
     instant_column("confirmed_at", nullable=True),  # NULL until the owner of the address has agreed
+    Column("is_daily", Boolean, nullable=False, server_default=text("false")),  # of a subscription: one mail a day
+    instant_column("told_at", nullable=True),  # of a subscription: when the last mail about requests was sent
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],
@@ -48,6 +51,7 @@ Index(
 )
 Index("follower_email_idx", follower.c.jurisdiction_id, func.lower(follower.c.email), follower.c.request_id)
 Index("follower_unconfirmed_idx", follower.c.created_at, postgresql_where=text("confirmed_at IS NULL"))
+Index("follower_subscriber_idx", follower.c.confirmed_at, postgresql_where=text("request_id IS NULL"))
 
 # A mail to send, or sent in the last days. It has no address and no text: both are read when it is sent.
 mail = Table(

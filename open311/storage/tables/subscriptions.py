@@ -32,7 +32,8 @@ subscription = Table(
     text_column("name", None),  # the public id
     text_column("target", None),  # how the subscriber is told, such as webhook
     text_column("state", None),
-    Column("api_key_id", BigInteger),  # the owner; NULL if a person without a key subscribes
+    Column("api_key_id", BigInteger),  # the owner; NULL for a person without a key
+    Column("follower_id", BigInteger),  # the person who gets mail; NULL for the holder of a key
     text_column("label"),
     instant_column("created_at"),
     instant_column("changed_at"),  # when the state changed last
@@ -53,6 +54,9 @@ subscription = Table(
         ["jurisdiction_id", "request_id"],
         ["service_request.jurisdiction_id", "service_request.id"],
         ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "follower_id"], ["follower.jurisdiction_id", "follower.id"], ondelete="CASCADE"
     ),
 )
 Index(
@@ -80,6 +84,13 @@ Index(
     subscription.c.jurisdiction_id,
     subscription.c.request_id,
     postgresql_where=text("request_id IS NOT NULL"),
+)
+Index(
+    "subscription_follower_idx",
+    subscription.c.jurisdiction_id,
+    subscription.c.follower_id,
+    unique=True,
+    postgresql_where=text("follower_id IS NOT NULL"),
 )
 
 # The address of a subscription's receiver, and how sending to it goes.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlencode
 
+from open311.operations.mailing.rules import mails_followers
 from open311.web.calls import Call
 from open311.web.languages import in_languages
 from open311.web.portal.rendering import Frame
@@ -38,6 +39,7 @@ CHOICES: Mapping[str, Mapping[str, Message]] = {
 _OF_PAGING = ("page", "cursor", "page_size", "jurisdiction_id", "langcode")
 _NO_FILTERS = (*_OF_PAGING, "locale", "api_key")
 _ORDERS = ("sort", "group_by")
+_OF_MAIL = ("service_code", "group", "status", "department", "area", "lat", "long", "radius", "bbox")
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,30 @@ class FilterForm:
     def as_list(self) -> str:
         """The address of the list with the same filters."""
         return _with(self.frame.link("requests"), self.pairs())
+
+
+@dataclass(frozen=True)
+class MailForm:
+    """The form by which people get mail about the requests of a page. Mail knows fewer filters than lists.
+
+    action   where the form is sent
+    pairs    the filters of the page that mail knows too
+    others   whether the page has other filters, which mail leaves out
+    """
+
+    action: str
+    pairs: tuple[tuple[str, str], ...]
+    others: bool
+
+    @classmethod
+    def of(cls, call: Call, frame: Frame) -> MailForm | None:
+        """The form of a list or a map; None if the city sends no such mail."""
+        if not mails_followers(call.platform.settings, call.city):
+            return None
+        sent = [(name, value) for name, value in call.request.args.items(multi=True) if value.strip()]
+        known = tuple((name, value) for name, value in sent if name in _OF_MAIL)
+        rest = {name for name, _ in sent} - {*_OF_MAIL, *_NO_FILTERS, *_ORDERS}
+        return cls(frame.link("follow"), known, bool(rest))
 
 
 def _with(address: str, pairs: list[tuple[str, str]]) -> str:

@@ -40,7 +40,12 @@ def export_reporter(call: Call) -> Answer:
     Needs the role admin, for all departments, and a reason. The audit trail keeps who read it and why.
     """
     page = next(export_person(call.platform, call.city, _person(call), **_asked(call)))
-    body = {"requests": list(page.requests), "next": page.last or None, "notice": _notice(call, page.requests)}
+    body = {
+        "requests": list(page.requests),
+        "subscriptions": list(page.subscriptions),
+        "next": page.last or None,
+        "notice": _notice(call, (*page.requests, *page.subscriptions)),
+    }
     return staff_answer(body)
 
 
@@ -69,7 +74,7 @@ def erase_reporter(call: Call) -> Answer:
             **_asked(call),
         )
     )
-    return staff_answer(_plain(part, is_dry_run=is_dry_run) | {"notice": _notice(call, part.names)})
+    return staff_answer(_plain(part, is_dry_run=is_dry_run) | {"notice": _notice(call, (*part.names, *part.rows))})
 
 
 def _notice(call: Call, found: Sequence[object]) -> str | None:

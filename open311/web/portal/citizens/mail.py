@@ -7,6 +7,8 @@ from urllib.parse import quote
 from open311.domain.mails import Feedback
 from open311.errors import Invalid
 from open311.operations.mailing import following
+from open311.operations.mailing.following import FollowingFilter
+from open311.operations.subscriptions.by_mail import subscribe_by_mail
 from open311.web.access import BY_LINK, PORTAL_FORM
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
@@ -14,17 +16,24 @@ from open311.web.gate import limit_portal
 from open311.web.languages import caller_language
 from open311.web.portal.rendering import page
 from open311.web.surfaces import MAIL_PAGE, PORTAL
-from schemas.portal import FollowArguments, MailPageArguments, PageArguments
+from schemas.portal import FollowArguments, FollowFilterArguments, MailPageArguments, PageArguments
 from schemas.texts import Message, tell
 
+NO_MAILBOX = tell("is not an email address to which mail can be sent; correct it.")
 DONE: dict[str, Message] = {
     "confirm": tell("Thank you. You get mail when something happens to this report."),
-    "leave": tell("You get no more mail about this report."),
+    "leave": tell("You get no more of these mails."),
     "refuse": tell("You get no more mail from this city."),
     "answer": tell("Thank you for your answer. The city reads it."),
     "reopen": tell("The report is open again."),
 }
 """What the page says after each thing that the reader can do there."""
+DONE_FOR_FILTERS: dict[str, Message] = {
+    "confirm": tell("Thank you. You get mail about these reports for a year."),
+    "daily": tell("You get this mail once a day at most."),
+    "hourly": tell("You get this mail once an hour at most."),
+}
+"""The same for mail about the requests of a filter."""
 
 
 @endpoint(
@@ -65,6 +74,8 @@ def send_mail_page(call: Call, secret: str) -> Answer:
             following.answer(platform, city, secret, _feedback(call.values["answer"]), now=now)
         case "reopen":
             following.reopen(platform, city, secret, now=now)
+        case "daily" | "hourly":
+            following.choose_pace(platform, city, secret, is_daily=wanted == "daily")
         case _:
             raise Invalid(tell("is unknown; use a button of the page."), "do")
     return _page(call, secret, done=wanted)
@@ -120,8 +131,35 @@ def follow_request(call: Call, service_request_id: str) -> Answer:
             now=call.now,
         )
         if not is_usable:
-            raise Invalid(tell("is not an email address to which mail can be sent; correct it."), "email")
+            raise Invalid(NO_MAILBOX, "email")
     return page(call, "followed.html", cache_control="no-store", has_tag=False, id=service_request_id)
+
+
+@endpoint(
+    PORTAL,
+    "/<jurisdiction_id>/follow",
+    reads=FollowFilterArguments,
+    access=PORTAL_FORM,
+    method="POST",
+    city=City.IN_PATH,
+    output=PageFormat.HTML,
+)
+def follow_filter(call: Call) -> Answer:
+    """Get mail about all requests of a filter. The page says the same whether or not the address has it already."""
+    limit_portal(call.request.environ)
+    if not call.values["website"]:
+        is_usable = subscribe_by_mail(
+            call.platform,
+            call.city,
+            call.values["email"].strip(),
+            call.values,
+            is_daily=call.values["how_often"] == "daily",
+            language=caller_language(call.request),
+            now=call.now,
+        )
+        if not is_usable:
+            raise Invalid(NO_MAILBOX, "email")
+    return page(call, "subscribed.html", cache_control="no-store", has_tag=False)
 
 
 def _feedback(text: str) -> Feedback:
@@ -134,13 +172,15 @@ def _feedback(text: str) -> Feedback:
 def _page(call: Call, secret: str, *, done: str = "") -> Answer:
     language = caller_language(call.request)
     shown = following.read_following(call.platform, call.city, secret, language=language, now=call.now)
+    is_filter = isinstance(shown, FollowingFilter)
+    told = DONE | DONE_FOR_FILTERS if is_filter else DONE
     return page(
         call,
-        "mail.html",
+        "mail_filter.html" if is_filter else "mail.html",
         cache_control="private, no-store",
         has_tag=False,
         shown=shown,
-        done=DONE.get(done, ""),
+        done=told.get(done, ""),
         answers=Feedback,
         here=f"{call.request.root_path}{MAIL_PAGE.prefix}/{quote(call.city.id, safe='')}/{secret}",
     )

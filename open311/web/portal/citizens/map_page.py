@@ -15,7 +15,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.portal.background import Background
-from open311.web.portal.filters import FilterForm
+from open311.web.portal.filters import FilterForm, MailForm
 from open311.web.portal.maps import draw, whole_city
 from open311.web.portal.rendering import Frame, page
 from open311.web.portal.shown import ShownRequest
@@ -78,6 +78,7 @@ def map_page(call: Call) -> Answer:
         faults={},
         is_shown=True,
         items=items,
+        mail_form=MailForm.of(call, frame),
         notices=told,
         picture=_picture(call, items),
         about={

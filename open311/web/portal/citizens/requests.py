@@ -13,7 +13,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.listing import Listing
-from open311.web.portal.filters import FilterForm
+from open311.web.portal.filters import FilterForm, MailForm
 from open311.web.portal.rendering import Frame, city_path, page, qr_code
 from open311.web.portal.shown import ShownRequest
 from open311.web.portal.wording import filter_faults, notices
@@ -25,6 +25,8 @@ from schemas.texts import tell
 _IN_FORM = ("q", "service_code", "status", "area", "start_date", "end_date", "has_photo", "sort")
 IN_WIDGET = 5
 """How many requests the page for frames shows."""
+NEAR_M = 500
+"""How far from a request its neighbours are, in metres."""
 
 
 @endpoint(
@@ -44,7 +46,17 @@ def list_page(call: Call) -> Answer:
         listing = Listing.of(call)
     except Invalid as error:
         faults = filter_faults(error.problems, _IN_FORM)
-        return page(call, "requests.html", status=400, form=form, faults=faults, items=(), links={}, notices=())
+        return page(
+            call,
+            "requests.html",
+            status=400,
+            form=form,
+            faults=faults,
+            items=(),
+            mail_form=None,
+            links={},
+            notices=(),
+        )
     found = find_requests(call.platform, listing.search, JSON)
     notice = None if listing.search.ids else cut_dates(call.values, listing.search, call.now)
     return page(
@@ -53,6 +65,7 @@ def list_page(call: Call) -> Answer:
         form=form,
         faults={},
         items=[ShownRequest(call, frame, item) for item in found.items],
+        mail_form=MailForm.of(call, frame),
         links={name: _on_page(call, address) for name, address in listing.links(found).items()},
         notices=notices([*call.warnings, *([notice] if notice else [])]),
     )
@@ -77,7 +90,14 @@ def request_page(call: Call, service_request_id: str) -> Answer:
     is_followed = mails_followers(call.platform.settings, call.city)
     follow = frame.link(f"requests/{quote(shown.id, safe='')}/follow") if is_followed else ""
     return page(
-        call, "request.html", shown=shown, is_own=False, address=address, qr=qr_code(address), follow=follow
+        call,
+        "request.html",
+        shown=shown,
+        is_own=False,
+        address=address,
+        qr=qr_code(address),
+        follow=follow,
+        nearby=_nearby(frame, shown),
     )
 
 
@@ -101,6 +121,14 @@ def widget_page(call: Call) -> Answer:
     found = find_requests(call.platform, search, JSON)
     shown = [ShownRequest(call, frame, item) for item in found.items]
     return page(call, "widget.html", cache_control="public, max-age=60", items=shown)
+
+
+def _nearby(frame: Frame, shown: ShownRequest) -> str:
+    """The address of the list of requests near this one; "" if it has no point."""
+    if shown.point is None:
+        return ""
+    long, lat = shown.point
+    return frame.link("requests", lat=str(lat), long=str(long), radius=str(NEAR_M))
 
 
 def _on_page(call: Call, address: str) -> str:
