@@ -124,7 +124,7 @@ def begin_call(request_id: str) -> None:
     _request_id.set(request_id)
 
 
-_SECRET_IN_PATH = re.compile(r"(/status/|/sign-in/).*", re.DOTALL | re.IGNORECASE)
+_SECRET_IN_PATH = re.compile(r"(/status/|/sign-in/|/mail/).*", re.DOTALL | re.IGNORECASE)
 _ADDRESS_IN_PATH = re.compile(r"[^/]*@[^/]*")
 _PAIRS_IN_PATH = re.compile(r"([&;?][^&;?=/]{0,40}=).*", re.DOTALL)
 
@@ -132,8 +132,9 @@ _PAIRS_IN_PATH = re.compile(r"([&;?][^&;?=/]{0,40}=).*", re.DOTALL)
 def loggable(path: str) -> str:
     """The path for a log line, without secrets and e-mail addresses.
 
-    Links to one's own request, and those with which staff sign in, have a secret in the path. Misspelt addresses
-    such as `requests.json&api_key=…` have a query in it. Some clients send an e-mail address where an id belongs.
+    Links to one's own request, those in mails, and those with which staff sign in have a secret in the path.
+    Misspelt addresses such as `requests.json&api_key=…` have a query in it. Some clients send an e-mail address
+    where an id belongs.
     """
     path = _SECRET_IN_PATH.sub(r"\1...", path)
     if "@" in path:

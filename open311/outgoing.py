@@ -19,7 +19,9 @@ SECRET_PREFIX = "whsec_"  # noqa: S105  # a name, not a secret
 
 _KEY_BYTES = range(24, 65)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_LOCAL_PART = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
+_INVISIBLE = r"\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+"""Characters that turn the direction of a text or cannot be seen, as a part of a set."""
+_LOCAL_PART = re.compile(rf"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE}]{{1,64}}")
 _NAMED = re.compile(r"(?P<name>\"[^\"<>\r\n]*\"\s*|[^\"<>,;:@\r\n]*)<(?P<address>[^<>]*)>")
 _DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", re.ASCII)
 _LEAST_S, _MOST_S = 1, 600

@@ -21,6 +21,7 @@ from flask import Flask
 
 from open311.cli.documents import OPENAPI, make_openapi
 from open311.errors import Open311Error
+from open311.observe import loggable
 from open311.settings import Settings, variable
 from open311.web.access import ANYBODY, Access
 from open311.web.endpoints import City, Endpoint
@@ -187,6 +188,13 @@ def test_surface_of_a_path_is_the_surface_of_its_endpoint(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         surface = declared_of(app, rule.endpoint).surface
         assert surface_of(rule.rule) is surface, f"{rule.rule}: web/surfaces.py finds another surface for this path"
+
+
+def test_no_secret_of_a_path_is_logged(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        if "secret" in rule.arguments:
+            path = re.sub(r"<(?:[^:>]+:)?secret>", "s3cr3t", rule.rule)
+            assert "s3cr3t" not in loggable(path), f"{rule.rule}: the log would have the secret; see observe.py"
 
 
 def test_every_writing_endpoint_needs_a_key(app: Flask) -> None:

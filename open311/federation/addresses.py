@@ -14,6 +14,8 @@ _LOCAL = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
 """A name with one of these endings means a host of the own network. So does a name of one part."""
 _MOST_ADDRESSES = 4
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""The only IPv6 addresses that are given to hosts of the internet. Python calls more of them global."""
 
 Host = tuple[str, int]
 
@@ -91,4 +93,6 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(str(inner))
+        if found not in _UNICAST:
+            return False
     return found.is_global and not found.is_multicast

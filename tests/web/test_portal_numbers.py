@@ -178,6 +178,12 @@ def test_a_city_without_reports_has_a_page_too(make_app: Callable[..., Flask]) -
     assert "Reported in the period 0" in text_of(checked(app.test_client().get("/c/test.example/numbers")))
 
 
+@pytest.mark.parametrize("query", ["end_date=0001-01-01", "end_date=9999-12-31", "start_date=9999-12-31T23:59:59Z"])
+def test_the_first_and_the_last_date_that_can_be_written_are_read(client: FlaskClient, query: str) -> None:
+    for span in ("month", "week"):
+        assert client.get(f"{PAGE}?{query}&group_by={span}").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("query", "field"), [("start_date=soon", "start_date"), ("group_by=year", "group_by"), ("bbox=1", "")]
 )

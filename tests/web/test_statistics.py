@@ -250,6 +250,24 @@ def test_a_wrong_parameter_gets_400_that_names_it(client: FlaskClient, sent: dic
     assert message in fault(client, **sent)
 
 
+@pytest.mark.parametrize("group_by", ["", "month", "week"])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("", "0001-01-01"),
+        ("", "9999-12-31T23:59:59Z"),
+        ("0001-01-01T00:00:00+00:00", ""),
+        ("9999-12-31", "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_the_first_and_the_last_date_that_can_be_written_are_read(
+    client: FlaskClient, first: str, last: str, group_by: str
+) -> None:
+    query = urlencode({"start_date": first, "end_date": last, "group_by": group_by})
+    for format in ("json", "csv"):
+        assert client.get(f"{V2}/stats.{format}?{query}").status_code == 200
+
+
 def test_all_faults_come_at_once_in_the_format_of_the_address(client: FlaskClient) -> None:
     answer = client.get(f"{V2}/stats.xml?group_by=colour&within_days=no&start_date=2026-03-02&end_date=2026-03-01")
     assert answer.status_code == 400

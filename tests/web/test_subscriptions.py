@@ -20,6 +20,7 @@ from open311.domain.requests import Reporter, Visibility
 from open311.operations.access.api_keys import add_key, list_keys, resume_key, revoke_key, suspend_key
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.expiring import expire_subscriptions
+from open311.operations.subscriptions.sending import send_all
 from open311.operations.workflow.act import act
 from tests import build, world
 from tests.subscribing import SUBSCRIPTIONS, Subscriber, platform_in, shown, subscribe, subscriber, tell
@@ -286,6 +287,25 @@ def test_a_paused_subscription_collects_and_tells_after_resume(town: Town) -> No
     assert town.shown(found["subscription_id"])["waiting"] == 1
     town.act(found["subscription_id"], "resume")
     town.tell()
+    assert len(town.receiver.messages) == 1
+
+
+@pytest.mark.parametrize("acts", [("resume",), ("pause", "resume")])
+def test_while_a_worker_sends_no_other_worker_does_even_after_a_resume(town: Town, acts: tuple[str, ...]) -> None:
+    found = town.subscribe()
+    build.submit(town.platform)
+    sent_by_others: list[int] = []
+    respond = town.receiver.respond
+
+    def resumed_in_between(hook: world.Hook) -> tuple[int, Any]:
+        for name in acts:
+            town.act(found["subscription_id"], name)
+        sent_by_others.append(send_all(town.platform, utc_now))
+        return respond(hook)
+
+    town.receiver.office.respond = resumed_in_between
+    town.tell()
+    assert sent_by_others == [0]
     assert len(town.receiver.messages) == 1
 
 

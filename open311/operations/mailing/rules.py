@@ -29,9 +29,14 @@ def language_of(city: Jurisdiction) -> str:
 
 
 def mailbox_of(address: str) -> Mailbox | None:
-    """The mailbox of an address that somebody has typed; None if no mail can be sent to it."""
+    """The mailbox of an address that somebody has typed; None if no mail can be sent to it.
+
+    None also for a domain of one part or with a number at its end: the mail server would take it for a mailbox of
+    its own machine or network, such as root@localhost.
+    """
     try:
         box = read_mailbox(address)
     except ValueError:
         return None
-    return None if box.name else box
+    _, dot, last = box.domain.rpartition(".")
+    return box if dot and not last.isdigit() and not box.name else None

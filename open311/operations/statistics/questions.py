@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from open311.domain.search import RequestSearch
@@ -18,8 +18,8 @@ MOST_DAYS = 366
 """The number of days that `group_by=day` may have."""
 LIVE = ("q", "bbox", "radius", "agency_responsible", "has_photo", "updated_after", "updated_before")
 """Parameters that no stored sum knows."""
-_LAST = date.max - timedelta(days=366)
-"""A later end is read as this day, so that a day after it exists."""
+_EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+"""Instants outside are read as these, so that days before and after them exist in every time zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,12 @@ def read_question(
 
 def _day(instant: datetime | None, city: Jurisdiction) -> date | None:
     """The city's day at an instant."""
-    return None if instant is None else min(instant.astimezone(city.zone).date(), _LAST)
+    return None if instant is None else _local(instant, city).date()
+
+
+def _local(instant: datetime, city: Jurisdiction) -> datetime:
+    """An instant in the city's time zone, within the years that can be counted."""
+    return min(max(instant, _EARLIEST), _LATEST).astimezone(city.zone)
 
 
 def _is_short(first: date | None, last: date) -> bool:
@@ -83,5 +88,5 @@ def _is_whole(instant: datetime | None, city: Jurisdiction, *, is_end: bool) -> 
     """Whether an instant is the first second of its day; or, for an end, the last."""
     if instant is None:
         return True
-    edge = instant.astimezone(city.zone) + timedelta(seconds=1 if is_end else 0)
+    edge = _local(instant, city) + timedelta(seconds=1 if is_end else 0)
     return edge.time() == time()

@@ -121,7 +121,7 @@ def resume(platform: Platform, city: Jurisdiction, name: str, *, principal: Prin
     """
     with platform.database.transaction() as connection:
         owned = _find(connection, city, name, principal, is_locked=True)
-        start_again(connection, owned, now)
+        start_again(platform, connection, owned, now)
         return _find(connection, city, name, principal)
 
 

@@ -40,7 +40,7 @@ def resume_one(platform: Platform, name: str, *, reason: str, principal: Princip
     """Send to a receiver again, at once. Raises NotFound."""
     with platform.database.transaction() as connection:
         found = _find(platform, connection, name)
-        start_again(connection, found, now)
+        start_again(platform, connection, found, now)
         _record(connection, found, "subscription.resume", reason=reason, principal=principal, now=now)
 
 

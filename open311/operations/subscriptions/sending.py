@@ -38,6 +38,14 @@ GONE = "410"
 Clock = Callable[[], datetime]
 
 
+def lease_of(platform: Platform) -> timedelta:
+    """How long a claim lasts.
+
+    Messages are begun in the first third of it. The last of them has ended before the last third.
+    """
+    return timedelta(seconds=3 * platform.settings.webhook_timeout_s)
+
+
 class Line:
     """The connection to one receiver. Use it in one thread only."""
 
@@ -59,8 +67,7 @@ class Line:
         Raises Unavailable if the database is dead.
         """
         begun_s, now = time.monotonic(), clock()
-        # Messages are begun in the first third of the lease. The last of them has ended before the last third.
-        lease = now + timedelta(seconds=3 * self._span_s)
+        lease = now + lease_of(self._platform)
         with self._platform.database.transaction() as connection:
             owned = webhooks.claim(connection, self._place, now, lease)
             if owned is None:
@@ -175,12 +182,20 @@ def disable(connection: Connection, place: Place, now: datetime) -> None:
     subscriptions.set_state(connection, *place, SubscriptionState.DISABLED, now)
 
 
-def start_again(connection: Connection, owned: Owned, now: datetime) -> None:
-    """Send to a receiver at once, also after failures, a pause or a stop. One that is not verified stays so."""
+def start_again(platform: Platform, connection: Connection, owned: Owned, now: datetime) -> None:
+    """Send to a receiver soon, also after failures, a pause or a stop. One that is not verified stays so.
+
+    A worker may be sending to the receiver now. Its claim is left as it is: with two workers, an older version
+    could come after a newer one. A claim cannot be told from a short wait, so a short wait is left too.
+    """
     place = owned.subscription.jurisdiction_id, owned.subscription.id
+    next_at = owned.webhook.next_at
+    if not now < next_at <= now + lease_of(platform):
+        next_at = now
     if owned.subscription.state is not SubscriptionState.UNVERIFIED:
         subscriptions.set_state(connection, *place, SubscriptionState.ACTIVE, now)
-    webhooks.save(connection, place, replace(owned.webhook, failures=0, failing_since=None, cause="", next_at=now))
+    again = replace(owned.webhook, failures=0, failing_since=None, cause="", next_at=next_at)
+    webhooks.save(connection, place, again)
     webhooks.retry_now(connection, place, now)
 
 
