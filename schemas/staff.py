@@ -1019,6 +1019,10 @@ class StaffRequestSchema(Body):
     answered_datetime = Instant(
         metadata=describe("When the last answer to a question came, if staff have done nothing since.")
     )
+    feedback = OptionalText(
+        metadata=describe("What the reporter has said since the last closing: solved, partly or not_solved.")
+        | {"enum": ["solved", "partly", "not_solved", None]}
+    )
     due = OptionalText(
         metadata=describe("overdue, soon (within the city's `due_soon_hours`), later, or null without a date.")
     )

@@ -36,12 +36,14 @@ def migrate(revision: str, wait_s: float) -> None:
     The database needs the extensions postgis and btree_gist. If the role in DATABASE_URL may not create
     extensions, an administrator runs first: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
 
-    All migrations happen, or none: where one has to wait for a lock for too long, the schema stays as it was.
+    Large indexes are built while the server goes on. The other migrations happen together, or none of them does:
+    where one has to wait for a lock for too long, the schema stays as it was. Run this again after an interruption.
     """
     platform = open_platform(replace(settings_with_database(), statement_timeout_ms=0))
-    with platform.database.transaction() as connection:
+    with platform.database.reading() as connection:
         before = migrations.current(connection)
-        migrations.migrate(connection, revision, lock_timeout_s=wait_s)
+    migrations.migrate_live(platform.database, revision, lock_timeout_s=wait_s)
+    with platform.database.reading() as connection:
         after = migrations.current(connection)
     platform.close()
     say(f"The schema was at {before or 'nothing'}, now it is at {after or 'nothing'}.")

@@ -1,4 +1,4 @@
-"""Questions of staff to the reporter, and their answers. All follows from the history of a request."""
+"""Questions of staff and of mails to the reporter, and the answers. All follows from the history of a request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from open311.domain.events.base import Event
-from open311.domain.events.work import Commented, ProgressMade, ReporterAsked
+from open311.domain.events.report import StatusChanged
+from open311.domain.events.work import Commented, FeedbackGiven, ProgressMade, ReporterAsked
 from open311.domain.requests import Progress, RequestRecord
 
 
@@ -39,3 +40,17 @@ def answered_at(past: Sequence[Event]) -> datetime | None:
     if not answers or not any(isinstance(event, ReporterAsked) for event in past):
         return None
     return answers[-1].at
+
+
+def feedback_since_closing(past: Sequence[Event]) -> list[str]:
+    """What the reporter has answered since the last closing to whether the problem is solved, oldest first.
+
+    The last answer holds. Each is a value of `mails.Feedback`.
+    """
+    found: list[str] = []
+    for event in past:
+        if isinstance(event, StatusChanged):
+            found = []
+        elif isinstance(event, FeedbackGiven):
+            found.append(event.answer)
+    return found

@@ -367,7 +367,10 @@ def advance_replay(connection: Connection, place: Place, found: Replayed) -> Non
 
 
 def delete_old(connection: Connection, unverified_before: datetime) -> int:
-    """Delete subscriptions that nobody has verified, and those of revoked keys. Returns their number."""
+    """Delete subscriptions that nobody has verified, and those of revoked keys. Returns their number.
+
+    It locks them in the order in which `subscribers.notify` does, so that both cannot be in a deadlock.
+    """
     owned = subscription.c
     is_revoked = (
         select(api_key.c.id).where(api_key.c.id == owned.api_key_id, api_key.c.revoked_at.is_not(None)).exists()
@@ -377,7 +380,9 @@ def delete_old(connection: Connection, unverified_before: datetime) -> int:
         owned.state == SubscriptionState.UNVERIFIED,
         owned.created_at < unverified_before,
     )
-    return connection.execute(delete(subscription).where(or_(is_unverified, is_revoked))).rowcount
+    key = owned.jurisdiction_id, owned.id
+    old = select(*key).where(or_(is_unverified, is_revoked)).order_by(*key).with_for_update().cte("old")
+    return connection.execute(delete(subscription).where(tuple_(*key).in_(select(old)))).rowcount
 
 
 def paused_before(connection: Connection, before: datetime) -> list[Place]:

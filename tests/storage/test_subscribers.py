@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from open311.storage import subscribers, subscriptions
 from open311.storage.engine import Connection
 from open311.storage.subscribers import Change
 from tests import build
+from tests.waiting import until
 
 CITY = "test.example"
 SUMMER = Place(lat=60.1718, long=24.9414)
@@ -179,3 +181,55 @@ def test_the_index_finds_what_a_look_at_the_filter_finds(
     connection: Connection, wanted: RequestFilter, request_: Traits
 ) -> None:
     assert is_found(connection, wanted, request_) is matches(wanted, request_)
+
+
+def notify(platform: Platform, *numbers: int) -> int:
+    """Announce changes of these requests. Returns how many notifications were made or changed."""
+    changes = [Change(None, traits(number=number), ()) for number in numbers]
+    with platform.database.transaction() as connection:
+        return subscribers.notify(connection, CITY, changes, build.NOON)
+
+
+def test_a_deletion_at_the_same_time_as_an_announcement_is_no_deadlock(platform: Platform) -> None:
+    """The announcement changes one notification, waits before it changes the next, and adds a third."""
+    database = platform.database
+    with database.transaction() as connection:
+        number = subscribe(connection, RequestFilter(service_codes=("potholes",)))
+    notify(platform, 1, 2)
+    with ThreadPoolExecutor(2) as pool, database.reading() as observer:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("SELECT FROM notification WHERE request_id = 2 FOR UPDATE")
+            announcing = pool.submit(notify, platform, 1, 2, 3)
+            until(lambda: waiting_sessions(observer) == 1, "the announcement to wait")
+            deleting = pool.submit(delete_one, platform, number)
+            until(lambda: waiting_sessions(observer) == 2, "the deletion to wait")
+        assert announcing.result() == 3
+        deleting.result()
+        assert not observer.exec_driver_sql("SELECT count(*) FROM notification").scalar_one()
+
+
+def test_an_announcement_leaves_out_a_subscription_that_is_deleted_meanwhile(platform: Platform) -> None:
+    database = platform.database
+    with database.transaction() as connection:
+        number = subscribe(connection, RequestFilter(service_codes=("potholes",)))
+    with ThreadPoolExecutor(1) as pool, database.reading() as observer:
+        with database.transaction() as connection:
+            subscriptions.delete_subscription(connection, CITY, number)
+            announcing = pool.submit(notify, platform, 1)
+            until(lambda: waiting_sessions(observer) == 1, "the announcement to wait")
+        assert announcing.result() == 0
+
+
+def delete_one(platform: Platform, number: int) -> None:
+    with platform.database.transaction() as connection:
+        subscriptions.delete_subscription(connection, CITY, number)
+
+
+def waiting_sessions(connection: Connection) -> int:
+    """The number of sessions of this database that wait for a lock of another one."""
+    return int(
+        connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+        ).scalar_one()
+    )

@@ -30,7 +30,7 @@ from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.settings import Settings
 from open311.storage.engine import libpq_dsn
-from open311.storage.migrations import migrate, versions
+from open311.storage.migrations import migrate, migrate_live, versions
 from open311.storage.outbox import backlog
 from tests import build
 from tests.ports import free_port
@@ -173,8 +173,7 @@ def test_an_upgrade_and_a_downgrade_under_traffic_lose_nothing(fleet: Fleet) -> 
         operator.watch()
         # A worker of release 0.1 that is still starting would refuse the new schema.
         until(lambda: any(map(partial(id_of, traffic.balancer), [*traffic.tokens.values()])), "the worker to begin")
-        with platform.database.transaction() as connection:
-            migrate(connection)
+        migrate_live(platform.database)
         operator.watch()
         fleet.stop("worker")
         fleet.start_worker("new")

@@ -130,6 +130,24 @@ def test_the_page_and_the_api_have_the_same_numbers_as_of_the_same_second(
     assert as_of(fresh) <= answer["as_of"]
 
 
+def test_a_kept_page_is_given_only_to_readers_of_its_language_and_filters(
+    client: FlaskClient, counted: Platform
+) -> None:
+    """Each call comes twice, so that the second one may get the kept page."""
+
+    def shown(query: str = "", language: str = "en") -> tuple[str, ...]:
+        document = checked(client.get(f"{PAGE}?{query}", headers={"Accept-Language": language}))
+        links = document.xpath("//a/@href")
+        return (document.get("lang"), *sorted(links), text_of(document))
+
+    pages = [("", "en"), ("", "es"), ("locale=es", "en"), ("service_code=potholes", "en")]
+    first = [shown(*one) for one in pages]
+    assert len(set(first)) == 4
+    assert [shown(*one)[:-1] for one in pages] == [one[:-1] for one in first]
+    for _ in range(2):
+        assert client.get(f"{PAGE}?start_date=x").status_code == 400
+
+
 def test_the_numbers_of_a_page_are_from_one_snapshot(client: FlaskClient, counted: Platform) -> None:
     document = checked(client.get(f"{PAGE}?start_date=2020-01-01"))
     whole = int(

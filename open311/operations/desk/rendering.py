@@ -12,7 +12,7 @@ import orjson
 
 from open311.domain.events import Assigned, Event
 from open311.domain.photos import Photo
-from open311.domain.questions import answered_at
+from open311.domain.questions import answered_at, feedback_since_closing
 from open311.domain.queues import Due, QueueRow, due_of
 from open311.domain.requests import Reporter, RequestRecord, Status
 from open311.domain.workflow import state_from, state_of
@@ -141,6 +141,7 @@ def plain_request(whole: WholeRequest, now: datetime) -> dict[str, Any]:
         "scheduled_datetime": plain_instant(record.scheduled_at),
         "held_since": plain_instant(record.held_since),
         "answered_datetime": plain_instant(answered_at(view.events)),
+        "feedback": next(reversed(feedback_since_closing(view.events)), None),
         "due": None if is_closed else due_of(record.expected_at, record.held_since, now, whole.soon),
         "description": record.description or None,
         "service_notice": record.service_notice or None,

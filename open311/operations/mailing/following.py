@@ -11,8 +11,9 @@ from datetime import datetime
 
 from open311.domain.access import REPORTER
 from open311.domain.commands import Reopen
-from open311.domain.events import Event, FeedbackGiven, StatusChanged
+from open311.domain.events import FeedbackGiven
 from open311.domain.mails import Feedback, Follower, MailKind, Stop, follower_of_link, recipient_of
+from open311.domain.questions import feedback_since_closing
 from open311.domain.requests import RequestRecord, Status
 from open311.errors import Conflict, NotFound
 from open311.operations.mailing.composing import reopens_until, service_name
@@ -81,7 +82,7 @@ def read_following(
         record = requests.load_record(connection, city.id, number=one.number, is_locked=False) if one else None
         if one is None or record is None:
             return None
-        answers = _answers(history.load_events(connection, city.id, one.number))
+        answers = feedback_since_closing(history.load_events(connection, city.id, one.number))
         until = reopens_until(city, record) if one.is_reporter else None
         return Following(
             service_request_id=record.service_request_id,
@@ -90,7 +91,7 @@ def read_following(
             is_reporter=one.is_reporter,
             is_open=record.status is Status.OPEN,
             is_shown=record.visibility.is_shown and bool(record.service_request_id),
-            answer=answers[-1].answer if answers else "",
+            answer=answers[-1] if answers else "",
             can_answer=_can_answer(city, one, record),
             reopens_until=until if until and now < until else None,
         )
@@ -233,23 +234,12 @@ def _can_answer(city: Jurisdiction, one: Follower, record: RequestRecord) -> boo
     return is_asked and record.status is Status.CLOSED and not record.merged_into
 
 
-def _answers(events: list[Event]) -> list[FeedbackGiven]:
-    """The answers since the last closing, oldest first."""
-    found: list[FeedbackGiven] = []
-    for event in events:
-        if isinstance(event, StatusChanged):
-            found = []
-        elif isinstance(event, FeedbackGiven):
-            found.append(event)
-    return found
-
-
 def _store_answer(
     connection: Connection, city: Jurisdiction, record: RequestRecord, said: Feedback, now: datetime
 ) -> None:
     """Store an answer, unless it is the last one already."""
-    before = _answers(history.load_events(connection, city.id, record.number))
-    if before and before[-1].answer == said:
+    before = feedback_since_closing(history.load_events(connection, city.id, record.number))
+    if before and before[-1] == said:
         return
     if len(before) >= MOST_ANSWERS:
         raise Conflict(tell("You have answered this question often enough. Please write to the city."))

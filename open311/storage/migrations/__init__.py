@@ -3,8 +3,10 @@
 A migration first locks all tables that it changes. If it waits for a lock for some tenths of a second, it releases
 all of them and tries again, and it gives up soon: all other sessions that use the tables wait behind it, and a
 session that already has one of the locks would be in a deadlock with it. The time of a statement has no limit,
-because a backfill may take long. The limit on waiting ends with the transaction, so the limit does not stop an
-index that is built concurrently, outside any transaction.
+because a backfill may take long.
+
+A migration with large indexes declares them as `LARGE_INDEXES`. `migrate_live` builds them concurrently before it
+runs the migration, so nobody waits for them.
 
 Alembic is imported inside `migrate`, because nothing else needs it, and the import takes long.
 """
@@ -17,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycopg2.errors import (
     FeatureNotSupported,
@@ -30,9 +32,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from open311.errors import Misconfigured, Unavailable
+from open311.storage.migrations.indexes import build_concurrently
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+    from open311.storage.engine import Database
 
 LOCK = 3_110_001
 LOCK_TIMEOUT_S = 3.0
@@ -54,9 +59,9 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0016": ("destination",),
     "0017": ("media", "public_update", "received_update", "remote_update", "service_request"),
     "0020": ("received_update",),
-    "0023": ("publication", "service_request"),
     "0025": ("reporter",),
-    "0027": ("follower", "subscription"),
+    "0026": ("follower", "subscription"),
+    "0027": ("publication", "service_request"),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
 MODES = {"publication": "SHARE ROW EXCLUSIVE"}
@@ -123,6 +128,32 @@ class SchemaState:
 def schema_state(connection: Connection) -> SchemaState:
     """The state of the database's schema."""
     return SchemaState(current(connection) or "", head())
+
+
+def migrate_live(database: Database, revision: str = "head", *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
+    """Migrate the schema to `revision` while other sessions use it. Large indexes are built concurrently.
+
+    The migrations before one with large indexes stay if a later step fails. To call this again continues there.
+    Raises as `migrate`.
+    """
+    with database.reading() as connection:
+        stops = _stops(current(connection) or "", revision)
+    for migration in stops:
+        with database.transaction() as connection:
+            migrate(connection, migration.down_revision, lock_timeout_s=lock_timeout_s)
+        with database.reading() as connection:
+            build_concurrently(connection, migration.LARGE_INDEXES)
+    with database.transaction() as connection:
+        migrate(connection, revision, lock_timeout_s=lock_timeout_s)
+
+
+def _stops(before: str, after: str) -> list[Any]:
+    """The modules of the migrations on the way up to `after` that have large indexes, in their order."""
+    from alembic.script import ScriptDirectory
+
+    migrations = [script.module for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    high = head() if after == "head" else after
+    return [one for one in reversed(migrations) if before < one.revision <= high and hasattr(one, "LARGE_INDEXES")]
 
 
 def migrate(connection: Connection, revision: str = "head", *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:

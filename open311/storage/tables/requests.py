@@ -92,7 +92,7 @@ Index(
     postgresql_where=_waits,
 )
 Index(
-    "service_request_due_idx",
+    "service_request_waiting_idx",
     service_request.c.jurisdiction_id,
     DUE,
     service_request.c.id,
@@ -100,7 +100,7 @@ Index(
     postgresql_where=_waits,
 )
 Index(
-    "service_request_assignee_idx",
+    "service_request_assigned_idx",
     service_request.c.jurisdiction_id,
     service_request.c.assignee,
     DUE,
@@ -117,7 +117,7 @@ Index(
     postgresql_where=text("status = 'open' AND merged_into = 0 AND progress <> ''"),
 )
 Index(
-    "service_request_triage_idx",
+    "service_request_sorting_idx",
     service_request.c.jurisdiction_id,
     DUE,
     service_request.c.id,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 from open311.domain.statistics import Grouping, Row, Statistics, next_month
@@ -28,6 +29,8 @@ MOST_ROWS = 20
 """How many services or areas a table shows. The same table as data has all."""
 MOST_SPANS = 60
 """How many months or weeks the page shows: the newest ones."""
+_KEPT = 64
+"""How many pages a process keeps. A page has some 70 kilobytes."""
 _IN_FORM = ("service_code", "area", "start_date", "end_date", "group_by")
 _CACHING = "public, max-age=60"
 _COMMON = (Grouping.ALL, Grouping.SERVICE, Grouping.AREA)
@@ -43,8 +46,33 @@ _COMMON = (Grouping.ALL, Grouping.SERVICE, Grouping.AREA)
     gathers_problems=True,
 )
 def numbers_page(call: Call) -> Answer:
-    """Numbers about a period, by default the last twelve months: reports, ages, hours to close, targets."""
+    """Numbers about a period, by default the last twelve months: reports, ages, hours to close, targets.
+
+    A process keeps a page for the rest of the minute, as it keeps the numbers.
+    """
     frame = Frame(call.request, call.city)
+    address = (call.request.root_path, call.request.path, call.request.query_string)
+    languages = (frame.language, frame.locale, frame.catalogue_languages)
+    minute = call.now.replace(second=0, microsecond=0)
+    kept = call.platform.process.cached(_no_page, most=_KEPT)(address, languages, minute)
+    if not kept:
+        answer = _page(call, frame)
+        if answer.status != HTTPStatus.OK:
+            return answer
+        kept.append(answer)
+    return kept[0]
+
+
+def _no_page(
+    address: tuple[str, str, bytes],  # noqa: ARG001  # the arguments are the key of the cache
+    languages: tuple[str, str, tuple[str, ...]],  # noqa: ARG001
+    minute: datetime,  # noqa: ARG001
+) -> list[Answer]:
+    """A list for the page, which stays empty until the page is rendered."""
+    return []
+
+
+def _page(call: Call, frame: Frame) -> Answer:
     form = FilterForm(call, frame, _IN_FORM)
     try:
         found = _numbers(call)

@@ -147,6 +147,7 @@ EVENTS: Mapping[str, Message] = {
     "erased": tell("Personal data were erased"),
     "example": tell("Made up as an example"),
     "expected": tell("Should be done by"),
+    "feedback": tell("Answer to whether the problem is solved"),
     "former_notes": tell("Earlier text for the public"),
     "held_comment": tell("An update is held"),
     "imported": tell("Imported"),
@@ -178,6 +179,8 @@ EVENTS: Mapping[str, Message] = {
     "visibility": tell("What the public sees"),
     "visit": tell("Visit"),
 }
+FEEDBACK: Mapping[str, Message] = {"solved": tell("Yes"), "partly": tell("In part"), "not_solved": tell("No")}
+"""What a reporter answers to whether the problem is solved."""
 ACTS: Mapping[str, Message] = {
     "photo": tell("The photo was added. It is shown here once it is prepared."),
     "release": tell("Released."),
