@@ -31,8 +31,8 @@ class SubscriptionState(StrEnum):
 
     UNVERIFIED  its receiver has not answered the challenge yet; it collects nothing
     ACTIVE      its subscriber is told
-    PAUSED      its owner has stopped it for a while; what it would tell is collected
-    DISABLED    it was stopped because its receiver failed for days; it collects nothing
+    PAUSED      its owner has stopped it for up to `PAUSED_LASTS`; what it would tell is collected
+    DISABLED    its receiver failed for days, it was paused for long, or an operator stopped it; it collects nothing
     """
 
     UNVERIFIED = "unverified"
@@ -115,10 +115,10 @@ def _key(*parts: str) -> str:
 class Subscription:
     """A subscription of the holder of a key.
 
-    id       the number under which it is stored
-    name     its public id, which nobody can guess
-    owner    the number of the api_key
-    label    what the owner calls it
+    id          the number under which it is stored
+    name        its public id, which nobody can guess
+    owner       the number of the api_key
+    label       what the owner calls it
     changed_at  when its state changed last
     """
 
@@ -141,7 +141,7 @@ OLD_SECRET_LASTS = timedelta(days=1)
 UNVERIFIED_LASTS = timedelta(days=1)
 """How long a receiver may take to answer the challenge. Then its subscription is deleted."""
 PAUSED_LASTS = timedelta(days=30)
-"""How long a paused subscription collects what it would tell. Then it is disabled; a replay tells the rest."""
+"""How long a paused subscription collects what it would tell. Then it is disabled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ def read_secret(request: Request) -> str:
 
 
 def cookie_with(request: Request, secret: str) -> tuple[str, str]:
-    """The header that stores a secret in the browser until the browser is closed. With "", it is removed."""
+    """The header that stores a secret in the browser until it is closed; with "", it removes the cookie."""
     value = dump_cookie(
         _name(request),
         secret,

@@ -44,7 +44,7 @@ _ORDERS = ("sort", "group_by")
 class FilterForm:
     """The form of a page, filled in with the filters of the call.
 
-    fields  the filters that the form has a field for. It keeps all others as they are.
+    fields  the filters for which the form has a field. The form sends all others unchanged.
     """
 
     call: Call
