@@ -79,14 +79,6 @@ def add_subscription(
     return int(connection.execute(_add(), row).scalar_one())
 
 
-def find_subscription(connection: Connection, jurisdiction_id: str, name: str) -> Subscription | None:
-    """The subscription with this public id."""
-    columns = subscription.c
-    query = select(*_COLUMNS).where(columns.jurisdiction_id == jurisdiction_id, columns.name == name)
-    row = connection.execute(query).one_or_none()
-    return subscription_of(row) if row else None
-
-
 def count_of_owner(connection: Connection, owner: int) -> int:
     """How many subscriptions a key has, in all cities."""
     query = select(func.count()).select_from(subscription).where(subscription.c.api_key_id == owner)
