@@ -12,6 +12,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
     text,
     update,
@@ -114,7 +115,7 @@ def count_unasked(connection: Connection, jurisdiction_id: str, since: datetime,
 def count_to(
     connection: Connection, jurisdiction_id: str, recipient: bytes, since: datetime, *, is_unasked: bool = False
 ) -> int:
-    """How many mails to an address were made since then; `is_unasked`: of those to which nobody had agreed."""
+    """How many mails to an address were made since then. `is_unasked`: only those to which nobody had agreed."""
     columns = mail.c
     some = select(columns.id).where(
         columns.jurisdiction_id == jurisdiction_id, columns.recipient == recipient, columns.created_at >= since
@@ -150,7 +151,7 @@ def count_ended(connection: Connection, since: datetime) -> list[QueueCount]:
 
 
 def first_due(connection: Connection) -> datetime | None:
-    """When the mail is due that is due first; None if no mail waits."""
+    """When the first of the waiting mails is due; None if no mail waits."""
     columns = mail.c
     query = select(columns.due_at).where(_OPEN).order_by(columns.due_at, columns.id).limit(1)
     return connection.execute(query).scalar_one_or_none()
@@ -159,8 +160,9 @@ def first_due(connection: Connection) -> datetime | None:
 def causes(connection: Connection, since: datetime, most: int) -> list[tuple[str, int]]:
     """The commonest causes of mails that wait after a try or have failed since then, with their numbers."""
     columns = mail.c
-    tried = (columns.cause != "") & (columns.created_at >= since) & (columns.state != MailState.SKIPPED.value)
-    some = select(columns.cause).where(tried).limit(MOST_COUNTED).subquery()
+    tried = (columns.cause != "") & (columns.state != MailState.SKIPPED.value)
+    recent = or_(_OPEN, columns.ended_at >= since)  # each of both has an index
+    some = select(columns.cause).where(tried, recent).limit(MOST_COUNTED).subquery()
     count = func.count()
     query = select(some.c.cause, count).group_by(some.c.cause).order_by(count.desc(), some.c.cause).limit(most)
     return [(cause, number) for cause, number in connection.execute(query)]

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from open311.domain.mails import MOST_BOUNCES, Follower, Stop, follower_of_bounce, recipient_of
 from open311.observe import logger
+from open311.operations.mailing.stopping import stop_mail
 from open311.operations.platform import Platform
 from open311.storage import followers, mails
 from open311.storage.engine import Connection
@@ -20,7 +21,7 @@ from open311.storage.engine import Connection
 log = logger(__name__)
 
 MOST_BYTES = 2_000_000
-"""How much of a mail is read."""
+"""The rest of a longer mail is not read."""
 _TOKEN = re.compile(r"\+(?P<token>[0-9]{1,19}-[0-9a-fA-F]{20})@")
 _STATUS = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})")
 _GONE = frozenset({(5, 0, 0), (5, 2, 0), (5, 2, 1)})
@@ -33,8 +34,8 @@ class Bounce(StrEnum):
 
     STOPPED   the address gets no mail any more
     COUNTED   the mail may arrive another time; too many of these stop the address
-    DELAYED   the mail is still on its way, or it is no report about a delivery
-    UNKNOWN   it belongs to nobody who gets mail here
+    DELAYED   nothing: our mail is still on its way, or what came is no report about a delivery
+    UNKNOWN   nothing: it came to an address that belongs to no follower
     """
 
     STOPPED = "stopped"
@@ -91,13 +92,11 @@ def _followers(platform: Platform, connection: Connection, token: str) -> Iterat
 
 def _stop(connection: Connection, one: Follower, report: _Report, now: datetime) -> Bounce:
     city = one.jurisdiction_id
-    recipient = recipient_of(mails.make_key(connection), city, one.email)
-    count = 0 if report.is_permanent else mails.add_bounce(connection, city, recipient, now)
-    if count and count < MOST_BOUNCES:
-        return Bounce.COUNTED
-    mails.stop(connection, city, recipient, Stop.BOUNCED, now)
-    same = followers.with_address(connection, city, one.email)
-    followers.remove(connection, city, [each.id for each in same])
+    if not report.is_permanent:
+        recipient = recipient_of(mails.make_key(connection), city, one.email)
+        if mails.add_bounce(connection, city, recipient, now) < MOST_BOUNCES:
+            return Bounce.COUNTED
+    stop_mail(connection, one, Stop.BOUNCED, now)
     log.info("an address gets no mail any more", city=city, cause=Stop.BOUNCED.value)
     return Bounce.STOPPED
 

@@ -245,13 +245,13 @@ def work_letter(about: Work, kind: MailKind) -> Letter | None:
         title = tell_count(
             "{department}: {count} new request", "{department}: {count} new requests", count=count, department=name
         )
-    parts += [part for one in mine[:MOST_NUMBERS] for part in _lines_of(about, one)]
+    parts += [_line_of(about, one) for one in mine[:MOST_NUMBERS]]
     if len(about.numbers) > MOST_NUMBERS:
         parts.append(Part(tell("There are more. The queue has all of them.")))
     return Letter(about.language, title, [*parts, *end_of(about.city)])
 
 
-def _lines_of(about: Work, record: RequestRecord) -> Iterator[Part]:
+def _line_of(about: Work, record: RequestRecord) -> Part:
     """A request in a list. It has no text of the report and nothing about its reporter."""
     city = about.city
     masked, _, _ = masked_request(record, (), city)
@@ -261,11 +261,11 @@ def _lines_of(about: Work, record: RequestRecord) -> Iterator[Part]:
     address = about.own + request_path(city.id, record.service_request_id) if is_shown else ""
     facts = [service, masked.place.address]
     if record.expected_at is not None:
-        facts.append(in_due(about, record.expected_at))
-    yield Part(f"{name}: {'; '.join(filter(None, facts))}", Style.PLAIN, address)
+        facts.append(_due(about, record.expected_at))
+    return Part(f"{name}: {'; '.join(filter(None, facts))}", Style.PLAIN, address)
 
 
-def in_due(about: Work, at: datetime) -> str:
+def _due(about: Work, at: datetime) -> str:
     """By when a request should be done, in the language of the mail."""
     told = tell("due {time}", time=time_in(at, about.city.zone, about.language))
     return in_language(told, about.language)

@@ -189,7 +189,7 @@ class _Eraser:
 
         Returns how many rows went.
 
-        That the person wants no mail at all stays known, as a digest: otherwise the city might write again.
+        If the person wants no mail at all, the digest of the address stays: otherwise the city might write again.
         """
         city = self.city.id
         count = followers.remove_from(connection, city, list(own), reporters_only=True)
