@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -237,7 +237,7 @@ def _filter(
     return RequestFilter(
         number=number,
         service_request_id=id,
-        service_codes=values["service_code"],
+        service_codes=tuple(dict.fromkeys(_codes(city, values["service_code"]))),
         group=values["group"],
         statuses=tuple(map(Status, values["status"])),
         department=department_code(values["department"], city),
@@ -245,6 +245,11 @@ def _filter(
         box=Box(*values["bbox"]) if values["bbox"] else None,
         near=_circle(values),
     )
+
+
+def _codes(city: Jurisdiction, sent: Iterable[str]) -> Iterator[str]:
+    """The codes of services as requests have them. A caller may send a retired code."""
+    return (service.code for code in sent if (service := city.service(code)))
 
 
 def _unknown(city: Jurisdiction, values: Mapping[str, Any]) -> Iterator[Problem]:
