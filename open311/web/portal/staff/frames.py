@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from open311.domain.access import Principal, Role
 from open311.operations.access.staff import name_of
+from open311.translations import COMPLETE, ENGLISH
 from open311.web.calls import Answer, Call
 from open311.web.portal.rendering import Frame, city_path, render
 from open311.web.session_cookies import form_token, read_secret
@@ -31,6 +32,11 @@ class DeskFrame(Frame):
         """The frame of a page for a call."""
         account = call.principal if call.principal is not None and call.principal.kind == "staff" else None
         return cls(call.request, call.named_city, account, name_of(call.platform, account) if account else "")
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that have all texts for staff. In another one, the page would be half in English."""
+        return (ENGLISH, *COMPLETE)
 
     @property
     def form_token(self) -> str:
