@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, fields, replace
 from functools import partial
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
@@ -123,12 +125,13 @@ def _texts(settings: Settings) -> dict[str, str]:
 def shell_lines(settings: Settings) -> list[str]:
     """What a second shell needs for commands: an `export` of each setting that differs from its default.
 
-    Secrets are only named. The port is part of the login links that a command prints.
+    Secrets are only named, in comments, so that all lines can be pasted. The port is part of the login links that
+    a command prints.
     """
     changed = [row for row in fields(Settings) if getattr(settings, row.name) != default(row)]
     texts = _texts(settings)
     return [
-        f"export {variable(row)}=…   (as in this shell)"
+        f"# export {variable(row)}=…, as in this shell"
         if _is_hidden(row, settings)
         else f"export {variable(row)}={quote(texts[variable(row)])}"
         for row in changed
@@ -158,7 +161,8 @@ def _greet(registry: Registry, key: str, login: str, exports: Sequence[str], add
         say(f"  Staff pages   {address}{sign_in_path(login)}   (good once, for ten minutes)")
         say("                then: open311 staff login-link demo --jurisdiction city.example")
     say("  Commands      in a second shell, in this folder, while this runs:")
-    for line in (*exports, "open311 keys add --label me"):
+    path = f'export PATH={quote(str(Path(sys.executable).parent))}:"$PATH"'
+    for line in (path, *exports, "open311 keys add --label me"):
         say(f"                {line}")
     say("")
     say("  Ctrl-C stops everything.")

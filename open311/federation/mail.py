@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
@@ -28,6 +29,8 @@ from open311.outgoing import Mailbox, SmtpServer
 _DEADLINES = 4
 """How many timeouts a whole mail may take."""
 _MOST_SUBJECT = 300
+_LINE = 76
+"""The longest line of a header, in characters."""
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 _LINK = re.compile(r"(https?://|mailto:)[!-;=?-~]+")
 _CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", re.ASCII | re.IGNORECASE)
@@ -175,17 +178,24 @@ def _add_content(message: EmailMessage, mail: Mail) -> None:
 
 
 class _Policy(EmailPolicy):
-    """Writes ids and links as they are. `email` would encode those that are longer than a line."""
+    """Writes some headers itself.
+
+    - ids and links, as they are: `email` would encode those that are longer than a line
+    - the subject: `email` loses a blank between two encoded words, which it puts at the begin of a line
+    """
 
     linesep = "\r\n"
 
     def fold(self, name: str, value: Any) -> str:
         if name.lower() in _VERBATIM:
             return f"{name}: " + f"{self.linesep} ".join(str(value).split()) + self.linesep
+        if name.lower() == "subject" and not str(value).isascii():
+            encoded = Header(str(value), "utf-8", _LINE, name).encode(linesep=self.linesep)
+            return f"{name}: {encoded}{self.linesep}"
         return str(super().fold(name, value))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        if name.lower() in _VERBATIM:
+        if name.lower() in (*_VERBATIM, "subject"):
             return self.fold(name, value).encode()
         return super().fold_binary(name, value)
 
@@ -270,7 +280,8 @@ def _encrypt(line: _Line, server: SmtpServer, context: ssl.SSLContext) -> None:
         if server.starttls == "required":
             raise _failure("STARTTLS", code, reply, is_setup=False)
     elif server.starttls == "required":
-        raise MailDeferred("the mail server does not offer STARTTLS, which is required", is_setup=True)
+        text = "the mail server does not offer STARTTLS; let it, or end its address with ?starttls=optional"
+        raise MailDeferred(text, is_setup=True)
 
 
 def _hand_over(line: _Line, message: EmailMessage, sender: Mailbox, recipients: tuple[Mailbox, ...]) -> None:

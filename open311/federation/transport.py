@@ -84,6 +84,7 @@ class Call:
     data, files    the form of a POST
     body           the bytes of a POST without a form, such as JSON; its Content-Type is in `headers`
     is_repeatable  whether sending a POST twice does no harm
+    needs_body     whether an answer without body and without its size counts as cut
     """
 
     method: str
@@ -94,6 +95,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     is_repeatable: bool = False
+    needs_body: bool = True
 
     def __post_init__(self) -> None:
         if self.body is not None and (self.data or self.files):
@@ -255,7 +257,7 @@ class Transport:
             content = b"" if response.status_code in _REDIRECTS else self._body(call, response)
             if self._watch.is_over:
                 raise TooSlow(f"{call} was not answered within {self.limits.deadline_s:g} seconds")
-            if not content and response.status_code == 200 and not headers.keys() & _SIZES:
+            if call.needs_body and not content and response.status_code == 200 and not headers.keys() & _SIZES:
                 raise Unreachable(f"{call} has an answer without body and without its size, as if it were cut")
             return Answer(response.url, response.status_code, headers, content)
 

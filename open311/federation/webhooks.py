@@ -91,7 +91,7 @@ class Receivers:
         try:
             if urlsplit(url).scheme != "https" and host_of(url) not in self._trusted:
                 raise ForbiddenAddress("only https is called")
-            answer = self._transport.send(Call("POST", url, headers=headers, body=body))
+            answer = self._transport.send(Call("POST", url, headers=headers, body=body, needs_body=False))
         except ForbiddenAddress:
             return Reply("forbidden")
         except TooSlow:

@@ -43,10 +43,13 @@ def in_languages(
     return translate_all(services, texts)
 
 
-def caller_language(request: Request) -> str:
-    """The language in which a caller gets our own texts."""
+def caller_language(request: Request, known: Sequence[str] | None = None) -> str:
+    """The language in which a caller gets our own texts: one of the known ones, else English.
+
+    known  by default, all languages that have translations
+    """
     locale = request.environ.get(LOCALE) or request.args.get("locale") or request.args.get("langcode") or ""
-    return next(iter(_known(request, languages(), locale)), ENGLISH)
+    return next(iter(_known(request, languages() if known is None else known, locale)), ENGLISH)
 
 
 def for_caller(text: str, request: Request) -> str:

@@ -217,6 +217,17 @@ def test_a_click_into_the_map_does_not_move_the_page(opened: Open) -> None:
     assert (page.evaluate("window.scrollY"), page.url) == before
 
 
+def test_a_place_takes_back_the_complaint_that_there_is_none(opened: Open) -> None:
+    page = opened(f"{CITY}report?service_code=potholes")
+    press(page, "Continue: the place")
+    press(page, "Continue: check and send")
+    assert page.locator("#summary").count() == 1
+    page.locator("#map").click()
+    sync_api.expect(page.locator("#summary, .fault:not(:empty), [aria-invalid]")).to_have_count(0)
+    press(page, "Continue: check and send")
+    assert "Step 3 of 3" in page.locator("main").inner_text()
+
+
 def test_without_javascript_the_map_is_still_in_view_after_a_click(opened: Open) -> None:
     page = opened(f"{CITY}report?service_code=potholes", java_script_enabled=False)
     press(page, "Continue: the place")

@@ -1085,10 +1085,10 @@ def test_a_second_shell_gets_the_settings_that_differ_and_no_secret() -> None:
         f"export DATABASE_URL='{own}'",
         "export OPEN311_JURISDICTIONS=demo,chicago",
         "export OPEN311_PORT=8080",
-        "export OPEN311_METRICS_TOKEN=…   (as in this shell)",
+        "# export OPEN311_METRICS_TOKEN=…, as in this shell",
     ]
     assert shell_lines(Settings(database_url="postgresql://me:s3cret@db/x")) == [
-        "export DATABASE_URL=…   (as in this shell)"
+        "# export DATABASE_URL=…, as in this shell"
     ]
 
 

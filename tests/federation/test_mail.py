@@ -174,6 +174,15 @@ def test_long_ids_and_links_are_not_encoded() -> None:
     assert f"<{link}>".encode() in sent
 
 
+def test_a_long_subject_in_other_letters_keeps_its_blanks() -> None:
+    subject = "يُرجى التأكيد: \u2068البلاغ \u20682026-0003025\u2069: \u2068حفرة في الطريق\u2069\u2069"
+    for text in (subject, "Grüße aus der Straße " * 10 + "zum Schluss", "报告 " * 30 + "完"):
+        raw = compose(Mail(to=(JANE,), subject=text, text="x"), sender=CITY, now=NOW).as_bytes()
+        assert message_from_bytes(raw, policy=policy.default)["Subject"] == text
+        assert raw.isascii()
+        assert max(map(len, raw.splitlines())) <= 78
+
+
 @given(name=st.text(), subject=st.text(), text=st.text(), file=st.text())
 def test_no_text_begins_a_header_and_every_mail_is_ascii(name: str, subject: str, text: str, file: str) -> None:
     hostile = "x\r\nBcc: victim@far.example\u2028Bcc: a\x0bBcc: b\r\n\r\nbody"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
 from open311.domain import commands
 from open311.domain.workflow import Outcome
-from tests.mailing.towns import ANN, Town, html_of, page_of, text_of
+from tests.mailing.towns import ANN, Town, html_of, page_of, text_of, town
+from tests.pages import checked
 
 
 def test_a_new_report_leads_to_one_mail_without_its_text(here: Town) -> None:
@@ -78,3 +84,11 @@ def test_the_mails_are_in_the_language_of_the_report(here: Town) -> None:
     assert "El problema está resuelto." in text_of(mail)
     assert '<html lang="es" dir="ltr">' in html_of(mail)
     assert "The" not in text_of(mail).replace("Testville", "")
+
+
+@pytest.mark.parametrize("reporters", [True, False])
+def test_the_form_tells_what_mail_a_reporter_gets(make_app: Callable[..., Flask], reporters: bool) -> None:
+    with town(make_app, reporters=reporters) as here:
+        place = "service_code=potholes&step=check&lat=60.1718&long=24.9414"
+        document = checked(here.client.get(f"/c/test.example/report?{place}"))
+        assert ("You get one mail with a link." in document.text_content()) is reporters

@@ -187,7 +187,7 @@ def notify(platform: Platform, *numbers: int) -> int:
     """Announce changes of these requests. Returns how many notifications were made or changed."""
     changes = [Change(None, traits(number=number), ()) for number in numbers]
     with platform.database.transaction() as connection:
-        return subscribers.notify(connection, CITY, changes, build.NOON)
+        return len(subscribers.notify(connection, CITY, changes, build.NOON))
 
 
 def test_a_deletion_at_the_same_time_as_an_announcement_is_no_deadlock(platform: Platform) -> None:

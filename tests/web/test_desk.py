@@ -44,6 +44,15 @@ def link_of(platform: Platform, name: str = "ada", role: Role = Role.AGENT, city
 # --- Signing in
 
 
+@pytest.mark.parametrize(("asked", "language"), [("es", "es"), ("ar", "en"), ("zh-Hans", "en")])
+def test_pages_for_staff_are_only_in_languages_that_have_all_their_texts(
+    client: FlaskClient, platform: Platform, asked: str, language: str
+) -> None:
+    document = checked(client.get(link_of(platform), headers={"Accept-Language": asked}))
+    assert document.get("lang") == language
+    assert document.xpath("//footer//a/@hreflang") == ["en", "es"]
+
+
 def test_a_login_link_signs_in_once_and_only_by_its_button(client: FlaskClient, platform: Platform) -> None:
     link = link_of(platform)
     for _ in range(2):  # such as a program that looks for viruses

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from open311.domain.requests import Status
@@ -33,7 +33,7 @@ def read_filter(
     return RequestFilter(
         number=number,
         service_request_id=id,
-        service_codes=values["service_code"],
+        service_codes=tuple(dict.fromkeys(_codes(city, values["service_code"]))),
         group=values["group"],
         statuses=tuple(map(Status, values["status"])),
         department=department_code(values["department"], city),
@@ -41,6 +41,11 @@ def read_filter(
         box=Box(*values["bbox"]) if values["bbox"] else None,
         near=_circle(values),
     )
+
+
+def _codes(city: Jurisdiction, sent: Iterable[str]) -> Iterator[str]:
+    """The codes of services as requests have them. A caller may send a retired code."""
+    return (service.code for code in sent if (service := city.service(code)))
 
 
 def _unknown(city: Jurisdiction, values: Mapping[str, Any]) -> Iterator[Problem]:

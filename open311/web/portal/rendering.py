@@ -79,7 +79,12 @@ class Frame:
     @cached_property
     def language(self) -> str:
         """The BCP 47 tag of the language of our own texts."""
-        return caller_language(self.request)
+        return caller_language(self.request, self.languages)
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages in which the page can be shown, English first."""
+        return languages()
 
     @property
     def direction(self) -> str:
@@ -141,7 +146,7 @@ class Frame:
 
     def choices(self) -> list[tuple[str, str, str]]:
         """The languages of our texts: tag, own name, and the address of this page in the language."""
-        return [(tag, name_of(tag), self._in(tag)) for tag in languages()]
+        return [(tag, name_of(tag), self._in(tag)) for tag in self.languages]
 
     def link(self, path: str = "", **query: str) -> str:
         """The address of a page of the city, in the language that the reader has chosen."""

@@ -19,6 +19,7 @@ from open311.domain.requests import Reporter
 from open311.domain.services import Attribute, Datatype, Service
 from open311.errors import Problem
 from open311.operations.access.sealing import unseal
+from open311.operations.mailing.rules import mails_reporters
 from open311.web.answers import READING
 from open311.web.calls import Call, Values
 from open311.web.languages import in_languages
@@ -120,6 +121,11 @@ class ReportForm:
         self._form_id = self._sent_form_id()
         if call.values["told"] in NOTICES and not self._is_sent:
             self.notices.append(NOTICES[call.values["told"]])
+
+    @property
+    def is_mailed(self) -> bool:
+        """Whether the city sends mail to reporters who write their address."""
+        return mails_reporters(self.call.platform.settings, self.call.city)
 
     # --- What was sent
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from open311.domain.access import Principal, Role
 from open311.operations.access.staff import name_of
 from open311.operations.platform import Platform
+from open311.translations import COMPLETE, ENGLISH
 from open311.web.calls import Answer, Call
 from open311.web.portal.rendering import Frame, city_path, render
 from open311.web.session_cookies import form_token, read_secret
@@ -37,6 +38,11 @@ class DeskFrame(Frame):
     def name(self) -> str:
         """The name of the account; "" where nobody is signed in. A page reads it once; a redirect does not."""
         return name_of(self.platform, self.principal) if self.platform and self.principal else ""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that have all texts for staff. In another one, the page would be half in English."""
+        return (ENGLISH, *COMPLETE)
 
     @property
     def form_token(self) -> str:

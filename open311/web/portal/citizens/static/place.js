@@ -34,7 +34,17 @@
     map.src = address;
   };
   const centre = ([east, north]) => Object.assign(view, { long: east, lat: north });
+  // The server has told that no place was chosen. As soon as there is one, this is not true any more.
+  const forgive = () => {
+    const address = byId("address_string");
+    byId("address_string-fault")?.remove();
+    address.removeAttribute("aria-invalid");
+    address.setAttribute("aria-describedby", "address_string-hint");
+    document.querySelector('#summary a[href="#address_string"]')?.closest("li").remove();
+    if (!document.querySelector("#summary li")) byId("summary")?.remove();
+  };
   const choose = ([east, north]) => {
+    forgive();
     lat.value = north.toFixed(6);
     long.value = east.toFixed(6);
     centre([east, north]);
