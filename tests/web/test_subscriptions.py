@@ -106,7 +106,7 @@ def test_what_changed_before_the_challenge_was_answered_is_told_after_it(town: T
 def test_a_retired_code_of_a_service_is_told_of_its_requests(make_app: Callable[..., Flask]) -> None:
     with subscriber() as receiver:
         app = make_app(build.city(aliases={"pothole": "potholes"}), webhook_hosts=(receiver.host,))
-        platform = platform_in(app)
+        platform = platform_of(app)
         _, key = add_key(platform, label="app", now=build.NOON)
         town = Town(app, app.test_client(), platform, key, receiver)
         assert town.subscribe(service_code="pothole,potholes")["service_code"] == ["potholes"]
