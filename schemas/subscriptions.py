@@ -1,4 +1,4 @@
-"""Parameters and bodies of subscriptions (spec/extensions.md, W1 to W14)."""
+"""Parameters and bodies of subscriptions (spec/extensions.md, W1 to W13)."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ _REASON = click.option("--reason", required=True, help="Why; kept in the audit t
 @_SUBSCRIPTION
 @_REASON
 def disable(subscription: str, reason: str) -> None:
-    """Stop SUBSCRIPTION. Its owner can resume it, and is told then what was missed.
+    """Stop SUBSCRIPTION. If its owner resumes it, its receiver is told what it has missed.
 
     \b
     Example:
@@ -79,7 +79,7 @@ def resume(subscription: str, reason: str) -> None:
     """
     with command_platform() as platform:
         overseeing.resume_one(platform, subscription, reason=reason, principal=shell_user(), now=utc_now())
-    say(f"Subscription {subscription} is active again.")
+    say(f"Webhooks are sent to subscription {subscription} again.")
 
 
 @subscriptions.command()

@@ -18,17 +18,17 @@ from open311.domain.deliveries import wait_after
 MOST_UNASKED_A_DAY = 3
 """How many mails an address gets within a day before its owner has agreed to any."""
 MOST_UNASKED_AN_HOUR = 500
-"""How many such mails a city sends within an hour. What comes above it gets no mail."""
+"""How many such mails a city sends within an hour. Above this number, further addresses get none."""
 MOST_A_DAY = 30
 """How many mails an address gets within a day. Further changes wait, and come together."""
 GIVEN_UP_AFTER = timedelta(days=5)
-"""For how long a mail is tried that the mail server takes later, perhaps. A server that is down does not count."""
+"""For how long a mail is sent again after temporary refusals. Tries at a server that is down do not count."""
 UNCONFIRMED_FOR = timedelta(days=7)
-"""For how long the link works by which the owner of an address agrees."""
+"""For how long the owner of an address can agree by the link."""
 MOST_BOUNCES = 3
 """After how many bounces that may be temporary an address gets no mail any more."""
 LEASE = timedelta(minutes=10)
-"""After what time a mail is sent again whose worker has died."""
+"""If a worker dies while it sends a mail, another worker sends the mail again after this time."""
 MOST_NUMBERS = 50
 """How many requests one mail names."""
 MOST_SUBSCRIPTIONS = 20
@@ -101,7 +101,7 @@ class Stop(StrEnum):
 
 
 class DepartmentMail(StrEnum):
-    """What departments get mail about: each new request, each one that is late, and all of them once a day."""
+    """What departments get mail about: new requests, overdue requests, and once a day the state of their work."""
 
     NEW = "new"
     OVERDUE = "overdue"
@@ -224,7 +224,7 @@ class Tried:
     """What the mail server said.
 
     cause         why the mail was not taken, without an address; "" if it was taken
-    is_final      whether it never will be
+    is_final      whether it will never be taken
     is_down       whether the mail server itself does not work, so that no other mail would be taken either
     is_recipient  whether the server refused the address, not the mail
     """
@@ -256,7 +256,7 @@ def skipped(mail: QueuedMail, cause: str, now: datetime) -> QueuedMail:
 
 
 def postponed(mail: QueuedMail, until: datetime, cause: str) -> QueuedMail:
-    """The mail, put off without a try."""
+    """The mail, which waits longer without a try."""
     return replace(mail, state=MailState.WAITING, due_at=until, cause=cause)
 
 
@@ -297,7 +297,7 @@ def follower_of_bounce(key: str, jurisdiction_id: str, token: str) -> int:
 
 
 def thread_mark(key: str, jurisdiction_id: str, follower_id: int) -> str:
-    """A part of the ids of a follower's mails. It is another one than that of the link."""
+    """A part of the Message-IDs of a follower's mails. Nobody can make the link from it."""
     return f"{follower_id}.{_mac(key, 'thread', jurisdiction_id, str(follower_id))[:8].hex()}"
 
 

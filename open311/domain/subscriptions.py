@@ -32,8 +32,8 @@ class SubscriptionState(StrEnum):
 
     UNVERIFIED  its receiver has not answered the challenge, or its person has not agreed; it collects nothing
     ACTIVE      its subscriber is told
-    PAUSED      its owner has stopped it for a while; what it would tell is collected
-    DISABLED    it was stopped because its receiver failed for days; it collects nothing
+    PAUSED      its owner has stopped it for up to `PAUSED_LASTS`; what it would tell is collected
+    DISABLED    its receiver failed for days, it was paused for long, or an operator stopped it; it collects nothing
     """
 
     UNVERIFIED = "unverified"
@@ -116,11 +116,11 @@ def _key(*parts: str) -> str:
 class Subscription:
     """A subscription of the holder of a key, or of a person who gets mail.
 
-    id       the number under which it is stored
-    name     its public id, which nobody can guess
-    owner    the number of the api_key; None for a person
-    follower  the id of the follower who gets the mail; None for the holder of a key
-    label    what the owner calls it
+    id          the number under which it is stored
+    name        its public id, which nobody can guess
+    owner       the number of the api_key; None for a person
+    follower    the id of the follower who gets the mail; None for the holder of a key
+    label       what the owner calls it
     changed_at  when its state changed last
     """
 
@@ -144,7 +144,7 @@ OLD_SECRET_LASTS = timedelta(days=1)
 UNVERIFIED_LASTS = timedelta(days=1)
 """How long a receiver may take to answer the challenge. Then its subscription is deleted."""
 PAUSED_LASTS = timedelta(days=30)
-"""How long a paused subscription collects what it would tell. Then it is disabled; a replay tells the rest."""
+"""How long a paused subscription collects what it would tell. Then it is disabled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,7 @@ class Lanes:
         except Unavailable:
             end_cut_off(self._platform)
         except Exception:  # a lease ends, and another thread takes the work over
-            log.exception("work for a back office failed", work=self._name, city=place[0], backend=place[1])
+            log.exception("work in a thread failed", work=self._name, city=place[0], place=place[1])
         finally:
             with self._lock:
                 own = self._threads[place]

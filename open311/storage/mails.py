@@ -114,7 +114,7 @@ def count_unasked(connection: Connection, jurisdiction_id: str, since: datetime,
 def count_to(
     connection: Connection, jurisdiction_id: str, recipient: bytes, since: datetime, *, is_unasked: bool = False
 ) -> int:
-    """How many mails to an address were made since then; `is_unasked`: of those to which nobody had agreed."""
+    """How many mails to an address were made since then. `is_unasked`: only those to which nobody had agreed."""
     columns = mail.c
     some = select(columns.id).where(
         columns.jurisdiction_id == jurisdiction_id, columns.recipient == recipient, columns.created_at >= since
@@ -150,7 +150,7 @@ def count_ended(connection: Connection, since: datetime) -> list[QueueCount]:
 
 
 def first_due(connection: Connection) -> datetime | None:
-    """When the mail is due that is due first; None if no mail waits."""
+    """When the first of the waiting mails is due; None if no mail waits."""
     columns = mail.c
     query = select(columns.due_at).where(_OPEN).order_by(columns.due_at, columns.id).limit(1)
     return connection.execute(query).scalar_one_or_none()

@@ -300,7 +300,7 @@ def load_assigned(connection: Connection, jurisdiction_id: str, actor: str) -> l
 
 
 def count_work(connection: Connection, jurisdiction_id: str, department: str, now: datetime) -> tuple[int, int]:
-    """How many open requests a department has, and how many of them should be done by now. At most MOST_COUNTED."""
+    """The numbers of open and of overdue requests of a department. Neither is above MOST_COUNTED."""
     columns = service_request.c
     mine = (
         columns.jurisdiction_id == jurisdiction_id,

@@ -96,7 +96,10 @@ def add_webhook(connection: Connection, place: Place, added: Webhook, replayed: 
 
 
 def replay(connection: Connection, place: Place, position: Position | None) -> None:
-    """Tell the changes after a position again; None for those from now on. An earlier replay is not cut short."""
+    """Tell the changes after a position again; None for those from now on.
+
+    A replay that has not reached this position yet stays as it is, because it will tell these changes too.
+    """
     columns = webhook.c
     new = _position(position)
     is_running = and_(

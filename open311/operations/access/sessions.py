@@ -48,7 +48,7 @@ def sign_in(platform: Platform, secret: str, *, now: datetime) -> Session:
 def open_session(connection: Connection, settings: Settings, holder: Holder, act: str, *, now: datetime) -> Session:
     """Begin a session of an account, whose person has proved who they are.
 
-    act  how the person has signed in, for the audit trail
+    act  how the person has signed in, as the audit trail names it
     """
     secret, ends_at = new_staff_secret(), now + timedelta(hours=settings.desk_session_h)
     number = staff_sessions.add_session(connection, holder, secret, now=now, expires_at=ends_at)

@@ -20,7 +20,7 @@ from open311.storage.engine import Connection
 log = logger(__name__)
 
 MOST_BYTES = 2_000_000
-"""How much of a mail is read."""
+"""The rest of a longer mail is not read."""
 _TOKEN = re.compile(r"\+(?P<token>[0-9]{1,19}-[0-9a-fA-F]{20})@")
 _STATUS = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})")
 _GONE = frozenset({(5, 0, 0), (5, 2, 0), (5, 2, 1)})
@@ -33,8 +33,8 @@ class Bounce(StrEnum):
 
     STOPPED   the address gets no mail any more
     COUNTED   the mail may arrive another time; too many of these stop the address
-    DELAYED   the mail is still on its way, or it is no report about a delivery
-    UNKNOWN   it belongs to nobody who gets mail here
+    DELAYED   nothing: our mail is still on its way, or what came is no report about a delivery
+    UNKNOWN   nothing: it came to an address that belongs to no follower
     """
 
     STOPPED = "stopped"

@@ -261,11 +261,11 @@ def _lines_of(about: Work, record: RequestRecord) -> Iterator[Part]:
     address = about.own + request_path(city.id, record.service_request_id) if is_shown else ""
     facts = [service, masked.place.address]
     if record.expected_at is not None:
-        facts.append(in_due(about, record.expected_at))
+        facts.append(_due(about, record.expected_at))
     yield Part(f"{name}: {'; '.join(filter(None, facts))}", Style.PLAIN, address)
 
 
-def in_due(about: Work, at: datetime) -> str:
+def _due(about: Work, at: datetime) -> str:
     """By when a request should be done, in the language of the mail."""
     told = tell("due {time}", time=time_in(at, about.city.zone, about.language))
     return in_language(told, about.language)

@@ -213,7 +213,7 @@ def follow(
 
 
 def _follower(connection: Connection, city: Jurisdiction, token: str) -> Follower | None:
-    """The follower of a link, locked; None if the follower has left. Raises NotFound for a foreign link."""
+    """The follower of a link; None if the follower has left. Raises NotFound for a link that was not made here."""
     key = mails.key_of(connection)
     id = follower_of_link(key, city.id, token) if key else 0
     if not id:
@@ -234,7 +234,7 @@ def _can_answer(city: Jurisdiction, one: Follower, record: RequestRecord) -> boo
 
 
 def _answers(events: list[Event]) -> list[FeedbackGiven]:
-    """The answers since the last closing, oldest first."""
+    """The answers since the status changed last, oldest first."""
     found: list[FeedbackGiven] = []
     for event in events:
         if isinstance(event, StatusChanged):

@@ -33,7 +33,7 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a mail. `address`: of a link. `lang`: the language of a text that is not translated here."""
+    """A part of a mail. `address`: where its link leads; "" without a link."""
 
     text: str
     style: Style = Style.PLAIN

@@ -169,7 +169,7 @@ def invite(desk: Desk, new: Follower, kind: MailKind) -> int:
 
 
 def by_department(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
-    """The numbers of requests by the codes of their departments, from pairs of both."""
+    """The numbers of requests by department. `pairs`: the code of a department and the number of a request."""
     found: dict[str, list[int]] = {}
     for department, number in pairs:
         found.setdefault(department, []).append(number)

@@ -35,7 +35,7 @@ class MailState:
     circuit  of the mail server
     stopped  how many addresses get no mail, by city and reason
     causes   why mails of the last day were not sent, with their numbers
-    late_s   for how long the mail that is due longest has been due, in seconds; 0 for none
+    late_s   for how many seconds the earliest mail has been due; 0 if none is due
     """
 
     waiting: Sequence[QueueCount]
@@ -60,7 +60,7 @@ def read_state(connection: Connection, now: datetime) -> MailState:
 
 
 def late_s(connection: Connection, now: datetime) -> float:
-    """For how long the mail that is due longest has been due, in seconds; 0 for none."""
+    """For how many seconds the earliest mail has been due; 0 if none is due."""
     due_at = mails.first_due(connection)
     return max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
 

@@ -187,9 +187,9 @@ class _Eraser:
     ) -> int:
         """Delete the person from the followers of requests and filters, with the mails that wait.
 
-        Returns how many rows went.
+        Returns how many there were.
 
-        That the person wants no mail at all stays known, as a digest: otherwise the city might write again.
+        If the person wants no mail at all, the digest of the address stays: otherwise the city might write again.
         """
         city = self.city.id
         count = followers.remove_from(connection, city, list(own), reporters_only=True)

@@ -1,4 +1,4 @@
-"""What becomes of subscriptions that nobody verifies, resumes or owns any more."""
+"""Ends subscriptions that nobody verifies, resumes or owns any more."""
 
 from __future__ import annotations
 

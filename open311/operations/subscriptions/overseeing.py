@@ -1,4 +1,4 @@
-"""What operators see of subscriptions, and do with them in the shell."""
+"""How operators list, stop, resume and delete subscriptions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def list_all(platform: Platform, jurisdiction_ids: Sequence[str]) -> list[Owned]
 
 
 def count_subscriptions(platform: Platform) -> list[Load]:
-    """The numbers of subscriptions and notifications, by city and state. Raises Unavailable."""
+    """The numbers of subscriptions and of what waits for them, by city and state. Raises Unavailable."""
     with platform.database.reading() as connection:
         return webhooks.loads(connection)
 

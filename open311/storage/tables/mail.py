@@ -30,7 +30,7 @@ follower = Table(
     text_column("email", None),
     text_column("language", None),  # a BCP 47 tag
     Column("is_reporter", Boolean, nullable=False),
-    Column("told_version", BigInteger, nullable=False),  # of the request, up to which the person knows the changes
+    Column("told_version", BigInteger, nullable=False),  # the version up to which the person knows the changes
     instant_column("created_at"),
     instant_column("confirmed_at", nullable=True),  # NULL until the owner of the address has agreed
     Column("is_daily", Boolean, nullable=False, server_default=text("false")),  # of a subscription: one mail a day

@@ -1,4 +1,4 @@
-"""Subscriptions of the holders of keys (spec/extensions.md, W1 to W14)."""
+"""Subscriptions of the holders of keys (spec/extensions.md, W1 to W13)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Background:
 
     address      a template of raster tiles with {z}, {x} and {y}, or a style of MapLibre; "" for none
     attribution  the source as plain text
-    more_hosts   hosts that a style loads from, beside its own
+    more_hosts   other hosts from which a style loads
     """
 
     address: str

@@ -1,8 +1,7 @@
 """Charts as SVG whose lengths are percentages, so that they fit every width and every text size (decision 0044).
 
 A chart has no viewBox. So its texts have the size that the reader has chosen, and only its shapes grow with the
-page.
-Its colours come from classes of the style sheet, which has them for light and for dark.
+page. Its colours come from classes of the style sheet, which has them for light and for dark.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ _OF_MAIL = ("service_code", "group", "status", "department", "area", "lat", "lon
 class FilterForm:
     """The form of a page, filled in with the filters of the call.
 
-    fields  the filters that the form has a field for. It keeps all others as they are.
+    fields  the filters for which the form has a field. The form sends all others unchanged.
     """
 
     call: Call

@@ -115,9 +115,12 @@ def _check(form: ReportForm, step: str) -> None:
 def _go(form: ReportForm, step: str, *, at: str = "", told: str = "", checked: str = "") -> Answer:
     """Lead the browser to the address of a step, so that its buttons for reload and back send nothing again.
 
-    at  the id of the place in the page that is shown first
-    The step is shown at once if an address cannot have all that was typed: contact data, very long texts, and
-    characters that cannot be read.
+    If an address cannot have all that was typed, this answer is the step itself. That is so for contact data, for
+    very long texts, and for characters that cannot be read.
+
+    at       the id of the part of the page to which the browser scrolls
+    told     a key of NOTICES
+    checked  "1" if the step shows what is wrong with it
     """
     told = told or ("photos" if form.call.files else "")
     kept = "" if form.has_contact or form.call.problems else seal(form.call.platform, form.kept())

@@ -36,7 +36,7 @@ class FormField:
 
     kind     text, area, choice, flag, instant or degrees
     options  of a choice: pairs of a value and its text
-    value    what the field holds; for a flag, anything means yes
+    value    what the field holds; for a flag, any text means yes
     """
 
     name: str
