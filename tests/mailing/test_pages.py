@@ -17,6 +17,7 @@ from open311.operations.workflow.act import act
 from tests import build
 from tests.mailing.towns import Town, page_of, text_of, town
 from tests.pages import checked
+from tests.waiting import until
 
 CLOSE = commands.Close(outcome=Outcome.FIXED)
 
@@ -122,6 +123,23 @@ def test_many_confirmations_at_the_same_time_are_one(here: Town) -> None:
     with ThreadPoolExecutor(6) as pool:
         assert set(pool.map(lambda _: here.press(page_of(mail), "confirm"), range(6))) == {200}
     assert len(here.rows("SELECT id FROM mail WHERE kind = 'changes'")) == 1
+
+
+def test_who_leaves_and_confirms_at_the_same_time_has_left(here: Town) -> None:
+    here.report()
+    [mail] = here.send()
+    with ThreadPoolExecutor(1) as pool:
+        with here.platform.database.transaction() as connection:
+            connection.exec_driver_sql("DELETE FROM follower")
+            confirming = pool.submit(here.press, page_of(mail), "confirm")
+            until(lambda: is_blocked(here), "the confirmation to meet the deletion")
+        assert confirming.result() == 404
+    assert here.send(hours=1) == []
+
+
+def is_blocked(here: Town) -> bool:
+    """Whether a session waits for a lock of another one."""
+    return bool(here.rows("SELECT 1 FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"))
 
 
 def test_the_answer_of_the_reporter_is_in_the_history_for_staff_only(here: Town) -> None:

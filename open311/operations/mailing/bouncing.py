@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from open311.domain.mails import MOST_BOUNCES, Follower, Stop, follower_of_bounce, recipient_of
 from open311.observe import logger
+from open311.operations.mailing.stopping import stop_mail
 from open311.operations.platform import Platform
 from open311.storage import followers, mails
 from open311.storage.engine import Connection
@@ -91,13 +92,11 @@ def _followers(platform: Platform, connection: Connection, token: str) -> Iterat
 
 def _stop(connection: Connection, one: Follower, report: _Report, now: datetime) -> Bounce:
     city = one.jurisdiction_id
-    recipient = recipient_of(mails.make_key(connection), city, one.email)
-    count = 0 if report.is_permanent else mails.add_bounce(connection, city, recipient, now)
-    if count and count < MOST_BOUNCES:
-        return Bounce.COUNTED
-    mails.stop(connection, city, recipient, Stop.BOUNCED, now)
-    same = followers.with_address(connection, city, one.email)
-    followers.remove(connection, city, [each.id for each in same])
+    if not report.is_permanent:
+        recipient = recipient_of(mails.make_key(connection), city, one.email)
+        if mails.add_bounce(connection, city, recipient, now) < MOST_BOUNCES:
+            return Bounce.COUNTED
+    stop_mail(connection, one, Stop.BOUNCED, now)
     log.info("an address gets no mail any more", city=city, cause=Stop.BOUNCED.value)
     return Bounce.STOPPED
 

@@ -245,13 +245,13 @@ def work_letter(about: Work, kind: MailKind) -> Letter | None:
         title = tell_count(
             "{department}: {count} new request", "{department}: {count} new requests", count=count, department=name
         )
-    parts += [part for one in mine[:MOST_NUMBERS] for part in _lines_of(about, one)]
+    parts += [_line_of(about, one) for one in mine[:MOST_NUMBERS]]
     if len(about.numbers) > MOST_NUMBERS:
         parts.append(Part(tell("There are more. The queue has all of them.")))
     return Letter(about.language, title, [*parts, *end_of(about.city)])
 
 
-def _lines_of(about: Work, record: RequestRecord) -> Iterator[Part]:
+def _line_of(about: Work, record: RequestRecord) -> Part:
     """A request in a list. It has no text of the report and nothing about its reporter."""
     city = about.city
     masked, _, _ = masked_request(record, (), city)
@@ -262,7 +262,7 @@ def _lines_of(about: Work, record: RequestRecord) -> Iterator[Part]:
     facts = [service, masked.place.address]
     if record.expected_at is not None:
         facts.append(_due(about, record.expected_at))
-    yield Part(f"{name}: {'; '.join(filter(None, facts))}", Style.PLAIN, address)
+    return Part(f"{name}: {'; '.join(filter(None, facts))}", Style.PLAIN, address)
 
 
 def _due(about: Work, at: datetime) -> str:

@@ -12,13 +12,14 @@ from datetime import datetime
 from open311.domain.access import REPORTER
 from open311.domain.commands import Reopen
 from open311.domain.events import Event, FeedbackGiven, StatusChanged
-from open311.domain.mails import Feedback, Follower, MailKind, Stop, follower_of_link, recipient_of
+from open311.domain.mails import Feedback, Follower, MailKind, Stop, follower_of_link
 from open311.domain.requests import RequestRecord, Status
 from open311.errors import Conflict, NotFound
 from open311.operations.mailing.composing import reopens_until, service_name
 from open311.operations.mailing.filters import in_words
 from open311.operations.mailing.queueing import Desk, invite
 from open311.operations.mailing.rules import mailbox_of, mails_followers
+from open311.operations.mailing.stopping import stop_mail
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow import effects
@@ -116,7 +117,7 @@ def confirm(platform: Platform, city: Jurisdiction, token: str, *, now: datetime
     Mail about a filter then comes for a year. A second confirmation prolongs it.
     """
     with platform.database.transaction() as connection:
-        one = _require(connection, city, token)
+        one = _require(connection, city, token, is_locked=True)
         if not one.number:
             followers.confirm(connection, one, 0, now)
             subscriptions.activate_of_follower(connection, city.id, one.id, now)
@@ -154,10 +155,7 @@ def refuse(platform: Platform, city: Jurisdiction, token: str, *, now: datetime)
     """Get no mail from the city any more, about any request. Raises NotFound, also if the follower has left."""
     with platform.database.transaction() as connection:
         one = _require(connection, city, token)
-        recipient = recipient_of(mails.make_key(connection), city.id, one.email)
-        mails.stop(connection, city.id, recipient, Stop.REFUSED, now)
-        same = followers.with_address(connection, city.id, one.email)
-        followers.remove(connection, city.id, [each.id for each in same])
+        stop_mail(connection, one, Stop.REFUSED, now)
 
 
 def answer(platform: Platform, city: Jurisdiction, token: str, said: Feedback, *, now: datetime) -> None:
@@ -212,17 +210,19 @@ def follow(
     return True
 
 
-def _follower(connection: Connection, city: Jurisdiction, token: str) -> Follower | None:
+def _follower(
+    connection: Connection, city: Jurisdiction, token: str, *, is_locked: bool = False
+) -> Follower | None:
     """The follower of a link; None if the follower has left. Raises NotFound for a link that was not made here."""
     key = mails.key_of(connection)
     id = follower_of_link(key, city.id, token) if key else 0
     if not id:
         raise NotFound(tell("This link is not or no longer valid; ask the city for a new one."))
-    return followers.load(connection, city.id, id)
+    return followers.load(connection, city.id, id, is_locked=is_locked)
 
 
-def _require(connection: Connection, city: Jurisdiction, token: str) -> Follower:
-    one = _follower(connection, city, token)
+def _require(connection: Connection, city: Jurisdiction, token: str, *, is_locked: bool = False) -> Follower:
+    one = _follower(connection, city, token, is_locked=is_locked)
     if one is None:
         raise NotFound(tell("This link has ended, because you get no more of these mails."))
     return one

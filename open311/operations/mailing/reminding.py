@@ -10,7 +10,6 @@ from open311.operations.mailing.rules import can_mail
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.storage import mails, requests
-from open311.storage.engine import Connection
 
 MOST_OVERDUE = 1_000
 
@@ -31,7 +30,7 @@ def _remind(desk: Desk) -> None:
         tell_departments(desk, MailKind.OVERDUE, by_department(late))
     is_due = DepartmentMail.DAILY in city.mail.about and _is_new_day(city, daily_at, now)
     if is_due:
-        _remind_daily(connection, desk)
+        _remind_daily(desk)
     mails.save_reminder(connection, city.id, now, now if is_due else daily_at)
 
 
@@ -42,10 +41,11 @@ def _is_new_day(city: Jurisdiction, last: datetime, now: datetime) -> bool:
     return last < today <= now
 
 
-def _remind_daily(connection: Connection, desk: Desk) -> None:
-    city, since = desk.city, desk.now - timedelta(days=1)
+def _remind_daily(desk: Desk) -> None:
+    """Make the daily mail to each department that has open requests."""
+    connection, city, since = desk.connection, desk.city, desk.now - timedelta(days=1)
     for department in city.mail.departments:
-        is_open, _ = requests.count_work(connection, city.id, department, desk.now)
-        new = requests.load_arrived(connection, city.id, department, since, MOST_NUMBERS + 1)
-        if is_open:
+        count, _ = requests.count_work(connection, city.id, department, desk.now)
+        if count:
+            new = requests.load_arrived(connection, city.id, department, since, MOST_NUMBERS + 1)
             tell_departments(desk, MailKind.DAILY, {department: new})

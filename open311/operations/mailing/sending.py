@@ -37,6 +37,7 @@ from open311.operations.mailing.composing import Subject, Work, invitation, news
 from open311.operations.mailing.filters import FilterNews, filter_invitation, filter_news
 from open311.operations.mailing.letters import Letter
 from open311.operations.mailing.rules import can_mail, language_of
+from open311.operations.mailing.stopping import stop_mail
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.outgoing import Mailbox, SmtpServer, read_mailbox
@@ -231,7 +232,7 @@ def _to_department(
     if not address:
         return skipped(queued, "the department has no address any more", now), None
     numbers = list(dict.fromkeys(queued.numbers))
-    counts = requests.count_work(connection, city.id, queued.department, now)
+    is_daily = queued.kind is MailKind.DAILY
     about = Work(
         city=city,
         names=names_for(connection, city),
@@ -240,7 +241,7 @@ def _to_department(
         records=requests.load_numbers(connection, city.id, numbers),
         language=language_of(city),
         own=platform.settings.public_url.rstrip("/"),
-        counts=counts,
+        counts=requests.count_work(connection, city.id, queued.department, now) if is_daily else (0, 0),
     )
     letter = work_letter(about, queued.kind)
     if letter is None:
@@ -322,12 +323,6 @@ def _settle(platform: Platform, ready: _Ready, result: Tried, now: datetime) -> 
             elif ready.told:
                 followers.told(connection, one, now)
         if one is not None and result.is_recipient:
-            mails.stop(connection, city.id, queued.recipient, Stop.BOUNCED, now)
-            followers.remove(connection, city.id, [each.id for each in _same(connection, one)])
+            stop_mail(connection, one, Stop.BOUNCED, now)
     if result.cause:
         log.warning("a mail was not sent", city=city.id, mail=queued.id, kind=queued.kind, cause=result.cause)
-
-
-def _same(connection: Connection, one: Follower) -> list[Follower]:
-    """All followers of the city with the same address."""
-    return followers.with_address(connection, one.jurisdiction_id, one.email)
