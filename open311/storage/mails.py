@@ -12,6 +12,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
     text,
     update,
@@ -159,8 +160,9 @@ def first_due(connection: Connection) -> datetime | None:
 def causes(connection: Connection, since: datetime, most: int) -> list[tuple[str, int]]:
     """The commonest causes of mails that wait after a try or have failed since then, with their numbers."""
     columns = mail.c
-    tried = (columns.cause != "") & (columns.created_at >= since) & (columns.state != MailState.SKIPPED.value)
-    some = select(columns.cause).where(tried).limit(MOST_COUNTED).subquery()
+    tried = (columns.cause != "") & (columns.state != MailState.SKIPPED.value)
+    recent = or_(_OPEN, columns.ended_at >= since)  # each of both has an index
+    some = select(columns.cause).where(tried, recent).limit(MOST_COUNTED).subquery()
     count = func.count()
     query = select(some.c.cause, count).group_by(some.c.cause).order_by(count.desc(), some.c.cause).limit(most)
     return [(cause, number) for cause, number in connection.execute(query)]

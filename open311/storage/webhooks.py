@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     BigInteger,
     ColumnElement,
     Connection,
@@ -26,7 +27,9 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     tuple_,
+    union,
     update,
 )
 
@@ -34,6 +37,7 @@ from open311.domain.subscriptions import Subscription, SubscriptionState, Target
 from open311.storage import subscriptions
 from open311.storage.hot.changes import BEGINNING, Position
 from open311.storage.tables import TransactionId, api_key, notification, publication, subscription, webhook
+from open311.storage.tables.subscriptions import IS_BEGINNING
 
 _SENDING = (SubscriptionState.ACTIVE, SubscriptionState.UNVERIFIED)
 _COLUMNS = tuple(
@@ -199,30 +203,51 @@ def retry_now(connection: Connection, place: Place, now: datetime) -> None:
 
 
 def due_places(connection: Connection, now: datetime, rows: int) -> list[Place]:
-    """The subscriptions to whose webhooks something must be sent now, those that have waited longest first."""
-    columns, owned = webhook.c, subscription.c
+    """The subscriptions to whose webhooks something must be sent now, those that have waited longest first.
+
+    The cost grows with the number of subscriptions for which something waits, and not with all of them.
+    """
+    columns, waiting = webhook.c, _waiting()
     has_due = (
         select(notification.c.request_id)
         .where(
-            notification.c.jurisdiction_id == columns.jurisdiction_id,
-            notification.c.subscription_id == columns.subscription_id,
+            notification.c.jurisdiction_id == waiting.c.jurisdiction_id,
+            notification.c.subscription_id == waiting.c.subscription_id,
             notification.c.due_at <= now,
         )
         .exists()
     )
+    candidates = union(
+        select(waiting.c.jurisdiction_id, waiting.c.subscription_id).where(has_due),
+        select(columns.jurisdiction_id, columns.subscription_id).where(text(IS_BEGINNING), columns.next_at <= now),
+    ).subquery("candidates")
+    is_candidate = and_(
+        columns.jurisdiction_id == candidates.c.jurisdiction_id,
+        columns.subscription_id == candidates.c.subscription_id,
+    )
     query = (
         select(columns.jurisdiction_id, columns.subscription_id)
+        .join_from(candidates, webhook, is_candidate)
         .join(subscription, _joined())
-        .where(
-            columns.next_at <= now,
-            owned.state.in_(_SENDING),
-            or_(columns.challenge != "", columns.replayed_by.is_not(None), has_due),
-            _has_valid_key(),
-        )
+        .where(columns.next_at <= now, subscription.c.state.in_(_SENDING), _has_valid_key())
         .order_by(columns.next_at)
         .limit(rows)
     )
     return [(row.jurisdiction_id, row.subscription_id) for row in connection.execute(query)]
+
+
+def _waiting() -> CTE:
+    """Each subscription with notifications, once. It is found by one step in the index, not by all its rows."""
+    first = (notification.c.jurisdiction_id, notification.c.subscription_id)
+    one: ColumnElement[int] = literal_column("1")
+    found = select(*first).order_by(*first).limit(one).cte("waiting", recursive=True)
+    others = notification.alias("others").c
+    other = (others.jurisdiction_id, others.subscription_id)
+    is_later = tuple_(*other) > tuple_(found.c.jurisdiction_id, found.c.subscription_id)
+    later = select(*other).where(is_later).order_by(*other).limit(one).lateral("later")
+    return found.union_all(
+        select(later.c.jurisdiction_id, later.c.subscription_id).select_from(found.join(later, true()))
+    )
 
 
 def claim(connection: Connection, place: Place, now: datetime, lease: datetime) -> Owned | None:

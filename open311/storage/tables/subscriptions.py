@@ -75,8 +75,8 @@ Index(
 )
 Index(
     "subscription_owner_idx",
-    subscription.c.jurisdiction_id,
     subscription.c.api_key_id,
+    subscription.c.jurisdiction_id,
     subscription.c.id,
 )
 Index(
@@ -119,7 +119,9 @@ webhook = Table(
         ondelete="CASCADE",
     ),
 )
-Index("webhook_next_idx", webhook.c.next_at)
+IS_BEGINNING = "challenge <> '' OR replayed_by IS NOT NULL"
+"""Whether a webhook has something to send without a notification: a challenge, or the next part of a replay."""
+Index("webhook_next_idx", webhook.c.next_at, postgresql_where=text(IS_BEGINNING))
 
 # What a subscriber is still to be told about a request. The newest version is read when it is sent.
 notification = Table(

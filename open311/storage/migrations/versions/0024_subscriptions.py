@@ -45,7 +45,7 @@ CREATE INDEX subscription_keys_idx ON subscription USING gin (match_keys) WITH (
     WHERE state IN ('active', 'paused');
 CREATE INDEX subscription_shape_idx ON subscription USING gist (jurisdiction_id, shape)
     WHERE state IN ('active', 'paused');
-CREATE INDEX subscription_owner_idx ON subscription (jurisdiction_id, api_key_id, id);
+CREATE INDEX subscription_owner_idx ON subscription (api_key_id, jurisdiction_id, id);
 CREATE INDEX subscription_request_idx ON subscription (jurisdiction_id, request_id) WHERE request_id IS NOT NULL;
 
 CREATE TABLE webhook (
@@ -69,7 +69,7 @@ CREATE TABLE webhook (
         REFERENCES subscription (jurisdiction_id, id) ON DELETE CASCADE
 );
 
-CREATE INDEX webhook_next_idx ON webhook (next_at);
+CREATE INDEX webhook_next_idx ON webhook (next_at) WHERE challenge <> '' OR replayed_by IS NOT NULL;
 
 CREATE TABLE notification (
     jurisdiction_id TEXT NOT NULL,
