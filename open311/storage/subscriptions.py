@@ -86,14 +86,6 @@ def add_subscription(
     return int(connection.execute(_add(), row).scalar_one())
 
 
-def find_subscription(connection: Connection, jurisdiction_id: str, name: str) -> Subscription | None:
-    """The subscription with this public id."""
-    columns = subscription.c
-    query = select(*_COLUMNS).where(columns.jurisdiction_id == jurisdiction_id, columns.name == name)
-    row = connection.execute(query).one_or_none()
-    return subscription_of(row) if row else None
-
-
 def of_followers(connection: Connection, jurisdiction_id: str, ids: Sequence[int]) -> dict[int, Subscription]:
     """The subscriptions of people who get mail, by the id of the follower."""
     columns = subscription.c
