@@ -25,12 +25,14 @@ from open311.web.surfaces import BASE, PORTAL
 from schemas.portal import NumbersArguments
 
 MOST_ROWS = 20
-"""How many services or areas a table shows. The same table as data has all."""
+"""How many services or areas a table shows. The CSV has all of them."""
 MOST_SPANS = 60
 """How many months or weeks the page shows: the newest ones."""
 _IN_FORM = ("service_code", "area", "start_date", "end_date", "group_by")
 _CACHING = "public, max-age=60"
 _COMMON = (Grouping.ALL, Grouping.SERVICE, Grouping.AREA)
+_NOT_SENT = ("group_by", "locale", "langcode", "jurisdiction_id", "api_key")
+"""Parameters of the page that the address of the CSV does not repeat as they are."""
 
 
 @endpoint(
@@ -71,7 +73,7 @@ def numbers_page(call: Call) -> Answer:
         bar=partial(bar, is_rtl=is_rtl),
         services=_Table.of(_named(found[Grouping.SERVICE].rows, call, frame)),
         areas=_Table.of([(row.key, row) for row in found[Grouping.AREA].rows]),
-        left_out=[name for name, _ in _named_codes(whole.left_out, call, frame)],
+        left_out=_left_out(whole, call, frame),
         data={grouping.value: _address(call, grouping) for grouping in found},
     )
 
@@ -166,20 +168,22 @@ def _ages(row: Row) -> Sequence[int]:
     )
 
 
+def _left_out(whole: Statistics, call: Call, frame: Frame) -> list[str]:
+    """The names of the services that have no part in the times."""
+    names = _names_of(whole.left_out, call, frame)
+    return [names.get(code, code) for code in whole.left_out]
+
+
 def _named(rows: Sequence[Row], call: Call, frame: Frame) -> list[tuple[str, Row]]:
-    names = dict(_named_codes_by_code([row.key for row in rows], call, frame))
+    """The rows of services, each with the name of its service."""
+    names = _names_of([row.key for row in rows], call, frame)
     return [(names.get(row.key) or row.name or row.key, row) for row in rows]
 
 
-def _named_codes(codes: Sequence[str], call: Call, frame: Frame) -> list[tuple[str, str]]:
-    names = dict(_named_codes_by_code(codes, call, frame))
-    return [(names.get(code, code), code) for code in codes]
-
-
-def _named_codes_by_code(codes: Sequence[str], call: Call, frame: Frame) -> list[tuple[str, str]]:
+def _names_of(codes: Sequence[str], call: Call, frame: Frame) -> dict[str, str]:
     """Code and name of each service that the catalogue has, in the reader's language."""
     known = [service for code in codes if (service := call.city.service(code)) is not None and service.code == code]
-    return [(one.code, one.name) for one in in_languages(known, call.city, frame.catalogue_languages)]
+    return {one.code: one.name for one in in_languages(known, call.city, frame.catalogue_languages)}
 
 
 def _address(call: Call, grouping: Grouping) -> str:
@@ -192,6 +196,3 @@ def _address(call: Call, grouping: Grouping) -> str:
         pairs.append(("group_by", grouping.value))
     query = urlencode([("jurisdiction_id", call.city.id), *pairs])
     return f"{call.request.root_path}{BASE}/stats.csv?{query}"
-
-
-_NOT_SENT = ("group_by", "locale", "langcode", "jurisdiction_id", "api_key")

@@ -82,12 +82,12 @@ def finish_page(call: Call, number: str) -> Answer:
 def finish_request(call: Call, number: str) -> Answer:
     """Close a request, and add a photo if the form has one. Both happen, or neither."""
     given = number_in(number)
-    whole = read_whole_request(call.platform, call.city, given, principal=call.caller)
     try:
         _finish(call, given)
     except (Conflict, Invalid, NotFound) as error:
-        status = 400 if isinstance(error, NotFound) else STATUSES[type(error)]
+        # This raises NotFound if there is no such request. Otherwise, a value of the form is what was not found.
         whole = read_whole_request(call.platform, call.city, given, principal=call.caller)
+        status = 400 if isinstance(error, NotFound) else STATUSES[type(error)]
         return _form(call, whole, Sent.of(call, error.problems), status=status)
     return see_other(DeskFrame.of(call).link("work", done=_CLOSE))
 

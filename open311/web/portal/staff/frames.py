@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from open311.domain.access import Principal, Role
 from open311.operations.access.staff import name_of
+from open311.operations.platform import Platform
 from open311.web.calls import Answer, Call
 from open311.web.portal.rendering import Frame, city_path, render
 from open311.web.session_cookies import form_token, read_secret
@@ -20,17 +21,22 @@ class DeskFrame(Frame):
     """A frame with the addresses of pages for staff.
 
     principal  the account that is signed in; None where nobody is
-    name       the name of the account
+    platform   knows the name of the account; None where nobody is signed in
     """
 
     principal: Principal | None = None
-    name: str = ""
+    platform: Platform | None = None
 
     @classmethod
     def of(cls, call: Call) -> DeskFrame:
         """The frame of a page for a call."""
         account = call.principal if call.principal is not None and call.principal.kind == "staff" else None
-        return cls(call.request, call.named_city, account, name_of(call.platform, account) if account else "")
+        return cls(call.request, call.named_city, account, call.platform if account else None)
+
+    @cached_property
+    def name(self) -> str:
+        """The name of the account; "" where nobody is signed in. A page reads it once; a redirect does not."""
+        return name_of(self.platform, self.principal) if self.platform and self.principal else ""
 
     @property
     def form_token(self) -> str:

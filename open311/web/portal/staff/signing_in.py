@@ -172,7 +172,11 @@ def desk_home(call: Call) -> Answer:
 @endpoint(DESK, "/account", reads=PageArguments, access=SIGNED_IN, **_SHARED)
 def account_page(call: Call) -> Answer:
     """The account that is signed in: its role, its departments, and the end of its session."""
-    return _account(call)
+    scope = call.caller.scope
+    city = call.platform.registry.jurisdictions.get(scope.jurisdiction_id)
+    names = {one.code: one.name for one in city.departments} if city else {}
+    departments = [names.get(code, code) for code in sorted(scope.departments)]
+    return desk_page(call, "account.html", own_city=city, departments=departments, roles=words.ROLES)
 
 
 @endpoint(DESK, "/account", reads=FormArguments, access=SIGNED_IN, method="POST", **_SHARED)
@@ -180,14 +184,6 @@ def end_sessions(call: Call) -> Answer:
     """End all sessions of the account, for example after a phone was lost."""
     end_all_sessions(call.platform, principal=call.caller, now=call.now)
     return see_other(DeskFrame.of(call).sign_in, cookie_with(call.request, ""))
-
-
-def _account(call: Call) -> Answer:
-    scope = call.caller.scope
-    city = call.platform.registry.jurisdictions.get(scope.jurisdiction_id)
-    names = {one.code: one.name for one in city.departments} if city else {}
-    departments = [names.get(code, code) for code in sorted(scope.departments)]
-    return desk_page(call, "account.html", own_city=city, departments=departments, roles=words.ROLES)
 
 
 def _cities(call: Call, principal: Principal) -> list[Jurisdiction]:
