@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask.testing import FlaskClient
-from lxml import html
 from lxml.html import HtmlElement
 from werkzeug.test import TestResponse
 
@@ -74,8 +73,3 @@ def signed_in(platform: Platform, name: str, role: Role, *departments: str, city
 def field_of(document: HtmlElement, name: str) -> str:
     """The value of a field of a page."""
     return str(document.xpath(f"//*[@name='{name}']/@value")[0])
-
-
-def document_of(answer: TestResponse) -> HtmlElement:
-    """The document of a page, without checks."""
-    return html.fromstring(answer.text)

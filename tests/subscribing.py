@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask
 from flask.testing import FlaskClient
 
 from open311.operations.dispatch.dispatcher import dispatch
@@ -104,8 +103,3 @@ def tell(platform: Platform, now: datetime | None = None) -> int:
     while dispatch(platform, clock()):
         continue
     return send_all(platform, clock)
-
-
-def platform_in(app: Flask) -> Platform:
-    found: Platform = app.extensions["open311"]
-    return found

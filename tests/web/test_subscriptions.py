@@ -23,7 +23,8 @@ from open311.operations.subscriptions.expiring import expire_subscriptions
 from open311.operations.subscriptions.sending import send_all
 from open311.operations.workflow.act import act
 from tests import build, world
-from tests.subscribing import SUBSCRIPTIONS, Subscriber, platform_in, shown, subscribe, subscriber, tell
+from tests.checked_client import platform_of
+from tests.subscribing import SUBSCRIPTIONS, Subscriber, shown, subscribe, subscriber, tell
 from tests.waiting import settle
 
 
@@ -64,7 +65,7 @@ class Town:
 def town(make_app: Callable[..., Flask]) -> Iterator[Town]:
     with subscriber() as receiver:
         app = make_app(build.city(), webhook_hosts=(receiver.host,), webhook_timeout_s=2)
-        platform = platform_in(app)
+        platform = platform_of(app)
         _, key = add_key(platform, label="app", now=build.NOON)
         yield Town(app, app.test_client(), platform, key, receiver)
 
@@ -235,12 +236,12 @@ def test_a_failed_webhook_is_sent_again_with_the_same_id_and_body(town: Town) ->
 def test_a_request_that_the_receiver_always_refuses_does_not_hold_up_the_others(town: Town) -> None:
     town.subscribe()
     first = build.submit(town.platform).service_request_id
-    refused = town.receiver.respond
+    accept = town.receiver.respond
 
     def respond(hook: world.Hook) -> tuple[int, Any]:
         if hook.data["data"].get("service_request_id") == first:
             return 400, {}
-        return refused(hook)
+        return accept(hook)
 
     town.receiver.office.respond = respond
     others = {build.submit(town.platform).service_request_id for _ in range(3)}
@@ -457,7 +458,7 @@ def test_a_wrong_subscription_is_refused_with_the_field_and_the_cure(
 
 def test_a_key_has_a_limit_of_subscriptions_also_at_the_same_time(make_app: Callable[..., Flask]) -> None:
     app = make_app(build.city(), webhook_hosts=("127.0.0.1:9",), webhooks_per_key=2)
-    _, key = add_key(platform_in(app), label="app", now=build.NOON)
+    _, key = add_key(platform_of(app), label="app", now=build.NOON)
 
     def send(_: int) -> int:
         data = {"api_key": key, "url": "http://127.0.0.1:9/hook"}

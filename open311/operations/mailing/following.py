@@ -234,7 +234,7 @@ def _can_answer(city: Jurisdiction, one: Follower, record: RequestRecord) -> boo
 
 
 def _answers(events: list[Event]) -> list[FeedbackGiven]:
-    """The answers since the status changed last, oldest first."""
+    """The answers since the last closing, oldest first."""
     found: list[FeedbackGiven] = []
     for event in events:
         if isinstance(event, StatusChanged):
