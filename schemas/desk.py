@@ -119,7 +119,7 @@ class ReasonArguments(FormArguments):
 class NewPhotoForm(FormArguments):
     """Who may see a new photo. The photo itself is a file of the form."""
 
-    public = FlagParameter("Whether everybody sees it who sees the request.", default=False)
+    public = FlagParameter("Whether everybody who sees the request sees the photo.", default=False)
 
 
 class PhotoPageArguments(RequestPageArguments):
