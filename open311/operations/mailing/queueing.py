@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from open311.domain.events import (
     Event,
@@ -60,7 +61,7 @@ class Mailing:
                 _queue(Desk(connection, city, now), platform, own)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Desk:
     """What all mails of one transaction share."""
 
@@ -68,13 +69,18 @@ class Desk:
     city: Jurisdiction
     now: datetime
 
+    @cached_property
+    def key(self) -> str:
+        """The key of digests. The first mail of a transaction reads it."""
+        return mails.make_key(self.connection)
+
     def new_mail(self, kind: MailKind, address: str, **values: object) -> QueuedMail:
         """A mail that is due after the minutes in which the city collects changes."""
         wait = timedelta() if kind.is_unasked else timedelta(minutes=self.city.mail.collect_minutes)
         return QueuedMail(
             jurisdiction_id=self.city.id,
             kind=kind,
-            recipient=recipient_of(mails.make_key(self.connection), self.city.id, address),
+            recipient=recipient_of(self.key, self.city.id, address),
             created_at=self.now,
             due_at=self.now + wait,
             **values,  # type: ignore[arg-type]  # by their names
