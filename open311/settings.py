@@ -307,7 +307,7 @@ class Settings:
     )
     bounce_mail: str = _text(
         "",
-        "mail address to which mail to people comes back that cannot be delivered, such as bounces@city.example;"
+        "mail address to which undeliverable mail to people comes back, such as bounces@city.example;"
         " the server adds +ID to its name; `open311 mail bounce` reads such mail; if empty, that is mail_from",
     )
     operator_mail: str = _text(
@@ -332,9 +332,7 @@ class Settings:
     webhook_timeout_s: int = _number(
         10, "longest time that a receiver of a subscription may take to answer, in seconds", least=1, most=60
     )
-    webhook_days: int = _number(
-        10, "days after which a subscription is disabled whose receiver fails", least=1, most=90
-    )
+    webhook_days: int = _number(10, "after how many days of failures a subscription is disabled", least=1, most=90)
     webhook_threads: int = _number(
         8, "number of receivers of subscriptions to which a worker sends at the same time", least=1, most=100
     )

@@ -204,8 +204,8 @@ class MailTable(Table):
     )
     about = Chosen(
         DepartmentMail,
-        "What departments get mail about: `new` requests, those that are `overdue`, and a list of both once a day"
-        " (`daily`)",
+        "What departments get mail about: `new` requests, those that are `overdue`, and once a day (`daily`) the"
+        " numbers of open and overdue requests with a list of the new ones",
         default=tuple(DepartmentMail),
         unset="all of them",
     )
