@@ -187,7 +187,7 @@ class _Eraser:
     ) -> int:
         """Delete the person from the followers of requests and filters, with the mails that wait.
 
-        Returns how many rows went.
+        Returns how many there were.
 
         If the person wants no mail at all, the digest of the address stays: otherwise the city might write again.
         """
