@@ -155,7 +155,8 @@ def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Chang
 
     Returns the number of the subscription for each of the notifications.
 
-    This is one statement. A notification that waits already is changed, so that a subscriber is told only once.
+    This is one statement. A notification that waits already is changed, so that a subscriber is told only once. The
+    statement locks what it has found, so that a subscription that is deleted at this moment does not make it fail.
     """
     states = [
         _state(jurisdiction_id, one, traits, is_now=traits is one.after)
@@ -281,11 +282,17 @@ pair AS (
 """  # noqa: S608  # only constants
 _NOTIFY = text(
     f"""
-WITH {_PAIRS}
+WITH {_PAIRS},
+kept AS (
+    SELECT s.id FROM subscription s
+    WHERE s.jurisdiction_id = :jurisdiction_id AND s.id IN (SELECT subscription_id FROM pair)
+    ORDER BY s.id FOR KEY SHARE
+)
 INSERT INTO notification AS waiting
         (jurisdiction_id, subscription_id, request_id, is_gone, changes, created_at, due_at)
     SELECT :jurisdiction_id, subscription_id, request_id, NOT bool_or(is_now), max(kinds), :now, :now
-    FROM pair GROUP BY subscription_id, request_id ORDER BY subscription_id, request_id
+    FROM pair JOIN kept ON kept.id = pair.subscription_id
+    GROUP BY subscription_id, request_id ORDER BY subscription_id, request_id
 ON CONFLICT (jurisdiction_id, subscription_id, request_id) DO UPDATE SET
     revision = waiting.revision + 1,
     is_gone = excluded.is_gone,
