@@ -439,12 +439,12 @@ class Load:
 
 
 def loads(connection: Connection) -> list[Load]:
-    """The numbers of subscriptions by city and state."""
+    """The numbers of subscriptions with a webhook, by city and state."""
     rows = connection.execute(
         text(
             "SELECT s.jurisdiction_id, s.state, count(*) AS subscriptions, coalesce(sum(n.waiting), 0) AS waiting,"
             " coalesce(extract(epoch FROM now() - min(n.oldest)), 0) AS oldest_s,"
-            " count(*) FILTER (WHERE w.failures > 0) AS failing FROM subscription s LEFT JOIN webhook w"
+            " count(*) FILTER (WHERE w.failures > 0) AS failing FROM subscription s JOIN webhook w"
             " ON w.jurisdiction_id = s.jurisdiction_id AND w.subscription_id = s.id LEFT JOIN ("
             "SELECT jurisdiction_id, subscription_id, count(*) AS waiting, min(created_at) AS oldest"
             " FROM notification GROUP BY 1, 2) n ON n.jurisdiction_id = s.jurisdiction_id"

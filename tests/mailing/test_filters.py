@@ -16,14 +16,17 @@ from open311.domain.access import SHELL
 from open311.domain.mails import MOST_NUMBERS, MOST_UNASKED_A_DAY
 from open311.domain.people import Person
 from open311.domain.workflow import Outcome
+from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.people.erase_person import erase_person
 from open311.operations.people.export_person import export_person
 from open311.operations.subscriptions.expiring import expire_subscriptions
 from open311.operations.upkeep.clean_up import clean_up
+from open311.storage import followers
 from tests import world
 from tests.mailing.towns import Town, html_of, page_of, text_of, town
 from tests.pages import checked
 from tests.stored import dump
+from tests.waiting import until
 
 BOB = "bob@mail.example"
 CLOSE = commands.Close(outcome=Outcome.FIXED)
@@ -209,6 +212,22 @@ def test_one_click_ends_the_mail_and_everything_that_is_stored_for_it(here: Town
         assert here.rows(f"SELECT * FROM {table}") == []
     assert "You get no more of these mails." in checked(here.client.get(path)).text_content()
     assert here.press(path, "daily") == 404
+
+
+def test_who_leaves_while_changes_are_matched_does_not_stop_the_mail_of_others(here: Town) -> None:
+    subscribe(here)
+    subscribe(here, email="eve@mail.example")
+    report(here)
+    waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as pool:
+        with here.platform.database.transaction() as connection:
+            [bob] = followers.subscribed(connection, here.city.id, BOB)
+            followers.remove(connection, here.city.id, [bob.id])
+            matched = pool.submit(dispatch, here.platform, utc_now())
+            until(lambda: here.rows(waiting), "the dispatcher waits for the deletion")
+        matched.result()
+    assert here.rows("SELECT * FROM held_change") == []
+    assert [mail["To"] for mail in here.send(hours=1)] == ["eve@mail.example"]
 
 
 def test_opening_the_page_changes_nothing_and_buttons_of_one_report_are_refused(here: Town) -> None:
