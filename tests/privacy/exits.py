@@ -192,6 +192,7 @@ def _values(town: Town) -> dict[str, list[str]]:
         "name": [*files, *(f"{name}.sha256" for name in files), *names, "swagger-ui.css"],
         "photo": photos[:2],
         "delivery": ["1"],
+        "key": ["1"],
         "number": _column(town, "SELECT id FROM service_request")[:3],
         "subscription": _column(town, "SELECT name FROM subscription"),
         **dict(zip("zxy", ([str(number)] for number in tile_at(24.9414, 60.1718, 14)), strict=True)),

@@ -101,7 +101,7 @@ def test_the_provider_gets_a_challenge_a_state_and_a_nonce_but_no_secret(server:
     answer = client.get(f"/desk/sign-in/with/{CITY}?locale=es")
     ticket = client.get_cookie(TICKET, path="/desk/sign-in").value
     sent = parameters(answer.headers["Location"])
-    secrets = openid._secrets_of(ticket)
+    secrets = openid.secrets_of(ticket)
     assert sent == {
         "response_type": "code",
         "client_id": "open311",
@@ -164,11 +164,13 @@ def test_an_answer_in_another_browser_or_with_another_state_is_refused(
         assert COOKIE not in str(answer.headers.getlist("Set-Cookie"))
 
 
-@pytest.mark.parametrize("ticket", ["", "x", "a.b.c", "a.99999999999999999999.c", "ü", "x" * 3_000])
+@pytest.mark.parametrize(
+    "ticket", ["", "x", "a.b.c", "a.99999999999999999999.c", "a.1.city.example", "ü", "x" * 3_000]
+)
 def test_a_ticket_that_is_not_ours_is_refused(server: Flask, ticket: str) -> None:
     client = server.test_client()
     client.set_cookie(TICKET, ticket, path="/desk/sign-in")
-    state = openid._secrets_of(ticket).state
+    state = openid.secrets_of(ticket).state
     checked(client.get(f"/desk/sign-in/back?code=x&state={state}"), 401)
 
 
@@ -176,7 +178,7 @@ def test_a_sign_in_that_took_too_long_is_refused(server: Flask, provider: TestPr
     platform, now = platform_of(server), utc_now()
     begin = openid.begin_sign_in(platform, CITY, back=BACK, language="en", asks_again=False, now=now)
     answer = parameters(provider.answer(begin.address))
-    for later_s in (601, -1):
+    for later_s in (601, -61):
         with pytest.raises(Unauthenticated, match="too old"):
             openid.finish_sign_in(platform, begin.ticket, answer, back=BACK, now=now + timedelta(seconds=later_s))
     openid.finish_sign_in(platform, begin.ticket, answer, back=BACK, now=now + timedelta(seconds=599))

@@ -24,6 +24,8 @@ log = logger(__name__)
 
 GOOD_FOR_S = 600
 """How long a person may take at the provider."""
+_CLOCKS_S = 60
+"""How far the clocks of two hosts of one server may differ."""
 _MOST_CHARACTERS = 4_000
 _CANCELLED = ("access_denied", "login_required", "interaction_required", "consent_required")
 _PASSING = ("temporarily_unavailable", "server_error")
@@ -71,7 +73,7 @@ def begin_sign_in(
     ticket = f"{token_urlsafe(32)}.{int(now.timestamp())}.{city_id}"
     try:
         address = _provider(platform).sign_in_address(
-            _secrets_of(ticket), back=back, language=language, asks_again=asks_again
+            secrets_of(ticket), back=back, language=language, asks_again=asks_again
         )
     except SignInFailed as error:
         raise _told(error) from None
@@ -86,11 +88,12 @@ def finish_sign_in(
     ticket  the text that was kept in the browser
     answer  the parameters with which the provider has led the person back
     """
-    provider, secrets = _provider(platform), _secrets_of(ticket)
+    provider, secrets = _provider(platform), secrets_of(ticket)
     if answer.get("error"):
         raise _error_of(answer["error"])
     city_id = _city_of(ticket, now)
-    if not city_id or not hmac.compare_digest(answer.get("state", "").encode(), secrets.state.encode()):
+    is_ours = hmac.compare_digest(answer.get("state", "").encode(), secrets.state.encode())
+    if not is_ours or city_id not in platform.registry.jurisdictions:
         raise Unauthenticated(STALE)
     code = answer.get("code", "")
     if not code or len(code) > _MOST_CHARACTERS:
@@ -137,10 +140,10 @@ def _city_of(ticket: str, now: datetime) -> str:
     begun, _, city_id = rest.partition(".")
     if not begun.isascii() or not begun.isdigit() or len(begun) > 12:
         return ""
-    return city_id if 0 <= now.timestamp() - int(begun) <= GOOD_FOR_S else ""
+    return city_id if -_CLOCKS_S <= now.timestamp() - int(begun) <= GOOD_FOR_S else ""
 
 
-def _secrets_of(ticket: str) -> Secrets:
+def secrets_of(ticket: str) -> Secrets:
     """The secrets of a sign-in. Only the browser has the ticket, and nothing needs to be stored on the server."""
     state, nonce, verifier = (
         hmac.digest(ticket.encode(), name, "sha256").hex() for name in (b"state", b"nonce", b"verifier")
