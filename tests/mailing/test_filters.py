@@ -285,6 +285,7 @@ def test_a_person_who_is_erased_gets_no_mail_and_an_export_has_the_filters(here:
     [page] = export_person(here.platform, here.city, Person(email="BOB@mail.example"), **options)
     [found] = page.subscriptions
     assert found["email"] == BOB
+    assert found["confirmed_datetime"] is not None
     assert found["service_code"] == ["potholes"]
     assert (found["lat"], found["radius"]) == (60.1718, 200)
     [part] = erase_person(here.platform, here.city, Person(email="BOB@mail.example"), **options)
