@@ -1220,7 +1220,7 @@ class PersonSubscriptionSchema(Body):
     language = Text(metadata=describe("The language of the mails.", "es"))
     how_often = Text(metadata=describe("daily or hourly.", "daily"))
     since = Instant(metadata=describe("When the person asked for it."))
-    confirmed = Instant(metadata=describe("When the person agreed or prolonged it last; null before."))
+    confirmed_datetime = Instant(metadata=describe("When the person agreed or prolonged it last; null before."))
     service_code = fields.List(fields.String(), metadata=describe("Codes of services.", ["potholes"]))
     group = OptionalText(metadata=describe("A service group."))
     status = fields.List(fields.String(), metadata=describe("Statuses.", ["open"]))

@@ -99,7 +99,7 @@ def test_a_regional_variant_gets_the_language(client: FlaskClient, accepted: str
     assert not document.xpath("//main//@lang")
 
 
-@pytest.mark.parametrize("language", set(TAGS) - {"en"})
+@pytest.mark.parametrize("language", [tag for tag in TAGS if tag != "en"])
 def test_the_demo_city_is_complete_in_each_language(language: str) -> None:
     translation = demo.translations[language]
     assert translation.emergency_words

@@ -131,7 +131,7 @@ def _plain_subscription(one: Follower, wanted: RequestFilter) -> dict[str, Any]:
         "language": one.language,
         "how_often": "daily" if one.is_daily else "hourly",
         "since": one.created_at,
-        "confirmed": one.confirmed_at,
+        "confirmed_datetime": one.confirmed_at,
         "service_code": list(wanted.service_codes),
         "group": wanted.group or None,
         "status": list(wanted.statuses),
