@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -52,6 +53,11 @@ def subscribe(here: Town, query: str = "", **options: Any) -> str:
     return page_of(asked)
 
 
+def names(text: str) -> list[str]:
+    """The ids of the requests that a mail names."""
+    return re.findall(r"/requests/([^?\s]+)\?", text)
+
+
 def report(here: Town, **fields: Any) -> str:
     return here.report(email="", **fields)
 
@@ -75,7 +81,7 @@ def test_who_subscribes_and_confirms_gets_news_about_matching_requests(here: Tow
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert "New reports:" in text_of(mail)
     assert f"http://localhost/c/test.example/requests/{first}?locale=en" in text_of(mail)
-    assert second in text_of(mail)
+    assert sorted(names(text_of(mail))) == sorted((first, second))
     assert "1 &lt;b&gt;Mill" in html_of(mail)
     listed = "/c/test.example/requests?service_code=potholes&status=open&locale=en"
     assert f"http://localhost{listed}" in text_of(mail)
@@ -92,7 +98,7 @@ def test_changes_and_closings_are_told_in_groups(here: Town) -> None:
     new = report(here)
     [mail] = here.send(hours=1)
     lines = text_of(mail).splitlines()
-    order = [next(n for n, line in enumerate(lines) if line.startswith(one)) for one in (new, old, other)]
+    order = [next(n for n, line in enumerate(lines) if line.startswith(f"{one}:")) for one in (new, old, other)]
     heads = [lines.index(one) for one in ("New reports:", "Closed reports:", "Other reports with news:")]
     assert [heads[0], order[0], heads[1], order[1], heads[2], order[2]] == sorted(heads + order)
     assert "We were there." not in text_of(mail), "the mail has no text of people"
@@ -104,8 +110,8 @@ def test_a_circle_and_an_area_of_the_map_find_what_is_in_them(here: Town) -> Non
     near, far = report(here), report(here, lat="60.1718", long="24.9214")
     mails = {mail["To"]: text_of(mail) for mail in here.send(hours=1)}
     assert "at most 200 m from 60.17180, 24.94140" in mails[BOB]
-    assert (near in mails[BOB], far in mails[BOB]) == (True, False)
-    assert (near in mails["box@mail.example"], far in mails["box@mail.example"]) == (False, True)
+    assert names(mails[BOB]) == [near]
+    assert names(mails["box@mail.example"]) == [far]
 
 
 def test_there_is_at_most_one_mail_an_hour(here: Town) -> None:
