@@ -55,7 +55,7 @@ def subscribe(here: Town, query: str = "", **options: Any) -> str:
 
 def names(text: str) -> list[str]:
     """The ids of the requests that a mail names."""
-    return re.findall(r"^(\S+): Pothole", text, re.MULTILINE)
+    return re.findall(r"/requests/([^?\s]+)\?", text)
 
 
 def report(here: Town, **fields: Any) -> str:
