@@ -18,7 +18,7 @@ from open311.operations.access.staff import add_account, issue_login
 from open311.operations.desk.photos import add_photo
 from open311.operations.platform import Platform
 from tests import build
-from tests.browser.test_pages import (
+from tests.browser.browsing import (
     CHROMIUM,
     DESKTOP,
     NARROW,

@@ -14,7 +14,7 @@ from open311.jobs.dispatching import dispatch_all
 from open311.operations.platform import Platform
 from open311.translations import translations_in
 from tests import build
-from tests.browser.test_pages import (
+from tests.browser.browsing import (
     CHROMIUM,
     CITY,
     NARROW,

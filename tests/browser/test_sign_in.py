@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 from open311.clock import utc_now
 from open311.domain.access import SHELL, Role
 from open311.operations.access.staff import add_account
-from tests.browser.test_pages import CHROMIUM, PHONE, chromium, press
+from tests.browser.browsing import CHROMIUM, PHONE, chromium, press
 from tests.checked_client import platform_of
 from tests.conftest import CITY
 from tests.desk_pages import HOME
