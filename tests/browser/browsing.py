@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -99,3 +100,24 @@ def opened(chromium: Any, address: str) -> Iterator[Open]:
 def press(page: Any, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
     page.wait_for_load_state()
+
+
+def reported(page: Any, photo: Path | None = None) -> str:
+    """Report a pothole by the map. Returns the number of the report."""
+    page.get_by_role("link", name="Pothole", exact=True).click()
+    page.get_by_label("Description").fill("Deep hole before the school")
+    press(page, "Continue: the place")
+    page.locator("input[type=image]").click(position={"x": 150, "y": 120})
+    page.locator("input[type=image]").click(position={"x": 140, "y": 150})
+    sync_api.expect(page.locator("#chosen")).to_contain_text("The pin marks the place.")
+    press(page, "Continue: check and send")
+    if photo is not None:
+        page.get_by_label("Photos").set_input_files(str(photo))
+    page.get_by_label("E-mail address").fill("maria@mail.example")
+    press(page, "Send the report")
+    return number_on(page)
+
+
+def number_on(page: Any) -> str:
+    """The number of the report on the page after sending."""
+    return str(page.locator("main p > strong").first.inner_text())

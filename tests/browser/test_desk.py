@@ -30,6 +30,7 @@ from tests.browser.browsing import (
     chromium,
     opened,
     press,
+    reported,
 )
 from tests.conftest import CITY
 from tests.desk_pages import HOME
@@ -99,6 +100,29 @@ def test_a_report_is_closed_with_a_photo_on_a_phone_and_the_citizen_sees_it(
     citizen.reload()
     assert citizen.locator(".badge").inner_text() == "Closed"
     assert citizen.get_by_role("img", name="Photo 2 of the report").count() == 1
+
+
+def test_a_pothole_is_reported_with_a_photo_and_followed_until_staff_close_it(
+    signed_in: SignIn, opened: Open, platform: Platform, tmp_path: Path
+) -> None:
+    picture = tmp_path / "hole.jpg"
+    picture.write_bytes(jpeg(size=(1_600, 1_200)))
+    citizen = opened()
+    request_id = reported(citizen, picture)
+    prepare_all(platform)
+    citizen.get_by_role("link", name="The public page of the report").click()
+    assert citizen.locator(".badge").inner_text() == "Open"
+    assert citizen.get_by_role("img", name="Photo 1 of the report").count() == 1
+    staff = signed_in(viewport=DESKTOP)
+    staff.get_by_role("link", name=f"Pothole {request_id}").click()
+    staff.locator("#do-close summary").click()
+    staff.locator("#close-outcome").select_option("fixed")
+    staff.locator("#close-note").fill("The hole is filled.")
+    press(staff, "Close")
+    staff.get_by_text("Done: Close.").wait_for()
+    citizen.reload()
+    assert citizen.locator(".badge").inner_text() == "Closed"
+    assert "The hole is filled." in citizen.locator("main").inner_text()
 
 
 def test_without_javascript_a_command_goes_through(signed_in: SignIn, platform: Platform) -> None:

@@ -36,8 +36,10 @@ from tests.browser.browsing import (
     address,
     axe,
     chromium,
+    number_on,
     opened,
     press,
+    reported,
     serving,
     sync_api,
 )
@@ -46,27 +48,6 @@ from tests.photos import jpeg, prepare_all
 
 __all__ = ["address", "chromium", "opened"]  # fixtures
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed; run `make browser` as root")
-
-
-def reported(page: Any, photo: Path | None = None) -> str:
-    """Report a pothole by the map. Returns the number of the report."""
-    page.get_by_role("link", name="Pothole", exact=True).click()
-    page.get_by_label("Description").fill("Deep hole before the school")
-    press(page, "Continue: the place")
-    page.locator("input[type=image]").click(position={"x": 150, "y": 120})
-    page.locator("input[type=image]").click(position={"x": 140, "y": 150})
-    sync_api.expect(page.locator("#chosen")).to_contain_text("The pin marks the place.")
-    press(page, "Continue: check and send")
-    if photo is not None:
-        page.get_by_label("Photos").set_input_files(str(photo))
-    page.get_by_label("E-mail address").fill("maria@mail.example")
-    press(page, "Send the report")
-    return number_on(page)
-
-
-def number_on(page: Any) -> str:
-    """The number of the report on the page after sending."""
-    return str(page.locator("main p > strong").first.inner_text())
 
 
 def test_a_report_with_a_photo_goes_through_without_javascript(
