@@ -233,7 +233,7 @@ def test_writers_do_not_wait_while_two_operators_build_large_indexes(beginning: 
 
 def test_an_index_of_an_interrupted_build_is_built_again(beginning: Database) -> None:
     with ThreadPoolExecutor(1) as pool, beginning.reading() as observer:
-        migrate_live(beginning, "0025")
+        migrate_live(beginning, "0026")
         with beginning.transaction() as writer:
             writer.exec_driver_sql(WRITE)
             operator = pool.submit(migrate_live, beginning)
@@ -241,7 +241,7 @@ def test_an_index_of_an_interrupted_build_is_built_again(beginning: Database) ->
             observer.exec_driver_sql("SELECT pg_cancel_backend(%s)", (builder,))
             assert operator.exception() is not None
         assert invalid_indexes(observer)
-        assert current(observer) == "0025"
+        assert current(observer) == "0026"
         migrate_live(beginning)
         assert current(observer) == head()
         assert not invalid_indexes(observer)

@@ -57,7 +57,10 @@ def recorded(app: Flask, platform: Platform) -> dict[str, Any]:
     document = {
         "calls": {path: _answer(client, path) for path in _paths(platform)},
         "records": _records(platform),
-        "reporters": _rows(platform, select(reporter).order_by(reporter.c.request_id)),
+        "reporters": [
+            _without(row, ("language",))
+            for row in _rows(platform, select(reporter).order_by(reporter.c.request_id))
+        ],
         "keys": [
             _without(asdict(key), ("may_update", "is_for_staff", "notice", "suspended_for"))
             for key in list_keys(platform)

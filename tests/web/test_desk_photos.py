@@ -236,7 +236,7 @@ def test_a_request_is_closed_without_a_photo(crew: Person, platform: Platform) -
 def test_a_faulty_photo_closes_nothing_and_a_faulty_form_stores_no_photo(crew: Person, platform: Platform) -> None:
     number = build.store(platform, service_request_id="a", department="streets").number
     faulty = checked(finish(crew, number, b"text", note="Kept words"), 400)
-    assert "not taken" in text_of(faulty)
+    assert "not accepted" in text_of(faulty)
     assert "Kept words" in text_of(faulty)
     checked(finish(crew, number, jpeg(), outcome=""), 400)
     checked(finish(crew, number, jpeg(), version="7"), 409)

@@ -69,7 +69,7 @@ def test_a_jurisdiction_has_its_description_and_base_url(client: FlaskClient) ->
     (item,) = rows(client, "jurisdictions", "json")
     assert item["name"] == "Demoville"
     assert item["time_zone"] == "Europe/Helsinki"
-    assert item["languages"] == ["en", "es"]
+    assert item["languages"] == ["en", "es", "fr", "zh-Hans", "ht", "ar"]
     for name in ("services_url", "requests_url", "changes_url", "areas_url"):
         assert client.get(item[name]).status_code == 200
 
