@@ -40,6 +40,7 @@ class Town:
 
     def subscribe(self, **filters: Any) -> Any:
         """A subscription whose receiver has answered the challenge."""
+        settle(self.platform)  # otherwise it may begin before changes that have been told already
         found = subscribe(self.client, self.key, self.receiver.url, **filters)
         self.tell()
         return found
