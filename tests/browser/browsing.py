@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed; run `make browser`")
 axe = pytest.importorskip(
@@ -34,6 +38,8 @@ QUIET = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 POINT = {"latitude": 60.1718, "longitude": 24.9414}
+THREADS = 16
+"""A browser opens up to six connections to a site, and some of them only in advance."""
 Open = Callable[..., Any]
 
 
@@ -46,10 +52,25 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+class FewThreads(ThreadedWSGIServer):
+    """A server with a fixed number of threads, because each thread keeps its own connection to the database."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        super().__init__("127.0.0.1", 0, app)
+        self._pool = ThreadPoolExecutor(THREADS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._pool.submit(self.process_request_thread, request, client_address)
+
+    def server_close(self) -> None:
+        super().server_close()
+        self._pool.shutdown()
+
+
 @contextmanager
-def serving(app: Flask) -> Iterator[str]:
+def serving(app: WSGIApplication) -> Iterator[str]:
     """Serve an application on a free port. Yields its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = FewThreads(app)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

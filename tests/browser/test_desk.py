@@ -92,7 +92,7 @@ def test_a_report_is_closed_with_a_photo_on_a_phone_and_the_citizen_sees_it(
     crew.wait_for_url(re.compile("lat=60.171800"))
     crew.locator(".card", has_text="R/1").get_by_role("link", name="Close it").click()
     crew.get_by_label("Photo of the work").set_input_files(str(picture))
-    crew.get_by_label("Everybody may see the photo").check()
+    crew.get_by_label("Everybody who may see the request may see the photo").check()
     press(crew, "Close the request")
     crew.get_by_text("Done: Close.").wait_for()
     assert build.load(platform, number=number).status is Status.CLOSED

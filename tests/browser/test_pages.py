@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from open311.clock import utc_now
@@ -390,20 +388,8 @@ def test_the_numbers_that_a_reader_sees_are_those_of_the_api(opened: Open, some_
 @pytest.fixture
 def elsewhere() -> Iterator[Callable[..., str]]:
     """Starts another origin: elsewhere(application) returns its address."""
-    running = []
-
-    def start(application: Any) -> str:
-        server = make_server("127.0.0.1", 0, application, threaded=True)
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        running.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server, thread in running:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with ExitStack() as running:
+        yield lambda application: running.enter_context(serving(application))
 
 
 def test_other_sites_can_show_the_widget_and_nothing_else(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from threading import Thread
 from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from open311.clock import utc_now
 from open311.domain.access import SHELL, Role
 from open311.operations.access.staff import add_account
-from tests.browser.browsing import CHROMIUM, PHONE, chromium, press
+from tests.browser.browsing import CHROMIUM, PHONE, chromium, press, serving
 from tests.checked_client import platform_of
 from tests.conftest import CITY
 from tests.desk_pages import HOME
@@ -38,13 +36,8 @@ def address(make_app: Callable[..., Flask], provider: TestProvider) -> Iterator[
     app = make_app(oidc_issuer=provider.address, oidc_client_id="open311", oidc_client_secret="s3cret")
     by_shell: dict[str, Any] = {"principal": SHELL, "now": utc_now()}
     add_account(platform_of(app), name=EMAIL, role=Role.AGENT, jurisdiction_id=CITY, **by_shell)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as found:
+        yield found
 
 
 def test_a_person_signs_in_at_another_site_and_out_again(
