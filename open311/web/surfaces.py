@@ -141,77 +141,68 @@ OWN_FILES_ONLY = (
     " frame-ancestors 'none'; base-uri 'none'"
 )
 """A page loads nothing from other hosts, has no inline script or style, and no other site may frame it."""
-PORTAL = Surface(
+
+
+def _page_surface(
+    *, name: str, prefix: str, description: str, referrer_policy: str = "", content_policy: str = OWN_FILES_ONLY
+) -> Surface:
+    """A surface of pages for people: its errors are pages too, and no other site may read them."""
+    return Surface(
+        name=name,
+        prefix=prefix,
+        description=description,
+        errors=ErrorShape.PAGE,
+        is_cross_origin=False,
+        is_documented=False,
+        referrer_policy=referrer_policy,
+        content_policy=content_policy,
+    )
+
+
+PORTAL = _page_surface(
     name="portal",
     prefix=PORTAL_PATH,
     description="Pages for citizens",
-    errors=ErrorShape.PAGE,
-    is_cross_origin=False,
-    is_documented=False,
-    content_policy=OWN_FILES_ONLY,
 )
-MAP_PAGE = Surface(
+MAP_PAGE = _page_surface(
     name="map page",
     prefix="/map",
     description="The map of a city as a page",
-    errors=ErrorShape.PAGE,
-    is_cross_origin=False,
-    is_documented=False,
-    content_policy=OWN_FILES_ONLY,
 )
 """The page itself sends a policy of its own, because it has a map."""
-WIDGET = Surface(
+WIDGET = _page_surface(
     name="widget",
     prefix="/widget",
     description="A small page for a frame in other sites",
-    errors=ErrorShape.PAGE,
-    is_cross_origin=False,
-    is_documented=False,
     content_policy=OWN_FILES_ONLY.replace("frame-ancestors 'none'", "frame-ancestors *"),
 )
-OWN_PAGE = Surface(
+OWN_PAGE = _page_surface(
     name="own page",
     prefix="/status",
     description="One's own request as a page",
-    errors=ErrorShape.PAGE,
-    is_cross_origin=False,
-    is_documented=False,
     referrer_policy="no-referrer",
-    content_policy=OWN_FILES_ONLY,
 )
-SIGN_IN = Surface(
+SIGN_IN = _page_surface(
     name="sign in",
     prefix="/desk/sign-in",
     description="Where staff sign in",
-    errors=ErrorShape.PAGE,
-    is_cross_origin=False,
-    is_documented=False,
     referrer_policy="same-origin",
-    content_policy=OWN_FILES_ONLY,
 )
-DESK = Surface(
+DESK = _page_surface(
     name="desk",
     prefix="/desk",
     description="Pages for staff",
-    errors=ErrorShape.PAGE,
-    is_cross_origin=False,
-    is_documented=False,
     referrer_policy="same-origin",
-    content_policy=OWN_FILES_ONLY,
 )
 """No other site may learn the address of a page for staff, because it may have the words of a search.
 
 With `no-referrer`, older browsers would send `Origin: null` with forms, and the forms would be refused.
 """
-MAIL_PAGE = Surface(
+MAIL_PAGE = _page_surface(
     name="mail page",
     prefix=MAIL_PATH,
     description="The page to which mails link",
-    errors=ErrorShape.PAGE,
-    is_cross_origin=False,
-    is_documented=False,
     referrer_policy="no-referrer",
-    content_policy=OWN_FILES_ONLY,
 )
 PAGES = Surface(
     name="pages",
