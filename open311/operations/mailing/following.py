@@ -18,7 +18,7 @@ from open311.domain.requests import RequestRecord, Status
 from open311.errors import Conflict, NotFound
 from open311.operations.mailing.composing import reopens_until, service_name
 from open311.operations.mailing.filters import in_words
-from open311.operations.mailing.queueing import Desk, invite
+from open311.operations.mailing.queueing import MailDesk, invite
 from open311.operations.mailing.rules import mailbox_of, mails_followers
 from open311.operations.mailing.stopping import stop_mail
 from open311.operations.platform import Platform
@@ -129,7 +129,7 @@ def confirm(platform: Platform, city: Jurisdiction, token: str, *, now: datetime
 
 def _catch_up(connection: Connection, city: Jurisdiction, one: Follower, now: datetime) -> None:
     """Make a mail about what has happened since the first mail. If there is nothing to tell, it is not sent."""
-    desk = Desk(connection, city, now)
+    desk = MailDesk(connection, city, now)
     mails.add(connection, desk.new_mail(MailKind.CHANGES, one.email, follower_id=one.id))
 
 
@@ -207,7 +207,7 @@ def follow(
             told_version=record.version,
             created_at=now,
         )
-        invite(Desk(connection, city, now), new, MailKind.CONFIRM)
+        invite(MailDesk(connection, city, now), new, MailKind.CONFIRM)
     return True
 
 

@@ -58,11 +58,11 @@ class Mailing:
         for jurisdiction_id, own in by_city.items():
             city = platform.registry.get(jurisdiction_id)
             if city is not None:
-                _queue(Desk(connection, city, now), platform, own)
+                _queue(MailDesk(connection, city, now), platform, own)
 
 
 @dataclass(frozen=True)
-class Desk:
+class MailDesk:
     """What all mails of one transaction share."""
 
     connection: Connection
@@ -87,7 +87,7 @@ class Desk:
         )
 
 
-def _queue(desk: Desk, platform: Platform, changes: Sequence[RecordedChange]) -> None:
+def _queue(desk: MailDesk, platform: Platform, changes: Sequence[RecordedChange]) -> None:
     city = desk.city
     if mails_reporters(platform.settings, city):
         _greet(desk, changes)
@@ -107,7 +107,7 @@ def is_news(events: Iterable[Event]) -> bool:
 # --- Reporters
 
 
-def _greet(desk: Desk, changes: Sequence[RecordedChange]) -> None:
+def _greet(desk: MailDesk, changes: Sequence[RecordedChange]) -> None:
     """Make the first mail to the reporter of each new request.
 
     A suspected report gets its mail when a person has released it. A request that another server has forwarded gets
@@ -143,7 +143,7 @@ def _has_begun(events: Iterable[Event]) -> bool:
     return any(isinstance(one, Received) for one in found) and not any(isinstance(one, Suspected) for one in found)
 
 
-def invite(desk: Desk, new: Follower, kind: MailKind) -> int:
+def invite(desk: MailDesk, new: Follower, kind: MailKind) -> int:
     """Store a follower who has not agreed, and make the mail that asks for it. Returns the id; 0 if none is made.
 
     Nothing is stored if the address cannot get mail or its owner wants none, or above the limits of an address and
@@ -182,7 +182,7 @@ def by_department(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
     return found
 
 
-def tell_departments(desk: Desk, kind: MailKind, found: Mapping[str, Sequence[int]]) -> None:
+def tell_departments(desk: MailDesk, kind: MailKind, found: Mapping[str, Sequence[int]]) -> None:
     """Make a mail for each department that has an address. `found`: numbers of requests by department."""
     for department, numbers in found.items():
         address = desk.city.mail.departments.get(department)
@@ -192,7 +192,7 @@ def tell_departments(desk: Desk, kind: MailKind, found: Mapping[str, Sequence[in
             mails.add_work(desk.connection, new)
 
 
-def _arrived(desk: Desk, changes: Iterable[RecordedChange]) -> Iterator[tuple[str, int]]:
+def _arrived(desk: MailDesk, changes: Iterable[RecordedChange]) -> Iterator[tuple[str, int]]:
     """The requests that have come to another department by these changes."""
     for change in changes:
         for event in change.events:

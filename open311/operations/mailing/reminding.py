@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from open311.domain.mails import DAILY_AT, MOST_NUMBERS, DepartmentMail, MailKind
-from open311.operations.mailing.queueing import Desk, by_department, tell_departments
+from open311.operations.mailing.queueing import MailDesk, by_department, tell_departments
 from open311.operations.mailing.rules import can_mail
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
@@ -19,10 +19,10 @@ def remind(platform: Platform, now: datetime) -> None:
     for city in platform.registry if can_mail(platform.settings) else ():
         if city.mail.departments:
             with platform.database.transaction() as connection:
-                _remind(Desk(connection, city, now))
+                _remind(MailDesk(connection, city, now))
 
 
-def _remind(desk: Desk) -> None:
+def _remind(desk: MailDesk) -> None:
     connection, city, now = desk.connection, desk.city, desk.now
     overdue_at, daily_at = mails.lock_reminder(connection, city.id, now)
     if DepartmentMail.OVERDUE in city.mail.about:
@@ -41,7 +41,7 @@ def _is_new_day(city: Jurisdiction, last: datetime, now: datetime) -> bool:
     return last < today <= now
 
 
-def _remind_daily(desk: Desk) -> None:
+def _remind_daily(desk: MailDesk) -> None:
     """Make the daily mail to each department that has open requests."""
     connection, city, since = desk.connection, desk.city, desk.now - timedelta(days=1)
     for department in city.mail.departments:

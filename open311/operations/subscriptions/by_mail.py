@@ -11,7 +11,7 @@ from open311.domain.ids import new_subscription_name
 from open311.domain.mails import MOST_SUBSCRIPTIONS, Follower, MailKind
 from open311.domain.subscriptions import SubscriptionState, Target
 from open311.errors import Invalid, NotFound, Problem
-from open311.operations.mailing.queueing import Desk, invite
+from open311.operations.mailing.queueing import MailDesk, invite
 from open311.operations.mailing.rules import mailbox_of, mails_followers
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.filters import read_filter
@@ -63,7 +63,7 @@ def subscribe_by_mail(
         known = subscriptions.of_followers(connection, city.id, ids).values()
         if len(known) >= MOST_SUBSCRIPTIONS or any(one.wanted == wanted for one in known):
             return True
-        id = invite(Desk(connection, city, now), new, MailKind.CONFIRM)
+        id = invite(MailDesk(connection, city, now), new, MailKind.CONFIRM)
         if id:
             subscriptions.add_subscription(
                 connection,
@@ -85,7 +85,7 @@ def queue_news(
     city = platform.registry.get(jurisdiction_id)
     if not numbers or city is None or not mails_followers(platform.settings, city):
         return
-    desk, collect = Desk(connection, city, now), timedelta(minutes=city.mail.collect_minutes)
+    desk, collect = MailDesk(connection, city, now), timedelta(minutes=city.mail.collect_minutes)
     for one in followers.of_subscriptions(connection, city.id, numbers):
         mail = desk.new_mail(MailKind.CHANGES, one.email, follower_id=one.id)
         mails.add(connection, replace(mail, due_at=one.next_mail_at(now, city.zone, collect)))
