@@ -73,6 +73,22 @@ class Items(fields.List[Any]):
         self.xml_item = xml_item
 
 
+class Named(fields.List[Any]):
+    """A list of texts. In JSON, each is an object with one member; in XML, an element. Both are called `name`.
+
+    Inquiry v1 shows categories and features in this way.
+    """
+
+    def __init__(self, *, name: str, **kwargs: Any) -> None:
+        schema = Schema.from_dict({name: fields.String(required=True)}, name=f"{name.title().replace('_', '')}Schema")
+        super().__init__(fields.Nested(schema), **kwargs)
+        self.xml_item = name
+
+
+class XmlAttribute(fields.String):
+    """Text that is an attribute of the item's element in XML. It must be free of quotes."""
+
+
 _GEOJSON = {
     "type": "object",
     "required": ["type", "coordinates"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from open311.domain.service_search import Texts, find
+from open311.domain.word_search import Texts, find
 from open311.domain.services import Service
 from open311.errors import NotFound, Unavailable
 from open311.formats import JSON

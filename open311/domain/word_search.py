@@ -1,7 +1,8 @@
-"""A search for services that forgives what people type: misspelt words, plurals, and compounds written apart.
+"""A search that forgives what people type: misspelt words, plurals, and compounds written apart.
 
-Each word of the search is compared with each word of the services. A service gets points for each word that it has:
-more for a word in its name than in its description, and more for a word that few services have.
+The pages search the services with it, and the city's articles. Each word of the search is compared with each word of
+the items. An item gets points for each word that it has: more for a word in its name than in its description, and
+more for a word that few items have.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _WORD = re.compile(r"\w+")
 _NAME, _KEYWORDS, _GROUP, _DESCRIPTION = 4.0, 3.0, 2.0, 1.0
 _WHOLE, _BEGINNING, _INSIDE, _MISSPELT = 1.0, 0.8, 0.6, 0.5
 _LEAST_PART = 0.5
-"""Services with less than this part of the best service's points are not found."""
+"""Items with less than this part of the best item's points are not found."""
 _LEAST_INSIDE = 4
 """From so many Latin letters on, a word is also found inside of another one, such as light in streetlight."""
 _MOST_ENDING = 3
@@ -34,7 +35,7 @@ _MOST_ENDING = 3
 
 
 class Texts(NamedTuple):
-    """The texts of a service in all languages in which it is searched."""
+    """The texts of an item in all languages in which it is searched. The group of an article is its topics."""
 
     name: str
     keywords: str
@@ -44,11 +45,11 @@ class Texts(NamedTuple):
 
 @dataclass(frozen=True)
 class _Index:
-    """The words of services.
+    """The words of items.
 
-    points  word -> number of a service -> the points of the best text that has the word
+    points  word -> number of an item -> the points of the best text that has the word
     words   all words
-    count   how many services there are
+    count   how many items there are
     """
 
     points: Mapping[str, Mapping[int, float]]
@@ -57,7 +58,7 @@ class _Index:
 
 
 def find(texts: tuple[Texts, ...], search: str) -> list[int]:
-    """The numbers of the services that fit a search, counted from 0, the best first."""
+    """The numbers of the items that fit a search, counted from 0, the best first."""
     index = _index_of(texts)
     total: dict[int, float] = defaultdict(float)
     for word in list(dict.fromkeys(_words_of(search)))[:MOST_WORDS]:
