@@ -50,12 +50,12 @@ class ActionType(StrEnum):
 class Action:
     """What a reader can do next.
 
-    url           "" if the action leads to the form for a report
-    service_code  the service to report; "" for a link
+    url           the address; "" if the action leads to the form for a report, or is only a text
+    service_code  the service to report; "" for none
     """
 
-    type: ActionType
     label: str
+    type: ActionType = ActionType.LINK
     url: str = ""
     service_code: str = ""
 

@@ -94,7 +94,7 @@ class Collection:
 
     code: str
     name: str
-    rounds: tuple[Round, ...]
+    rounds: tuple[Round, ...] = ()
     note: str = ""
 
 

@@ -145,6 +145,11 @@ class Jurisdiction:
         """The city's time zone, for dates that name no zone."""
         return ZoneInfo(self.time_zone)
 
+    @property
+    def answers_questions(self) -> bool:
+        """Whether the city has articles or tells about its days."""
+        return bool(self.articles or self.days.collections or self.days.lines)
+
     @cached_property
     def _services(self) -> Mapping[str, Service]:
         return {service.code: service for service in self.services}

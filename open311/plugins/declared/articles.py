@@ -38,7 +38,7 @@ _ADDRESS = re.compile(r"(https?://|mailto:|tel:)\S+")
 class WebAddress(Text):
     """A web address, or one for mail or phone."""
 
-    kind = "an address"
+    kind = "a web address"
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
         """The address, if it is a whole one."""
@@ -83,16 +83,16 @@ class ActionTable(Table):
 
     label = Words("What the reader reads, such as `Order a larger bin`")
     type = Choice(ActionType, "The type of Inquiry v1", default=ActionType.LINK)
-    url = WebAddress("The address; left out if `service_code` is there", default="")
-    service_code = Text("Code of a service: the action leads to its form", default="")
+    url = WebAddress("The address; without it and `service_code`, the label is a plain text", default="")
+    service_code = Text("Code of a service: the action leads to its form. It excludes `url`", default="")
 
     def _load_fast(self, table: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         raise KeyError("label")  # the caller then uses `load`, because only `load` runs `_check`
 
     @validates_schema
     def _check(self, table: dict[str, Any], **_: object) -> None:
-        if bool(table["url"]) == bool(table["service_code"]):
-            raise ValidationError({"url": ["must be there without service_code, or service_code without url."]})
+        if table["url"] and table["service_code"]:
+            raise ValidationError({"url": ["and service_code exclude each other; leave out one of them."]})
 
 
 class ArticleTable(Table):

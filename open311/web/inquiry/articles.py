@@ -97,7 +97,7 @@ class _Item:
 
     def _address(self, action: Action) -> str:
         form = f"{_pages(self._call)}report?{urlencode({'service_code': action.service_code})}"
-        return action.url or form
+        return form if action.service_code else action.url
 
 
 class _Found(_Item):
