@@ -37,6 +37,22 @@ class StartArguments(PageArguments):
     )
 
 
+class AnswersArguments(PageArguments):
+    """The parameters of the page with answers."""
+
+    q = TextParameter("Words to search for.", "bin", most_characters=MAX_QUERY_CHARACTERS, default="")
+
+
+class CollectionArguments(PageArguments):
+    """The parameters of the page with collection days."""
+
+    together = (("lat", "long"),)
+
+    zone = TextParameter("The zone where the reader lives.", "Harbour", default="")
+    lat = LatitudeParameter("Latitude of a point in the zone; with long.", 60.14)
+    long = LongitudeParameter("Longitude of a point in the zone; with lat.", 24.95)
+
+
 class OwnPageArguments(PageArguments):
     """The parameters of the page of one's own request."""
 
