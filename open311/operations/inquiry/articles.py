@@ -45,7 +45,7 @@ def find_article(city: Jurisdiction, id: str, now: datetime, languages: Language
     """The article with this id. Raises NotFound if there is none, or if it has expired."""
     found = _shown(city, (one for one in city.articles if one.id == id), now, languages)
     if not found:
-        raise NotFound(tell("{id!r} is not an answer here; it may have expired.", id=id[:60]), "id")
+        raise NotFound(tell("There is no answer {id!r} here. It may have expired.", id=id[:60]))
     return found[0]
 
 
