@@ -1,4 +1,4 @@
-"""The days of a city: zones, the calendar in JSON, XML and iCalendar, and the feed 311 Today (Y9 to Y15)."""
+"""The days of a city: zones, the calendar in JSON, XML and iCalendar, and the feed 311 Today (Y9 to Y13)."""
 
 from __future__ import annotations
 
