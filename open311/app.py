@@ -120,8 +120,8 @@ def _sync(platform: Platform) -> None:
     for fault in platform.registry.faults:
         log.error("jurisdiction not served", plugin=fault.name, why=fault.why)
     for city in platform.registry:
-        for fault in city.left_out:
-            log.error("file of a city left out", jurisdiction=city.id, why=fault)
+        for why in city.left_out:
+            log.error("file of a city left out", jurisdiction=city.id, why=why)
     try:
         ensure_synced(platform)
     except Unavailable as error:

@@ -7,6 +7,7 @@ show the value, so both formats always carry the same data.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
@@ -73,6 +74,13 @@ class Items(fields.List[Any]):
         self.xml_item = xml_item
 
 
+@cache
+def _named(name: str) -> type[Schema]:
+    """The schema of an object with one text. OpenAPI needs the same class for the same name."""
+    title = name.title().replace("_", "")
+    return Schema.from_dict({name: fields.String(required=True)}, name=f"{title}Schema")
+
+
 class Named(fields.List[Any]):
     """A list of texts. In JSON, each is an object with one member; in XML, an element. Both are called `name`.
 
@@ -80,8 +88,7 @@ class Named(fields.List[Any]):
     """
 
     def __init__(self, *, name: str, **kwargs: Any) -> None:
-        schema = Schema.from_dict({name: fields.String(required=True)}, name=f"{name.title().replace('_', '')}Schema")
-        super().__init__(fields.Nested(schema), **kwargs)
+        super().__init__(fields.Nested(_named(name)), **kwargs)
         self.xml_item = name
 
 

@@ -57,7 +57,8 @@ class CalendarFileArguments(ZoneArguments):
 
     lat = LatitudeParameter("Only the zones that contain this point; with long.", 60.14)
     long = LongitudeParameter("Only the zones that contain this point; with lat.", 24.95)
-    zone = TextParameter("Only this zone; a name from `zones`.", "Harbour")
+    # marshmallow takes the field out of the class, so the attribute of Arguments stays
+    zone = TextParameter("Only this zone; a name from `zones`.", "Harbour")  # type: ignore[assignment]
 
 
 class CalendarArguments(CalendarFileArguments):
@@ -213,7 +214,9 @@ class DayItemSchema(Body):
         | {"enum": ["collected", "moved", "cancelled", "usual", "changed"]}
     )
     details = Text(metadata=describe("The same in words.", "Instead of 2026-12-25 (Christmas Day)."))
-    zone = TextIfAny(metadata=describe("The zone of a collection; absent if it comes to the whole city.", "Harbour"))
+    zone = TextIfAny(
+        metadata=describe("The zone of a collection; absent if it comes to the whole city.", "Harbour")
+    )
     usual_date = TextIfAny(metadata=describe("The usual day of a collection.", "2026-12-25"))
     actual_date = TextIfAny(metadata=describe("The day on which the collection comes.", "2026-12-28"))
 

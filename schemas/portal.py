@@ -48,7 +48,8 @@ class CollectionArguments(PageArguments):
 
     together = (("lat", "long"),)
 
-    zone = TextParameter("The zone where the reader lives.", "Harbour", default="")
+    # marshmallow takes the field out of the class, so the attribute of Arguments stays
+    zone = TextParameter("The zone where the reader lives.", "Harbour", default="")  # type: ignore[assignment]
     lat = LatitudeParameter("Latitude of a point in the zone; with long.", 60.14)
     long = LongitudeParameter("Longitude of a point in the zone; with lat.", 24.95)
 

@@ -14,8 +14,10 @@ from open311.domain.text import folded
 from open311.domain.word_search import Texts, find
 
 NEVER = date(2099, 12, 31)
-"""The day on which an article without `expires` expires. Inquiry v1 wants a time, and its examples have this day."""
+"""When an article without `expires` expires. Inquiry v1 wants a time, and its examples have this day."""
 ALL = "all"
+_LEAST_IN_BODY = 0.5
+"""An article that has words of a search only in its body must have this part of them."""
 
 
 class ArticleKind(StrEnum):
@@ -216,4 +218,4 @@ def texts_to_search(own: Article, shown: Article) -> Texts:
 
 def search(texts: tuple[Texts, ...], words: str, most: int) -> list[int]:
     """The numbers of the articles that fit some words, counted from 0, the best first."""
-    return find(texts, words)[:most]
+    return find(texts, words, least_in_description=_LEAST_IN_BODY)[:most]

@@ -1,8 +1,8 @@
 """A search that forgives what people type: misspelt words, plurals, and compounds written apart.
 
-The pages search the services with it, and the city's articles. Each word of the search is compared with each word of
-the items. An item gets points for each word that it has: more for a word in its name than in its description, and
-more for a word that few items have.
+The pages search the services with it, and the city's articles. Each word of the search is compared with each word
+of the items. An item gets points for each word that it has: more for a word in its name than in its description,
+and more for a word that few items have.
 """
 
 from __future__ import annotations
@@ -57,10 +57,15 @@ class _Index:
     count: int
 
 
-def find(texts: tuple[Texts, ...], search: str) -> list[int]:
-    """The numbers of the items that fit a search, counted from 0, the best first."""
+def find(texts: tuple[Texts, ...], search: str, *, least_in_description: float = 0) -> list[int]:
+    """The numbers of the items that fit a search, counted from 0, the best first.
+
+    least_in_description  the part of the search's longer words that an item must have if it has words of the search
+                          only in its description. A long description has common words of any search
+    """
     index = _index_of(texts)
     total: dict[int, float] = defaultdict(float)
+    named, had = set[int](), defaultdict[int, set[str]](set)
     for word in list(dict.fromkeys(_words_of(search)))[:MOST_WORDS]:
         best: dict[int, float] = defaultdict(float)
         for known, quality in _fitting(word, index.words):
@@ -68,8 +73,13 @@ def find(texts: tuple[Texts, ...], search: str) -> list[int]:
                 best[number] = max(best[number], points * quality)
         for number, points in best.items():
             total[number] += points * log(1 + index.count / len(best))
-    least = max(total.values(), default=0) * _LEAST_PART
-    return sorted((one for one in total if total[one] >= least), key=lambda one: (-total[one], one))
+            had[number].add(word)
+            if points > _DESCRIPTION:
+                named.add(number)
+    long = {word for word in _WORD.findall(folded(search)) if len(word) >= _LEAST_INSIDE or not word.isascii()}
+    fitting = [one for one in total if one in named or len(had[one] & long) >= least_in_description * len(long)]
+    least = max((total[one] for one in fitting), default=0) * _LEAST_PART
+    return sorted((one for one in fitting if total[one] >= least), key=lambda one: (-total[one], one))
 
 
 @lru_cache(maxsize=64)

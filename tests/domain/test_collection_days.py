@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -113,10 +114,13 @@ def test_own_holidays_of_a_round_replace_those_of_the_city() -> None:
 def test_a_zone_gets_its_own_rounds_and_those_of_the_whole_city(
     zones: frozenset[str] | None, expected: set[str]
 ) -> None:
-    def collection(code: str, **changes: tuple[str, ...]) -> Collection:
-        return Collection(code=code, name=code, rounds=(Round(weekdays=(0,), first=MONDAY, **changes),))
-
-    made = (collection("own", zones=("Hills",)), collection("all"), collection("rest", except_zones=("Hills",)))
+    plain = Round(weekdays=(0,), first=MONDAY)
+    rounds = {
+        "own": replace(plain, zones=("Hills",)),
+        "all": plain,
+        "rest": replace(plain, except_zones=("Hills",)),
+    }
+    made = tuple(Collection(code=code, name=code, rounds=(one,)) for code, one in rounds.items())
     book = DayBook(collections=made)
     (day,) = days(book, MONDAY, MONDAY, no_holiday, zones)
     assert {item.code for item in day.items} == expected

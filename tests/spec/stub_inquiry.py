@@ -25,14 +25,26 @@ SERVICE: dict[str, Any] = {
     "web_actions": [{"type": "Link", "label": "Order one", "url": "https://city.example/order"}],
 }
 FACILITY: dict[str, Any] = {
-    **{"id": "2", "facility_name": "Library", "expiration": NEVER, "type": "Library", "brief_description": ""},
-    **{"description": "Books.", "features": [{"feature_name": "Books"}], "address": "1 Quay", "lat": 60.1, "long": 24.9},
-    **dict.fromkeys(("additional_address_information", "borough", "city", "state", "zipcode"), ""),
-    **dict.fromkeys(("displayed_hours", "eligibility_information"), ""),
+    "id": "2",
+    "facility_name": "Library",
+    "expiration": NEVER,
+    "type": "Library",
+    "description": "Books.",
+    "features": [{"feature_name": "Books"}],
+    "lat": 60.1,
+    "long": 24.9,
+    **dict.fromkeys(("brief_description", "address", "additional_address_information", "borough", "city"), ""),
+    **dict.fromkeys(("state", "zipcode", "displayed_hours", "eligibility_information"), ""),
 }
 FAQ: dict[str, Any] = {
-    **{"id": "3", "question": "When?", "expiration": NEVER, "url": "https://city.example/when", "answer": "Soon."},
-    **{"answer_html": HTML, "categories": [], "services": []},
+    "id": "3",
+    "question": "When?",
+    "expiration": NEVER,
+    "url": "https://city.example/when",
+    "answer": "Soon.",
+    "answer_html": HTML,
+    "categories": [],
+    "services": [],
 }
 LISTS: dict[str, tuple[str, str, dict[str, Any], tuple[str, ...]]] = {
     "services": ("services", "service", SERVICE, ("id", "service_name", "expiration", "brief_description")),
@@ -91,9 +103,9 @@ class Inquiry(Extensions):
             whole["description_html"] += "<script>alert(1)</script>"
         topics = [one["category_name"].lower() for one in whole.get("categories", ())]
         is_single = topic == whole["id"]
-        if not is_single and topic != "all" and topic.lower() not in (*topics, "web"):
-            if not self.has("any topic is known"):
-                raise Refusal(404, f"topic: {topic} is unknown.")
+        is_known = is_single or topic.lower() in (*topics, "all", "web")
+        if not is_known and not self.has("any topic is known"):
+            raise Refusal(404, f"topic: {topic} is unknown.")
         data = whole if is_single else {name: whole[name] for name in listed}
         if suffix == "json":
             return {"Content-Type": "application/json; charset=utf-8"}, json.dumps([data]).encode()
@@ -105,7 +117,8 @@ class Inquiry(Extensions):
         if name == "web_actions":
             kind = "" if self.has("actions have no type") else ' type="Link"'
             inner = "".join(
-                f"<web_action{kind}><label>{one['label']}</label><url>{one['url']}</url></web_action>" for one in value
+                f"<web_action{kind}><label>{one['label']}</label><url>{one['url']}</url></web_action>"
+                for one in value
             )
         elif isinstance(value, list):
             inner = "".join(f"<{key}>{escape(text)}</{key}>" for one in value for key, text in one.items())
@@ -154,8 +167,13 @@ class Inquiry(Extensions):
 
     def _item(self, status: str, usual: date, actual: date) -> dict[str, Any]:
         return {
-            **{"code": "bins", "type": "Bins", "status": status, "details": "", "zone": "Hills"},
-            **{"usual_date": usual.isoformat(), "actual_date": actual.isoformat()},
+            "code": "bins",
+            "type": "Bins",
+            "status": status,
+            "details": "",
+            "zone": "Hills",
+            "usual_date": usual.isoformat(),
+            "actual_date": actual.isoformat(),
         }
 
     def _calendar_file(self) -> bytes:

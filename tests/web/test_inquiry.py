@@ -250,6 +250,8 @@ def test_texts_are_in_the_callers_language_and_fall_back(serve: Callable[..., Fl
         ("ASPHALT", "pothole-repair-time"),
         ("nachbar lärm music at night", "noise-at-night"),
         ("zzqxj", None),
+        ("zzqxj-no-such-word", None),
+        ("leash", "mill-park"),
     ],
 )
 def test_a_search_finds_the_best_article_first(client: FlaskClient, words: str, best: str | None) -> None:

@@ -86,7 +86,7 @@ def related_to(city: Jurisdiction, article: Article, now: datetime, languages: L
 
 
 def by_topic(articles: Sequence[Article]) -> list[tuple[str, list[Article]]]:
-    """The articles of each topic, in the order in which the topics occur. An article is there once, below its first."""
+    """The articles by their first topics, in the order in which the topics occur."""
     found: dict[str, list[Article]] = {}
     for one in articles:
         found.setdefault(one.topics[0], []).append(one)

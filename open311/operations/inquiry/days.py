@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from open311.domain.collection_days import DayBook, DayStatus, Item, days
 from open311.domain.collection_days import Day as Day
+from open311.domain.collection_days import DayBook, DayStatus, Item, days
 from open311.domain.places import Place
 from open311.errors import Invalid, NotFound, Problem
 from open311.plugins import Jurisdiction
@@ -47,9 +47,7 @@ def zones_at(city: Jurisdiction, point: tuple[float, float]) -> tuple[str, ...]:
     return tuple(area for area in city.areas_at(Place(lat=lat, long=long)) if area in zones)
 
 
-def wanted_zones(
-    city: Jurisdiction, zone: str | None, point: tuple[float, float] | None
-) -> frozenset[str] | None:
+def wanted_zones(city: Jurisdiction, zone: str | None, point: tuple[float, float] | None) -> frozenset[str] | None:
     """The zones that a call is about: empty for the parts of the city that are in no zone, None for all.
 
     Raises NotFound if there is no such zone, or none at the point. Raises Invalid for a zone together with a point.

@@ -101,7 +101,8 @@ class ArticleTable(Table):
     header = "answers/*.md"
 
     kind = Choice(ArticleKind, "What it is about: a service, a facility, or a question that is often asked")
-    title = Words("The question, or the name of the service or the facility")
+    # marshmallow takes the field out of the class, so the method of Table stays
+    title = Words("The question, or the name of the service or the facility")  # type: ignore[assignment]
     summary = Text("One sentence for lists", default="")
     categories = Texts("Its topics in your words, such as `Rubbish`; pages group articles by the first", default=())
     keywords = Texts("Other words that people search for", default=())
@@ -109,7 +110,10 @@ class ArticleTable(Table):
         "The day from whose beginning on it is gone, such as `2027-01-10`", default=None, unset="it does not expire"
     )
     promoted = Chosen(
-        Promotion, "The named lists of Inquiry v1 that have it: `web` is for the most asked", default=(), unset="none"
+        Promotion,
+        "The named lists of Inquiry v1 that have it: `web` is for the most asked",
+        default=(),
+        unset="none",
     )
     actions = Tables(ActionTable(), "What a reader can do next, see below")
     related = Texts("Names of files of articles about services that belong to it", default=())
@@ -148,7 +152,7 @@ class ArticleTextsTable(Table):
 
     header = "answers/LANGUAGE/*.md"
 
-    title = Text("The title", default="", unset="the article's")
+    title = Text("The title", default="", unset="the article's")  # type: ignore[assignment]  # as above
     summary = Text("One sentence for lists", default="", unset="the article's")
     keywords = Texts("Other words that people search for", default=(), unset="the article's")
     labels = Texts("The labels of the actions, in their order", default=(), unset="the article's")
@@ -166,7 +170,7 @@ def with_articles(city: Jurisdiction, folder: Traversable) -> Jurisdiction:
     inner, left_out = folder / FOLDER, list[str]()
     if not inner.is_dir():
         return city
-    names = {name: path for name, path in _files(inner)}
+    names = dict(_files(inner))
     known, found = {service.code for service in city.services}, dict[str, Article]()
     for name, path in names.items():
         file = File(path, f"{folder.name}/{FOLDER}/{name}.md", left_out, MAX_ARTICLE_MIB)
@@ -221,7 +225,9 @@ def _parts(file: File, table: Table) -> tuple[dict[str, Any], Any] | None:
 
 def _article(file: File, name: str, language: str) -> Article | None:
     if not _ID.fullmatch(name) or name in RESERVED:
-        file.report(f"its name becomes the id; it must have a-z, 0-9 and hyphens, and be none of {', '.join(RESERVED)}.")
+        file.report(
+            f"its name becomes the id; it must have a-z, 0-9 and hyphens, and be none of {', '.join(RESERVED)}."
+        )
         return None
     parts = _parts(file, ARTICLE)
     if parts is None:

@@ -66,7 +66,9 @@ class RoundTable(Table):
     last = OneDay("The last usual day", default=None, unset="it does not end")
     shift = Choice(Shift, "What a holiday does, see below", default=Shift.NONE)
     holidays = Days(
-        'The days that count: `"2026-12-25"`, or `"12-25"` for every year', default=(), unset="those of `[calendar]`"
+        'The days that count: `"2026-12-25"`, or `"12-25"` for every year',
+        default=(),
+        unset="those of `[calendar]`",
     )
     never = Weekdays("Days of the week to which nothing is moved", default=(6,), unset='`"sun"`')
     moved = ByCode(
@@ -86,7 +88,9 @@ class RoundTable(Table):
             try:
                 date.fromisoformat(day)
             except ValueError:
-                raise ValidationError({"moved": [f'must have days such as "2026-12-24", not {cut(day)!r}.']}) from None
+                raise ValidationError(
+                    {"moved": [f'must have days such as "2026-12-24", not {cut(day)!r}.']}
+                ) from None
 
 
 class CollectionTable(Table):
@@ -152,7 +156,7 @@ def with_days(city: Jurisdiction, folder: Traversable) -> Jurisdiction:
 
 def _misfits(city: Jurisdiction, book: DayBook) -> Iterator[str]:
     """What does not fit to the other files of the city."""
-    codes = [one.code for one in (*book.collections, *book.lines)]
+    codes = [one.code for one in book.collections] + [one.code for one in book.lines]
     for code in sorted({code for code in codes if codes.count(code) > 1}):
         yield f"the code {code} is there {codes.count(code)} times."
     for collection in book.collections:

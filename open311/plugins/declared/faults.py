@@ -22,7 +22,7 @@ def explain(whole: Table, found: Any, data: Any, where: str) -> Iterator[str]:
 
 
 def explain_with_lines(whole: Table, found: Any, data: Any, where: str, text: str) -> Iterator[str]:
-    """Like `explain`, for the TOML text of a file, with the line after the file's name. The first line has number 1.
+    """Like `explain`, with the line after the file's name. `text` is the TOML of the file, from its first line.
 
     A key that is missing has the line of its table, and the first line if it belongs to the whole file.
     """

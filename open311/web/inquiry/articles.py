@@ -192,5 +192,3 @@ def _documents(call: Call, shape: Shape, items: list[Any], languages: Languages)
 
 def _pages(call: Call) -> str:
     return city_path(call.own_address(), call.city.id)
-
-

@@ -33,7 +33,14 @@ from open311.web.languages import caller_language, content_language, wanted_lang
 from open311.web.links import own_url
 from open311.web.portal.rendering import city_path, formats_of
 from open311.web.surfaces import INQUIRY
-from schemas.inquiry import CalendarArguments, CalendarFileArguments, DaySchema, InquiryArguments, ZoneArguments, ZoneSchema
+from schemas.inquiry import (
+    CalendarArguments,
+    CalendarFileArguments,
+    DaySchema,
+    InquiryArguments,
+    ZoneArguments,
+    ZoneSchema,
+)
 from schemas.texts import tell
 
 _DAYS, _ZONES = shape_of(DaySchema), shape_of(ZoneSchema)
@@ -188,9 +195,7 @@ def _lines(day: Day, language: str) -> Iterator[str]:
         yield f"{name}{where}" + (f": {text}" if text else "")
 
 
-def _events(
-    call: Call, days: Iterable[Day], language: str, zones: frozenset[str] | None
-) -> Iterator[FileEvent]:
+def _events(call: Call, days: Iterable[Day], language: str, zones: frozenset[str] | None) -> Iterator[FileEvent]:
     for day, item in collected(list(days)):
         usual = item.usual or day
         part = quote(item.zone, safe="") if item.zone else "all"

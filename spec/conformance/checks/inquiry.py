@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -89,8 +90,9 @@ def single_items(probe: Probe) -> None:
             names = {*_LISTED[kind], *_DETAILS[kind]}
             answer.must(names <= set(found[0]), ", ".join(sorted(names)), sorted(found[0]))
             xml = _get(probe, f"{path}.xml").must_be(200)
-            [item] = xml.must_be_xml() if len(xml.must_be_xml()) == 1 else [None]
-            xml.must(item is not None, "one item")
+            elements = list(xml.must_be_xml())
+            xml.must(len(elements) == 1, "one item", len(elements))
+            item = elements[0]
             xml.must(names <= {child.tag for child in item}, ", ".join(sorted(names)))
             for action in item.iter("web_action"):
                 xml.must(action.get("type"), "web_action with the attribute type", dict(action.attrib))
@@ -166,12 +168,16 @@ def caching(probe: Probe) -> None:
     for path in (*_KEPT, *_KEPT_FILES):
         answer = _get(probe, path).must_be(200)
         kept = re.search(r"max-age=(\d+)", answer.headers.get("cache-control", ""))
-        answer.must(kept and int(kept[1]) <= _KEPT_S, f"max-age of at most {_KEPT_S}", answer.headers.get("cache-control"))
+        answer.must(
+            kept and int(kept[1]) <= _KEPT_S, f"max-age of at most {_KEPT_S}", answer.headers.get("cache-control")
+        )
         tag = answer.headers.get("etag", "")
         answer.must(tag, "ETag", "none")
         _get(probe, path, If_None_Match=tag).must_be(304)
     told = _get(probe, "services/all.json", (UNKNOWN, "1")).must_be(200)
-    told.must(UNKNOWN in told.headers.get("warning", ""), f"a Warning that names {UNKNOWN}", told.headers.get("warning"))
+    told.must(
+        UNKNOWN in told.headers.get("warning", ""), f"a Warning that names {UNKNOWN}", told.headers.get("warning")
+    )
 
 
 @check("Y8", needs="inquiry_url")
@@ -224,7 +230,7 @@ def moved_collections(probe: Probe) -> None:
 
 @check("Y10", needs="inquiry_url")
 def zones(probe: Probe) -> None:
-    answer, found = _rows(probe, "zones")
+    _, found = _rows(probe, "zones")
     for name in [text_of(one, "name") for one in found][:2]:
         of_zone, days = _days(probe, ("zone", name))
         others = {text_of(item, "zone") for _, item in _events(days)} - {"", name}
@@ -251,7 +257,7 @@ def _are_in_order(answer: Answer, days: list[str]) -> None:
         known = [date.fromisoformat(day) for day in days]
     except ValueError:
         answer.fail("dates such as 2026-12-24", ", ".join(days))
-    steps = {(later - earlier).days for earlier, later in zip(known, known[1:], strict=False)}
+    steps = {(later - earlier).days for earlier, later in pairwise(known)}
     answer.must(steps <= {1}, "one day after the other", days)
 
 

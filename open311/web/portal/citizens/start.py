@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from open311.domain.word_search import Texts, find
 from open311.domain.services import Service
+from open311.domain.word_search import Texts, find
 from open311.errors import NotFound, Unavailable
 from open311.formats import JSON
 from open311.operations.reading.find_requests import find_request
