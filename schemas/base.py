@@ -78,7 +78,9 @@ class Items(fields.List[Any]):
 def _named(name: str) -> type[Schema]:
     """The schema of an object with one text. OpenAPI needs the same class for the same name."""
     title = name.title().replace("_", "")
-    return Schema.from_dict({name: fields.String(required=True)}, name=f"{title}Schema")
+    return Schema.from_dict(
+        {name: fields.String(required=True, metadata=describe("The name."))}, name=f"{title}Schema"
+    )
 
 
 class Named(fields.List[Any]):

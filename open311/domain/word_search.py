@@ -23,6 +23,7 @@ from open311.domain.text import folded
 
 MOST_WORDS = 12
 """Further words of a search are ignored."""
+_MOST_WITH_PAIRS = 40
 _WORD = re.compile(r"\w+")
 _NAME, _KEYWORDS, _GROUP, _DESCRIPTION = 4.0, 3.0, 2.0, 1.0
 _WHOLE, _BEGINNING, _INSIDE, _MISSPELT = 1.0, 0.8, 0.6, 0.5
@@ -74,9 +75,9 @@ def find(texts: tuple[Texts, ...], search: str, *, least_in_description: float =
         for number, points in best.items():
             total[number] += points * log(1 + index.count / len(best))
             had[number].add(word)
-            if points > _DESCRIPTION:
+            if points > _DESCRIPTION and (_is_long(word) or number in index.points.get(word, ())):
                 named.add(number)
-    long = {word for word in _WORD.findall(folded(search)) if len(word) >= _LEAST_INSIDE or not word.isascii()}
+    long = set(filter(_is_long, _WORD.findall(folded(search))))
     fitting = [one for one in total if one in named or len(had[one] & long) >= least_in_description * len(long)]
     least = max((total[one] for one in fitting), default=0) * _LEAST_PART
     return sorted((one for one in fitting if total[one] >= least), key=lambda one: (-total[one], one))
@@ -92,11 +93,20 @@ def _index_of(texts: tuple[Texts, ...]) -> _Index:
     return _Index(points, tuple(points), len(texts))
 
 
+def _is_long(word: str) -> bool:
+    """Whether the beginning of other words can hardly have this word by chance."""
+    return len(word) >= _LEAST_INSIDE or not word.isascii()
+
+
 def _words_of(text: str) -> Iterator[str]:
-    """The words of a text, and each two that follow each other as one word."""
+    """The words of a text, and each two that follow each other as one word, if the text is not long.
+
+    Pairs find compounds that are written apart. Those of long texts would be most words of the index.
+    """
     words = _WORD.findall(folded(text))
     yield from words
-    yield from map("".join, pairwise(words))
+    if len(words) <= _MOST_WITH_PAIRS:
+        yield from map("".join, pairwise(words))
 
 
 def _fitting(word: str, known: Sequence[str]) -> Iterator[tuple[str, float]]:
