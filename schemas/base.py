@@ -7,6 +7,7 @@ show the value, so both formats always carry the same data.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
@@ -71,6 +72,30 @@ class Items(fields.List[Any]):
     def __init__(self, cls_or_instance: Any, *, xml_item: str, **kwargs: Any) -> None:
         super().__init__(cls_or_instance, **kwargs)
         self.xml_item = xml_item
+
+
+@cache
+def _named(name: str) -> type[Schema]:
+    """The schema of an object with one text. OpenAPI needs the same class for the same name."""
+    title = name.title().replace("_", "")
+    return Schema.from_dict(
+        {name: fields.String(required=True, metadata=describe("The name."))}, name=f"{title}Schema"
+    )
+
+
+class Named(fields.List[Any]):
+    """A list of texts. In JSON, each is an object with one member; in XML, an element. Both are called `name`.
+
+    Inquiry v1 shows categories and features in this way.
+    """
+
+    def __init__(self, *, name: str, **kwargs: Any) -> None:
+        super().__init__(fields.Nested(_named(name)), **kwargs)
+        self.xml_item = name
+
+
+class XmlAttribute(fields.String):
+    """Text that is an attribute of the item's element in XML. It must be free of quotes."""
 
 
 _GEOJSON = {

@@ -37,6 +37,23 @@ class StartArguments(PageArguments):
     )
 
 
+class AnswersArguments(PageArguments):
+    """The parameters of the page with answers."""
+
+    q = TextParameter("Words to search for.", "bin", most_characters=MAX_QUERY_CHARACTERS, default="")
+
+
+class CollectionArguments(PageArguments):
+    """The parameters of the page with collection days."""
+
+    together = (("lat", "long"),)
+
+    # marshmallow takes the field out of the class, so the attribute of Arguments stays
+    zone = TextParameter("The zone where the reader lives.", "Harbour", default="")  # type: ignore[assignment]
+    lat = LatitudeParameter("Latitude of a point in the zone; with long.", 60.14)
+    long = LongitudeParameter("Longitude of a point in the zone; with lat.", 24.95)
+
+
 class OwnPageArguments(PageArguments):
     """The parameters of the page of one's own request."""
 

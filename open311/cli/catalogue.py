@@ -58,7 +58,7 @@ def list_all() -> None:
 @jurisdictions.command()
 @click.argument("names", nargs=-1)
 def check(names: tuple[str, ...]) -> None:
-    """Check plugins against the contract. The exit status is 1 if a plugin is broken.
+    """Check plugins against the contract. The exit status is 1 if a plugin is broken, or a file is left out.
 
     NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml. Without NAMES, all plugins that
     are served are checked. A sound plugin may have lines that begin with "look at": its service levels disagree,
@@ -82,14 +82,19 @@ def check(names: tuple[str, ...]) -> None:
         counts = remark_about_counts(jurisdiction, settings)
         for remark in (*find_remarks(jurisdiction), *remarks, *([counts] if counts else ())):
             say(f"look at: {jurisdiction.id}: {remark}")
+        for fault in jurisdiction.left_out:
+            say(f"left out: {jurisdiction.id}: {fault}")
     for reason in registry.reasons:
         say(f"broken: {reason}")
     for folder in registry.unused_maps:
         say(f"not used: {folder} has maps, but no city that is checked has this jurisdiction_id")
     for file in registry.unused_backends:
         say(f"not used: {file} has back ends, but no city that is checked has this jurisdiction_id")
+    left_out = sum(len(city.left_out) for city in registry)
     if registry.faults:
         fail(f"{len(registry.faults)} of {len(registry.faults) + len(registry.jurisdictions)} are broken.")
+    if left_out:
+        fail(f"{counted(left_out, 'fault')} in files that are left out.")
 
 
 @jurisdictions.command()

@@ -281,12 +281,14 @@ class ServiceTranslation:
 class Translation:
     """A catalogue's texts in one language: services by code, groups by their original name.
 
+    words            topics of articles, and texts of `days.toml`, by their original words
     emergency_words  see `Emergency.words`
     """
 
     services: Mapping[str, ServiceTranslation] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[CitizenText, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
     emergency_words: tuple[str, ...] = field(default=(), metadata=ADDED)
 
 

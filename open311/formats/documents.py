@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from open311.formats.markup import element, text_of
-from open311.formats.shapes import Column, Shape
+from open311.formats.shapes import Column, FieldKind, Shape
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -75,7 +75,8 @@ def json_item(content: dict[str, Any]) -> str:
 
 def xml_item(shape: Shape, content: dict[str, Any]) -> str:
     """One item of an XML list, as an element."""
-    return element(shape.item, _children(shape, content))
+    attributes = {name: content[name] for name in shape.attributes}
+    return element(shape.item, _children(shape, content), attributes)
 
 
 def json_fragments(content: dict[str, Any]) -> tuple[str, ...]:
@@ -97,7 +98,11 @@ def with_fields(item: bytes, added: bytes) -> bytes:
 
 
 def _children(shape: Shape, content: dict[str, Any]) -> str:
-    return "".join(_child(column, content[column.name]) for column in shape.columns if column.name in content)
+    return "".join(
+        _child(column, content[column.name])
+        for column in shape.columns
+        if column.name in content and column.kind is not FieldKind.ATTRIBUTE
+    )
 
 
 def _child(column: Column, value: Any) -> str:
@@ -105,6 +110,8 @@ def _child(column: Column, value: Any) -> str:
         inner = "".join(xml_item(column.item, item) for item in value)
     elif column.body is not None:
         inner = _children(column.body, value)
+    elif column.kind is FieldKind.NAMED:
+        inner = "".join(element(column.xml_item, text_of(item[column.xml_item])) for item in value)
     elif column.xml_item:
         inner = "".join(element(column.xml_item, text_of(item)) for item in value)
     else:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
-def element(name: str, inner: str) -> str:
-    """An element with the escaped text `inner`, or an empty element if `inner` is empty."""
+
+def element(name: str, inner: str, attributes: Mapping[str, str] = NO_ATTRIBUTES) -> str:
+    """An element with the escaped text `inner`, or an empty element if `inner` is empty.
+
+    attributes  texts without quotes
+    """
+    if attributes:
+        start = name + "".join(f' {key}="{escaped(value)}"' for key, value in attributes.items())
+        return f"<{start}>{inner}</{name}>" if inner else f"<{start}/>"
     return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"
 
 

@@ -17,7 +17,19 @@ from marshmallow import fields
 
 from open311.domain.text import clean_text
 from open311.formats.markup import element, escaped, text_of
-from schemas.base import Body, Degrees, Geometry, Instant, Items, ListIfAny, OptionalText, Share, TextIfAny
+from schemas.base import (
+    Body,
+    Degrees,
+    Geometry,
+    Instant,
+    Items,
+    ListIfAny,
+    Named,
+    OptionalText,
+    Share,
+    TextIfAny,
+    XmlAttribute,
+)
 from schemas.values import format_instant
 
 Parts = Callable[[Any], tuple[dict[str, Any], tuple[str, ...]]]
@@ -33,6 +45,8 @@ class FieldKind(StrEnum):
     DEGREES = "degrees"
     SCALAR = "scalar"
     WORDS = "words"
+    NAMED = "named"
+    ATTRIBUTE = "attribute"
     BODY = "body"
     BODIES = "bodies"
 
@@ -66,6 +80,11 @@ class Shape:
     root: str
     item: str
 
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """The fields that are attributes of an item's element in XML."""
+        return tuple(column.name for column in self.columns if column.kind is FieldKind.ATTRIBUTE)
+
     def plain(self, value: Any) -> dict[str, Any]:
         """The value as a dict for JSON, with the standard's names in the standard's order."""
         return self.parts(value)[0]
@@ -92,6 +111,8 @@ def _column(name: str, field: fields.Field[Any]) -> Column:
     path = field.attribute or name
     if isinstance(field, Items):
         return Column(name, path, FieldKind.WORDS, xml_item=field.xml_item)
+    if isinstance(field, Named):
+        return Column(name, path, FieldKind.NAMED, xml_item=field.xml_item)
     if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
         item = shape_of(type(field.inner.schema))
         return Column(name, path, FieldKind.BODIES, item=item, is_omitted_empty=isinstance(field, ListIfAny))
@@ -105,6 +126,8 @@ def _kind(field: fields.Field[Any]) -> FieldKind:
         return FieldKind.INSTANT
     if isinstance(field, OptionalText):
         return FieldKind.OPTIONAL_TEXT
+    if isinstance(field, XmlAttribute):
+        return FieldKind.ATTRIBUTE
     if isinstance(field, fields.String):
         return FieldKind.TEXT
     if isinstance(field, Degrees | Share):
@@ -123,8 +146,13 @@ _STATEMENTS = {
     FieldKind.DEGREES: "{v} = None if {v} is None else round({v}, 9) + 0.0; {x} = text_of({v})",
     FieldKind.SCALAR: "{x} = text_of({v})",
     FieldKind.WORDS: "{v} = [clean_text(word) for word in {v}]; {x} = words('{inner}', {v}) if {v} else ''",
+    FieldKind.NAMED: (
+        "{x} = words('{inner}', map(clean_text, {v})) if {v} else '';"
+        " {v} = [{{'{inner}': clean_text(word)}} for word in {v}]"
+    ),
+    FieldKind.ATTRIBUTE: "{v} = clean_text({v}); {x} = escaped({v})",
     FieldKind.BODY: "{v}, {x} = parts_{n}({v}); {x} = ''.join({x})",
-    FieldKind.BODIES: "{v}, {x} = bodies(parts_{n}, '{inner}', {v}) if {v} else ([], '')",
+    FieldKind.BODIES: "{v}, {x} = bodies(parts_{n}, '{inner}', {attributes}, {v}) if {v} else ([], '')",
 }
 
 
@@ -154,7 +182,10 @@ def _source(shape: Shape) -> Iterator[str]:
         yield f"v{number} = value.{column.path}"
         if column.is_omitted_empty:
             yield f"is_omitted_{number} = not v{number}"
-        yield _STATEMENTS[column.kind].format(v=f"v{number}", x=f"x{number}", n=number, inner=inner)
+        attributes = column.item.attributes if column.item else ()
+        yield _STATEMENTS[column.kind].format(
+            v=f"v{number}", x=f"x{number}", n=number, inner=inner, attributes=attributes
+        )
     plain = ", ".join(f"{column.name!r}: v{number}" for number, column in enumerate(shape.columns))
     yield f"plain = {{{plain}}}"
     for number, column in enumerate(shape.columns):
@@ -164,7 +195,9 @@ def _source(shape: Shape) -> Iterator[str]:
 
 
 def _markup(number: int, column: Column) -> str:
-    """The source text of an expression for a column's element, followed by a comma."""
+    """The source text of an expression for a column's element, followed by a comma; "" for an attribute."""
+    if column.kind is FieldKind.ATTRIBUTE:
+        return ""
     empty = f"'' if is_omitted_{number} else " if column.is_omitted_empty else ""
     return f"f'<{column.name}>{{x{number}}}</{column.name}>' if x{number} else {empty}'<{column.name}/>',"
 
@@ -173,6 +206,11 @@ def _words(name: str, words: Iterable[str]) -> str:
     return "".join(element(name, escaped(word)) for word in words)
 
 
-def _bodies(parts: Parts, name: str, values: Iterable[Any]) -> tuple[list[dict[str, Any]], str]:
+def _bodies(
+    parts: Parts, name: str, attributes: tuple[str, ...], values: Iterable[Any]
+) -> tuple[list[dict[str, Any]], str]:
     value_lists = [parts(value) for value in values]
-    return [plain for plain, _ in value_lists], "".join(element(name, "".join(markup)) for _, markup in value_lists)
+    markup = "".join(
+        element(name, "".join(inner), {one: plain[one] for one in attributes}) for plain, inner in value_lists
+    )
+    return [plain for plain, _ in value_lists], markup

@@ -16,8 +16,10 @@ from shapely.geometry.base import BaseGeometry
 
 from open311.domain import availability
 from open311.domain.abuse import AbuseRules
+from open311.domain.articles import Article
 from open311.domain.assets import AssetLayer
 from open311.domain.calendar import Calendar, Moment, WorkingTime
+from open311.domain.collection_days import DayBook
 from open311.domain.emergencies import Emergency, pattern_of
 from open311.domain.ids import format_id
 from open311.domain.mails import MailRules
@@ -88,6 +90,9 @@ class Jurisdiction:
     abuse         what makes a report suspected, so that it is held until a person has looked at it
     emergency     the number to call in an emergency, and the words that sound like one
     mail          which mail the city sends to reporters, followers and departments
+    articles      texts that answer what people ask; those that have expired are among them
+    days          when the city collects what, and other lines that each day has
+    left_out      the faults of files that are not used, such as an article that cannot be read
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -131,11 +136,19 @@ class Jurisdiction:
     abuse: AbuseRules = AbuseRules()
     emergency: Emergency = Emergency()
     mail: MailRules = MailRules()
+    articles: tuple[Article, ...] = ()
+    days: DayBook = DayBook()
+    left_out: tuple[str, ...] = ()
 
     @cached_property
     def zone(self) -> ZoneInfo:
         """The city's time zone, for dates that name no zone."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def answers_questions(self) -> bool:
+        """Whether the city has articles or tells about its days."""
+        return bool(self.articles or self.days.collections or self.days.lines)
 
     @cached_property
     def _services(self) -> Mapping[str, Service]:
@@ -208,7 +221,7 @@ class Jurisdiction:
         the caller may not report to it.
         """
         found = availability.current(self.require_service(code), self.service)
-        day = self._day(now) if found.season else date.min
+        day = self.day(now) if found.season else date.min
         error = availability.refusal(found, day, self.service, is_staff=is_staff)
         if error is not None:
             raise error
@@ -236,7 +249,7 @@ class Jurisdiction:
         seasonal = self._seasonal
         if not seasonal:
             return ()
-        day = self._day(now)
+        day = self.day(now)
         return tuple(code for code, season in seasonal if season.has(day))
 
     def seasons_changed_at(self, now: datetime) -> datetime | None:
@@ -244,7 +257,7 @@ class Jurisdiction:
         seasonal = self._seasonal
         if not seasonal:
             return None
-        today = self._day(now)
+        today = self.day(now)
         day = max(season.last_change(today) for _, season in seasonal)
         return datetime.combine(day, time(), self.zone).astimezone(UTC)
 
@@ -256,7 +269,8 @@ class Jurisdiction:
             if service.season is not None and availability.is_public(service)
         )
 
-    def _day(self, now: datetime) -> date:
+    def day(self, now: datetime) -> date:
+        """The day in the city at an instant."""
         return now.astimezone(self.zone).date()
 
     def department(self, code: str) -> Department:
@@ -349,6 +363,10 @@ class Jurisdiction:
     def moment(self, at: datetime) -> Moment:
         """The city's local time at an instant, and what its calendar says about the day."""
         return self._working.moment(at) if self._working else Moment(at.astimezone(self.zone))
+
+    def holiday(self, day: date) -> str:
+        """The name of the holiday or closing day; "" for another day, and if the city has no calendar."""
+        return self._working.holiday(day) if self._working else ""
 
     def due(
         self,

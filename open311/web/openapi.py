@@ -61,6 +61,7 @@ PATH_VARIABLES = {
     "service_request_id": "The id of a request.",
     "subscription": "The id of a subscription.",
     "token": "The token from the answer to a POST.",
+    "topic": "What to list or to show: all, web, mobile, finder, a topic, or an id.",
     "view": "The name of a saved view.",
     "x": "The tile's column, from the west.",
     "y": "The tile's row, from the north.",

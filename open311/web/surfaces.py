@@ -90,6 +90,11 @@ STATUS = Surface(
     description="One's own request (an extension)",
     referrer_policy="no-referrer",
 )
+INQUIRY = Surface(
+    name="inquiry",
+    prefix="/inquiry/v1",
+    description="Inquiry v1: services, facilities, FAQs and collection days (an extension)",
+)
 STAFF = Surface(
     name="staff",
     prefix="/staff/v1",
@@ -221,6 +226,7 @@ SURFACES = (
     GEOREPORT,
     BULK,
     DISCOVERY,
+    INQUIRY,
     STAFF,
     CALLBACKS,
     HEALTH,

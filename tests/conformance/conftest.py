@@ -146,6 +146,7 @@ def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Pr
             access_log=served.log.read_text,
             locale="es",
             bulk_url=f"{served.origin}/open311/bulk/v1/requests",
+            inquiry_url=f"{served.origin}/inquiry/v1",
             offered=OFFERED,
         )
 

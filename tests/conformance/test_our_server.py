@@ -27,7 +27,6 @@ from tests.spec.stub_server import StubServer, serve
 
 UNCHECKED = {
     "C018": "the page for people is the landing page at /, not discovery without suffix",
-    **dict.fromkeys(("C290", "C291"), "Inquiry v1 is not offered yet"),
     **EXEMPTIONS,
 }
 """The requirements that cannot be checked even with preparation, each with the reason."""

@@ -38,6 +38,9 @@ SERVICE, ATTRIBUTE = ServiceTable(), AttributeTable()
 EXAMPLES: dict[str, Any] = {
     "office_hours": {"mon": "08:00-16:00"},
     "level": "4 days",
+    "weekdays": "mon",
+    "first": "2026-01-05",
+    "last": "2026-01-06",
     "url": "https://works.example",
     "token_url": "https://login.example/token",
     "secret": {"env": "SECRET"},

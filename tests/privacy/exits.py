@@ -21,10 +21,13 @@ from tests.world.mail import Mail
 WHOLE = ("", "?extensions=true", "?extensions=notes,attributes&page_size=3", "?status=closed&extensions=true")
 PLAIN = ("",)
 PAGES = ("", "?locale=es")
-V2, STAFF = "/open311/v2", "/staff/v1"
+V2, STAFF, INQUIRY = "/open311/v2", "/staff/v1", "/inquiry/v1"
 PUBLIC: dict[str, tuple[str, ...]] = {
     "/": PLAIN,
     "/c/<jurisdiction_id>/": (*PAGES, "?q=hole", "?number=1"),
+    "/c/<jurisdiction_id>/answers": (*PAGES, "?q=bin"),
+    "/c/<jurisdiction_id>/answers/<id>": PAGES,
+    "/c/<jurisdiction_id>/collection": (*PAGES, "?zone=Harbour"),
     "/c/<jurisdiction_id>/data": PAGES,
     "/c/<jurisdiction_id>/map.svg": PLAIN,
     "/c/<jurisdiction_id>/numbers": (*PAGES, "?group_by=week", "?q=pothole"),
@@ -54,6 +57,14 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "/widget/<jurisdiction_id>": PAGES,
     "/open311/bulk/v1/requests": ("?start_date=2020-01-01T00:00:00Z", *WHOLE),
     "/open311/discovery": PLAIN,
+    f"{INQUIRY}/311TodayContent.rss": PLAIN,
+    f"{INQUIRY}/calendar": ("", "?zone=Harbour", "?fromdate=2026-01-01&todate=2026-03-31"),
+    f"{INQUIRY}/calendar.ics": PLAIN,
+    f"{INQUIRY}/search": ("?q=pothole", "?q=bin&locale=es"),
+    f"{INQUIRY}/zones": PLAIN,
+    **dict.fromkeys(
+        (f"{INQUIRY}/{kind}/<code:topic>" for kind in ("facilities", "faqs", "services", "web_faqs")), PLAIN
+    ),
     f"{V2}/areas": PLAIN,
     f"{V2}/changes": (*WHOLE, "?since=2020-01-01T00:00:00Z&extensions=true"),
     f"{V2}/discovery": PLAIN,

@@ -38,6 +38,7 @@ from spec.conformance.preparation import (
 )
 from spec.shapes import REQUEST
 from tests.spec.stub_extensions import NO_EXTENSIONS, Refusal, seen_at
+from tests.spec.stub_inquiry import Inquiry
 from tests.spec.stub_statistics import Statistics
 from tests.spec.stub_subscriptions import Subscriptions
 from tests.world.serving import Asked, Reply, serving
@@ -126,7 +127,7 @@ class StubCall:
         return [value for value in values if value]
 
 
-class StubServer(Statistics, Subscriptions):
+class StubServer(Statistics, Subscriptions, Inquiry):
     """Answers calls. Each name in `faults` switches one fault on, here or in Extensions.
 
     A name that begins with `-` is a condition or a legal way to behave, not a fault: no check may fail for it.
@@ -378,9 +379,7 @@ class StubServer(Statistics, Subscriptions):
         if instance == "bulk":
             return self.bulk(call, rest.rpartition(".")[2])
         if instance == "inquiry":
-            expiration = "12-31-2099" if self.has("expiration is no time") else "2099-12-31T00:00:00Z"
-            item = {"id": "1", "service_name": "Bins", "expiration": expiration, "brief_description": ""}
-            return 200, {"Content-Type": "application/json"}, json.dumps([item]).encode()
+            return self.inquiry(call, rest.removeprefix("v1/"))
         resource = rest.removeprefix("v2/")
         if resource.partition(".")[0] == "discovery" and not rest.startswith("v2/"):
             return self.discovery(call, instance, resource)
@@ -469,6 +468,10 @@ class StubServer(Statistics, Subscriptions):
             "key_service": "https://city.example/keys",
             "endpoints": [endpoint, {**endpoint, "type": "test"}],
         }
+        if not self.has(NO_EXTENSIONS) and not self.has("discovery names no Inquiry"):
+            specification = "http://wiki.open311.org/Inquiry_v1"
+            address = f"{scheme}://{call.headers['host']}/inquiry/v1"
+            data["endpoints"].append({**endpoint, "specification": specification, "url": address})
         if self.has("discovery is wrapped in JSON") and call.format == "json":
             data = {"discovery": data}
         headers, payload = self.wire(call, "discovery", data)

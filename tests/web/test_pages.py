@@ -121,8 +121,9 @@ def test_the_name_of_a_city_is_escaped_in_the_page(make_app: Callable[..., Flask
 def test_the_public_address_is_on_the_page_and_in_discovery(make_app: Callable[..., Flask]) -> None:
     client = make_app(public_url="http://311.city.example/").test_client()
     assert "http://311.city.example/open311/v2/services.json" in client.get("/").text
-    (endpoint,) = client.get("/open311/discovery.json").json["endpoints"]
+    endpoint, inquiry = client.get("/open311/discovery.json").json["endpoints"]
     assert endpoint["url"] == "http://311.city.example/open311/v2"
+    assert inquiry["url"] == "http://311.city.example/inquiry/v1"
 
 
 @pytest.mark.parametrize(("own", "other"), [("production", "test"), ("test", "production")])
@@ -132,7 +133,7 @@ def test_discovery_lists_the_other_endpoint_of_the_city(
     client = make_app(endpoint_type=own, other_endpoint="https://other.example/open311/v2").test_client()
     for path in ("/open311/discovery.json", "/open311/v2/discovery.json"):
         endpoints = client.get(path).json["endpoints"]
-        assert [found["type"] for found in endpoints] == [own, other]
+        assert [found["type"] for found in endpoints] == [own, other, own]
         assert endpoints[1]["url"] == "https://other.example/open311/v2"
 
 
@@ -250,6 +251,7 @@ def test_fields_that_every_body_has_are_required_and_times_are_marked(descriptio
                 "visit",
                 "expected",
                 "expires",
+                "expiration",
                 "timestamp",
                 "since",
             ) or field.endswith(("_datetime", "_at", "_since", "_until"))
@@ -286,7 +288,7 @@ def test_no_answer_has_a_header_that_is_not_described(
     for path, found in description["paths"].items():
         if "{" in path or "get" not in found or path.startswith("/staff/"):
             continue
-        query = "?page_size=1&count=true&pagesize=2&lat=60.17&long=24.94&radius=9&service_code=potholes"
+        query = "?page_size=1&count=true&pagesize=2&lat=60.17&long=24.94&radius=9&service_code=potholes&q=bin"
         answer = client.get(path + query, headers={"X-Api-Key": key}, buffered=True)
         described = found["get"]["responses"]["200"]["headers"]
         rest = set(answer.headers.keys()) - set(described) - plain - always - {"Access-Control-Expose-Headers"}

@@ -13,6 +13,14 @@ from open311.formats.writing.csv import CsvWriter, csv_columns, csv_lines, harml
 from open311.formats.writing.feeds import Feed
 from open311.formats.writing.geojson import GeoJsonWriter
 from open311.formats.writing.geoparquet import GeoParquetWriter, can_write_geoparquet
+from open311.formats.writing.inquiry import (
+    FeedDay,
+    FileEvent,
+    InquiryFormat,
+    TodayFeed,
+    write_calendar,
+    write_today,
+)
 from open311.formats.writing.ndjson import NdjsonWriter
 from open311.formats.writing.tiles import TileFormat
 from open311.formats.writing.writer import Writer, in_pieces, whole
@@ -25,10 +33,14 @@ __all__ = [
     "BulkXmlWriter",
     "CsvWriter",
     "Feed",
+    "FeedDay",
+    "FileEvent",
     "GeoJsonWriter",
     "GeoParquetWriter",
+    "InquiryFormat",
     "NdjsonWriter",
     "TileFormat",
+    "TodayFeed",
     "Writer",
     "bulk_csv_line",
     "bulk_writer",
@@ -39,4 +51,6 @@ __all__ = [
     "in_pieces",
     "whole",
     "write_atom",
+    "write_calendar",
+    "write_today",
 ]

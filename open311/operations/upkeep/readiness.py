@@ -172,5 +172,9 @@ def _number(counted: int) -> str:
 def _plugins(platform: Platform) -> Check:
     served = len(platform.registry.jurisdictions)
     broken = "; ".join(f"{fault.name}: {fault.public_why}" for fault in platform.registry.faults)
+    left_out = [f"{city.id}: {fault}" for city in platform.registry for fault in city.left_out]
     detail = f"{served} served" + (f"; not served: {broken}" if broken else "")
-    return Check("plugins", served > 0 and not broken, detail, is_vital=served == 0)
+    if left_out:
+        more = f" (and {len(left_out) - 1} more faults)" if len(left_out) > 1 else ""
+        detail += f"; left out: {left_out[0]}{more}"
+    return Check("plugins", served > 0 and not broken and not left_out, detail, is_vital=served == 0)

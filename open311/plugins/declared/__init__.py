@@ -1,7 +1,8 @@
 """Jurisdictions declared in files: `jurisdiction.toml`, boundary and areas as GeoJSON, `languages/*.toml`.
 
-Files in `columns/*.toml` describe the columns of the city's open data. `jurisdictions/README.md` describes every
-key. An unknown key is an error, because it may be a misspelt one.
+Files in `columns/*.toml` describe the columns of the city's open data, `answers/*.md` are its articles, and
+`days.toml` has its collection days. `jurisdictions/README.md` describes every key. An unknown key is an error,
+because it may be a misspelt one. A fault in an article or in `days.toml` leaves out only that file.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from open311.domain.assets import LayerRule
 from open311.domain.services import Translation
 from open311.errors import Misconfigured
 from open311.formats.reading import ColumnMap
+from open311.plugins.declared.articles import with_articles
 from open311.plugins.declared.backends import BACKENDS
 from open311.plugins.declared.columns import declared_map
+from open311.plugins.declared.days import with_days
 from open311.plugins.declared.files import MAX_MIB, File
 from open311.plugins.declared.keys import cut
 from open311.plugins.declared.layers import MAX_LAYER_MIB, read_layers
@@ -50,7 +53,8 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
     backends = read_backends(File(folder / "backends.toml", f"{folder.name}/backends.toml", faults))
     _refuse(faults)
     found = form | maps | backends
-    return kind(**found, translations=translations, column_maps=column_maps, source=folder)
+    city = kind(**found, translations=translations, column_maps=column_maps, source=folder)
+    return with_days(with_articles(city, folder), folder)
 
 
 def with_backends(city: Jurisdiction, path: Path) -> Jurisdiction:

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from open311.plugins.declared.keys import ByCode, OneTable, Table, Tables, cut, shown
+from open311.plugins.declared.lines import Path, TextLines
 
 # `found` is `messages` of marshmallow's ValidationError. For one value, it is a list of messages. For a table or a
 # list, it is a dict that has such a list or dict for each key, code or index.
@@ -18,6 +19,27 @@ from open311.plugins.declared.keys import ByCode, OneTable, Table, Tables, cut, 
 def explain(whole: Table, found: Any, data: Any, where: str) -> Iterator[str]:
     """A sentence for each fault of a file: `service pothole: attribute SURFACE: datatype must be …`."""
     return _in_table(whole, found, data, where, whole)
+
+
+def explain_with_lines(whole: Table, found: Any, data: Any, where: str, text: str) -> Iterator[str]:
+    """Like `explain`, with the line after the file's name. `text` is the TOML of the file, from its first line.
+
+    A key that is missing has the line of its table, and the first line if it belongs to the whole file.
+    """
+    lines = TextLines(text)
+    for path, part in _parts(found):
+        line = next((found for end in range(len(path), 0, -1) if (found := lines.line(path[:end]))), 1)
+        yield from explain(whole, part, data, f"{where}:{line}")
+
+
+def _parts(found: Any) -> Iterator[tuple[Path, Any]]:
+    """The faults one by one, each with the path to its value and as a dict in the shape of `found`."""
+    for key, item in found.items():
+        if isinstance(item, dict):
+            for path, part in _parts(item):
+                yield (key, *path), {key: part}
+        else:
+            yield (key,), {key: item}
 
 
 def _in_table(table: Table, found: Any, data: Any, where: str, whole: Table) -> Iterator[str]:

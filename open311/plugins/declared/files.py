@@ -14,7 +14,7 @@ from typing import Any
 import tomli
 from marshmallow import ValidationError
 
-from open311.plugins.declared.faults import explain
+from open311.plugins.declared.faults import explain, explain_with_lines
 from open311.plugins.declared.keys import Table
 
 MAX_MIB = 32
@@ -53,6 +53,30 @@ class File:
         except ValidationError as error:
             self.faults.extend(explain(table, error.messages, data, self.where))
         return None
+
+    def toml_with_lines(self, table: Table, text: str | None = None) -> Any:
+        """Like `toml`, but the messages name lines. `text` is the TOML part of the file; by default, the whole."""
+        found = self.text() if text is None else text
+        if found is None:
+            return None
+        try:
+            data = tomli.loads(found)
+        except (ValueError, RecursionError) as error:
+            self.report(f"is not TOML: {error}." if isinstance(error, ValueError) else "is nested too deeply.")
+            return None
+        try:
+            return table.read(data)
+        except ValidationError as error:
+            self.faults.extend(explain_with_lines(table, error.messages, data, self.where, found))
+        return None
+
+    def text(self) -> str | None:
+        """The file's text; None after a fault."""
+        try:
+            return self._text()
+        except UnreadableError as error:
+            self.report(str(error))
+            return None
 
     def geojson(self) -> dict[str, Any] | None:
         """The file's JSON object, unchecked; None after a fault."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -13,27 +12,21 @@ Path = tuple[str | int, ...]
 """Keys and indexes that lead to a value, such as ("routes", 2, "area")."""
 
 
-class Lines:
-    """The lines of the file jurisdiction.toml in a city's folder.
+class TextLines:
+    """The lines of a TOML text.
 
-    folder  None for a city without files; then no line is known
-    The file is read and parsed only if a caller needs a line. This is rare, because most files have no faults.
+    The text is parsed only if a caller needs a line. This is rare, because most files have no faults.
     """
 
-    def __init__(self, folder: Traversable | None) -> None:
-        self._folder = folder
+    def __init__(self, text: str) -> None:
+        self._lines = text.split("\n")
         self._parse = lru_cache(maxsize=None)(self._parsed)
 
-    def place(self, path: Path) -> str:
-        """The line on which a value begins: `mycity/jurisdiction.toml:47`; "" if the file lacks the value."""
-        line = self._line(path) if self._folder is not None and self._lines else 0
-        return f"{self._folder.name}/jurisdiction.toml:{line}" if self._folder is not None and line else ""
+    def line(self, path: Path) -> int:
+        """The number of the line on which a value begins; 0 if the text lacks the value.
 
-    def _line(self, path: Path) -> int:
-        """The number of the line on which a value begins; 0 if the file lacks the value.
-
-        The first lines of the file are valid TOML unless they end within a value. So the value begins after the
-        longest valid beginning of the file that does not have the value.
+        The first lines of the text are valid TOML unless they end within a value. So the value begins after the
+        longest valid beginning of the text that does not have the value.
         """
         if not _has(self._document(len(self._lines))[1], path):
             return 0
@@ -44,7 +37,7 @@ class Lines:
         return self._document(low)[0] + 1
 
     def _document(self, lines: int) -> tuple[int, Any]:
-        """The longest valid beginning of the file of at most `lines` lines: its number of lines and its values."""
+        """The longest valid beginning of the text of at most `lines` lines: its number of lines and its values."""
         while (found := self._parse(lines)) is None:
             lines -= 1
         return lines, found
@@ -55,17 +48,32 @@ class Lines:
         except ValueError:
             return None
 
+
+class Lines:
+    """The lines of the file jurisdiction.toml in a city's folder.
+
+    folder  None for a city without files; then no line is known
+    """
+
+    def __init__(self, folder: Traversable | None) -> None:
+        self._folder = folder
+
+    def place(self, path: Path) -> str:
+        """The line on which a value begins: `mycity/jurisdiction.toml:47`; "" if the file lacks the value."""
+        line = self._lines.line(path) if self._folder is not None and self._lines is not None else 0
+        return f"{self._folder.name}/jurisdiction.toml:{line}" if self._folder is not None and line else ""
+
     @cached_property
-    def _lines(self) -> Sequence[str]:
-        """The lines of a file that can be read; otherwise none."""
+    def _lines(self) -> TextLines | None:
+        """The lines of a file that can be read; otherwise None."""
         if self._folder is None:
-            return ()
+            return None
         try:
             text = (self._folder / "jurisdiction.toml").read_text(encoding="utf-8-sig")
             tomli.loads(text)
         except (OSError, ValueError):
-            return ()
-        return text.split("\n")
+            return None
+        return TextLines(text)
 
 
 def _has(document: Any, path: Path) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from open311.plugins.backends import kinds
+from open311.plugins.declared.articles import ARTICLE, ARTICLE_TEXTS
 from open311.plugins.declared.backends import BACKENDS, BackendTable
 from open311.plugins.declared.columns import COLUMN_MAP
+from open311.plugins.declared.days import DAYS
 from open311.plugins.declared.keys import ByCode, OneTable, Table, Tables
 from open311.plugins.declared.schemas import FORM, LANGUAGE
 
@@ -28,7 +30,7 @@ def renew(text: str) -> str:
 
 def all_tables() -> Iterator[Table]:
     """Every table of a city's files. Some tables are yielded several times."""
-    for file in (FORM, LANGUAGE, COLUMN_MAP, BACKENDS):
+    for file in (FORM, LANGUAGE, COLUMN_MAP, BACKENDS, ARTICLE, ARTICLE_TEXTS, DAYS):
         yield from _with_inner(file)
     for kind in kinds().values():
         if kind.__module__.startswith("open311."):

@@ -695,6 +695,9 @@ class LanguageTable(Table):
     texts = Tables(CitizenTextTable(), "What citizens read when staff change a request without a note")
     groups = ByCode(Text(), 'The translated names of groups, as in `"Streets" = "Calles"`')
     services = ByCode(OneTable(ServiceTextsTable()), "The services' texts by the service's code, see below")
+    words = ByCode(
+        Text(), 'Topics of articles and texts of `days.toml`, by the original words, as in `"Rubbish" = "Basura"`'
+    )
 
 
 FORM = JurisdictionTable()

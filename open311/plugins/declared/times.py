@@ -99,6 +99,21 @@ class Days(Key):
         raise ValidationError(f'must hold days such as "2026-12-24" or "12-24", not {shown(value)}.')
 
 
+class OneDay(Key):
+    """A day of one year."""
+
+    kind = 'a day such as "2026-12-24"'
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> date:
+        text = value.isoformat() if type(value) is date else value
+        try:
+            if isinstance(text, str) and date.fromisoformat(text).isoformat() == text:
+                return date.fromisoformat(text)
+        except ValueError:
+            pass
+        raise self.misfit(value)
+
+
 class Holidays(Text):
     """The code of a country, or of a part of a country, with known public holidays."""
 

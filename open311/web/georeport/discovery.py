@@ -15,12 +15,13 @@ from open311.plugins.registry import NO_CITY
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, endpoint
-from open311.web.surfaces import DISCOVERY, GEOREPORT
+from open311.web.surfaces import DISCOVERY, GEOREPORT, INQUIRY
 from schemas.arguments import JurisdictionArguments
 from schemas.georeport import DiscoverySchema
 from schemas.values import format_instant
 
 SPECIFICATION = "http://wiki.open311.org/GeoReport_v2"
+INQUIRY_SPECIFICATION = "http://wiki.open311.org/Inquiry_v1"
 FORMATS = tuple(output.media_type.partition(";")[0] for output in (XML, JSON))
 _SHAPE = shape_of(DiscoverySchema)
 
@@ -94,12 +95,23 @@ def _answer(call: Call) -> Answer:
 
 
 def _endpoints(call: Call, changeset: str) -> Iterator[DiscoveredEndpoint]:
-    """This endpoint, and the other endpoint of the settings. Their catalogue and their changeset are the same."""
+    """This endpoint, the other endpoint of the settings with the same catalogue, and Inquiry v1.
+
+    Inquiry comes last, because some clients read only the first endpoint.
+    """
     settings = call.platform.settings
     yield DiscoveredEndpoint(url=call.base_url(), changeset=changeset, type=settings.endpoint_type)
     if settings.other_endpoint:
         other_type = "test" if settings.endpoint_type == "production" else "production"
         yield DiscoveredEndpoint(url=settings.other_endpoint, changeset=changeset, type=other_type)
+    cities = [call.named_city] if call.named_city else call.platform.registry
+    if any(city.answers_questions for city in cities):
+        yield DiscoveredEndpoint(
+            url=call.own_address() + INQUIRY.prefix,
+            changeset=changeset,
+            type=settings.endpoint_type,
+            specification=INQUIRY_SPECIFICATION,
+        )
 
 
 def _changeset(call: Call) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import cache, cached_property, lru_cache
 from hashlib import blake2b
 from importlib.util import find_spec
@@ -327,6 +327,9 @@ def _environment(language: str) -> Environment:
     def on_day(at: datetime, zone: tzinfo) -> str:
         return format_date(at.astimezone(zone), "long", locale=locale)
 
+    def whole_day(day: date) -> str:
+        return format_date(day, "full", locale=locale)
+
     def at_time(at: datetime, zone: tzinfo) -> str:
         there = at.astimezone(zone)
         name = get_timezone_name(there, width="short", locale=locale)
@@ -385,6 +388,7 @@ def _environment(language: str) -> Environment:
         "instant": instant,
         "told": told,
         "on_day": on_day,
+        "whole_day": whole_day,
         "at_time": at_time,
         "number": number,
     }

@@ -19,6 +19,7 @@ from spec.conformance.checks import (
     extensions,
     formats,
     ids_of_partners,
+    inquiry,
     languages,
     languages_and_security,
     listing,
@@ -80,6 +81,7 @@ _MODULES = (
     map_tiles,
     dumps,
     photos,
+    inquiry,
 )
 
 

@@ -14,7 +14,7 @@ from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.portal.background import Background
 from open311.web.portal.rendering import page
-from open311.web.surfaces import BASE, DUMPS, PORTAL, WIDGET
+from open311.web.surfaces import BASE, DUMPS, INQUIRY, PORTAL, WIDGET
 from schemas.portal import PageArguments
 
 _MEGABYTE = 1_000_000
@@ -45,6 +45,7 @@ def data_page(call: Call) -> Answer:
         call,
         "data.html",
         base=BASE,
+        inquiry=INQUIRY.prefix,
         licence=licence,
         attribution=attribution,
         dumps=list(_newest(call)),

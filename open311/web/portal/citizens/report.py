@@ -26,6 +26,7 @@ from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.errors import RETRY_AFTER_S, STATUSES, too_many_for_people
 from open311.web.gate import limit_portal
+from open311.web.portal.citizens.answers import articles_about
 from open311.web.portal.citizens.own import own_page_path
 from open311.web.portal.rendering import Frame, page, see_other
 from open311.web.portal.report_form import (
@@ -222,6 +223,8 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
     A browser may keep a page that it got from an address, so that it still has what was typed after it went back.
     """
     more: dict[str, Any] = {"nearby": _nearby(form)} if step == "check" else {}
+    if step == "details":
+        more["answers"] = articles_about(form.call, form.frame, form.service.code)
     if form.call.files and form.has_faults:
         form.faults.setdefault("media", tell("Please choose your photos again. A browser does not keep them."))
     settings = form.call.platform.settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from open311.domain.service_search import Texts, find
 from open311.domain.services import Service
+from open311.domain.word_search import Texts, find
 from open311.errors import NotFound, Unavailable
 from open311.formats import JSON
 from open311.operations.reading.find_requests import find_request
@@ -13,6 +13,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.languages import in_languages
+from open311.web.portal.citizens.answers import articles_beside
 from open311.web.portal.rendering import Frame, page, see_other
 from open311.web.portal.shown import ShownRequest
 from open311.web.surfaces import PORTAL
@@ -43,6 +44,7 @@ def start_page(call: Call) -> Answer:
         found=found,
         number=number,
         named=_named(call, frame, words),
+        answers=articles_beside(call, frame, words) if words else (),
         groups=() if found else grouped(services),
     )
 

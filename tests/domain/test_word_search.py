@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from open311.domain.service_search import Texts, find
+from open311.domain.word_search import Texts, find
 
 SERVICES = (
     Texts("Streetlight out", "lamp dark", "Lights", "A lamp that stays dark or flickers."),

@@ -1,7 +1,8 @@
-"""A search for services that forgives what people type: misspelt words, plurals, and compounds written apart.
+"""A search that forgives what people type: misspelt words, plurals, and compounds written apart.
 
-Each word of the search is compared with each word of the services. A service gets points for each word that it has:
-more for a word in its name than in its description, and more for a word that few services have.
+The pages search the services with it, and the city's articles. Each word of the search is compared with each word
+of the items. An item gets points for each word that it has: more for a word in its name than in its description,
+and more for a word that few items have.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from open311.domain.text import folded
 
 MOST_WORDS = 12
 """Further words of a search are ignored."""
+_MOST_WITH_PAIRS = 40
 _WORD = re.compile(r"\w+")
 _NAME, _KEYWORDS, _GROUP, _DESCRIPTION = 4.0, 3.0, 2.0, 1.0
 _WHOLE, _BEGINNING, _INSIDE, _MISSPELT = 1.0, 0.8, 0.6, 0.5
 _LEAST_PART = 0.5
-"""Services with less than this part of the best service's points are not found."""
+"""Items with less than this part of the best item's points are not found."""
 _LEAST_INSIDE = 4
 """From so many Latin letters on, a word is also found inside of another one, such as light in streetlight."""
 _MOST_ENDING = 3
@@ -34,7 +36,7 @@ _MOST_ENDING = 3
 
 
 class Texts(NamedTuple):
-    """The texts of a service in all languages in which it is searched."""
+    """The texts of an item in all languages in which it is searched. The group of an article is its topics."""
 
     name: str
     keywords: str
@@ -44,11 +46,11 @@ class Texts(NamedTuple):
 
 @dataclass(frozen=True)
 class _Index:
-    """The words of services.
+    """The words of items.
 
-    points  word -> number of a service -> the points of the best text that has the word
+    points  word -> number of an item -> the points of the best text that has the word
     words   all words
-    count   how many services there are
+    count   how many items there are
     """
 
     points: Mapping[str, Mapping[int, float]]
@@ -56,10 +58,15 @@ class _Index:
     count: int
 
 
-def find(texts: tuple[Texts, ...], search: str) -> list[int]:
-    """The numbers of the services that fit a search, counted from 0, the best first."""
+def find(texts: tuple[Texts, ...], search: str, *, least_in_description: float = 0) -> list[int]:
+    """The numbers of the items that fit a search, counted from 0, the best first.
+
+    least_in_description  the part of the search's longer words that an item must have if it has words of the search
+                          only in its description. A long description has common words of any search
+    """
     index = _index_of(texts)
     total: dict[int, float] = defaultdict(float)
+    named, had = set[int](), defaultdict[int, set[str]](set)
     for word in list(dict.fromkeys(_words_of(search)))[:MOST_WORDS]:
         best: dict[int, float] = defaultdict(float)
         for known, quality in _fitting(word, index.words):
@@ -67,8 +74,13 @@ def find(texts: tuple[Texts, ...], search: str) -> list[int]:
                 best[number] = max(best[number], points * quality)
         for number, points in best.items():
             total[number] += points * log(1 + index.count / len(best))
-    least = max(total.values(), default=0) * _LEAST_PART
-    return sorted((one for one in total if total[one] >= least), key=lambda one: (-total[one], one))
+            had[number].add(word)
+            if points > _DESCRIPTION and (_is_long(word) or number in index.points.get(word, ())):
+                named.add(number)
+    long = set(filter(_is_long, _WORD.findall(folded(search))))
+    fitting = [one for one in total if one in named or len(had[one] & long) >= least_in_description * len(long)]
+    least = max((total[one] for one in fitting), default=0) * _LEAST_PART
+    return sorted((one for one in fitting if total[one] >= least), key=lambda one: (-total[one], one))
 
 
 @lru_cache(maxsize=64)
@@ -81,11 +93,20 @@ def _index_of(texts: tuple[Texts, ...]) -> _Index:
     return _Index(points, tuple(points), len(texts))
 
 
+def _is_long(word: str) -> bool:
+    """Whether the beginning of other words can hardly have this word by chance."""
+    return len(word) >= _LEAST_INSIDE or not word.isascii()
+
+
 def _words_of(text: str) -> Iterator[str]:
-    """The words of a text, and each two that follow each other as one word."""
+    """The words of a text, and each two that follow each other as one word, if the text is not long.
+
+    Pairs find compounds that are written apart. Those of long texts would be most words of the index.
+    """
     words = _WORD.findall(folded(text))
     yield from words
-    yield from map("".join, pairwise(words))
+    if len(words) <= _MOST_WITH_PAIRS:
+        yield from map("".join, pairwise(words))
 
 
 def _fitting(word: str, known: Sequence[str]) -> Iterator[tuple[str, float]]:
