@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from open311.federation.client import GeoReportClient, GeoReportError, Limits, Refused, TooSlow, Unreachable
 
@@ -32,10 +33,13 @@ class CityApi:
     jurisdiction_id: str = ""
     api_key: str = field(default="", repr=False)
 
-    def ask(self, question: Callable[[GeoReportClient], Answer], language: str = "") -> Answer:
-        """The answer of the server. Raises ToolProblem if the server refuses the call or cannot be reached."""
+    def ask(self, question: Callable[[GeoReportClient], Answer], language: str = "", *, url: str = "") -> Answer:
+        """The answer of the server. Raises ToolProblem if the server refuses the call or cannot be reached.
+
+        url  another address of the same server, for calls of another specification than GeoReport
+        """
         client = GeoReportClient(
-            self.url,
+            url or self.url,
             self.jurisdiction_id,
             api_key=self.api_key,
             locale=language,
@@ -47,6 +51,18 @@ class CityApi:
                 return question(client)
             except GeoReportError as error:
                 raise ToolProblem(_in_words(error)) from error
+
+    def address_of(self, specification: str) -> str:
+        """The address at which this server speaks another specification, such as "Inquiry_v1"; "" if it does not.
+
+        The discovery document may name the host by which the public reaches the server. The calls stay at the host
+        that the operator has named.
+        """
+        offered = self.ask(lambda client: client.discovery()).endpoints
+        for each in offered:
+            if each.specification.rstrip("/").endswith(specification):
+                return urlsplit(self.url)._replace(path=urlsplit(each.url).path).geturl()
+        return ""
 
 
 def _in_words(error: GeoReportError) -> str:

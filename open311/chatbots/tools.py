@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
+from urllib.parse import quote
 
 from open311.chatbots import arguments as kinds
 from open311.chatbots.city_api import CityApi, ToolProblem
@@ -27,7 +28,10 @@ Plain = dict[str, Any]
 MOST_SERVICES = 60
 """How many services one answer has. The answer says how many there are."""
 MOST_NEARBY = 10
-MOST_ANSWERS = 5
+MOST_ANSWERS = 3
+INQUIRY = "Inquiry_v1"
+_ANSWER_PATHS = {"service": "services", "facility": "facilities", "faq": "web_faqs"}
+"""`type` of a found answer -> the path of its fields."""
 INSTRUCTIONS = """\
 This server reads and files non-emergency reports ("311") of one city.
 - Answer only from what the tools return. If they return nothing, say so; never guess.
@@ -137,12 +141,16 @@ def request_status(caller: Caller, asked: kinds.RequestStatus) -> Plain:
 
 def find_answers(caller: Caller, asked: kinds.FindAnswers) -> Plain:
     """The city's own answers to questions."""
-    found = caller.api.ask(lambda client: _inquiry(client, asked.question), asked.language)
-    rows = _rows(found)
-    answer: Plain = {"answers": rows[:MOST_ANSWERS], "found": len(rows)}
-    if not rows:
-        answer["none"] = "The city has no answer with these words. Do not answer from your own knowledge."
-    return answer
+    url = caller.api.address_of(INQUIRY)
+    if not url:
+        raise ToolProblem("The city publishes no answers.")
+    answers = caller.api.ask(lambda client: _found_answers(client, asked.question), asked.language, url=url)
+    if not answers:
+        return {
+            "answers": [],
+            "none": "The city has no answer with these words. Do not answer from your own knowledge.",
+        }
+    return {"answers": answers}
 
 
 def statistics(caller: Caller, asked: kinds.Statistics) -> Plain:
@@ -278,8 +286,11 @@ def _definition(client: GeoReportClient, service_code: str) -> ServiceDefinition
     )
 
 
-def _inquiry(client: GeoReportClient, question: str) -> object:
-    raise NotImplementedError
+def _found_answers(client: GeoReportClient, question: str) -> list[Plain]:
+    """The answers that fit best, each with all its fields."""
+    found = _rows(client.read("search", {"q": question, "page_size": str(MOST_ANSWERS)}))
+    whole = [_rows(client.read(f"{_ANSWER_PATHS[row['type']]}/{quote(str(row['id']), safe='')}")) for row in found]
+    return [{"type": row["type"], **item} for row, items in zip(found, whole, strict=True) for item in items]
 
 
 def _status(request: ServiceRequest) -> Plain:
