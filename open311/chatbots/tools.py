@@ -82,10 +82,16 @@ def list_services(caller: Caller, asked: kinds.ListServices) -> Plain:
 def suggest_services(caller: Caller, asked: kinds.SuggestServices) -> Plain:
     """At most three services for what a person says."""
     found = caller.api.ask(lambda client: client.read("services/suggest", {"q": asked.sentence}), asked.language)
-    rows = [row for row in _rows(found) if row.get("service_code")]
+    if not isinstance(found, Mapping):
+        raise ToolProblem("The city's server has no suggestions; use list_services.")
+    kept = ("service_code", "service_name", "description", "group")
+    rows = [{name: row.get(name) for name in kept} for row in _rows(found.get("services"))]
     answer: Plain = {"suggestions": rows}
     if not rows:
         answer["none"] = "The city has no service that fits these words. Ask for other words, or use list_services."
+    if found.get("emergency_number"):
+        answer |= {name: found.get(name) for name in ("emergency_number", "emergency_notice")}
+        answer["first"] = "Tell the person this number and notice before anything else."
     return answer
 
 
