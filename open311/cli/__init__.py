@@ -42,6 +42,7 @@ COMMANDS = {
     "areas": "areas.areas",
     "settings": "documents.settings",
     "openapi": "documents.openapi",
+    "mcp": "mcp.mcp_command",
     "conformance": "conformance.conformance",
 }
 """Each command, with the module and the variable that define it."""
