@@ -296,7 +296,7 @@ def _found_answers(client: GeoReportClient, question: str) -> list[Plain]:
     """The answers that fit best, each with all its fields."""
     found = _rows(client.read("search", {"q": question, "page_size": str(MOST_ANSWERS)}))
     whole = [_rows(client.read(f"{_ANSWER_PATHS[row['type']]}/{quote(str(row['id']), safe='')}")) for row in found]
-    return [{"type": row["type"], **item} for row, items in zip(found, whole, strict=True) for item in items]
+    return [{"kind": row["type"], **item} for row, items in zip(found, whole, strict=True) for item in items]
 
 
 def _status(request: ServiceRequest) -> Plain:

@@ -129,6 +129,15 @@ def test_fixed_is_said_only_if_the_outcome_says_so(bot: Chatbot, desk: Desk, out
     assert ("does not say that the problem was fixed" in told) != says_fixed
 
 
+def test_the_citys_own_answers_are_found(bot: Chatbot) -> None:
+    [first, *_] = bot.call("find_answers", question="bin not emptied")["answers"]
+    assert first["kind"] == "faq"
+    assert first["id"] == "bin-not-emptied"
+    [spanish, *_] = bot.call("find_answers", question="bin not emptied", language="es")["answers"]
+    assert spanish["question"] != first["question"]
+    assert "Do not answer from your own knowledge" in bot.call("find_answers", question="zzxxyy")["none"]
+
+
 def test_statistics_come_with_their_caveat(bot: Chatbot) -> None:
     bot.report(**HOLE)
     found = bot.call("statistics", service_code="potholes", group_by="service")
