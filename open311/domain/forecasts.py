@@ -177,8 +177,10 @@ def _forecast(past: Past, ahead: int, newest: int) -> Forecast:
     tried = [_Trial.run(past, method, ahead, newest) for method in Method]
     best = min(tried, key=lambda trial: trial.rank)
     tested = best.tested
-    if tested.reason is not Reason.NONE or best.now is None:
-        reason = tested.reason if tested.reason is not Reason.NONE else Reason.GAP
+    reason = tested.reason
+    if best.now is None and reason is not Reason.SHORT_HISTORY:
+        reason = Reason.GAP
+    if best.now is None or reason is not Reason.NONE:
         return Forecast(ahead=ahead, reason=reason, method=best.method if tested.tests else None, tested=tested)
     low, high = best.errors.interval(best.now)
     return Forecast(
