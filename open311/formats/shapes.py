@@ -17,7 +17,7 @@ from marshmallow import fields
 
 from open311.domain.text import clean_text
 from open311.formats.markup import element, escaped, text_of
-from schemas.base import Body, Degrees, Geometry, Instant, Items, ListIfAny, OptionalText, Share, TextIfAny
+from schemas.base import Body, Degrees, Geometry, Instant, Items, ListIfAny, OptionalText, Ratio, Share, TextIfAny
 from schemas.values import format_instant
 
 Parts = Callable[[Any], tuple[dict[str, Any], tuple[str, ...]]]
@@ -107,7 +107,7 @@ def _kind(field: fields.Field[Any]) -> FieldKind:
         return FieldKind.OPTIONAL_TEXT
     if isinstance(field, fields.String):
         return FieldKind.TEXT
-    if isinstance(field, Degrees | Share):
+    if isinstance(field, Degrees | Ratio | Share):
         return FieldKind.DEGREES
     if isinstance(field, (fields.Boolean, fields.Integer, Geometry)):
         return FieldKind.SCALAR
