@@ -71,6 +71,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     f"{V2}/services": PLAIN,
     f"{V2}/services/<code:service_code>": PLAIN,
     f"{V2}/stats": ("", "?group_by=service", "?group_by=area", "?q=pothole"),
+    f"{V2}/stats/forecast": ("", "?service_code=potholes", "?area=Harbour"),
     f"{V2}/status/<code:secret>": WHOLE,
     f"{V2}/subscriptions": (*PLAIN, "?api_key=KEY"),
     f"{V2}/subscriptions/<subscription>": (*PLAIN, "?api_key=KEY"),

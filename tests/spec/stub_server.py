@@ -62,6 +62,7 @@ ITEMS = {
     "defaults": "default",
     "rows": "row",
     "left_out": "service_code",
+    "forecasts": "forecast",
     "subscriptions": "subscription",
 }
 KEYS = {"goodkey", "testkey"}
