@@ -18,7 +18,7 @@ class ForecastArguments(JurisdictionArguments):
     """The parameters of the forecasts."""
 
     service_code = ListParameter(
-        "Service codes, comma-separated or repeated: the rows of these services, in the whole city and in each area."
+        "Service codes, comma-separated or repeated: rows of these services, in the whole city and in each area."
     )
     area = TextParameter("Name of an area, as `areas` lists them: its row, and those of the services in it.")
 

@@ -54,15 +54,17 @@ def try_command(file: BinaryIO, first: str | None, last: str | None) -> None:
     """Try the methods on counts from a file, and show how near their forecasts would have been.
 
     FILE is CSV with a header and two columns: a month (2026-03) or a day (2026-03-31), and the number of requests.
-    Months that it does not have are missing, and not 0. Nothing is stored, and no database is needed. An error is the
-    sum of all errors, divided by the sum of all numbers.
+    Months that it does not have are missing, and not 0. Nothing is stored, and no database is needed. An error is
+    the sum of all errors, divided by the sum of all numbers.
 
     \b
     Example:
       open311 forecast try counts.csv --first 2016-01 --last 2025-09
     """
     bounds = {
-        name: read_month(value, f"--{name}") for name, value in (("first", first), ("last", last)) if value is not None
+        name: read_month(value, f"--{name}")
+        for name, value in (("first", first), ("last", last))
+        if value is not None
     }
     try:
         series = read_counts(TextIOWrapper(file, encoding="utf-8-sig", newline=""))

@@ -1,12 +1,12 @@
 """Forecasts of the number of requests, with a test on the past that decides which are published. Pure functions.
 
-A series has one number for each period: a month, or a block of seven days. A period that the city has no whole data
-of is missing, and nothing is computed as if it were 0. Lags are counted in periods of the calendar, never in numbers
-of a list, so a gap moves nothing.
+A series has one number for each period: a month, or a block of seven days. A period of which the city has no whole
+data is missing, and is never read as 0. Lags are counted in periods of the calendar, never in numbers of a list, so
+that a gap moves nothing.
 
-Each forecast is made again for the past, with only what was known then (a rolling origin). It is published if it was
-nearer to the truth than both simple guesses: the newest number, and that of the same period a year ago. The interval
-comes from the errors of these tests, and is adapted so that 8 of 10 of its own past hold (decision 0053).
+Each forecast is made again for the past, with only what was known then (a rolling origin). It is published if it
+was nearer to the truth than both simple guesses: the newest number, and that of the same period a year ago. The
+interval comes from the errors of these tests, and its width follows how often it held (decision 0053).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from math import ceil, floor
 from statistics import median
 
 LEAST_MEAN = 10
-"""The least mean number of requests in a period of the last year. Below, chance is all that a forecast could show."""
+"""The least mean number of requests in a period of the last year. With fewer, most of a number is chance."""
 WARM_UP = 10
 """How many errors must be known before the first interval is tried."""
 LEAST_TRIED = 20
@@ -329,7 +329,7 @@ class _Trial:
 
     @classmethod
     def run(cls, past: Past, method: Method, ahead: int, newest: int) -> _Trial:
-        guess = _guesses(past, method, ahead)
+        guess = guesses(past, method, ahead)
         tested, errors = try_on_past(past, guess, ahead, newest)
         return cls(method=method, tested=tested, errors=errors, now=guess(newest))
 
@@ -344,7 +344,8 @@ class _Trial:
         return self.now is None, reason is Reason.SHORT_HISTORY, reason is not Reason.NONE, ratio
 
 
-def _guesses(past: Past, method: Method, ahead: int) -> Callable[[int], float | None]:
+def guesses(past: Past, method: Method, ahead: int) -> Callable[[int], float | None]:
+    """The guesses of a method: the number of the newest known period -> the guess for the period `ahead` of it."""
     return lambda origin: past.guess(method, origin, ahead)
 
 
@@ -353,7 +354,7 @@ def try_on_past(
 ) -> tuple[Tested, Errors]:
     """Try guesses on the past: each is made from what was known `ahead` periods earlier.
 
-    guess  the number of the newest known period -> the guess for the period `ahead` of it
+    guess  see `guesses`
     first  the first period whose error counts; None for as many as the rhythm has
     """
     begin = newest - past.rhythm.most_tests + 1 if first is None else first

@@ -45,7 +45,7 @@ _NONE: ColumnElement[str] = literal_column("''")
 def reported(
     connection: Connection, jurisdiction_id: str, *, by: str, since: date, last: date
 ) -> dict[Cell, dict[int, int]]:
-    """How many requests were reported, for each cell and each period: closed and open ones, by the day of the report.
+    """How many requests were reported, for each cell and each period: closed and open ones, by day of the report.
 
     by     "month", numbered as in domain.gaps.month_of, or "week", as in week_of
     since  the first day that counts
@@ -76,7 +76,7 @@ def _reported(cut: str, by: str) -> Iterable[Select[Any]]:
     """(service_code, area, period, number) of the closed requests of a cut, and of the open ones."""
     stored, counted = closed_count.c, counted_request.c
     grain = Grain.MONTH if by == "month" else Grain.DAY
-    first = bindparam("since", type_=Date)
+    first: ColumnElement[date] = bindparam("since", type_=Date)
     if by == "month":
         first = cast(func.date_trunc(literal_column("'month'"), first), Date)
     yield select(
@@ -104,9 +104,7 @@ def _reported(cut: str, by: str) -> Iterable[Select[Any]]:
 
 
 def _keys(cut: str, columns: Any) -> list[Any]:
-    return [
-        (columns[name] if name in CUTS[cut] else _NONE).label(name) for name in ("service_code", "area")
-    ]
+    return [(columns[name] if name in CUTS[cut] else _NONE).label(name) for name in ("service_code", "area")]
 
 
 def _period(by: str, day: ColumnElement[date]) -> ColumnElement[Any]:
@@ -122,7 +120,7 @@ def _period(by: str, day: ColumnElement[date]) -> ColumnElement[Any]:
 def closing_days(
     connection: Connection, jurisdiction_id: str, *, since: date, today: date
 ) -> tuple[dict[Cell, dict[int, int]], dict[Cell, dict[int, int]]]:
-    """For each cell, the requests since a day: closed ones by the day of closing from 1, open ones by age in days."""
+    """For each cell, the requests since a day: closed ones by the day of closing from 1, open ones by their age."""
     counted = counted_request.c
     closed: dict[Cell, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     still_open: dict[Cell, dict[int, int]] = defaultdict(lambda: defaultdict(int))
@@ -217,3 +215,16 @@ def load(
         return None
     found = tuple(Outlook.from_json(row.outlook) for row in rows if row.outlook is not None)
     return Outlooks(as_of=rows[0].as_of, without_row=rows[0].without_row, rows=found)
+
+
+def load_near(
+    connection: Connection, jurisdiction_id: str, service_code: str, areas: Iterable[str]
+) -> dict[str, Outlook]:
+    """The outlooks of a service by area: in these areas, and under "" in the whole city."""
+    stored = forecast.c
+    query = select(stored.area, stored.outlook).where(
+        stored.jurisdiction_id == jurisdiction_id,
+        stored.service_code == service_code,
+        stored.area.in_(["", *areas]),
+    )
+    return {row.area: Outlook.from_json(row.outlook) for row in connection.execute(query)}

@@ -10,7 +10,7 @@ from open311.domain.closing_times import NoDays, closing_days, day_of_share
 
 
 def test_without_open_requests_the_days_are_plain_percentiles() -> None:
-    closed = {day: 10 for day in range(1, 11)}
+    closed = dict.fromkeys(range(1, 11), 10)
     found = closing_days(closed, {})
     assert (found.median_days, found.p80_days, found.closed, found.open) == (5, 8, 100, 0)
     assert found.reason is NoDays.NONE
@@ -29,7 +29,7 @@ def test_an_open_request_of_today_says_nothing() -> None:
 
 
 def test_old_open_requests_make_the_days_longer() -> None:
-    closed = {day: 10 for day in range(1, 11)}
+    closed = dict.fromkeys(range(1, 11), 10)
     before, after = closing_days(closed, {}), closing_days(closed, {300: 20})
     assert before.median_days is not None
     assert after.median_days is not None
@@ -37,7 +37,7 @@ def test_old_open_requests_make_the_days_longer() -> None:
 
 
 def test_nothing_is_told_if_too_many_are_open() -> None:
-    found = closing_days({day: 10 for day in range(1, 11)}, {300: 60})
+    found = closing_days(dict.fromkeys(range(1, 11), 10), {300: 60})
     assert (found.reason, found.median_days, found.p80_days) == (NoDays.STILL_OPEN, None, None)
 
 

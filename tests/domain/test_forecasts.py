@@ -104,9 +104,7 @@ def by_hand(series: Series, ahead: int, newest: int) -> tuple[float, float, floa
                     found.append(then[month] / around)
             return median(found) if found else None
 
-        levels = [
-            then[at] / share for at in range(origin - 2, origin + 1) if at in then and (share := usual(at))
-        ]
+        levels = [then[at] / share for at in range(origin - 2, origin + 1) if at in then and (share := usual(at))]
         same, year_mean, share = then.get(target - 12), mean(origin), usual(target - 12)
         needed = (same, year_mean, share, then.get(origin), series.get(target))
         if None in needed or len(levels) < 2:

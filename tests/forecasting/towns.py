@@ -8,8 +8,8 @@ from random import Random
 
 from open311.operations.platform import Platform
 from open311.storage import counted_requests
-from open311.storage.counted_requests import Counted
 from open311.storage.copying import insert_rows
+from open311.storage.counted_requests import Counted
 from open311.storage.tables import counted_request
 from tests import build
 from tests.forecasting.series import seasonal
@@ -63,7 +63,7 @@ def fill(platform: Platform, rows: Iterator[Counted] | list[Counted]) -> list[Co
     """Count these requests, and say that the check has run."""
     found = list(rows)
     with platform.database.transaction() as connection:
-        values = [counted_requests._values(row) for row in found]  # noqa: SLF001
+        values = [counted_requests._values(row) for row in found]
         insert_rows(connection, counted_request, values)
     with platform.database.snapshot() as connection:
         wrong = counted_requests.find_wrong_sums(connection, "test.example")

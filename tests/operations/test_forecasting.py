@@ -77,7 +77,14 @@ def test_a_request_in_two_areas_counts_once_for_the_city_and_once_in_each_area(p
     with platform.database.reading() as connection:
         counts = forecasts.reported(connection, "test.example", by="month", since=date.min, last=TODAY)
         closed, still_open = forecasts.closing_days(connection, "test.example", since=date.min, today=TODAY)
-    both = {("", ""), ("potholes", ""), ("", "Harbour"), ("", "Hill"), ("potholes", "Harbour"), ("potholes", "Hill")}
+    both = {
+        ("", ""),
+        ("potholes", ""),
+        ("", "Harbour"),
+        ("", "Hill"),
+        ("potholes", "Harbour"),
+        ("potholes", "Hill"),
+    }
     for kind in (counts, closed | still_open):
         assert {cell: sum(numbers.values()) for cell, numbers in kind.items()} == dict.fromkeys(both, 1)
 
@@ -115,7 +122,10 @@ def test_forecasts_are_stored_and_read_as_they_were_made(platform: Platform) -> 
     assert [one.last_day for one in whole.forecasts][-2:] == ["2026-08-31", "2026-03-26"]
     assert sum(one.is_published for one in whole.forecasts) >= 4
     assert row_of(found(platform)) == whole
-    assert cells(found(platform)) == {(code, "") for code in ("", "potholes", "trees")} | {("", "Harbour"), ("", "Hill")}
+    assert cells(found(platform)) == {(code, "") for code in ("", "potholes", "trees")} | {
+        ("", "Harbour"),
+        ("", "Hill"),
+    }
     assert cells(found(platform, "trees")) == {("trees", area) for area in ("", "Harbour", "Hill")}
     assert cells(found(platform, area="Hill")) == {(code, "Hill") for code in ("", "potholes", "trees")}
     assert cells(found(platform, "trees", "potholes", area="Hill")) == {("trees", "Hill"), ("potholes", "Hill")}
@@ -151,7 +161,10 @@ def test_an_area_above_its_own_past_is_a_hot_spot(platform: Platform) -> None:
     more = [replace(one, id=10**6 + number, requested_on=day, closed_on=None, hours=None) for number in range(120)]
     fill(platform, rows + more)
     outlooks = made(platform)
-    assert {(row.service_code, row.area) for row in outlooks.rows if row.is_hot_spot} == {("", "Hill"), ("trees", "Hill")}
+    assert {(row.service_code, row.area) for row in outlooks.rows if row.is_hot_spot} == {
+        ("", "Hill"),
+        ("trees", "Hill"),
+    }
     row = row_of(outlooks, "trees", "Hill")
     assert (row.recent_first_day, row.recent_last_day) == ("2026-02-20", "2026-03-19")
     assert row.recent_count is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -31,6 +31,10 @@ CAVEAT = tell(
     " for example because they have not heard of it, so few reports do not mean few problems. A forecast says what"
     " to expect if people go on to report as they did. Do not compare neighbourhoods by it."
 )
+
+
+class NoForecasts(Unavailable):
+    """No forecasts of the city have been made yet."""
 
 
 def make_due_forecasts(platform: Platform, now: datetime) -> int:
@@ -68,12 +72,25 @@ def make_forecasts(platform: Platform, city: Jurisdiction, now: datetime) -> Out
 def find_forecasts(
     platform: Platform, city: Jurisdiction, *, service_codes: tuple[str, ...] = (), area: str = ""
 ) -> Outlooks:
-    """The stored forecasts: see storage.forecasts.load. Raises Unavailable if there are none yet."""
+    """The stored forecasts: see storage.forecasts.load. Raises NoForecasts if there are none yet."""
     with platform.database.reading() as connection:
         found = stored.load(connection, city.id, service_codes=service_codes, area=area)
     if found is None:
-        raise Unavailable(NONE_YET)
+        raise NoForecasts(NONE_YET)
     return found
+
+
+def find_usual_days(
+    platform: Platform, city: Jurisdiction, service_code: str, areas: Sequence[str] = ()
+) -> Outlook | None:
+    """How long requests to a service usually take: in the only area of a request, else in the whole city.
+
+    None if that is not published, also before the first forecasts.
+    """
+    with platform.database.reading() as connection:
+        found = stored.load_near(connection, city.id, service_code, areas)
+    places = (areas[0], "") if len(areas) == 1 else ("",)
+    return next((one for place in places if (one := found.get(place)) and not one.days_reason), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

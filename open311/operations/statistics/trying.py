@@ -1,4 +1,4 @@
-"""Trying the forecasts on counts from a file: how near they would have been, and whether they beat simple guesses."""
+"""Trying the forecasts on counts from a file: how near they would have been, beside simple guesses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from open311.domain.forecasts import MONTHS, Method, Past, Reason, Series, Tested, forecasts, try_on_past
+from open311.domain.forecasts import MONTHS, Method, Past, Reason, Series, Tested, forecasts, guesses, try_on_past
 from open311.domain.gaps import month_of, whole_months
 from open311.errors import Invalid
 
@@ -20,7 +20,10 @@ _LEAST_YEAR, _MOST_YEAR = 1900, 2200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """How a method did, and whether the server would choose and publish it now. `reason`: why not; "" if it would."""
+    """How a method did, and whether the server would choose it now.
+
+    reason  why the forecast of the chosen method is not published; NONE if it is
+    """
 
     ahead: int
     method: Method
@@ -30,9 +33,10 @@ class Try:
 
 
 def read_counts(lines: Iterable[str]) -> Series:
-    """The requests of each month, by the numbers of gaps.month_of, from CSV with a header: a month or day, a number.
+    """The requests of each month, by the numbers of gaps.month_of. Raises Invalid.
 
-    Months that are absent are missing. Of days, months that are not whole are left out. Raises Invalid.
+    lines  CSV with a header; the first column is a month or a day, the second the number of requests
+    Months that are absent are missing. Of a file with days, months that are not whole are left out.
     """
     by_month: Counter[int] = Counter()
     by_day: Counter[date] = Counter()
@@ -99,9 +103,7 @@ def try_methods(series: Series, *, first: int | None = None, last: int | None = 
     chosen = {one.ahead: one for one in forecasts(known, MONTHS, newest)}
     for ahead in AHEAD:
         for method in Method:
-            tested, _ = try_on_past(
-                past, lambda origin, kind=method, far=ahead: past.guess(kind, origin, far), ahead, newest, first=first
-            )
+            tested, _ = try_on_past(past, guesses(past, method, ahead), ahead, newest, first=first)
             yield Try(
                 ahead=ahead,
                 method=method,

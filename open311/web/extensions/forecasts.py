@@ -46,8 +46,8 @@ _FORECASTS: dict[str, Any] = {
 def show_forecasts(call: Call) -> Answer:
     """Say how many requests to expect in the next months, and within how many days they are closed (extension).
 
-    Each forecast says how it did in the past. A forecast that is no better than a simple guess is not published, and
-    the answer says why. Without a filter: the whole city, each service and each area.
+    Each forecast says how it did in the past. One that is no better than a simple guess is not published, and the
+    answer says why. Without a filter: the whole city, each service and each area.
     """
     body = document(_SHAPE, _SHAPE.plain(_View.of(call)), call.output)
     return _answer(call, body)

@@ -24,7 +24,7 @@ Pair = tuple[str, str]
 
 
 def _get(probe: Probe, *params: Pair, suffix: str = "json") -> Answer:
-    """The answer of stats/forecast. Raises UnmetNeedError if the server does not offer the call, or has none yet."""
+    """The answer of stats/forecast. Raises UnmetNeedError if the server does not offer it, or has none yet."""
     first = probe.get("stats/forecast.json")
     offered(probe, "forecasts", lambda: first.succeeded and b'"forecasts"' in first.body)
     if first.status == 503:
@@ -37,23 +37,27 @@ def _rows(probe: Probe, *params: Pair) -> tuple[Answer, Record, list[Record]]:
     answer = _get(probe, *params)
     data = answer.must_be_json()
     found = data.get("rows") if isinstance(data, dict) else None
-    sound = isinstance(found, list) and all(isinstance(_forecasts_of(row), list) for row in found)
+    sound = isinstance(found, list) and all(_has_forecasts(row) for row in found)
     answer.must(sound, "an object with a list of rows, each with a list of forecasts")
     return answer, data, list(found or ())
 
 
-def _forecasts_of(row: object) -> object:
-    return row.get("forecasts") if isinstance(row, dict) else None
+def _has_forecasts(row: object) -> bool:
+    found = row.get("forecasts") if isinstance(row, dict) else None
+    return isinstance(found, list) and all(isinstance(one, dict) for one in found)
+
+
+def _forecasts_of(row: Record) -> list[Record]:
+    """The forecasts of a row, which `_rows` has checked."""
+    found = row["forecasts"]
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _forecasts(probe: Probe) -> Iterator[tuple[Answer, Record, Record]]:
     """Each forecast of the rows without a filter, with the answer and its row."""
     answer, _, found = _rows(probe)
     for row in found:
-        forecasts = row["forecasts"]
-        assert isinstance(forecasts, list)
-        for one in forecasts:
-            answer.must(isinstance(one, dict), "forecasts that are objects", one)
+        for one in _forecasts_of(row):
             yield answer, row, one
 
 
@@ -66,19 +70,19 @@ def _published(probe: Probe) -> Iterator[tuple[Answer, Record]]:
 def three_formats(probe: Probe) -> None:
     names = ("service_code", "area", "period", "first_day", "reason")
     expected = [
-        tuple(text_of(row | one, name) for name in names) + (number_of(one, "expected"),)
+        (*(text_of(row | one, name) for name in names), number_of(one, "expected"))
         for _, row, one in _forecasts(probe)
     ]
     table = _get(probe, suffix="csv")
     lines = csv.DictReader(StringIO(table.text.removeprefix("\ufeff"), newline=""))
-    received = [
-        tuple(line.get(name) or "" for name in names) + (_number(line.get("expected")),) for line in lines
-    ]
+    received = [(*(line.get(name) or "" for name in names), _number(line.get("expected"))) for line in lines]
     table.must(received == expected, f"the forecasts of the JSON, {expected[:2]}", received[:2])
     xml = _get(probe, suffix="xml")
     received = [
-        tuple((one.findtext(name) or row.findtext(name) or "") for name in names)
-        + (_number(one.findtext("expected")),)
+        (
+            *((one.findtext(name) or row.findtext(name) or "") for name in names),
+            _number(one.findtext("expected")),
+        )
         for row in xml.must_be_xml().iterfind("rows/row")
         for one in row.iterfind("forecasts/forecast")
     ]
@@ -111,8 +115,7 @@ def periods(probe: Probe) -> None:
     answer, data, found = _rows(probe)
     today = text_of(data, "as_of")[:10]
     for row in found:
-        forecasts = row["forecasts"]
-        assert isinstance(forecasts, list)
+        forecasts = _forecasts_of(row)
         months = [one for one in forecasts if one.get("period") == "month"]
         weeks = [one for one in forecasts if one.get("period") == "week"]
         aheads = [number_of(one, "ahead") for one in months]
@@ -199,9 +202,7 @@ def hot_spots(probe: Probe) -> None:
 def as_of_and_caveat(probe: Probe) -> None:
     answer, data, _ = _rows(probe)
     moment = moment_of(text_of(data, "as_of"))
-    answer.must(
-        moment is not None and moment <= probe.now + _GRACE, "as_of, not in the future", data.get("as_of")
-    )
+    answer.must(moment is not None and moment <= probe.now + _GRACE, "as_of, not in the future", data.get("as_of"))
     answer.must(len(text_of(data, "caveat")) > 20, "a caveat in words", data.get("caveat"))
     language = answer.headers.get("content-language", "")
     answer.must(language, "Content-Language of the caveat", language or "none")
