@@ -1,7 +1,7 @@
 """Which days a city has no data of, and which months and weeks are therefore missing. Pure functions.
 
-A day without a single request can be a quiet day, or a day of which nothing was imported. It counts as the second if
-days like it had many requests: the same days of the week before and after.
+A day without a single request can be a quiet day, or a day of which nothing was imported. It counts as the second
+if days like it had many requests: the same days of the week before and after.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import date, timedelta
 PROOF = 20
 """Days in a row without any request are a gap if this many were to be expected on them."""
 NEAR_WEEKS = 4
-"""What to expect on a day is the mean of this many days of the same weekday before the run, and as many after it."""
+"""What to expect on a day is the mean of so many days of the same weekday before the run, and as many after it."""
 MOST_DAYS = 3
 """A month is whole if at most this many of its days are missing, such as holidays."""
 MOST_DAYS_OF_WEEK = 1

@@ -26,11 +26,6 @@ WEEKS_OF_HISTORY = 6 * 52
 YEAR = timedelta(days=365)
 WEEKS_OF_BLOCK = 4
 NONE_YET = tell("The forecasts are made once a day, and there are none yet; try again in an hour.")
-CAVEAT = tell(
-    "These numbers are about reports, not about problems. In some neighbourhoods people report less than in others,"
-    " for example because they have not heard of it, so few reports do not mean few problems. A forecast says what"
-    " to expect if people go on to report as they did. Do not compare neighbourhoods by it."
-)
 
 
 class NoForecasts(Unavailable):

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from open311.domain.outlooks import Outlook, PeriodForecast
+from open311.domain.public_words import CAVEAT
 from open311.formats import document, shape_of
 from open311.formats.writing import Feed, csv_lines, harmless
-from open311.operations.statistics.forecasting import CAVEAT, find_forecasts
+from open311.operations.statistics.forecasting import find_forecasts
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call

@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 from open311.domain.closing_times import NoDays
 from open311.domain.forecasts import MONTHS, WEEKS, Reason
 from open311.domain.outlooks import Outlook, Outlooks, PeriodForecast
-from open311.operations.statistics.forecasting import CAVEAT, NoForecasts, find_forecasts
+from open311.domain.public_words import CAVEAT
+from open311.operations.statistics.forecasting import NoForecasts, find_forecasts
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
@@ -38,7 +39,7 @@ REASONS: Mapping[str, Message] = {
     Reason.GAP: tell("Some of the newest numbers are missing."),
     Reason.RANDOM_WALK: tell("The numbers change without a pattern, so the newest number is as good a guess."),
     Reason.LAST_YEAR: tell("No forecast was nearer to the truth than the number of the same time last year."),
-    Reason.INTERVAL: tell("The forecasts of the past were too often outside of what they had said."),
+    Reason.INTERVAL: tell("In the past, the ranges of such forecasts held too seldom, or they were too wide."),
 }
 NO_DAYS: Mapping[str, Message] = {
     NoDays.FEW: tell("Too few reports were closed in the last year."),
