@@ -28,6 +28,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "/c/<jurisdiction_id>/data": PAGES,
     "/c/<jurisdiction_id>/map.svg": PLAIN,
     "/c/<jurisdiction_id>/numbers": (*PAGES, "?group_by=week", "?q=pothole"),
+    "/c/<jurisdiction_id>/outlook": (*PAGES, "?service_code=potholes"),
     "/c/<jurisdiction_id>/privacy": PAGES,
     "/c/<jurisdiction_id>/report": ("?service_code=potholes", "?service_code=potholes&lat=60.1718&long=24.9414"),
     "/c/<jurisdiction_id>/requests": (*PAGES, "?status=closed", "?start_date=2020-01-01T00:00:00Z"),

@@ -183,10 +183,15 @@ def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | Non
     return hours_at(place, hours)
 
 
+def is_counted(connection: Connection, city: Jurisdiction) -> bool:
+    """Whether the requests of a city are counted; False while they are counted for the first time."""
+    check = counted_requests.load_check(connection, city.id)
+    return check is None or check.checked_at is not None
+
+
 def require_counted(connection: Connection, city: Jurisdiction) -> None:
     """Raises Unavailable until the requests of a city are counted for the first time."""
-    check = counted_requests.load_check(connection, city.id)
-    if check is not None and check.checked_at is None:
+    if not is_counted(connection, city):
         raise Unavailable(tell("The statistics are being counted for the first time; try again in some minutes."))
 
 

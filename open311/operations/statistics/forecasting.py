@@ -12,39 +12,32 @@ from open311.domain.gaps import month_of, whole_months, whole_weeks
 from open311.domain.hot_spots import Recent, hot_spots, recent
 from open311.domain.outlooks import Outlook, Outlooks, PeriodForecast, days_of_period
 from open311.domain.statistics import closed_at_intake
-from open311.errors import Unavailable
 from open311.operations.platform import Platform
-from open311.operations.statistics.answering import require_counted
+from open311.operations.statistics.answering import is_counted, require_counted
 from open311.plugins import Jurisdiction
 from open311.storage import forecasts as stored
 from open311.storage import statistics
 from open311.storage.engine import Connection
 from open311.storage.forecasts import Cell
-from schemas.texts import tell
 
 WEEKS_OF_HISTORY = 6 * 52
 YEAR = timedelta(days=365)
 WEEKS_OF_BLOCK = 4
-NONE_YET = tell("The forecasts are made once a day, and there are none yet; try again in an hour.")
-
-
-class NoForecasts(Unavailable):
-    """No forecasts of the city have been made yet."""
 
 
 def make_due_forecasts(platform: Platform, now: datetime) -> int:
-    """Make the forecasts of each city that has none of today. Returns for how many cities."""
+    """Make the forecasts of each city that has none of today. Returns for how many cities.
+
+    A city whose requests are being counted for the first time waits for the next call.
+    """
     made = 0
     for city in platform.registry:
         with platform.database.reading() as connection:
-            last = stored.made_at(connection, city.id)
-        if last is not None and last.astimezone(city.zone).date() >= now.astimezone(city.zone).date():
-            continue
-        try:
+            last, is_ready = stored.made_at(connection, city.id), is_counted(connection, city)
+        is_made = last is not None and last.astimezone(city.zone).date() >= now.astimezone(city.zone).date()
+        if is_ready and not is_made:
             make_forecasts(platform, city, now)
-        except Unavailable:  # the statistics are being counted for the first time
-            continue
-        made += 1
+            made += 1
     return made
 
 
@@ -66,13 +59,10 @@ def make_forecasts(platform: Platform, city: Jurisdiction, now: datetime) -> Out
 
 def find_forecasts(
     platform: Platform, city: Jurisdiction, *, service_codes: tuple[str, ...] = (), area: str = ""
-) -> Outlooks:
-    """The stored forecasts: see storage.forecasts.load. Raises NoForecasts if there are none yet."""
+) -> Outlooks | None:
+    """The stored forecasts: see storage.forecasts.load. None if none have been made yet."""
     with platform.database.reading() as connection:
-        found = stored.load(connection, city.id, service_codes=service_codes, area=area)
-    if found is None:
-        raise NoForecasts(NONE_YET)
-    return found
+        return stored.load(connection, city.id, service_codes=service_codes, area=area)
 
 
 def find_usual_days(

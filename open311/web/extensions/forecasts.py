@@ -9,6 +9,7 @@ from typing import Any
 
 from open311.domain.outlooks import Outlook, PeriodForecast
 from open311.domain.public_words import CAVEAT
+from open311.errors import Unavailable
 from open311.formats import document, shape_of
 from open311.formats.writing import Feed, csv_lines, harmless
 from open311.operations.statistics.forecasting import find_forecasts
@@ -26,6 +27,7 @@ from schemas.forecasts import (
     OutlookSchema,
     PeriodForecastSchema,
 )
+from schemas.texts import tell
 
 _SHAPE = shape_of(ForecastsSchema)
 _LISTS = ("rows", "forecasts")
@@ -128,6 +130,10 @@ class _View:
                 city.require_shown(code)
         own = [service.code if (service := city.service(code)) else code for code in codes]
         found = find_forecasts(call.platform, city, service_codes=tuple(own), area=call.values["area"])
+        if found is None:
+            raise Unavailable(
+                tell("The forecasts are made once a day, and there are none yet; try again in an hour.")
+            )
         return cls(
             as_of=found.as_of,
             caveat=for_caller(CAVEAT, call.request),

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 from open311.domain.closing_times import NoDays
 from open311.domain.forecasts import MONTHS, WEEKS, Reason
-from open311.domain.outlooks import Outlook, Outlooks, PeriodForecast
+from open311.domain.outlooks import Outlook, PeriodForecast
 from open311.domain.public_words import CAVEAT
-from open311.operations.statistics.forecasting import NoForecasts, find_forecasts
+from open311.operations.statistics.forecasting import find_forecasts
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
@@ -62,7 +62,7 @@ def outlook_page(call: Call) -> Answer:
     frame = Frame(call.request, call.city)
     form = FilterForm(call, frame, _IN_FORM)
     code, area = _code(call), call.values["area"]
-    found = _found(call, code, area)
+    found = find_forecasts(call.platform, call.city, service_codes=(code,) if code else (), area=area)
     rows = found.rows if found else ()
     head = next((row for row in rows if (row.service_code, row.area) == (code, area)), None)
     names = form.services
@@ -128,14 +128,6 @@ def _code(call: Call) -> str:
     code: str = call.values["service_code"]
     service = call.city.service(code)
     return service.code if service else code
-
-
-def _found(call: Call, code: str, area: str) -> Outlooks | None:
-    """The forecasts that match the filters; None if none have been made yet."""
-    try:
-        return find_forecasts(call.platform, call.city, service_codes=(code,) if code else (), area=area)
-    except NoForecasts:
-        return None
 
 
 def _months(head: Outlook | None, city: Jurisdiction) -> list[Month]:
