@@ -46,7 +46,11 @@ class PeriodForecastSchema(Body):
     ahead = _count("1 for the first month that is not over, 2 for the next one, and so on.", 1)
     first_day = Text(metadata=describe("The first day of the period.", "2026-04-01"))
     last_day = Text(metadata=describe("The last day of the period.", "2026-04-30"))
-    expected = _number("How many requests to expect; null if that is not published.", 1200)
+    expected_requests = fields.Integer(
+        allow_none=True,
+        attribute="expected",
+        metadata=describe("How many requests to expect; null if that is not published.", 1200),
+    )
     low = _number("The lower end of the interval in which eight of ten such numbers lie.", 1050)
     high = _number("The upper end of the interval.", 1340)
     reason = OptionalText(

@@ -92,7 +92,7 @@ class Forecasts(Extensions):
             "ahead": ahead,
             "first_day": str(first),
             "last_day": str(last),
-            "expected": 100 if shown else None,
+            "expected_requests": 100 if shown else None,
             "low": 90 if shown else None,
             "high": 115 if shown else None,
             "reason": None if is_published else "last_year_as_good",

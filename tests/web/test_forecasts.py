@@ -67,7 +67,13 @@ def cells(document: dict[str, Any]) -> set[tuple[str | None, str | None]]:
 def test_all_three_formats_have_the_same_numbers(client: FlaskClient) -> None:
     document = found(client)
     expected = [
-        (row["service_code"] or "", row["area"] or "", one["first_day"], one["expected"], one["reason"] or "")
+        (
+            row["service_code"] or "",
+            row["area"] or "",
+            one["first_day"],
+            one["expected_requests"],
+            one["reason"] or "",
+        )
         for row in document["rows"]
         for one in row["forecasts"]
     ]
@@ -80,7 +86,7 @@ def test_all_three_formats_have_the_same_numbers(client: FlaskClient) -> None:
             line["service_code"],
             line["area"],
             line["first_day"],
-            int(line["expected"]) if line["expected"] else None,
+            int(line["expected_requests"]) if line["expected_requests"] else None,
             line["reason"],
         )
         for line in lines
@@ -119,7 +125,7 @@ def test_a_forecast_has_numbers_or_a_reason(client: FlaskClient) -> None:
     all_forecasts = [one for row in found(client)["rows"] for one in row["forecasts"]]
     assert {one["reason"] for one in all_forecasts} > {None}
     for one in all_forecasts:
-        numbers = [one["low"], one["expected"], one["high"]]
+        numbers = [one["low"], one["expected_requests"], one["high"]]
         if one["reason"] is None:
             assert numbers == sorted(numbers)
             assert one["error"] < min(one["last_year_error"], one["newest_error"])

@@ -73,7 +73,7 @@ def test_every_number_is_that_of_the_api(client: FlaskClient, platform: Platform
     assert len(months) > 1
     shown = table(document, "Reports in the next months")
     assert [[cell.replace(",", "") for cell in row[1:4]] for row in shown] == [
-        [str(one[name]) for name in ("expected", "low", "high")] for one in months
+        [str(one[name]) for name in ("expected_requests", "low", "high")] for one in months
     ]
     assert "not about problems" in text_of(document)
     assert document.xpath("//dt[text()='Half closed within']/following-sibling::dd[1]")[0].text == (
@@ -126,17 +126,18 @@ def test_an_open_report_says_within_how_many_days_such_reports_are_closed(
     client: FlaskClient, platform: Platform
 ) -> None:
     make(platform)
-    build.store(platform, areas=("Hill",))
-    build.store(platform, areas=("Hill", "Harbour"))
-    for number, area in ((1, "Hill"), (2, None)):
+    near, between = (build.store(platform, areas=areas) for areas in (("Hill",), ("Hill", "Harbour")))
+    for report, area in ((near, "Hill"), (between, None)):
         row = next(row for row in forecasts(client, "?service_code=potholes") if row["area"] == area)
-        words = text_of(checked(client.get(f"/c/test.example/requests/R{number}")))
+        words = text_of(checked(client.get(f"/c/test.example/requests/{report.service_request_id}")))
         assert (
             f"Usually closed within {row['p80_days']} days (half of them within {row['median_days']} days" in words
         )
         assert f"from {row['closed']:,} closed reports" in words
-    build.change(platform, "R1", status="closed", note="Filled.")
-    assert "Usually closed" not in text_of(checked(client.get("/c/test.example/requests/R1")))
+    build.change(platform, near.service_request_id, status="closed", note="Filled.")
+    assert "Usually closed" not in text_of(
+        checked(client.get(f"/c/test.example/requests/{near.service_request_id}"))
+    )
     form = text_of(checked(client.get("/c/test.example/report?service_code=potholes")))
     assert "Usually closed within" in form
     assert "Usually closed" not in text_of(checked(client.get("/c/test.example/report?service_code=x")))
@@ -144,8 +145,8 @@ def test_an_open_report_says_within_how_many_days_such_reports_are_closed(
 
 def test_few_closed_reports_say_nothing(client: FlaskClient, platform: Platform) -> None:
     make(platform, level=1)
-    build.store(platform, areas=("Hill",))
-    words = text_of(checked(client.get("/c/test.example/requests/R1")))
+    one = build.store(platform, areas=("Hill",))
+    words = text_of(checked(client.get(f"/c/test.example/requests/{one.service_request_id}")))
     assert "Usually closed" not in words
 
 

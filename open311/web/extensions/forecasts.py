@@ -37,6 +37,7 @@ _COLUMNS = [
     for column in shape_of(schema).columns
     if column.name not in _LISTS
 ]
+NONE_YET = tell("The forecasts are made once a day, and there are none yet; try again in an hour.")
 _KEPT = "public, max-age=300"
 _FORECASTS: dict[str, Any] = {
     "access": ANYBODY,

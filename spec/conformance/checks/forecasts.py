@@ -15,7 +15,7 @@ from spec.conformance.registry import check
 _REASONS = ("few_requests", "short_history", "gap", "random_walk", "last_year_as_good", "interval_not_held")
 _NO_DAYS = ("few_requests", "still_open", "closed_at_intake")
 _METHODS = ("mean_and_last_year", "seasonal_level", "blend")
-_NUMBERS = ("expected", "low", "high")
+_NUMBERS = ("expected_requests", "low", "high")
 _ERRORS = ("error", "last_year_error", "newest_error")
 _RECENT = ("recent_count", "recent_expected", "recent_most")
 _GRACE = timedelta(minutes=5)
@@ -63,25 +63,29 @@ def _forecasts(probe: Probe) -> Iterator[tuple[Answer, Record, Record]]:
 
 def _published(probe: Probe) -> Iterator[tuple[Answer, Record]]:
     """Each forecast that is published."""
-    return ((answer, one) for answer, _, one in _forecasts(probe) if number_of(one, "expected") is not None)
+    return (
+        (answer, one) for answer, _, one in _forecasts(probe) if number_of(one, "expected_requests") is not None
+    )
 
 
 @check("H1")
 def three_formats(probe: Probe) -> None:
     names = ("service_code", "area", "period", "first_day", "reason")
     expected = [
-        (*(text_of(row | one, name) for name in names), number_of(one, "expected"))
+        (*(text_of(row | one, name) for name in names), number_of(one, "expected_requests"))
         for _, row, one in _forecasts(probe)
     ]
     table = _get(probe, suffix="csv")
     lines = csv.DictReader(StringIO(table.text.removeprefix("\ufeff"), newline=""))
-    received = [(*(line.get(name) or "" for name in names), _number(line.get("expected"))) for line in lines]
+    received = [
+        (*(line.get(name) or "" for name in names), _number(line.get("expected_requests"))) for line in lines
+    ]
     table.must(received == expected, f"the forecasts of the JSON, {expected[:2]}", received[:2])
     xml = _get(probe, suffix="xml")
     received = [
         (
             *((one.findtext(name) or row.findtext(name) or "") for name in names),
-            _number(one.findtext("expected")),
+            _number(one.findtext("expected_requests")),
         )
         for row in xml.must_be_xml().iterfind("rows/row")
         for one in row.iterfind("forecasts/forecast")
@@ -145,7 +149,7 @@ def numbers_or_a_reason(probe: Probe) -> None:
         numbers, reason = [number_of(one, name) for name in _NUMBERS], one.get("reason")
         if reason is None:
             expected, low, high = (-1.0 if number is None else number for number in numbers)
-            answer.must(0 <= low <= expected <= high, "0 <= low <= expected <= high", one)
+            answer.must(0 <= low <= expected <= high, "0 <= low <= expected_requests <= high", one)
         else:
             answer.must(reason in _REASONS, f"a reason, one of {_REASONS}", reason)
             answer.must(numbers == [None, None, None], "no number of a forecast that is not published", numbers)
