@@ -59,6 +59,13 @@ class Share(fields.Float):
         super().__init__(allow_none=True, metadata=metadata | {"minimum": 0, "maximum": 1})
 
 
+class Ratio(fields.Float):
+    """A number from 0 that may be above 1, or null if there is nothing to divide by."""
+
+    def __init__(self, *, metadata: dict[str, Any]) -> None:
+        super().__init__(allow_none=True, metadata=metadata | {"minimum": 0})
+
+
 class Instant(fields.String):
     """A W3C datetime in UTC and whole seconds, or null (A27)."""
 

@@ -82,6 +82,13 @@ class NumbersArguments(StatisticsArguments):
     )
 
 
+class OutlookArguments(PageArguments):
+    """The filters of the page about what to expect."""
+
+    service_code = TextParameter("The code of a service.", "pothole", default="")
+    area = TextParameter("Name of an area.", "Kallio", default="")
+
+
 class MapArguments(PageArguments):
     """The parameters of a picture of the map."""
 

@@ -39,6 +39,7 @@ COMMANDS = {
     "dump": "exporting.dump_command",
     "publish": "publishing.publish",
     "recount": "counting.recount",
+    "forecast": "forecasting.forecast",
     "areas": "areas.areas",
     "settings": "documents.settings",
     "openapi": "documents.openapi",

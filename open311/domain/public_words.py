@@ -1,4 +1,4 @@
-"""What pages and mails say about the state and the history of a request."""
+"""What pages, mails and forecasts say: the state and the history of a request, and what numbers do not tell."""
 
 from __future__ import annotations
 
@@ -33,3 +33,9 @@ NOTES: Mapping[str, Message] = {
     "transferred": tell("Another department has the report now:"),
 }
 CLOSED, REOPENED = tell("The report was closed."), tell("The report was opened again.")
+CAVEAT = tell(
+    "These numbers are about reports, not about problems. In some neighbourhoods people report less than in others,"
+    " for example because they have not heard of it, so few reports do not mean few problems. A forecast says what"
+    " to expect if people go on to report as they did. Do not compare neighbourhoods by it."
+)
+"""What forecasts do not tell: this stands beside all of them."""

@@ -26,6 +26,7 @@ from schemas.base import (
     ListIfAny,
     Named,
     OptionalText,
+    Ratio,
     Share,
     TextIfAny,
     XmlAttribute,
@@ -130,7 +131,7 @@ def _kind(field: fields.Field[Any]) -> FieldKind:
         return FieldKind.ATTRIBUTE
     if isinstance(field, fields.String):
         return FieldKind.TEXT
-    if isinstance(field, Degrees | Share):
+    if isinstance(field, Degrees | Ratio | Share):
         return FieldKind.DEGREES
     if isinstance(field, (fields.Boolean, fields.Integer, Geometry)):
         return FieldKind.SCALAR

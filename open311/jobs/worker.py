@@ -41,11 +41,12 @@ from open311.operations.people.expiring import KINDS, expire
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.statistics.counting import check_all
+from open311.operations.statistics.forecasting import make_due_forecasts
 from open311.operations.subscriptions.expiring import expire_subscriptions
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import Dump, make_dump, renew_dumps
 from open311.operations.upkeep.republish import republish
-from open311.storage.queue import Line, Task
+from open311.storage.queue import Line, Task, line_of
 
 log = logger(__name__)
 
@@ -169,6 +170,18 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     def check_statistics(timestamp: int) -> None:  # noqa: ARG001
         if corrected := check_all(platform, utc_now()):
             log.info("statistics checked", corrected=corrected)
+
+    @app.periodic(cron="13 * * * *")  # the first run of a city's day makes its forecasts
+    @app.task(
+        name=Task.MAKE_FORECASTS,
+        queue=line_of(Task.MAKE_FORECASTS),
+        queueing_lock=Task.MAKE_FORECASTS,
+        lock=Task.MAKE_FORECASTS,
+        retry=retry,
+    )
+    def forecast(timestamp: int) -> None:  # noqa: ARG001
+        if made := make_due_forecasts(platform, utc_now()):
+            log.info("forecasts made", cities=made)
 
     @app.task(name=Task.PREPARE_PHOTOS, retry=retry)
     def prepare(jurisdiction_id: str, number: int) -> None:

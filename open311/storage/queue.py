@@ -41,6 +41,7 @@ class Task(StrEnum):
     RETENTION = "anonymise"
     RETRY_STALLED = "retry_stalled"
     CHECK_STATISTICS = "check_statistics"
+    MAKE_FORECASTS = "make_forecasts"
     REMIND_DEPARTMENTS = "remind_departments"
 
 
@@ -48,14 +49,14 @@ class Line(StrEnum):
     """A line of jobs. A worker runs one job of each line at a time.
 
     USUAL  most jobs
-    SLOW   jobs that wait for other people's servers, so that these do not delay the others
+    SLOW   jobs that wait for other people's servers or compute for long, so that these do not delay the others
     """
 
     USUAL = "default"
     SLOW = "slow"
 
 
-_SLOW = frozenset({Task.COPY_PHOTOS})
+_SLOW = frozenset({Task.COPY_PHOTOS, Task.MAKE_FORECASTS})
 
 
 def line_of(task: Task) -> Line:

@@ -11,6 +11,7 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
         "B9": "the check would use all download threads of the server, and other clients would be refused",
         "G3": "a check cannot file 500 requests at one place",
         "G5": "a check cannot choose a place at the edge of a tile that is in the city",
+        "H7": "a check cannot know of which months a city has no data",
         "M6": "only staff can hide a request or withdraw a photo",
         "M9": "held photos are released by staff, and the rule is a setting of the city",
         "M10": "only staff can blacken parts of a photo",

@@ -228,6 +228,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "discovery_page": "discovery without suffix is a page for people",
         "dumps": "daily dumps",
         "extensions": "extensions=true adds extended_attributes and notes",
+        "forecasts": "stats/forecast.json",
         "forms": "extensions=true shows on which answers a question depends",
         "geojson": "requests.geojson",
         "group": "group and keyword limit a list",

@@ -20,6 +20,7 @@ from open311.operations.importing.processes import Processes
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position, write_position
 from open311.operations.statistics.counting import recount
+from open311.operations.statistics.forecasting import make_forecasts
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import make_dump
 from open311.operations.upkeep.republish import republish, restart_edition
@@ -65,6 +66,7 @@ class Past:
         closed, commented = self._staff()
         self._dump(days=0)
         dispatch_all(self.platform)  # this counts the requests for the statistics
+        make_forecasts(self.platform, self.city, self.now)
         return Preparation(
             notice_service="potholes",
             offers=Offers(

@@ -39,6 +39,7 @@ from open311.operations.importing.batches import Import
 from open311.operations.importing.processes import Processes
 from open311.operations.mailing.sending import send_all
 from open311.operations.platform import Platform
+from open311.operations.statistics.forecasting import make_forecasts
 from open311.operations.upkeep.dumps import Dump, make_dump
 from open311.operations.workflow.act import act
 from open311.plugins import Destination, Jurisdiction, Secret
@@ -237,6 +238,7 @@ def plant(to: Town) -> None:
     work(to.platform)
     send_all(to.platform, lambda: utc_now() + timedelta(hours=2))
     tell_operator(to.platform, utc_now() + timedelta(hours=1))
+    make_forecasts(to.platform, to.city, utc_now())
     dump = make_dump(to.platform, to.city, utc_now())
     assert dump is not None
     to.dumps.append(dump)

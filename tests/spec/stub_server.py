@@ -63,6 +63,7 @@ ITEMS = {
     "defaults": "default",
     "rows": "row",
     "left_out": "service_code",
+    "forecasts": "forecast",
     "subscriptions": "subscription",
 }
 KEYS = {"goodkey", "testkey"}

@@ -10,7 +10,8 @@ from io import StringIO
 from math import ceil
 from typing import Any
 
-from tests.spec.stub_extensions import Extensions, Refusal, Reply, areas_at, department_of
+from tests.spec.stub_extensions import Refusal, Reply, areas_at, department_of
+from tests.spec.stub_forecasts import Forecasts
 
 BANDS = {"open_up_to_7_days": 7, "open_up_to_30_days": 30, "open_up_to_90_days": 90, "open_up_to_365_days": 365}
 GROUPS = ("", "service", "group", "department", "area", "day", "week", "month")
@@ -18,13 +19,15 @@ INSTANT = "trees"
 """The service that the stub calls closed at intake."""
 
 
-class Statistics(Extensions):
+class Statistics(Forecasts):
     """The statistics of StubServer."""
 
     @abstractmethod
     def has(self, fault: str) -> bool: ...
 
-    def get_stats(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+    def get_stats(self, call: Any, city: dict[str, Any], argument: str, *_: Any) -> Reply:
+        if argument:
+            return self.get_forecasts(call, argument)
         headers, payload = self.wire(call, "statistics", self.numbers(call, city))
         return self.tagged(call, {**headers, "Cache-Control": "public, max-age=60"}, payload)
 

@@ -34,6 +34,7 @@ NOT_OVER_HTTP = (
     "open311/domain/mending.py",
     "open311/operations/federation",
     "open311/operations/importing",
+    "open311/operations/statistics/trying",
     "open311/operations/upkeep",
     "open311/plugins/declared",
     "open311/storage/migrations",

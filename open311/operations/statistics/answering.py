@@ -63,7 +63,7 @@ def answer_groupings(
     """
     chosen = None if live is None else _choose(platform, city, question, live)
     with platform.database.snapshot() as connection:
-        _require_counted(connection, city)
+        require_counted(connection, city)
         uncounted = statistics.oldest_uncounted(connection, city.id)
         as_of = min(now, uncounted.replace(microsecond=0)) if uncounted else now
         instant = closed_at_intake(statistics.instant_services(connection, city.id))
@@ -183,9 +183,15 @@ def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | Non
     return hours_at(place, hours)
 
 
-def _require_counted(connection: Connection, city: Jurisdiction) -> None:
+def is_counted(connection: Connection, city: Jurisdiction) -> bool:
+    """Whether the requests of a city are counted; False while they are counted for the first time."""
     check = counted_requests.load_check(connection, city.id)
-    if check is not None and check.checked_at is None:
+    return check is None or check.checked_at is not None
+
+
+def require_counted(connection: Connection, city: Jurisdiction) -> None:
+    """Raises Unavailable until the requests of a city are counted for the first time."""
+    if not is_counted(connection, city):
         raise Unavailable(tell("The statistics are being counted for the first time; try again in some minutes."))
 
 

@@ -37,7 +37,13 @@ from open311.storage.tables.staff import (
     staff_session,
     staff_view,
 )
-from open311.storage.tables.statistics import closed_count, counted_request, statistics_check
+from open311.storage.tables.statistics import (
+    closed_count,
+    counted_request,
+    forecast,
+    forecast_run,
+    statistics_check,
+)
 from open311.storage.tables.subscriptions import announced_request, notification, subscription, webhook
 from open311.storage.tables.updates import public_update, received_update
 
@@ -59,6 +65,8 @@ __all__ = [
     "edition",
     "external_id",
     "follower",
+    "forecast",
+    "forecast_run",
     "held_change",
     "jurisdiction",
     "mail",

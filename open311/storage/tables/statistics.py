@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from open311.domain.statistics import BUCKETS
 from open311.storage.tables.columns import instant_column, metadata, text_column
@@ -132,3 +133,25 @@ statistics_check = Table(
     instant_column("checked_at", nullable=True),  # when the last whole check ended; NULL before the first
     PrimaryKeyConstraint("jurisdiction_id"),
 )
+
+# When the forecasts of a city were made; without a row, there are none.
+forecast_run = Table(
+    "forecast_run",
+    metadata,
+    text_column("jurisdiction_id", None),
+    instant_column("as_of"),
+    Column("without_row", Integer, nullable=False),  # pairs of a service and an area with too few requests
+    PrimaryKeyConstraint("jurisdiction_id"),
+)
+
+# What is to be expected of all requests, a service, an area, or a service in an area; "" stands for all.
+forecast = Table(
+    "forecast",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("service_code", None),
+    text_column("area", None),
+    Column("outlook", JSONB, nullable=False),  # see domain.outlooks.Outlook
+    PrimaryKeyConstraint("jurisdiction_id", "service_code", "area"),
+)
+Index("forecast_area_idx", forecast.c.jurisdiction_id, forecast.c.area, forecast.c.service_code)

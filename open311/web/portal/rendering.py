@@ -375,7 +375,11 @@ def _environment(language: str) -> Environment:
             return format_unit(hours, "duration-hour", locale=locale)
         return format_unit(round(hours / 24, 1), "duration-day", locale=locale)
 
+    def days(number: int) -> str:
+        return format_unit(number, "duration-day", locale=locale)
+
     made.filters |= {
+        "days": days,
         "size": size,
         "month": month,
         "short_month": short_month,

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from open311.domain.outlooks import Outlook
 from open311.domain.public_words import CLOSED, NOTES, OUTCOMES, REOPENED, STATES, STATUSES
+from open311.operations.statistics.forecasting import find_usual_days
 from open311.web.calls import Call
 from open311.web.languages import in_languages
 from open311.web.portal.rendering import Frame
@@ -111,6 +113,14 @@ class ShownRequest:
         if self.is_with_department:
             return str(self["agency_responsible"])
         return tell("The city decides which department gets the report.")
+
+    @cached_property
+    def usual(self) -> Outlook | None:
+        """How long such a request usually takes; None for a closed one, and if nobody can tell."""
+        if not self.is_open:
+            return None
+        call, code = self._call, str(self["service_code"])
+        return find_usual_days(call.platform, call.city, code, self["areas"] or ())
 
     def at(self, field: str) -> datetime | None:
         """An instant of the request; None if there is none."""

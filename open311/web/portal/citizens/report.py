@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from werkzeug.exceptions import TooManyRequests
 
 from open311.domain.abuse import Sender
+from open311.domain.outlooks import Outlook
 from open311.domain.requests import Receipt
 from open311.domain.services import Service
 from open311.errors import Forbidden, Invalid, NotFound, Open311Error, Problem, Unavailable
@@ -19,6 +20,7 @@ from open311.operations.intake.check_submission import check_submission
 from open311.operations.intake.submit_request import is_repeat, submit_request
 from open311.operations.media.choosing import Chosen, choose
 from open311.operations.reading.find_nearby import NearbySearch, find_nearby
+from open311.operations.statistics.forecasting import find_usual_days
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.web.access import ANYBODY, PORTAL_FORM
@@ -225,6 +227,7 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
     more: dict[str, Any] = {"nearby": _nearby(form)} if step == "check" else {}
     if step == "details":
         more["answers"] = articles_about(form.call, form.frame, form.service.code)
+        more["usual"] = _usual_days(form)
     if form.call.files and form.has_faults:
         form.faults.setdefault("media", tell("Please choose your photos again. A browser does not keep them."))
     settings = form.call.platform.settings
@@ -243,6 +246,14 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
         days=form.call.city.retention.reporter_days,
         **more,
     )
+
+
+def _usual_days(form: ReportForm) -> Outlook | None:
+    """How long the service usually takes; None if nobody can tell, and while the database is down."""
+    try:
+        return find_usual_days(form.call.platform, form.call.city, form.service.code)
+    except Unavailable:
+        return None
 
 
 def most_together(settings: Settings) -> int:
