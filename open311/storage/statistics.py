@@ -1,15 +1,16 @@
 """The queries of the statistics. They read only what `counted_requests` has stored.
 
-Counts of closed requests are sums of stored sums. Open requests are counted one by one, because there are few of
-them. An exact percentile needs two steps: the sums tell its bucket, and then the hours in this bucket are counted.
+Counts are sums of stored sums. An exact percentile needs two steps: the sums tell its bucket, and then the hours in
+this bucket are counted. The requests that a live search has found are counted one by one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -47,8 +48,9 @@ from open311.domain.statistics import (
     days_of,
     spans_of,
 )
+from open311.storage import open_counts
 from open311.storage.counted_requests import CONSUMER
-from open311.storage.tables import closed_count, counted_request, held_change, outbox
+from open311.storage.tables import closed_count, counted_request, held_change, open_count, outbox
 
 Tallies = dict[str, Tally]
 """Counts by the key of a group. With the grouping by group, the keys are codes of services."""
@@ -98,11 +100,17 @@ def instant_services(connection: Connection, jurisdiction_id: str) -> list[tuple
 
 
 def tally(
-    connection: Connection, question: Question, as_of: datetime, today: date, chosen: Chosen | None
+    connection: Connection,
+    question: Question,
+    as_of: datetime,
+    today: date,
+    chosen: Chosen | None,
+    mark: datetime = open_counts.NEVER,
 ) -> Tallies:
     """The counts of each group.
 
     today   the city's day at `as_of`
+    mark    the city's `open_counts.load_mark`
     chosen  the requests of a live search; None for a question that the sums answer
     """
     found: Tallies = defaultdict(Tally)
@@ -112,7 +120,11 @@ def tally(
         else:
             _add_closed(connection, question, chosen, found)
     if question.has(Status.OPEN):
-        _add_open(connection, question, as_of, today, chosen, found)
+        if chosen is None:
+            _add_open_sums(connection, question, today, found)
+            _add_overdue(connection, question, mark, as_of, found)
+        else:
+            _add_open(connection, question, as_of, today, chosen, found)
     return found
 
 
@@ -276,35 +288,113 @@ def _add_closed(connection: Connection, question: Question, chosen: Chosen, foun
 # --- Open requests
 
 
-def _add_open(
-    connection: Connection, question: Question, as_of: datetime, today: date, chosen: Chosen | None, found: Tallies
+def _add_open_sums(connection: Connection, question: Question, today: date, found: Tallies) -> None:
+    """Add the stored sums of open requests. A span of time is read for each band of ages."""
+    bounds = _bounds(question)
+    rows = [
+        (span.grain.value, span.first or date.min, span.last or date.max, band)
+        for band, (first, last) in enumerate(_band_days(bounds, today))
+        if (part := _within(question, first, last)) is not None
+        for span in spans_of(part)
+    ]
+    if not rows:
+        return
+    kinds = {"grain": Text, "first": Date, "last": Date, "band": Integer}
+    arrays: list[ColumnElement[Any]] = [
+        cast(bindparam(None, list(values), ARRAY(kind)), ARRAY(kind))
+        for values, kind in zip(zip(*rows, strict=True), kinds.values(), strict=True)
+    ]
+    span = func.unnest(*arrays).table_valued(*kinds, name="span").render_derived().c
+    columns = open_count.c
+    key = _key(question.group_by, columns, columns.period).label("group_key")
+    query = (
+        select(key, span.band, *(func.sum(columns[name]) for name in open_counts.SUMS))
+        .join_from(span.band.table, open_count, true())
+        .where(
+            columns.jurisdiction_id == question.jurisdiction_id,
+            columns.cut == literal_column(f"'{_cut(question)}'"),
+            columns.grain == span.grain,
+            columns.period.between(span.first, span.last),
+            *_kind_conditions(question, columns),
+        )
+        .group_by(key, span.band)
+    )
+    for group, band, number, overdue, *targets in connection.execute(query):
+        _add_band(question, bounds, band, found[group], number, overdue)
+        kept = dict(zip((Target.MATCHED, Target.AMBIGUOUS, Target.NOT_MANAGED), targets, strict=True))
+        found[group].add(Tally(targets=kept | {Target.NONE: number - sum(targets)}))
+
+
+def _add_overdue(
+    connection: Connection, question: Question, mark: datetime, as_of: datetime, found: Tallies
 ) -> None:
-    """Count the open requests by age and target, and add them up here. Each row then costs PostgreSQL little."""
-    bounds = sorted({*AGE_BANDS, question.within_days})
+    """Correct the sums by the requests that are due between the city's mark and the instant of the question."""
+    key = _key(question.group_by, _COUNTED, _COUNTED.requested_on).label("group_key")
+    first, last = sorted((mark, as_of))
+    query = (
+        select(key, func.count())
+        .where(
+            _COUNTED.hours.is_(None),
+            _COUNTED.due_at >= first,
+            _COUNTED.due_at < last,
+            *_conditions(question, _COUNTED.requested_on, None),
+        )
+        .group_by(key)
+    )
+    for group, number in connection.execute(query):
+        found[group].overdue += number if mark < as_of else -number
+
+
+def _bounds(question: Question) -> list[int]:
+    """The greatest age of each band in days. A last band has the older requests."""
+    return sorted({*AGE_BANDS, question.within_days})
+
+
+def _band_days(bounds: Sequence[int], today: date) -> Iterator[tuple[date | None, date | None]]:
+    """The first and the last day of the report of each band; None for no bound."""
+    days = [today - timedelta(days=bound) for bound in bounds]
+    yield days[0], None
+    for younger, older in pairwise(days):
+        yield older, younger - timedelta(days=1)
+    yield None, days[-1] - timedelta(days=1)
+
+
+def _within(question: Question, first: date | None, last: date | None) -> Question | None:
+    """The question about the days that are also from `first` to `last`; None if there are none."""
+    firsts = [day for day in (question.first, first) if day is not None]
+    lasts = [day for day in (question.last, last) if day is not None]
+    begin, end = max(firsts, default=None), min(lasts, default=None)
+    return None if begin and end and begin > end else replace(question, first=begin, last=end)
+
+
+def _add_band(
+    question: Question, bounds: Sequence[int], band: int, found: Tally, number: int, overdue: int
+) -> None:
+    """Add open requests whose ages are in one of the bands."""
+    is_older = [band > bounds.index(days) for days in AGE_BANDS]
+    found.open += number
+    found.overdue += overdue
+    found.waiting += number * (band > bounds.index(question.within_days))
+    found.ages[sum(is_older)] += number
+
+
+def _add_open(
+    connection: Connection, question: Question, as_of: datetime, today: date, chosen: Chosen, found: Tallies
+) -> None:
+    """Count the open requests of a live search by age and target, and add them up here."""
+    bounds = _bounds(question)
     ages: ColumnElement[Any] = literal_column(f"'{{{', '.join(str(days + 1) for days in bounds)}}}'::integer[]")
     age = cast(bindparam("today", today), Date) - _COUNTED.requested_on
     key = _key(question.group_by, _COUNTED, _COUNTED.requested_on).label("group_key")
     kinds = (func.width_bucket(age, ages).label("band"), _COUNTED.target)
     query = (
         select(key, *kinds, func.count(), func.count().filter(_COUNTED.due_at < as_of))
-        .where(
-            _COUNTED.hours.is_(None),
-            *_conditions(question, _COUNTED.requested_on, chosen.reported if chosen else None),
-        )
+        .where(_COUNTED.hours.is_(None), *_conditions(question, _COUNTED.requested_on, chosen.reported))
         .group_by(key, *kinds)
     )
     for group, band, target, number, overdue in connection.execute(query):
-        is_older = [band > bounds.index(days) for days in AGE_BANDS]
-        bands = [number * (count == sum(is_older)) for count in range(len(AGE_BANDS) + 1)]
-        found[group].add(
-            Tally(
-                open=number,
-                overdue=overdue,
-                waiting=number * (band > bounds.index(question.within_days)),
-                ages=bands,
-                targets={Target(target): number},
-            )
-        )
+        _add_band(question, bounds, band, found[group], number, overdue)
+        found[group].targets[Target(target)] += number
 
 
 def _conditions(

@@ -33,7 +33,7 @@ from open311.domain.statistics import (
 from open311.errors import Invalid, Unavailable
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage import counted_requests, statistics
+from open311.storage import counted_requests, open_counts, statistics
 from open311.storage.engine import Connection
 from open311.storage.hot import searching
 from open311.storage.statistics import Chosen
@@ -67,13 +67,14 @@ def answer_groupings(
         uncounted = statistics.oldest_uncounted(connection, city.id)
         as_of = min(now, uncounted.replace(microsecond=0)) if uncounted else now
         instant = closed_at_intake(statistics.instant_services(connection, city.id))
+        mark = open_counts.load_mark(connection, city.id)
         codes = question.service_codes
         without = [code for code in instant if codes is None or code in codes]
         today = as_of.astimezone(city.zone).date()
         found = {}
         for grouping in groupings:
             grouped = replace(question, group_by=grouping)
-            found[grouping] = _answer(city, _Count(connection, grouped, chosen, as_of, today, without))
+            found[grouping] = _answer(city, _Count(connection, grouped, chosen, as_of, today, without, mark))
     return found
 
 
@@ -138,6 +139,7 @@ class _Count:
     as_of: datetime
     today: date
     without: Sequence[str]
+    mark: datetime
 
     def tallies(self) -> dict[str, Tally]:
         """The counts by key; with the grouping by group, by the codes of services."""
@@ -149,7 +151,7 @@ class _Count:
         return found
 
     def _tally(self, question: Question) -> dict[str, Tally]:
-        return statistics.tally(self.connection, question, self.as_of, self.today, self.chosen)
+        return statistics.tally(self.connection, question, self.as_of, self.today, self.chosen, self.mark)
 
     def percentiles(
         self, members: Mapping[str, Sequence[str]], tallies: Mapping[str, Tally]

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from open311.domain.statistics import QUICK, Target, hours_between, target_of
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage import counted_requests, outbox
-from open311.storage.counted_requests import Check, Counted, PublicFacts
+from open311.storage import counted_requests, open_counts, outbox
+from open311.storage.counted_requests import Check, PublicFacts
+from open311.storage.cuts import Counted
 from open311.storage.engine import Connection
 from open311.storage.outbox import RecordedChange
 
@@ -54,6 +55,8 @@ def check_all(platform: Platform, now: datetime) -> int:
     requests from before the first release with statistics, follows changes of a city's time zone and service
     levels, and corrects what a killed release has left. It goes on where it was interrupted.
     """
+    for city in platform.registry:
+        _mark_overdue(platform, city, now)
     return sum(_check(platform, city, now) for city in platform.registry)
 
 
@@ -82,11 +85,22 @@ def _correct_sums(platform: Platform, city: Jurisdiction) -> int:
     """
     with platform.database.snapshot() as connection:
         wrong = counted_requests.find_wrong_sums(connection, city.id)
-    if wrong:
+        wrong_open = open_counts.find_wrong(connection, city.id)
+    if wrong or wrong_open:
         with platform.database.transaction() as connection:
             outbox.lock(connection)
             counted_requests.add_sums(connection, wrong)
-    return len(wrong)
+            open_counts.add(connection, wrong_open)
+    return len(wrong) + len(wrong_open)
+
+
+def _mark_overdue(platform: Platform, city: Jurisdiction, now: datetime) -> None:
+    """Let the sums count as overdue what is due now, so that questions have little to count."""
+    has_reached = False
+    while not has_reached:
+        with platform.database.transaction() as connection:
+            outbox.lock(connection)
+            has_reached = open_counts.move_mark(connection, city.id, now)
 
 
 def _run(platform: Platform, city: Jurisdiction, now: datetime) -> int:
@@ -129,4 +143,5 @@ def _counted(facts: PublicFacts, city: Jurisdiction) -> Iterator[Counted]:
             department=facts.department,
             area=area,
             target=target.value,
+            feedback=facts.feedback if closed_at else None,
         )

@@ -37,7 +37,14 @@ from open311.storage.tables.staff import (
     staff_session,
     staff_view,
 )
-from open311.storage.tables.statistics import closed_count, counted_request, statistics_check
+from open311.storage.tables.statistics import (
+    closed_count,
+    counted_request,
+    feedback,
+    open_count,
+    overdue_mark,
+    statistics_check,
+)
 from open311.storage.tables.subscriptions import announced_request, notification, subscription, webhook
 from open311.storage.tables.updates import public_update, received_update
 
@@ -58,6 +65,7 @@ __all__ = [
     "destination",
     "edition",
     "external_id",
+    "feedback",
     "follower",
     "held_change",
     "jurisdiction",
@@ -72,8 +80,10 @@ __all__ = [
     "media_store",
     "metadata",
     "notification",
+    "open_count",
     "operator_notice",
     "outbox",
+    "overdue_mark",
     "personal_data",
     "public_update",
     "publication",
