@@ -7,9 +7,9 @@ request again changes nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -23,7 +23,6 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
-    and_,
     any_,
     bindparam,
     case,
@@ -38,7 +37,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON, TIMESTAMP, Insert, insert
 
-from open311.domain.requests import Visibility
 from open311.domain.statistics import BUCKETS, Grain, Target, bucket_of
 from open311.storage import open_counts
 from open311.storage.copying import insert_rows
@@ -46,10 +44,7 @@ from open311.storage.cuts import CUTS, KEYS, KINDS, Counted, Sums, cells_of, no_
 from open311.storage.tables import (
     closed_count,
     counted_request,
-    feedback,
     publication,
-    published_department,
-    service_request,
     statistics_check,
 )
 
@@ -58,68 +53,6 @@ CONSUMER = "statistics"
 _SUMS = tuple(column.name for column in closed_count.c if column.name not in KEYS)
 _COLUMNS = tuple(counted_request.c)
 _STORED_TARGETS = frozenset({Target.MATCHED, Target.AMBIGUOUS, Target.NOT_MANAGED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicFacts:
-    """What the statistics need of a public request.
-
-    answers   attribute code -> values
-    feedback  what the reporter has answered after the last closing; "" for no answer, None if nobody was asked
-    """
-
-    number: int
-    service_code: str
-    department: str
-    areas: tuple[str, ...]
-    requested_at: datetime
-    closed_at: datetime | None
-    expected_at: datetime | None
-    answers: Mapping[str, Sequence[str]]
-    feedback: str | None
-
-
-def load_facts(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[PublicFacts]:
-    """The facts of those of the requests that are public and not merged into another request."""
-    shown, stored = publication.c, service_request.c
-    is_same = and_(shown.jurisdiction_id == stored.jurisdiction_id, shown.id == stored.id)
-    found = connection.execute(
-        select(
-            shown.id,
-            shown.service_code,
-            published_department.label("department"),
-            shown.areas,
-            shown.requested_at,
-            case((shown.status == "closed", shown.updated_at)).label("closed_at"),
-            stored.expected_at,
-            stored.answers,
-            feedback.c.answer.label("feedback"),
-        )
-        .join_from(publication, service_request, is_same)
-        .outerjoin(
-            feedback, and_(feedback.c.jurisdiction_id == shown.jurisdiction_id, feedback.c.request_id == shown.id)
-        )
-        .where(
-            shown.jurisdiction_id == jurisdiction_id,
-            shown.id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
-            shown.visibility == Visibility.PUBLIC,
-            stored.merged_into == 0,
-        )
-    )
-    return [
-        PublicFacts(
-            number=row.id,
-            service_code=row.service_code,
-            department=row.department,
-            areas=tuple(row.areas),
-            requested_at=row.requested_at,
-            closed_at=row.closed_at,
-            expected_at=row.expected_at,
-            answers={item["code"]: item["values"] for item in row.answers if item.get("is_asked", True)},
-            feedback=row.feedback,
-        )
-        for row in found
-    ]
 
 
 def replace_counted(

@@ -68,15 +68,19 @@ def _add(found: Sums, row: Counted, names: Iterable[str], number: int) -> None:
 
 def add(connection: Connection, sums: Sums) -> None:
     """Add to the sums. A row whose sums become 0 is deleted. The caller must have the outbox's lock."""
+    changed = {key: counts for key, counts in sums.items() if any(counts.values())}
+    if changed:
+        connection.execute(_upsert(), {"rows": _as_json(changed)})
+    if less := {key: counts for key, counts in changed.items() if counts["open"] < 0}:
+        connection.execute(_delete_empty(), {"rows": _as_json(less)})
+
+
+def _as_json(sums: Sums) -> str:
     rows = [
         dict(zip(KEYS, key, strict=True)) | {name: counts.get(name, 0) for name in SUMS}
         for key, counts in sums.items()
-        if any(counts.values())
     ]
-    if rows:
-        connection.execute(_upsert(), {"rows": orjson.dumps(rows).decode()})
-    if less := [row for row in rows if min(row[name] for name in SUMS) < 0]:
-        connection.execute(_delete_empty(), {"rows": orjson.dumps(less).decode()})
+    return orjson.dumps(rows).decode()
 
 
 def load_mark(connection: Connection, jurisdiction_id: str) -> datetime:
@@ -96,12 +100,13 @@ def move_mark(connection: Connection, jurisdiction_id: str, now: datetime) -> bo
     ours = (columns.jurisdiction_id == jurisdiction_id, columns.hours.is_(None))
     if before < now:
         due = select(columns.due_at).where(*ours, columns.due_at >= first, columns.due_at < last)
-        reached = connection.execute(due.order_by(columns.due_at).offset(_MOST_MARKED).limit(1)).scalar_one_or_none()
+        reached = connection.execute(
+            due.order_by(columns.due_at).offset(_MOST_MARKED).limit(1)
+        ).scalar_one_or_none()
         last = last if reached is None else reached + timedelta(microseconds=1)
     sums = no_sums()
-    for row in connection.execute(
-        select(*counted_request.c).where(*ours, columns.due_at >= first, columns.due_at < last)
-    ):
+    due_between = (columns.due_at >= first, columns.due_at < last)
+    for row in connection.execute(select(*columns).where(*ours, *due_between)):
         _add(sums, Counted(**row._mapping), ["overdue"], 1 if before < now else -1)
     add(connection, sums)
     mark = last if before < now else now

@@ -112,21 +112,13 @@ def answers_of_minute(
 
     So a page and stats.json, which ask for other groupings, agree.
     """
-    minute = now.replace(second=0, microsecond=0)
-    ungrouped = replace(question, group_by=Grouping.ALL)
-    answers = platform.process.cached(_no_answers, most=_KEPT)(ungrouped, live, minute)
+    key = (replace(question, group_by=Grouping.ALL), live)
+    no_answers = dict[Grouping, Statistics]
+    answers = platform.process.kept_for_minute("statistics", key, now, no_answers, most=_KEPT)
     missing = [grouping for grouping in groupings if grouping not in answers]
     if missing:
         answers |= answer_groupings(platform, city, question, missing, now=now, live=live)
     return answers
-
-
-def _no_answers(
-    question: Question,  # noqa: ARG001  # the arguments are the key of the cache
-    live: RequestSearch | None,  # noqa: ARG001
-    minute: datetime,  # noqa: ARG001
-) -> dict[Grouping, Statistics]:
-    return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ Index(
     postgresql_where=text("cut <> 'service_area'"),
 )
 
-# Sums of counted requests that are open, by the day of the report, with the cuts of `closed_count`. `overdue` counts
+# Sums of counted requests that are open, by the day of the report, with the cuts of `closed_count`. `overdue` has
 # those that were due before the city's mark. A row without requests is deleted.
 open_count = Table(
     "open_count",
@@ -139,10 +139,7 @@ open_count = Table(
     text_column("department", None),
     text_column("area", None),
     Column("period", Date, nullable=False),  # its first day
-    *(
-        Column(name, Integer, nullable=False)
-        for name in ("open", "overdue", "matched", "ambiguous", "not_managed")
-    ),
+    *(Column(name, Integer, nullable=False) for name in ("open", "overdue", "matched", "ambiguous", "not_managed")),
     PrimaryKeyConstraint("jurisdiction_id", "cut", "grain", "area", "service_code", "department", "period"),
 )
 Index(

@@ -55,23 +55,15 @@ def numbers_page(call: Call) -> Answer:
     frame = Frame(call.request, call.city)
     address = (call.request.root_path, call.request.path, call.request.query_string)
     languages = (frame.language, frame.locale, frame.catalogue_languages)
-    minute = call.now.replace(second=0, microsecond=0)
-    kept = call.platform.process.cached(_no_page, most=_KEPT)(address, languages, minute)
+    kept = call.platform.process.kept_for_minute(
+        "numbers", (address, languages), call.now, list[Answer], most=_KEPT
+    )
     if not kept:
         answer = _page(call, frame)
         if answer.status != HTTPStatus.OK:
             return answer
         kept.append(answer)
     return kept[0]
-
-
-def _no_page(
-    address: tuple[str, str, bytes],  # noqa: ARG001  # the arguments are the key of the cache
-    languages: tuple[str, str, tuple[str, ...]],  # noqa: ARG001
-    minute: datetime,  # noqa: ARG001
-) -> list[Answer]:
-    """A list for the page, which stays empty until the page is rendered."""
-    return []
 
 
 def _page(call: Call, frame: Frame) -> Answer:
