@@ -208,6 +208,8 @@ class Tally:
     waiting        open requests that are more than `within_days` old
     ages           open requests by age; one more than AGE_BANDS
     targets        open and closed requests by `Target`
+    answers        closed requests whose reporter was asked whether the problem is solved; said that it is solved;
+                   that it is solved in part; that it is not
     buckets        closed requests by the bucket of their hours
     """
 
@@ -221,6 +223,7 @@ class Tally:
     waiting: int = 0
     ages: list[int] = field(default_factory=lambda: [0] * (len(AGE_BANDS) + 1))
     targets: dict[Target, int] = field(default_factory=lambda: dict.fromkeys(Target, 0))
+    answers: list[int] = field(default_factory=lambda: [0] * 4)
     buckets: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
 
     def add(self, other: Tally) -> None:
@@ -230,6 +233,7 @@ class Tally:
         self.ages = [one + more for one, more in zip(self.ages, other.ages, strict=True)]
         for target, number in other.targets.items():
             self.targets[target] += number
+        self.answers = [one + more for one, more in zip(self.answers, other.answers, strict=True)]
         self._add_times(other, 1)
 
     def leave_out_times(self, other: Tally) -> None:

@@ -33,9 +33,9 @@ from open311.domain.statistics import (
 from open311.errors import Invalid, Unavailable
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage import counted_requests, open_counts, statistics
-from open311.storage.engine import Connection
+from open311.storage import statistics
 from open311.storage.hot import searching
+from open311.storage.hot.connections import Read
 from open311.storage.statistics import Chosen
 from schemas.texts import tell
 
@@ -62,19 +62,21 @@ def answer_groupings(
     Raises Invalid if a live search finds too many requests, and Unavailable until the city is counted.
     """
     chosen = None if live is None else _choose(platform, city, question, live)
-    with platform.database.snapshot() as connection:
-        _require_counted(connection, city)
-        uncounted = statistics.oldest_uncounted(connection, city.id)
-        as_of = min(now, uncounted.replace(microsecond=0)) if uncounted else now
-        instant = closed_at_intake(statistics.instant_services(connection, city.id))
-        mark = open_counts.load_mark(connection, city.id)
+    with platform.database.hot.snapshot() as read:
+        state = statistics.load_state(read, city.id)
+        if state.is_uncounted:
+            raise Unavailable(
+                tell("The statistics are being counted for the first time; try again in some minutes.")
+            )
+        as_of = min(now, state.waits_since.replace(microsecond=0)) if state.waits_since else now
+        instant = closed_at_intake(statistics.instant_services(read, city.id))
         codes = question.service_codes
         without = [code for code in instant if codes is None or code in codes]
         today = as_of.astimezone(city.zone).date()
         found = {}
         for grouping in groupings:
             grouped = replace(question, group_by=grouping)
-            found[grouping] = _answer(city, _Count(connection, grouped, chosen, as_of, today, without, mark))
+            found[grouping] = _answer(city, _Count(read, grouped, chosen, as_of, today, without, state.mark))
     return found
 
 
@@ -82,7 +84,7 @@ def _answer(city: Jurisdiction, count: _Count) -> Statistics:
     question = count.question
     parts = count.tallies()
     members = _members(question, city, parts)
-    tallies = {key: _sum(parts[part] for part in inside) for key, inside in members.items()}
+    tallies = {key: _sum([parts[part] for part in inside]) for key, inside in members.items()}
     hours = count.percentiles(members, tallies)
     names = _names(question, city)
     rows = [
@@ -125,7 +127,7 @@ def answers_of_minute(
 class _Count:
     """The counting for one question in one snapshot. `without`: the services that have no part in the times."""
 
-    connection: Connection
+    read: Read
     question: Question
     chosen: Chosen | None
     as_of: datetime
@@ -143,7 +145,7 @@ class _Count:
         return found
 
     def _tally(self, question: Question) -> dict[str, Tally]:
-        return statistics.tally(self.connection, question, self.as_of, self.today, self.chosen, self.mark)
+        return statistics.tally(self.read, question, self.as_of, self.today, self.chosen, self.mark)
 
     def percentiles(
         self, members: Mapping[str, Sequence[str]], tallies: Mapping[str, Tally]
@@ -157,7 +159,7 @@ class _Count:
             for key, inside in members.items()
             for part in inside
         }
-        counted = statistics.count_hours(self.connection, self.question, wanted, self.chosen, without=self.without)
+        counted = statistics.count_hours(self.read, self.question, wanted, self.chosen, without=self.without)
         return {
             key: (
                 _exact(places[key][0], (counted.get(part, {}) for part in inside)),
@@ -175,12 +177,6 @@ def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | Non
     for part in parts:
         hours.update(part)
     return hours_at(place, hours)
-
-
-def _require_counted(connection: Connection, city: Jurisdiction) -> None:
-    check = counted_requests.load_check(connection, city.id)
-    if check is not None and check.checked_at is None:
-        raise Unavailable(tell("The statistics are being counted for the first time; try again in some minutes."))
 
 
 def _choose(platform: Platform, city: Jurisdiction, question: Question, live: RequestSearch) -> Chosen:
@@ -223,7 +219,9 @@ def _members(question: Question, city: Jurisdiction, keys: Iterable[str]) -> dic
     return found
 
 
-def _sum(parts: Iterable[Tally]) -> Tally:
+def _sum(parts: Sequence[Tally]) -> Tally:
+    if len(parts) == 1:
+        return parts[0]
     whole = Tally()
     for part in parts:
         whole.add(part)
