@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import cache, cached_property, lru_cache
 from hashlib import blake2b
 from importlib.util import find_spec
@@ -108,12 +108,8 @@ class Frame:
 
     @cached_property
     def _translated(self) -> Mapping[str, frozenset[str]]:
-        """The translated texts of the city's catalogue, by language."""
         assert self.city is not None
-        translations = self.city.translations
-        return {
-            tag: frozenset(texts_of(translations[tag])) for tag in self.catalogue_languages if tag in translations
-        }
+        return translated_texts(self.city, self.catalogue_languages)
 
     def text_lang(self, text: str) -> Markup:
         """The attributes of an element with a text of the city's catalogue, if it is in another language.
@@ -121,14 +117,13 @@ class Frame:
         Each text has its own language, because a catalogue need not have all texts in each language.
         """
         assert self.city is not None
-        found = (tag for tag, texts in self._translated.items() if text in texts)
-        return self.lang(next(found, self.city.languages[0])) if text else Markup("")
+        return text_lang(self.city, self._translated, self.language, text)
 
     def lang(self, tag: str) -> Markup:
         """The attributes lang and dir of an element in a language; none for the language of the page."""
-        return Markup("") if tag in ("", self.language) else _lang(tag)
+        return _lang_beside(tag, self.language)
 
-    @property
+    @cached_property
     def locale(self) -> str:
         """The language that the reader has chosen by a link; "" if the browser chooses."""
         sent = self.request.environ.get(LOCALE) or self.request.args.get("locale") or ""
@@ -200,6 +195,26 @@ def city_path(root_path: str, city_id: str) -> str:
     return f"{root_path}{PORTAL.prefix}/{quote(city_id, safe='')}/"
 
 
+def translated_texts(city: Jurisdiction, languages: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """The translated texts of a city's catalogue, by language, the preferred language first."""
+    translations = city.translations
+    return {tag: frozenset(texts_of(translations[tag])) for tag in languages if tag in translations}
+
+
+def text_lang(city: Jurisdiction, translated: Mapping[str, frozenset[str]], language: str, text: str) -> Markup:
+    """The attributes of an element with a text of a city's catalogue, on a page in a language.
+
+    translated  the result of `translated_texts`
+    """
+    found = (tag for tag, texts in translated.items() if text in texts)
+    return _lang_beside(next(found, city.languages[0]), language) if text else Markup("")
+
+
+def _lang_beside(tag: str, language: str) -> Markup:
+    return Markup("") if tag in ("", language) else _lang(tag)
+
+
+@cache
 def _lang(tag: str) -> Markup:
     return Markup(' lang="{}" dir="{}"').format(tag, direction_of(tag))
 
@@ -324,8 +339,12 @@ def _environment(language: str) -> Environment:
         shown = in_language(text, language)
         return shown if has_text(text, language) else Markup("<span{}>{}</span>").format(_lang(ENGLISH), shown)
 
+    @lru_cache(maxsize=1_024)
+    def day(on: date) -> str:
+        return format_date(on, "long", locale=locale)
+
     def on_day(at: datetime, zone: tzinfo) -> str:
-        return format_date(at.astimezone(zone), "long", locale=locale)
+        return day(at.astimezone(zone).date())
 
     def at_time(at: datetime, zone: tzinfo) -> str:
         there = at.astimezone(zone)
@@ -338,6 +357,7 @@ def _environment(language: str) -> Environment:
     def instant(text: str) -> datetime:
         return datetime.fromisoformat(text)
 
+    @lru_cache(maxsize=4_096)
     def number(value: float) -> str:
         return format_decimal(value, locale=locale)
 
@@ -363,9 +383,11 @@ def _environment(language: str) -> Environment:
         time = format_time(at, "medium", tzinfo=zone, locale=locale)
         return f"{on_day(at, zone)}, {time}"
 
+    @lru_cache(maxsize=256)
     def percent(value: float) -> str:
         return format_percent(value, locale=locale)
 
+    @lru_cache(maxsize=2_048)
     def duration(hours: int) -> str:
         """Hours below two days, otherwise days with one decimal."""
         if hours < _LEAST_DAYS_HOURS:
