@@ -119,7 +119,7 @@ def test_a_tile_of_cells_reads_its_cells_only(
 
 def test_all_ways_to_read_a_tile_find_the_same(platform: Platform) -> None:
     def body(tile: Tile, search: RequestSearch, way: Way) -> bytes:
-        [(_, points, _)] = platform.database.hot.rows(*points_query(tile, search, way))
+        [(_, _, points, _)] = platform.database.hot.rows(*points_query(tile, search, way))
         return bytes(points)
 
     sizes = set()
@@ -129,6 +129,6 @@ def test_all_ways_to_read_a_tile_find_the_same(platform: Platform) -> None:
         for tile in (at, replace(at, x=at.x + 1), replace(at, x=at.x - 1, y=at.y + 1), scattered):
             for search in (EVERYTHING, replace(EVERYTHING, statuses=(Status.OPEN,)), HALF):
                 found = body(tile, search, Way.CELL)
-                assert {body(tile, search, way) for way in Way} == {found}
+                assert {body(tile, search, way) for way in Way if way is not Way.SOME} == {found}
                 sizes.add(len(tiles.layer(found, "requests")) if found else 0)
     assert {0, 500} < sizes

@@ -82,7 +82,7 @@ class FilterForm:
             key = (self.call.city, self.frame.catalogue_languages, self.frame.language)
             found = self._kept(_service_options)(*key)
         option = Markup('<option value="{}"').format(value)
-        return Markup(found.replace(option, f"{option} selected", 1)) if value else found  # noqa: S704  # escaped
+        return found.replace(option, option + Markup(" selected"), 1) if value else found
 
     def _kept(self, function: Callable[P, T]) -> Callable[P, T]:
         return self.call.platform.process.cached(function, most=64)
