@@ -26,7 +26,8 @@ from babel.dates import (
 from babel.numbers import format_decimal, format_percent, get_group_symbol
 from babel.units import format_unit
 from flask import Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 from werkzeug.wrappers import Request
 
@@ -62,8 +63,15 @@ _KEPT_IN_SWITCH = 4_000
 
 _OTHER_FORMS = {"ht": "fr"}
 """Languages whose dates and numbers CLDR does not have, and the language whose forms their readers know."""
-_NAMES = {"zh-Hans": "简体中文"}
-"""Names of languages that are shorter than those of CLDR."""
+_NAMES = {
+    "en": "English",
+    "es": "Español",
+    "fr": "Français",
+    "ht": "Kreyòl ayisyen",
+    "ar": "العربية",
+    "zh-Hans": "简体中文",
+}
+"""Names of languages, so that a page need not read the data of each. CLDR has those of further languages."""
 
 
 @dataclass(frozen=True)
@@ -317,6 +325,31 @@ def render(template: str, frame: Frame, values: Mapping[str, Any]) -> str:
     return _environment(frame.language).get_template(template).render(frame=frame, city=frame.city, **values)
 
 
+class _CompiledOnce(BytecodeCache):
+    """The compiled templates of this process. The environments of all languages share them."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give a template the code that another environment has compiled."""
+        bucket.code = self._codes.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code of a template."""
+        self._codes[bucket.key] = bucket.code
+
+
+_COMPILED = _CompiledOnce()
+
+
+def prepare_pages() -> None:
+    """Compile the templates for citizens, so that the forks of this process share them."""
+    made = _environment(ENGLISH)
+    for template in sorted((_CITIZENS / "templates").glob("*.html")):
+        made.get_template(template.name)
+
+
 @cache
 def _environment(language: str) -> Environment:
     """The templates with texts, dates and numbers in a language."""
@@ -324,6 +357,9 @@ def _environment(language: str) -> Environment:
         loader=FileSystemLoader([_CITIZENS / "templates", _STAFF / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
+        bytecode_cache=_COMPILED,
+        optimized=False,  # otherwise the compiled code would have what filters of one language make of a constant
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
