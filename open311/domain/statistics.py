@@ -26,6 +26,8 @@ LEAST_CLOSED = 10
 AGE_BANDS = (7, 30, 90, 365)
 """The greatest age of open requests in each band, in days. A last band has the older ones."""
 MEDIAN, P90 = 0.5, 0.9
+LEAST_ANSWERS = 5
+"""With fewer answers of reporters, a group has no numbers about them: they would tell what single people said."""
 
 
 def _bounds() -> tuple[int, ...]:
@@ -307,6 +309,8 @@ class Row:
     within, within_of    closed within N days; of those closed and those that are open for longer than N days
     on_time, on_time_of  closed by the target; of those closed with a target date and those open past it
     target_…          open and closed requests by `Target`
+    feedback_…        reporters who were asked after the closing whether the problem is solved; who answered; who
+                      said that it is solved, in part, or not. None for fewer than LEAST_ANSWERS answers
     target            the city's words, if the group is a service with one target; "" otherwise
     is_left_out       whether the group is a service that has no times because it is closed at intake
     """
@@ -333,6 +337,11 @@ class Row:
     target_ambiguous: int
     target_not_managed: int
     target_none: int
+    feedback_asked: int | None
+    feedback_answered: int | None
+    feedback_yes: int | None
+    feedback_partly: int | None
+    feedback_no: int | None
     target: str = ""
     is_left_out: bool = False
 
@@ -345,6 +354,11 @@ class Row:
     def on_time_share(self) -> float | None:
         """The share of `on_time_of`; None if that is 0."""
         return round(self.on_time / self.on_time_of, 4) if self.on_time_of else None
+
+    @property
+    def feedback_share(self) -> float | None:
+        """The share of `feedback_answered` who said that the problem is solved."""
+        return None if self.feedback_yes is None else round(self.feedback_yes / (self.feedback_answered or 1), 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 
 from open311.domain import commands
 from open311.domain.access import SHELL
-from open311.domain.events import Erasable
+from open311.domain.events import Erasable, FeedbackGiven
+from open311.domain.mails import Feedback, Follower, MailRules
 from open311.domain.requests import Status, Visibility
 from open311.domain.service_levels import LevelRule, read_service_level
 from open311.domain.services import Service
@@ -24,14 +26,17 @@ from open311.errors import Open311Error, Unavailable
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.platform import Platform
+from open311.operations.publishing import names_for
 from open311.operations.statistics import counting as statistics_counting
 from open311.operations.statistics.counting import check_all, recount
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.operations.workflow.act import act
+from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from open311.storage import counted_requests
+from open311.storage import counted_requests, followers
+from open311.storage.engine import Connection
 from tests import build, by_hand
 from tests.asked import answered
 from tests.operations.witness import run_until_killed, witnessed
@@ -50,13 +55,15 @@ AREAS = ((), ("Harbour",), ("Hill",), ("Harbour", "Hill"))
 
 def make_city() -> Jurisdiction:
     rules = tuple(LevelRule(level=read_service_level(words), service="signs") for words in ("2 days", "3 days"))
-    return build.city(services=SERVICES, time_zone="America/New_York", service_levels=rules)
+    mail = MailRules(reporters=True)
+    return build.city(services=SERVICES, time_zone="America/New_York", service_levels=rules, mail=mail)
 
 
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
     """A city without requests."""
-    platform = build.platform(settings, make_city())
+    mailing = replace(settings, smtp_url="smtp://localhost:1", public_url="http://localhost")
+    platform = build.platform(mailing, make_city())
     ensure_synced(platform)
     yield platform
     platform.close()
@@ -69,7 +76,26 @@ def items(platform: Platform) -> list[by_hand.Item]:
             "SELECT json, json_extras FROM publication JOIN service_request USING (jurisdiction_id, id)"
             " WHERE publication.visibility = 'public' AND merged_into = 0"
         )
-        return [json.loads(item[:-1] + "," + ",".join(extras) + "}") for item, extras in rows]
+        found = [json.loads(item[:-1] + "," + ",".join(extras) + "}") for item, extras in rows]
+        said = feedback(connection)
+    return [one | {"feedback": said.get(one["service_request_id"])} for one in found]
+
+
+def feedback(connection: Connection) -> dict[str, str]:
+    """The last answer of each reporter who was asked after the last closing, by the id of the request."""
+    found: dict[str, str] = {}
+    for id, kind, data, is_asked in connection.exec_driver_sql(
+        "SELECT service_request_id, kind, data, EXISTS (SELECT FROM follower WHERE request_id = service_request.id)"
+        " FROM request_event JOIN service_request ON service_request.id = request_id"
+        " WHERE kind IN ('status', 'feedback') ORDER BY request_event.id"
+    ):
+        if kind == "feedback":
+            found[id] = data["answer"]
+        else:
+            found.pop(id, None)
+            if data["new"] == "closed" and is_asked:
+                found[id] = ""
+    return found
 
 
 def plain(row: Row) -> dict[str, Any]:
@@ -98,6 +124,7 @@ class History:
     def happen(self) -> None:
         """One change. Nothing happens if the command is not legal for the request."""
         kinds = [self.report] * 4 + [self.import_closed] * 4 + [self.close] * 3
+        kinds += [self.answer] * 4
         kinds += [
             self.reopen,
             self.show,
@@ -133,6 +160,18 @@ class History:
         self.count += 1
         usual = {"service_code": self.random.choice(SERVICES[:-1]).code, "areas": self.random.choice(AREAS)}
         build.store(self.platform, number=self.count, **usual | fields)
+        if self.count % 3:
+            with self.platform.database.transaction() as connection:
+                ann = Follower(
+                    jurisdiction_id=self.city.id,
+                    number=self.count,
+                    email="ann@mail.example",
+                    language="en",
+                    is_reporter=True,
+                    told_version=0,
+                    created_at=NOW,
+                )
+                followers.confirm(connection, replace(ann, id=followers.add(connection, ann)), 0, NOW)
 
     def _promise(self, at: datetime) -> datetime | None:
         return at + timedelta(hours=self.random.randint(1, 2_000)) if self.random.random() < 0.5 else None
@@ -146,6 +185,15 @@ class History:
 
     def close(self) -> None:
         self._act(commands.Close(outcome=Outcome.FIXED))
+
+    def answer(self) -> None:
+        """A reporter answers whether the problem is solved, perhaps once more, perhaps when it is open again."""
+        with self.platform.database.transaction() as connection:
+            record = load_request(connection, self.city, self._any())
+            if record.number % 3 and record.status is Status.CLOSED:
+                said = self.random.choice(list(Feedback)).value
+                event = FeedbackGiven(at=NOW, actor="reporter", answer=said)
+                change_requests(connection, [(record, [event])], names_for(connection, self.city))
 
     def reopen(self) -> None:
         self._act(commands.Reopen(reason="again"))

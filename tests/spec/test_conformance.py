@@ -222,6 +222,7 @@ FAULTS: dict[str, str] = {
     "any group_by is taken": "Q10",
     "area is ignored in stats": "Q11",
     "hidden requests are counted": "Q12",
+    "single answers are told": "Q13",
     "any filter is taken": "W1",
     "anybody reads subscriptions": "W2",
     "any address is called": "W3",

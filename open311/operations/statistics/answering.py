@@ -17,6 +17,7 @@ from open311.domain.search import RequestSearch, Window
 from open311.domain.statistics import (
     BUCKETS,
     DAY_HOURS,
+    LEAST_ANSWERS,
     MEDIAN,
     P90,
     Grouping,
@@ -246,6 +247,9 @@ def _row(
         if least < question.within_days * DAY_HOURS
     )
     timed, ages, targets = sum(counts.buckets), counts.ages, counts.targets
+    number = sum(counts.answers[1:])
+    shown: Sequence[int | None] = [number, *counts.answers] if number >= LEAST_ANSWERS else [None] * 5
+    answered, asked, yes, partly, no = shown
     return Row(
         key=key,
         name=name,
@@ -269,6 +273,11 @@ def _row(
         target_ambiguous=targets[Target.AMBIGUOUS],
         target_not_managed=targets[Target.NOT_MANAGED],
         target_none=targets[Target.NONE],
+        feedback_asked=asked,
+        feedback_answered=answered,
+        feedback_yes=yes,
+        feedback_partly=partly,
+        feedback_no=no,
     )
 
 
