@@ -35,7 +35,7 @@ from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from open311.storage import counted_requests, followers
+from open311.storage import counted_requests, followers, open_counts
 from open311.storage.engine import Connection
 from tests import build, by_hand
 from tests.asked import answered
@@ -124,7 +124,7 @@ class History:
     def happen(self) -> None:
         """One change. Nothing happens if the command is not legal for the request."""
         kinds = [self.report] * 4 + [self.import_closed] * 4 + [self.close] * 3
-        kinds += [self.answer] * 4
+        kinds += [self.answer] * 12
         kinds += [
             self.reopen,
             self.show,
@@ -240,10 +240,9 @@ class History:
 def sums(platform: Platform) -> list[tuple[Any, ...]]:
     """All stored sums that are not 0."""
     with platform.database.reading() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT * FROM closed_count WHERE coalesce(closed, ended) > 0 ORDER BY 1, 2, 3"
-        )
-        return sorted(map(tuple, rows), key=str)
+        closed = connection.exec_driver_sql("SELECT * FROM closed_count WHERE coalesce(closed, ended) > 0")
+        unclosed = connection.exec_driver_sql("SELECT * FROM open_count")
+        return sorted(map(tuple, [*closed, *unclosed]), key=str)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -257,6 +256,7 @@ def test_every_number_equals_a_plain_count_after_any_history(platform: Platform,
             check(platform, Question(jurisdiction_id=history.city.id, group_by=grouping))
         for _ in range(20):
             check(platform, history.question())
+    assert (ask(platform)[0].feedback_answered or 0) > 4
     assert check_all(platform, NOW) == 0
     before = sums(platform)
     assert recount(platform, history.city, NOW) > 0
@@ -404,6 +404,7 @@ def test_a_killed_dispatcher_and_several_at_once_count_each_request_once(
 ) -> None:
     with witnessed(platform.database):
         build.store_all(platform, (closed(number, timedelta(hours=number)) for number in range(1, 101)))
+        build.store_all(platform, ({"number": number, "expected_at": NOW} for number in range(101, 141)))
         run_until_killed(settings.database_url, batches=2)
     with ThreadPoolExecutor(3) as pool:
         for _ in range(8):
@@ -413,7 +414,59 @@ def test_a_killed_dispatcher_and_several_at_once_count_each_request_once(
                 one.result()
     dispatch_all(platform)
     check(platform, Question(jurisdiction_id="test.example", group_by=Grouping.SERVICE))
-    assert [row.closed for row in ask(platform)] == [100]
+    assert [(row.closed, row.open) for row in ask(platform)] == [(100, 40)]
+    before = sums(platform)
+    assert check_all(platform, NOW + timedelta(days=1)) == 0
+    assert [one[:8] for one in sums(platform)] == [one[:8] for one in before]
+
+
+def test_a_request_is_overdue_from_its_due_date_on_wherever_the_mark_is(platform: Platform) -> None:
+    hours = timedelta(hours=1)
+    history = History(platform, Random(8))
+    for number in range(1, 31):
+        build.store(platform, number=number, at=NOW - 99 * hours, expected_at=NOW + (number - 15) * hours)
+    dispatch_all(platform)
+    history.count = 30
+    (city,) = platform.registry
+    for marked_at in (NOW, NOW + 9 * hours, NOW - 9 * hours, NOW + 99 * hours, NOW - 99 * hours):
+        check_all(platform, marked_at)
+        for _ in range(3):
+            with suppress(Open311Error):
+                history.random.choice((history.close, history.reopen))()
+        dispatch_all(platform)
+        for as_of in (NOW, NOW - 5 * hours, NOW + 5 * hours, NOW + 50 * hours):
+            question = Question(jurisdiction_id=city.id, group_by=Grouping.DEPARTMENT)
+            found = answered(platform, city, question, now=as_of)
+            expected = by_hand.numbers_of(items(platform), question, as_of, city.time_zone, city.levels)
+            assert {row.key: plain(row) for row in found.rows} == expected
+    before = sums(platform)
+    recount(platform, city, NOW)
+    assert sums(platform) == before
+
+
+def test_the_mark_moves_in_steps_if_very_many_requests_become_overdue(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_counts, "_MOST_MARKED", 3)
+    dues = [NOW - timedelta(hours=number // 5) for number in range(30)]
+    build.store_all(platform, ({"number": number, "expected_at": due} for number, due in enumerate(dues, 1)))
+    dispatch_all(platform)
+    assert check_all(platform, NOW + timedelta(hours=1)) == 0
+    with platform.database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT DISTINCT overdue FROM open_count").scalars().all() == [30]
+    assert [row.on_time_of for row in ask(platform)] == [25]
+
+
+def test_sums_of_open_requests_have_no_rows_without_requests(platform: Platform) -> None:
+    build.store_all(platform, ({"number": number, "expected_at": NOW} for number in (1, 2)))
+    dispatch_all(platform)
+    check_all(platform, NOW + timedelta(hours=1))
+    (city,) = platform.registry
+    for name in ("R1", "R2"):
+        act(platform, city, name, [commands.Close(outcome=Outcome.FIXED)], principal=SHELL, now=NOW)
+    dispatch_all(platform)
+    with platform.database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM open_count").scalar_one() == 0
 
 
 def test_requests_from_before_the_statistics_are_counted_by_the_check(platform: Platform) -> None:
@@ -434,6 +487,8 @@ def test_the_daily_check_corrects_sums_that_differ_from_the_counted_requests(pla
     for _ in range(150):
         history.happen()
     dispatch_all(platform)
+    with platform.database.transaction() as connection:
+        open_counts.move_mark(connection, history.city.id, NOW)
     before = sums(platform)
     with platform.database.transaction() as connection:
         connection.exec_driver_sql(
@@ -441,6 +496,8 @@ def test_the_daily_check_corrects_sums_that_differ_from_the_counted_requests(pla
         )
         connection.exec_driver_sql("UPDATE closed_count SET bucket_3 = 9, ended = NULL WHERE cut = 'area'")
         connection.exec_driver_sql("DELETE FROM closed_count WHERE cut = 'service_area' AND grain = 'month'")
+        connection.exec_driver_sql("UPDATE open_count SET open = open + 7, overdue = 1 WHERE cut = 'service'")
+        connection.exec_driver_sql("DELETE FROM open_count WHERE cut = 'area'")
     assert sums(platform) != before
     assert check_all(platform, NOW) > 10
     assert sums(platform) == before
