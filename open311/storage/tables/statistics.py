@@ -7,7 +7,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
-    ForeignKeyConstraint,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -177,11 +176,6 @@ feedback = Table(
     Column("request_id", BigInteger, nullable=False),
     text_column("answer"),  # a value of domain.mails.Feedback; "" for no answer yet
     PrimaryKeyConstraint("jurisdiction_id", "request_id"),
-    ForeignKeyConstraint(
-        ["jurisdiction_id", "request_id"],
-        ["service_request.jurisdiction_id", "service_request.id"],
-        ondelete="CASCADE",
-    ),
 )
 
 # How far the daily check of all counted requests has come. Without a row, a city has no uncounted requests.

@@ -62,9 +62,7 @@ CREATE TABLE feedback (
     jurisdiction_id TEXT NOT NULL,
     request_id BIGINT NOT NULL,
     answer TEXT DEFAULT '' NOT NULL,
-    CONSTRAINT feedback_pkey PRIMARY KEY (jurisdiction_id, request_id),
-    CONSTRAINT feedback_jurisdiction_id_request_id_fkey FOREIGN KEY (jurisdiction_id, request_id)
-        REFERENCES service_request (jurisdiction_id, id) ON DELETE CASCADE
+    CONSTRAINT feedback_pkey PRIMARY KEY (jurisdiction_id, request_id)
 );
 """
 SUMS = """
