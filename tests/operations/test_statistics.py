@@ -37,6 +37,7 @@ from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage import counted_requests, followers, open_counts
 from open311.storage.engine import Connection
+from open311.storage.migrations import migrate
 from tests import build, by_hand
 from tests.asked import answered
 from tests.operations.witness import run_until_killed, witnessed
@@ -467,6 +468,28 @@ def test_sums_of_open_requests_have_no_rows_without_requests(platform: Platform)
     dispatch_all(platform)
     with platform.database.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM open_count").scalar_one() == 0
+
+
+def test_the_migration_makes_the_sums_and_answers_that_the_worker_makes(platform: Platform) -> None:
+    history = History(platform, Random(11))
+    for _ in range(150):
+        history.happen()
+    dispatch_all(platform)
+    (city,) = platform.registry
+
+    def stored() -> list[Any]:
+        with platform.database.transaction() as connection:
+            open_counts.move_mark(connection, city.id, NOW)
+            answers = "SELECT * FROM feedback WHERE answer <> '' ORDER BY 2"
+            queries = ("SELECT * FROM open_count ORDER BY 2, 3, 4, 5, 6, 7", answers)
+            return [connection.exec_driver_sql(query).all() for query in queries]
+
+    before = stored()
+    assert all(before)
+    with platform.database.transaction() as connection:
+        migrate(connection, "0027")
+        migrate(connection)
+    assert stored() == before
 
 
 def test_requests_from_before_the_statistics_are_counted_by_the_check(platform: Platform) -> None:
