@@ -31,6 +31,7 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    or_,
     select,
     true,
 )
@@ -269,8 +270,7 @@ def _points(kind: SearchKind, tile_parts: int, asked_parts: int, way: Way, most_
             found = _by_cell(wanted, chosen, most_of_each)
         case Way.SOME:
             rest = [*conditions(replace(kind, has_words=False)), *boxes]
-            since, found = _some_by_cell(wanted, rest, most_of_each, has_words(kind))
-            has_more = select(since).exists()
+            has_more, found = _some_by_cell(wanted, rest, most_of_each, has_words(kind))
         case Way.TIME:
             inside = in_bounds(columns.lat, columns.long, "box")
             found = select(*wanted).where(*chosen, inside).order_by(*_newest(columns)).limit(_LIMIT).cte("found")
@@ -313,18 +313,22 @@ def _some_by_cell(
     chosen: Sequence[ColumnElement[bool]],
     most_of_each: int,
     is_match: ColumnElement[bool],
-) -> tuple[CTE, CTE]:
-    """Those of the newest MOST_SEARCHED requests of a tile that match, and of the requests since then around it.
+) -> tuple[ColumnElement[bool], CTE]:
+    """Whether requests were left out, and those of the newest MOST_SEARCHED requests of a tile that match.
 
-    The other CTE has that time; it is empty if the tile has no older requests.
+    Requests in the buffer of the tile are found since the same time. Of a cell, at most MOST_SEARCHED are read: if
+    nearly all requests of a tile are in one cell, that time is not known.
     """
     since = _start(wanted, chosen, most_of_each, MOST_SEARCHED).cte("since")
     start = func.coalesce(select(since).scalar_subquery(), literal_column("'-infinity'::timestamptz"))
     # The condition is a column of the subquery: its limit keeps PostgreSQL from reading the index of words.
-    columns = [*wanted, is_match.label("is_match")]
+    columns = [*wanted, is_match.label("is_match"), close_cell.label("cell")]
     source, of_one = _of_each("cells", columns, chosen, MOST_SEARCHED + 1, publication.c.requested_at >= start)
-    found = select(of_one).select_from(source).where(of_one.is_match)
-    return since, found.order_by(*_newest(of_one)).limit(_LIMIT).cte("found")
+    read = select(of_one).select_from(source).cte("read").prefix_with("MATERIALIZED", dialect="postgresql")
+    most: ColumnElement[int] = literal_column(str(MOST_SEARCHED))
+    full = select(read.c.cell).group_by(read.c.cell).having(func.count() > most)
+    found = select(read).where(read.c.is_match).order_by(*_newest(read.c)).limit(_LIMIT).cte("found")
+    return or_(select(since).exists(), full.exists()), found
 
 
 def _of_each(
