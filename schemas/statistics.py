@@ -1,4 +1,4 @@
-"""Parameters and bodies of the statistics (spec/extensions.md, Q1 to Q12)."""
+"""Parameters and bodies of the statistics (spec/extensions.md, Q1 to Q13)."""
 
 from __future__ import annotations
 
@@ -56,6 +56,10 @@ def _hours(text: str, example: int) -> fields.Integer:
     return fields.Integer(allow_none=True, metadata=describe(text, example))
 
 
+def _answers(text: str, example: int) -> fields.Integer:
+    return fields.Integer(allow_none=True, metadata=describe(f"{text} null for fewer than 5 answers.", example))
+
+
 class StatisticsRowSchema(Body):
     """The numbers of one group of requests."""
 
@@ -87,6 +91,14 @@ class StatisticsRowSchema(Body):
     target_ambiguous = _count("Requests for which several targets apply that disagree.", 0)
     target_not_managed = _count("Requests whose time the city does not manage.", 5)
     target_none = _count("Requests without a target.", 10)
+    feedback_asked = _answers("Closed requests whose reporter was asked whether the problem is solved.", 40)
+    feedback_answered = _answers("Reporters who answered.", 25)
+    feedback_yes = _answers("Those who said that it is solved.", 20)
+    feedback_partly = _answers("Those who said that it is solved in part.", 2)
+    feedback_no = _answers("Those who said that it is not solved.", 3)
+    feedback_share = Share(
+        metadata=describe("feedback_yes / feedback_answered; null for fewer than 5 answers.", 0.8)
+    )
     target = OptionalText(metadata=describe("A service's own target, in the city's words.", "4 days"))
     is_left_out = fields.Boolean(
         metadata=describe("true for a service whose times are left out, because it is closed at intake.", False)

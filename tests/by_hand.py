@@ -24,10 +24,14 @@ NAMES = (
     *("within", "within_of", "on_time", "on_time_of"),
     *BANDS,
     *(f"target_{target}" for target in TARGETS),
+    *("feedback_asked", "feedback_answered", "feedback_yes", "feedback_partly", "feedback_no"),
 )
 """The numbers of a row."""
 Item = dict[str, Any]
-"""A request as `requests.json?extensions=true` shows it."""
+"""A request as `requests.json?extensions=true` shows it.
+
+It can have one more field, `feedback`: the last answer of a reporter who was asked, "" for none.
+"""
 
 
 def numbers_of(
@@ -76,6 +80,7 @@ class Report:
         self.requested_on = self.requested.astimezone(ZoneInfo(zone)).date()
         self.closed_on = self.closed.astimezone(ZoneInfo(zone)).date() if self.closed else None
         self.target = self._target(levels)
+        self.feedback: str | None = item.get("feedback") if self.closed else None
 
     @property
     def status(self) -> str:
@@ -173,4 +178,17 @@ def _numbers(
         "on_time": len(on_time),
         "on_time_of": len(judged),
         **{f"target_{target}": sum(report.target == target for report in reports) for target in TARGETS},
+        **_answers([report.feedback for report in reports if report.feedback is not None]),
     }
+
+
+def _answers(said: list[str]) -> dict[str, int | None]:
+    """The numbers about reporters who were asked, from the answer of each; nothing for fewer than five answers."""
+    counts = {
+        "feedback_asked": len(said),
+        "feedback_answered": sum(bool(answer) for answer in said),
+        "feedback_yes": said.count("solved"),
+        "feedback_partly": said.count("partly"),
+        "feedback_no": said.count("not_solved"),
+    }
+    return {name: number if counts["feedback_answered"] >= 5 else None for name, number in counts.items()}

@@ -26,6 +26,7 @@ from open311.server.processes import Processes, Signals, raise_file_limit
 from open311.server.shares import Shares
 from open311.server.threads import Threads
 from open311.settings import Settings
+from open311.web.portal.rendering import prepare_pages
 from open311.web.surfaces import HEALTH
 
 OBJECTS_BEFORE_COLLECTION = 20_000
@@ -75,6 +76,7 @@ def _make_application(settings: Settings) -> Flask:
         platform = open_platform(settings)
         application = create_app(settings, platform)
         announce(platform)
+        prepare_pages()
         platform.close()  # each process opens its own connections when it needs them
     return application
 

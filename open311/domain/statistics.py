@@ -26,6 +26,8 @@ LEAST_CLOSED = 10
 AGE_BANDS = (7, 30, 90, 365)
 """The greatest age of open requests in each band, in days. A last band has the older ones."""
 MEDIAN, P90 = 0.5, 0.9
+LEAST_ANSWERS = 5
+"""With fewer answers of reporters, a group has no numbers about them: they would tell what single people said."""
 
 
 def _bounds() -> tuple[int, ...]:
@@ -208,6 +210,8 @@ class Tally:
     waiting        open requests that are more than `within_days` old
     ages           open requests by age; one more than AGE_BANDS
     targets        open and closed requests by `Target`
+    answers        closed requests whose reporter was asked whether the problem is solved; said that it is solved;
+                   that it is solved in part; that it is not
     buckets        closed requests by the bucket of their hours
     """
 
@@ -221,6 +225,7 @@ class Tally:
     waiting: int = 0
     ages: list[int] = field(default_factory=lambda: [0] * (len(AGE_BANDS) + 1))
     targets: dict[Target, int] = field(default_factory=lambda: dict.fromkeys(Target, 0))
+    answers: list[int] = field(default_factory=lambda: [0] * 4)
     buckets: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
 
     def add(self, other: Tally) -> None:
@@ -230,6 +235,7 @@ class Tally:
         self.ages = [one + more for one, more in zip(self.ages, other.ages, strict=True)]
         for target, number in other.targets.items():
             self.targets[target] += number
+        self.answers = [one + more for one, more in zip(self.answers, other.answers, strict=True)]
         self._add_times(other, 1)
 
     def leave_out_times(self, other: Tally) -> None:
@@ -303,6 +309,8 @@ class Row:
     within, within_of    closed within N days; of those closed and those that are open for longer than N days
     on_time, on_time_of  closed by the target; of those closed with a target date and those open past it
     target_…          open and closed requests by `Target`
+    feedback_…        reporters who were asked after the closing whether the problem is solved; who answered; who
+                      said that it is solved, in part, or not. None for fewer than LEAST_ANSWERS answers
     target            the city's words, if the group is a service with one target; "" otherwise
     is_left_out       whether the group is a service that has no times because it is closed at intake
     """
@@ -329,6 +337,11 @@ class Row:
     target_ambiguous: int
     target_not_managed: int
     target_none: int
+    feedback_asked: int | None
+    feedback_answered: int | None
+    feedback_yes: int | None
+    feedback_partly: int | None
+    feedback_no: int | None
     target: str = ""
     is_left_out: bool = False
 
@@ -341,6 +354,11 @@ class Row:
     def on_time_share(self) -> float | None:
         """The share of `on_time_of`; None if that is 0."""
         return round(self.on_time / self.on_time_of, 4) if self.on_time_of else None
+
+    @property
+    def feedback_share(self) -> float | None:
+        """The share of `feedback_answered` who said that the problem is solved."""
+        return None if self.feedback_yes is None else round(self.feedback_yes / (self.feedback_answered or 1), 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from threading import Event, Lock
 from typing import Any, ParamSpec, TypeVar
@@ -50,6 +51,7 @@ class Process:
         self.blocks = KeptBlocks()
         self.rates = Rates(rate_storage)
         self._caches: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self._minutes: dict[str, Callable[..., Any]] = {}
 
     def cached(self, function: Callable[P, T], *, most: int = 1_024) -> Callable[P, T]:
         """The function with an LRU cache, which exists as long as this platform.
@@ -60,6 +62,18 @@ class Process:
         if caching is None:
             caching = self._caches.setdefault(function, lru_cache(maxsize=most)(function))
         return caching
+
+    def kept_for_minute(self, name: str, key: Hashable, now: datetime, make: Callable[[], T], *, most: int) -> T:
+        """What this process keeps under a key until the minute ends: a container, which `make` makes empty.
+
+        name  whose keys these are; each name always has the same `make` and `most`
+        most  for how many keys a container is kept
+        """
+        found = self._minutes.get(name)
+        if found is None:
+            found = self._minutes.setdefault(name, lru_cache(maxsize=most)(lambda _key, _minute: make()))
+        container: T = found(key, now.replace(second=0, microsecond=0))
+        return container
 
 
 @dataclass(frozen=True, slots=True, eq=False)

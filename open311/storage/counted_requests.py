@@ -7,9 +7,9 @@ request again changes nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -23,7 +23,6 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
-    and_,
     any_,
     bindparam,
     case,
@@ -38,105 +37,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON, TIMESTAMP, Insert, insert
 
-from open311.domain.requests import Visibility
 from open311.domain.statistics import BUCKETS, Grain, Target, bucket_of
+from open311.storage import open_counts
 from open311.storage.copying import insert_rows
+from open311.storage.cuts import CUTS, KEYS, KINDS, Counted, Sums, cells_of, no_sums, period_of
 from open311.storage.tables import (
     closed_count,
     counted_request,
     publication,
-    published_department,
-    service_request,
     statistics_check,
 )
 
 CONSUMER = "statistics"
 """The name of the consumer that counts. Changes that it failed on are stored with this name."""
-_KINDS = ("service_code", "department", "area")
-CUTS = {
-    "all": (),
-    "department": ("department",),
-    "service": ("service_code", "department"),
-    "area": ("area",),
-    "area_department": ("department", "area"),
-    "service_area": _KINDS,
-}
-"""By which columns the sums of each cut are kept apart."""
-_KEYS = ("jurisdiction_id", "cut", "grain", "service_code", "department", "area", "period")
-_SUMS = tuple(column.name for column in closed_count.c if column.name not in _KEYS)
+_SUMS = tuple(column.name for column in closed_count.c if column.name not in KEYS)
 _COLUMNS = tuple(counted_request.c)
 _STORED_TARGETS = frozenset({Target.MATCHED, Target.AMBIGUOUS, Target.NOT_MANAGED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicFacts:
-    """What the statistics need of a public request. `answers`: attribute code -> values."""
-
-    number: int
-    service_code: str
-    department: str
-    areas: tuple[str, ...]
-    requested_at: datetime
-    closed_at: datetime | None
-    expected_at: datetime | None
-    answers: Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """How a request is counted: a row of `counted_request`. The table explains the columns."""
-
-    id: int
-    requested_on: date
-    closed_on: date | None
-    hours: int | None
-    due_at: datetime | None
-    place: int
-    is_quick: bool
-    is_on_time: bool | None
-    jurisdiction_id: str
-    service_code: str
-    department: str
-    area: str
-    target: str
-
-
-def load_facts(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[PublicFacts]:
-    """The facts of those of the requests that are public and not merged into another request."""
-    shown, stored = publication.c, service_request.c
-    is_same = and_(shown.jurisdiction_id == stored.jurisdiction_id, shown.id == stored.id)
-    found = connection.execute(
-        select(
-            shown.id,
-            shown.service_code,
-            published_department.label("department"),
-            shown.areas,
-            shown.requested_at,
-            case((shown.status == "closed", shown.updated_at)).label("closed_at"),
-            stored.expected_at,
-            stored.answers,
-        )
-        .join_from(publication, service_request, is_same)
-        .where(
-            shown.jurisdiction_id == jurisdiction_id,
-            shown.id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
-            shown.visibility == Visibility.PUBLIC,
-            stored.merged_into == 0,
-        )
-    )
-    return [
-        PublicFacts(
-            number=row.id,
-            service_code=row.service_code,
-            department=row.department,
-            areas=tuple(row.areas),
-            requested_at=row.requested_at,
-            closed_at=row.closed_at,
-            expected_at=row.expected_at,
-            answers={item["code"]: item["values"] for item in row.answers if item.get("is_asked", True)},
-        )
-        for row in found
-    ]
 
 
 def replace_counted(
@@ -160,12 +76,18 @@ def replace_counted(
     before = [row for number in changed for row in old.get(number, ())]
     after = [row for number in changed for row in new.get(number, ())]
     insert_rows(connection, counted_request, [_values(row) for row in after])
-    sums = _sums_of(after)
-    for key, counts in _sums_of(before).items():
-        for name, number in counts.items():
-            sums[key][name] -= number
-    add_sums(connection, sums)
+    add_sums(connection, _differences(_sums_of(before), _sums_of(after)))
+    mark = open_counts.load_mark(connection, jurisdiction_id)
+    open_counts.add(connection, _differences(*(open_counts.sums_of(rows, mark) for rows in (before, after))))
     return len(changed)
+
+
+def _differences(before: Sums, after: Sums) -> Sums:
+    """What must be added to the sums, which have `before`, so that they have `after`."""
+    for key, counts in before.items():
+        for name, number in counts.items():
+            after[key][name] -= number
+    return after
 
 
 def _load_counted(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> Iterator[Counted]:
@@ -189,22 +111,16 @@ def _values(row: Counted) -> dict[str, Any]:
     return {column.name: getattr(row, column.name) for column in _COLUMNS}
 
 
-Key = tuple[str, str, str, str, str, str, date]
-"""The primary key of a row of `closed_count`, in the order of KEYS."""
-Sums = dict[Key, dict[str, int]]
-"""Key -> the names and values of the sums. These are not counters, which take twice as long."""
-
-
 def _sums_of(rows: Iterable[Counted]) -> Sums:
     """What these requests add to the sums. Open requests add nothing."""
-    found = _no_sums()
+    found = no_sums()
     for row in rows:
         if row.closed_on is None or row.hours is None:
             continue
         names = _names_of(row, row.hours)
         requested = [(grain.value, period_of(grain, row.requested_on)) for grain in Grain]
         closed = [(grain.value, period_of(grain, row.closed_on)) for grain in Grain]
-        for cut, service, department, area in _cells(row):
+        for cut, service, department, area in cells_of(row):
             for grain, period in requested:
                 sums = found[(row.jurisdiction_id, cut, grain, service, department, area, period)]
                 for name in names:
@@ -212,10 +128,6 @@ def _sums_of(rows: Iterable[Counted]) -> Sums:
             for grain, period in closed:
                 found[(row.jurisdiction_id, cut, grain, service, department, area, period)]["ended"] += 1
     return found
-
-
-def _no_sums() -> Sums:
-    return defaultdict(lambda: defaultdict(int))
 
 
 def _names_of(row: Counted, hours: int) -> list[str]:
@@ -227,25 +139,9 @@ def _names_of(row: Counted, hours: int) -> list[str]:
         names.append("on_time" if row.is_on_time else "late")
     if row.target in _STORED_TARGETS:
         names.append(row.target)
+    if row.feedback is not None:
+        names += ["asked", row.feedback] if row.feedback else ["asked"]
     return names
-
-
-def _cells(row: Counted) -> Iterator[tuple[str, str, str, str]]:
-    """(cut, service, department, area) of each cell that counts the row.
-
-    Where areas do not matter, a request has one row that counts.
-    """
-    for cut, names in CUTS.items():
-        if row.place == 0 or "area" in names:
-            service, department, area = (getattr(row, name) if name in names else "" for name in _KINDS)
-            yield cut, service, department, area
-
-
-def period_of(grain: Grain, day: date) -> date:
-    """The first day of the period that has a day."""
-    if grain is Grain.EVER:
-        return date.min
-    return day.replace(day=1) if grain is Grain.MONTH else day
 
 
 def add_sums(connection: Connection, sums: Sums) -> None:
@@ -256,7 +152,7 @@ def add_sums(connection: Connection, sums: Sums) -> None:
     rows = []
     for key, counts in sums.items():
         if changed := {name: number for name, number in counts.items() if number}:
-            rows.append(dict(zip(_KEYS, key, strict=True)) | changed)
+            rows.append(dict(zip(KEYS, key, strict=True)) | changed)
     if rows:
         connection.execute(_upsert_sums(), {"rows": orjson.dumps(rows).decode()})
 
@@ -308,7 +204,7 @@ def find_wrong_sums(connection: Connection, jurisdiction_id: str) -> Sums:
 
     Requests and sums are changed in one transaction, so the result is right in any snapshot.
     """
-    found = _no_sums()
+    found = no_sums()
     for cut in CUTS:
         for grain, *keys, period, name, number in connection.execute(_wrong_sums(cut), {"city": jurisdiction_id}):
             found[(jurisdiction_id, cut, grain, *keys, period)][name] = number
@@ -323,7 +219,7 @@ def _wrong_sums(cut: str) -> Select[Any]:
     a minus.
     """
     counted, stored = counted_request.c, closed_count.c
-    keys = {name: counted[name] if name in CUTS[cut] else literal_column("''", Text) for name in _KINDS}
+    keys = {name: counted[name] if name in CUTS[cut] else literal_column("''", Text) for name in KINDS}
     mine = [counted.jurisdiction_id == bindparam("city"), counted.hours.is_not(None)]
     if "area" not in CUTS[cut]:
         mine.append(counted.place == literal_column("0"))
@@ -346,13 +242,15 @@ def _wrong_sums(cut: str) -> Select[Any]:
         sum_of("on_time", counted.is_on_time),
         sum_of("late", ~counted.is_on_time),
         rows(counted.requested_on, counted.target, counted.target.in_(sorted(_STORED_TARGETS))),
+        sum_of("asked", counted.feedback.is_not(None)),
+        rows(counted.requested_on, counted.feedback, counted.feedback != literal_column("''")),
     ]
     right = union_all(*parts).subquery("right_rows")
     names = literal_column(f"ARRAY[{', '.join(repr(name) for name in _SUMS)}]", ARRAY(Text))
     values = literal_column(f"ARRAY[{', '.join(f'closed_count.{name}' for name in _SUMS)}]", ARRAY(Integer))
     sums = func.unnest(names, values).table_valued("name", "n", name="sums").render_derived().lateral()
     kept = (
-        select(stored.grain, *(stored[name] for name in _KINDS), stored.period, sums.c.name, sums.c.n)
+        select(stored.grain, *(stored[name] for name in KINDS), stored.period, sums.c.name, sums.c.n)
         .join_from(closed_count, sums, true())
         .where(stored.jurisdiction_id == bindparam("city"), stored.cut == literal_column(f"'{cut}'"))
         .where(sums.c.n.is_not(None))
@@ -369,11 +267,11 @@ def _wrong_sums(cut: str) -> Select[Any]:
         else_=literal_column("date '0001-01-01'", Date),
     )
     wanted = select(
-        grain.c.grain, *(right.c[name] for name in _KINDS), period.label("period"), right.c.name, right.c.n
+        grain.c.grain, *(right.c[name] for name in KINDS), period.label("period"), right.c.name, right.c.n
     ).join_from(right, grain, true())
-    minus = select(kept.c.grain, *(kept.c[name] for name in _KINDS), kept.c.period, kept.c.name, -kept.c.n)
+    minus = select(kept.c.grain, *(kept.c[name] for name in KINDS), kept.c.period, kept.c.name, -kept.c.n)
     both = union_all(wanted, minus).subquery("both")
-    group = [both.c[name] for name in ("grain", *_KINDS, "period", "name")]
+    group = [both.c[name] for name in ("grain", *KINDS, "period", "name")]
     total = func.sum(both.c.n)
     return select(*group, cast(total, Integer)).group_by(*group).having(total != literal_column("0"))
 
@@ -389,6 +287,7 @@ def forget(connection: Connection, jurisdiction_id: str) -> None:
     """Delete all counts of a city. The check then counts all requests. The caller must have the outbox's lock."""
     for table in (counted_request, closed_count):
         connection.execute(delete(table).where(table.c.jurisdiction_id == jurisdiction_id))
+    open_counts.forget(connection, jurisdiction_id)
     save_check(connection, jurisdiction_id, Check(0, None))
 
 

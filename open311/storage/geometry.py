@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from geoalchemy2 import Geography, Geometry
-from sqlalchemy import Boolean, ColumnElement, Double, Text, and_, bindparam, cast, func, literal_column, or_
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Double,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+)
 from sqlalchemy.types import NullType
 
 from open311.domain.places import Place
@@ -82,6 +94,17 @@ def world_y(lat: ColumnElement[Any]) -> ColumnElement[Any]:
     """A latitude on the web map: 0 is 85.05 degrees north, 1 is 85.05 degrees south. The poles are outside."""
     one, two = (literal_column(number, type_=Double) for number in ("1", "2"))
     return (one - func.asinh(func.tan(func.radians(lat)), type_=Double) / func.pi(type_=Double)) / two
+
+
+def cell_x(long: ColumnElement[Any], zoom: int) -> ColumnElement[int]:
+    """The column of the cell of the web map at a zoom. 180 degrees east are 180 west."""
+    column = cast(func.floor(world_x(long) * literal_column(str(1 << zoom))), Integer)
+    return column.op("&", return_type=Integer())(literal_column(str((1 << zoom) - 1)))
+
+
+def cell_y(lat: ColumnElement[Any], zoom: int) -> ColumnElement[int]:
+    """The row of the cell of the web map at a zoom."""
+    return cast(func.floor(world_y(lat) * literal_column(str(1 << zoom))), Integer)
 
 
 def box_values(name: str, box: Box) -> dict[str, Any]:

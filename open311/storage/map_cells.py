@@ -6,13 +6,14 @@ event cannot say where a request was, because events hold no places.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     FromClause,
@@ -35,8 +36,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, array, insert
 
 from open311.domain.tiles import CELL_ZOOMS
-from open311.storage.geometry import world_x, world_y
+from open311.storage.geometry import cell_x, cell_y
 from open311.storage.outbox import RequestKey
+from open311.storage.public_facts import PublicFacts
 from open311.storage.tables import held_change, map_cell, mapped_request, outbox, publication
 
 CONSUMER = "map"
@@ -46,12 +48,24 @@ _SMALLEST = CELL_ZOOMS[-1]
 _KEYS = ("jurisdiction_id", "zoom", "service_code", "x", "y")
 
 
-def update(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> None:
+def update(
+    connection: Connection, jurisdiction_id: str, numbers: Sequence[int], facts: Iterable[PublicFacts]
+) -> None:
     """Count requests as their publications are now, in one statement.
 
+    facts  those of the public ones
     It does not matter how often this runs, or what has changed. The caller must have the outbox's lock.
     """
-    values = {"jurisdiction_id": jurisdiction_id, "numbers": sorted(set(numbers))}
+    shown = [one for one in facts if one.cell is not None]
+    values = {
+        "jurisdiction_id": jurisdiction_id,
+        "numbers": sorted(set(numbers)),
+        "shown": [one.number for one in shown],
+        "xs": [one.cell[0] for one in shown if one.cell],
+        "ys": [one.cell[1] for one in shown if one.cell],
+        "opens": [one.closed_at is None for one in shown],
+        "codes": [one.service_code for one in shown],
+    }
     connection.execute(_update(), values)
 
 
@@ -115,12 +129,13 @@ def _update() -> Insert:
     """
     city, numbers = bindparam("jurisdiction_id", type_=Text), bindparam("numbers", type_=ARRAY(BigInteger))
     table, columns = mapped_request, mapped_request.c
-    after = (
-        _shown()
-        .where(publication.c.jurisdiction_id == city, publication.c.id == any_(numbers))
-        .cte("after")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
+    kinds: dict[str, Any] = {"shown": BigInteger, "xs": Integer, "ys": Integer, "opens": Boolean, "codes": Text}
+    arrays: list[ColumnElement[Any]] = [
+        cast(bindparam(name, type_=ARRAY(kind)), ARRAY(kind)) for name, kind in kinds.items()
+    ]
+    names = ("request_id", "x", "y", "is_open", "service_code")
+    facts = func.unnest(*arrays).table_valued(*names, name="facts").render_derived().c
+    after = select(city.label("jurisdiction_id"), *(facts[name] for name in names)).cte("after")
     ours = (columns.jurisdiction_id == city, columns.request_id == any_(numbers))
     kept = insert(table).from_select([column.name for column in after.c], select(after))
     changes = {name: kept.excluded[name] for name in ("x", "y", "is_open", "service_code")}
@@ -148,13 +163,11 @@ def _ones(is_open: ColumnElement[bool], one: ColumnElement[int]) -> tuple[Column
 def _shown() -> Select[Any]:
     """How requests are to be counted: all public ones with a point, as `mapped_request` has them."""
     columns = publication.c
-    width: ColumnElement[int] = literal_column(str(1 << _SMALLEST))
-    x = cast(func.floor(world_x(columns.long) * width), Integer)
     return select(
         columns.jurisdiction_id,
         columns.id.label("request_id"),
-        x.bool_op("&")(literal_column(str((1 << _SMALLEST) - 1))).label("x"),  # 180 degrees east are 180 west
-        cast(func.floor(world_y(columns.lat) * width), Integer).label("y"),
+        cell_x(columns.long, _SMALLEST).label("x"),
+        cell_y(columns.lat, _SMALLEST).label("y"),
         (columns.status == literal_column("'open'")).label("is_open"),
         columns.service_code,
     ).where(columns.visibility == literal_column("'public'"), columns.point.is_not(None))

@@ -46,6 +46,7 @@ from open311.storage.tables import (
     counted_request,
     map_cell,
     mapped_request,
+    open_count,
     publication,
     request_event,
     service_request,
@@ -72,7 +73,7 @@ POSTGRES = {
 }
 """Memory sizes as on a real server. Background work, such as autovacuum, is off."""
 TABLES = (service_request, request_event, publication)
-COUNTS = (counted_request, closed_count, mapped_request, map_cell)
+COUNTS = (counted_request, closed_count, open_count, mapped_request, map_cell)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from tests.benchmarks.workloads import CIRCLE, COMMON, RARE, SMALL, Field, _box,
 
 LIMIT_MS = 10.0
 TIMES = 5
-TABLES = ("publication", "map_cell", "closed_count", "counted_request")
+TABLES = ("publication", "map_cell", "closed_count", "open_count", "counted_request")
 """Statements on other tables, such as those for keys and marks, are not shown."""
 _ENTRY = re.compile(r"duration: (?P<ms>[\d.]+) ms  plan:\n(?P<plan>(?:\t.*\n)+)")
 

@@ -9,7 +9,7 @@ from random import Random
 from open311.operations.platform import Platform
 from open311.storage import counted_requests
 from open311.storage.copying import insert_rows
-from open311.storage.counted_requests import Counted
+from open311.storage.cuts import Counted
 from open311.storage.tables import counted_request
 from tests import build
 from tests.forecasting.series import seasonal
@@ -39,6 +39,7 @@ def counted(
         department="streets",
         area=area,
         target="none",
+        feedback="none",
     )
 
 

@@ -232,3 +232,40 @@ def test_pages_of_mail_are_in_the_language_of_the_link(here: Town) -> None:
 def test_without_a_database_the_page_says_so(make_app: Callable[..., Flask]) -> None:
     app = make_app(build.city(), database_url="postgresql://nobody@127.0.0.1:1/none")
     checked(app.test_client().get("/mail/test.example/1-AAAAAAAAAAAAAAAAAAAAAA"), 503)
+
+
+def test_the_statistics_count_who_was_asked_and_what_they_answered(here: Town) -> None:
+    said = ["solved"] * 4 + ["not_solved", "partly", ""]
+    pairs = [here.confirmed(email=f"ann{number}@mail.example") for number in range(len(said))]
+    here.report(email="bob@mail.example")  # has not agreed
+    for (name, path), answer in zip(pairs, said, strict=True):
+        here.act(name, CLOSE)
+        here.send(hours=1)
+        if answer:
+            assert here.press(path, "answer", answer=answer) == 200
+    here.send()
+    row = here.client.get("/open311/v2/stats.json").json["rows"][0]
+    names = ("asked", "answered", "yes", "partly", "no", "share")
+    assert [row[f"feedback_{name}"] for name in names] == [7, 6, 4, 1, 1, 0.6667]
+    text = checked(here.client.get("/c/test.example/numbers")).text_content()
+    assert "Solved, as the reporters say" in text
+    assert "(4/6)" in text
+
+
+def test_fewer_than_five_answers_are_not_told_and_those_before_a_reopening_do_not_count(here: Town) -> None:
+    pairs = [here.confirmed(email=f"ann{number}@mail.example") for number in range(5)]
+    for name, path in pairs:
+        here.act(name, CLOSE)
+        here.send(hours=1)
+        assert here.press(path, "answer", answer="not_solved") == 200
+    here.send()
+    assert here.client.get("/open311/v2/stats.json").json["rows"][0]["feedback_no"] == 5
+    here.act(pairs[0][0], commands.Reopen(reason="again"))
+    here.act(pairs[0][0], CLOSE)
+    here.send(hours=1)
+    assert here.rows("SELECT answer, count(*) FROM feedback GROUP BY 1 ORDER BY 1") == [
+        {"answer": "", "count": 1},
+        {"answer": "not_solved", "count": 4},
+    ]
+    [row] = here.client.get("/open311/v2/stats.json?start_date=2026-01-01").json["rows"]
+    assert [row[f"feedback_{name}"] for name in ("asked", "answered", "no", "share")] == [None] * 4

@@ -18,7 +18,7 @@ from open311.operations.statistics.forecasting import find_forecasts, make_due_f
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage import counted_requests, forecasts
-from open311.storage.counted_requests import Counted
+from open311.storage.cuts import Counted
 from tests import build
 from tests.forecasting.towns import TODAY, fill, history
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 
 from open311.domain import commands
 from open311.domain.access import SHELL
-from open311.domain.events import Erasable
+from open311.domain.events import Erasable, FeedbackGiven
+from open311.domain.mails import Feedback, Follower, MailRules
 from open311.domain.requests import Status, Visibility
 from open311.domain.service_levels import LevelRule, read_service_level
 from open311.domain.services import Service
@@ -24,14 +26,18 @@ from open311.errors import Open311Error, Unavailable
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.platform import Platform
+from open311.operations.publishing import names_for
 from open311.operations.statistics import counting as statistics_counting
 from open311.operations.statistics.counting import check_all, recount
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.operations.workflow.act import act
+from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from open311.storage import counted_requests
+from open311.storage import counted_requests, followers, open_counts
+from open311.storage.engine import Connection
+from open311.storage.migrations import migrate
 from tests import build, by_hand
 from tests.asked import answered
 from tests.operations.witness import run_until_killed, witnessed
@@ -50,13 +56,15 @@ AREAS = ((), ("Harbour",), ("Hill",), ("Harbour", "Hill"))
 
 def make_city() -> Jurisdiction:
     rules = tuple(LevelRule(level=read_service_level(words), service="signs") for words in ("2 days", "3 days"))
-    return build.city(services=SERVICES, time_zone="America/New_York", service_levels=rules)
+    mail = MailRules(reporters=True)
+    return build.city(services=SERVICES, time_zone="America/New_York", service_levels=rules, mail=mail)
 
 
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
     """A city without requests."""
-    platform = build.platform(settings, make_city())
+    mailing = replace(settings, smtp_url="smtp://localhost:1", public_url="http://localhost")
+    platform = build.platform(mailing, make_city())
     ensure_synced(platform)
     yield platform
     platform.close()
@@ -69,7 +77,26 @@ def items(platform: Platform) -> list[by_hand.Item]:
             "SELECT json, json_extras FROM publication JOIN service_request USING (jurisdiction_id, id)"
             " WHERE publication.visibility = 'public' AND merged_into = 0"
         )
-        return [json.loads(item[:-1] + "," + ",".join(extras) + "}") for item, extras in rows]
+        found = [json.loads(item[:-1] + "," + ",".join(extras) + "}") for item, extras in rows]
+        said = feedback(connection)
+    return [one | {"feedback": said.get(one["service_request_id"])} for one in found]
+
+
+def feedback(connection: Connection) -> dict[str, str]:
+    """The last answer of each reporter who was asked after the last closing, by the id of the request."""
+    found: dict[str, str] = {}
+    for id, kind, data, is_asked in connection.exec_driver_sql(
+        "SELECT service_request_id, kind, data, EXISTS (SELECT FROM follower WHERE request_id = service_request.id)"
+        " FROM request_event JOIN service_request ON service_request.id = request_id"
+        " WHERE kind IN ('status', 'feedback') ORDER BY request_event.id"
+    ):
+        if kind == "feedback":
+            found[id] = data["answer"]
+        else:
+            found.pop(id, None)
+            if data["new"] == "closed" and is_asked:
+                found[id] = ""
+    return found
 
 
 def plain(row: Row) -> dict[str, Any]:
@@ -98,6 +125,7 @@ class History:
     def happen(self) -> None:
         """One change. Nothing happens if the command is not legal for the request."""
         kinds = [self.report] * 4 + [self.import_closed] * 4 + [self.close] * 3
+        kinds += [self.answer] * 12
         kinds += [
             self.reopen,
             self.show,
@@ -133,6 +161,18 @@ class History:
         self.count += 1
         usual = {"service_code": self.random.choice(SERVICES[:-1]).code, "areas": self.random.choice(AREAS)}
         build.store(self.platform, number=self.count, **usual | fields)
+        if self.count % 3:
+            with self.platform.database.transaction() as connection:
+                ann = Follower(
+                    jurisdiction_id=self.city.id,
+                    number=self.count,
+                    email="ann@mail.example",
+                    language="en",
+                    is_reporter=True,
+                    told_version=0,
+                    created_at=NOW,
+                )
+                followers.confirm(connection, replace(ann, id=followers.add(connection, ann)), 0, NOW)
 
     def _promise(self, at: datetime) -> datetime | None:
         return at + timedelta(hours=self.random.randint(1, 2_000)) if self.random.random() < 0.5 else None
@@ -146,6 +186,15 @@ class History:
 
     def close(self) -> None:
         self._act(commands.Close(outcome=Outcome.FIXED))
+
+    def answer(self) -> None:
+        """A reporter answers whether the problem is solved, perhaps once more, perhaps when it is open again."""
+        with self.platform.database.transaction() as connection:
+            record = load_request(connection, self.city, self._any())
+            if record.number % 3 and record.status is Status.CLOSED:
+                said = self.random.choice(list(Feedback)).value
+                event = FeedbackGiven(at=NOW, actor="reporter", answer=said)
+                change_requests(connection, [(record, [event])], names_for(connection, self.city))
 
     def reopen(self) -> None:
         self._act(commands.Reopen(reason="again"))
@@ -192,10 +241,9 @@ class History:
 def sums(platform: Platform) -> list[tuple[Any, ...]]:
     """All stored sums that are not 0."""
     with platform.database.reading() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT * FROM closed_count WHERE coalesce(closed, ended) > 0 ORDER BY 1, 2, 3"
-        )
-        return sorted(map(tuple, rows), key=str)
+        closed = connection.exec_driver_sql("SELECT * FROM closed_count WHERE coalesce(closed, ended) > 0")
+        unclosed = connection.exec_driver_sql("SELECT * FROM open_count")
+        return sorted(map(tuple, [*closed, *unclosed]), key=str)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -209,6 +257,7 @@ def test_every_number_equals_a_plain_count_after_any_history(platform: Platform,
             check(platform, Question(jurisdiction_id=history.city.id, group_by=grouping))
         for _ in range(20):
             check(platform, history.question())
+    assert (ask(platform)[0].feedback_answered or 0) > 4
     assert check_all(platform, NOW) == 0
     before = sums(platform)
     assert recount(platform, history.city, NOW) > 0
@@ -356,6 +405,7 @@ def test_a_killed_dispatcher_and_several_at_once_count_each_request_once(
 ) -> None:
     with witnessed(platform.database):
         build.store_all(platform, (closed(number, timedelta(hours=number)) for number in range(1, 101)))
+        build.store_all(platform, ({"number": number, "expected_at": NOW} for number in range(101, 141)))
         run_until_killed(settings.database_url, batches=2)
     with ThreadPoolExecutor(3) as pool:
         for _ in range(8):
@@ -365,7 +415,81 @@ def test_a_killed_dispatcher_and_several_at_once_count_each_request_once(
                 one.result()
     dispatch_all(platform)
     check(platform, Question(jurisdiction_id="test.example", group_by=Grouping.SERVICE))
-    assert [row.closed for row in ask(platform)] == [100]
+    assert [(row.closed, row.open) for row in ask(platform)] == [(100, 40)]
+    before = sums(platform)
+    assert check_all(platform, NOW + timedelta(days=1)) == 0
+    assert [one[:8] for one in sums(platform)] == [one[:8] for one in before]
+
+
+def test_a_request_is_overdue_from_its_due_date_on_wherever_the_mark_is(platform: Platform) -> None:
+    hours = timedelta(hours=1)
+    history = History(platform, Random(8))
+    for number in range(1, 31):
+        build.store(platform, number=number, at=NOW - 99 * hours, expected_at=NOW + (number - 15) * hours)
+    dispatch_all(platform)
+    history.count = 30
+    (city,) = platform.registry
+    for marked_at in (NOW, NOW + 9 * hours, NOW - 9 * hours, NOW + 99 * hours, NOW - 99 * hours):
+        check_all(platform, marked_at)
+        for _ in range(3):
+            with suppress(Open311Error):
+                history.random.choice((history.close, history.reopen))()
+        dispatch_all(platform)
+        for as_of in (NOW, NOW - 5 * hours, NOW + 5 * hours, NOW + 50 * hours):
+            question = Question(jurisdiction_id=city.id, group_by=Grouping.DEPARTMENT)
+            found = answered(platform, city, question, now=as_of)
+            expected = by_hand.numbers_of(items(platform), question, as_of, city.time_zone, city.levels)
+            assert {row.key: plain(row) for row in found.rows} == expected
+    before = sums(platform)
+    recount(platform, city, NOW)
+    assert sums(platform) == before
+
+
+def test_the_mark_moves_in_steps_if_very_many_requests_become_overdue(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_counts, "_MOST_MARKED", 3)
+    dues = [NOW - timedelta(hours=number // 5) for number in range(30)]
+    build.store_all(platform, ({"number": number, "expected_at": due} for number, due in enumerate(dues, 1)))
+    dispatch_all(platform)
+    assert check_all(platform, NOW + timedelta(hours=1)) == 0
+    with platform.database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT DISTINCT overdue FROM open_count").scalars().all() == [30]
+    assert [row.on_time_of for row in ask(platform)] == [25]
+
+
+def test_sums_of_open_requests_have_no_rows_without_requests(platform: Platform) -> None:
+    build.store_all(platform, ({"number": number, "expected_at": NOW} for number in (1, 2)))
+    dispatch_all(platform)
+    check_all(platform, NOW + timedelta(hours=1))
+    (city,) = platform.registry
+    for name in ("R1", "R2"):
+        act(platform, city, name, [commands.Close(outcome=Outcome.FIXED)], principal=SHELL, now=NOW)
+    dispatch_all(platform)
+    with platform.database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM open_count").scalar_one() == 0
+
+
+def test_the_migration_makes_the_sums_and_answers_that_the_worker_makes(platform: Platform) -> None:
+    history = History(platform, Random(11))
+    for _ in range(150):
+        history.happen()
+    dispatch_all(platform)
+    (city,) = platform.registry
+
+    def stored() -> list[Any]:
+        with platform.database.transaction() as connection:
+            open_counts.move_mark(connection, city.id, NOW)
+            answers = "SELECT * FROM feedback WHERE answer <> '' ORDER BY 2"
+            queries = ("SELECT * FROM open_count ORDER BY 2, 3, 4, 5, 6, 7", answers)
+            return [connection.exec_driver_sql(query).all() for query in queries]
+
+    before = stored()
+    assert all(before)
+    with platform.database.transaction() as connection:
+        migrate(connection, "0027")
+        migrate(connection)
+    assert stored() == before
 
 
 def test_requests_from_before_the_statistics_are_counted_by_the_check(platform: Platform) -> None:
@@ -386,6 +510,8 @@ def test_the_daily_check_corrects_sums_that_differ_from_the_counted_requests(pla
     for _ in range(150):
         history.happen()
     dispatch_all(platform)
+    with platform.database.transaction() as connection:
+        open_counts.move_mark(connection, history.city.id, NOW)
     before = sums(platform)
     with platform.database.transaction() as connection:
         connection.exec_driver_sql(
@@ -393,6 +519,8 @@ def test_the_daily_check_corrects_sums_that_differ_from_the_counted_requests(pla
         )
         connection.exec_driver_sql("UPDATE closed_count SET bucket_3 = 9, ended = NULL WHERE cut = 'area'")
         connection.exec_driver_sql("DELETE FROM closed_count WHERE cut = 'service_area' AND grain = 'month'")
+        connection.exec_driver_sql("UPDATE open_count SET open = open + 7, overdue = 1 WHERE cut = 'service'")
+        connection.exec_driver_sql("DELETE FROM open_count WHERE cut = 'area'")
     assert sums(platform) != before
     assert check_all(platform, NOW) > 10
     assert sums(platform) == before
@@ -409,7 +537,7 @@ def test_the_daily_check_corrects_counts_and_goes_on_where_it_was_interrupted(
     with platform.database.transaction() as connection:
         connection.exec_driver_sql("DELETE FROM counted_request WHERE id IN (2, 9)")
         counted_requests.save_check(connection, "test.example", counted_requests.Check(4, NOW))
-    assert check_all(platform, NOW) == 1
+    assert check_all(platform, NOW) > 1  # request 9, and sums that had the deleted rows too
     assert check_all(platform, NOW + timedelta(hours=1)) == 0
     assert check_all(platform, NOW + timedelta(days=1)) == 1
     assert [row.open for row in ask(platform)] == [10]

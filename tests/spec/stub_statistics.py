@@ -1,4 +1,4 @@
-"""The statistics of the stub server, by the rules Q1 to Q12 of spec/extensions.md."""
+"""The statistics of the stub server, by the rules Q1 to Q13 of spec/extensions.md."""
 
 from __future__ import annotations
 
@@ -135,9 +135,16 @@ class Statistics(Forecasts):
             "target_ambiguous": 0,
             "target_not_managed": 0,
             "target_none": len(unclosed) if self.has("targets are of open requests") else len(found),
+            **self.feedback(),
             "target": None,
             "is_left_out": is_left_out,
         }
+
+    def feedback(self) -> dict[str, Any]:
+        """The stub asks nobody."""
+        names = ("asked", "answered", "yes", "partly", "no", "share")
+        answer = 1 if self.has("single answers are told") else None
+        return {f"feedback_{name}": answer for name in names}
 
     def ages(self, unclosed: list[dict[str, Any]]) -> dict[str, int]:
         counts = dict.fromkeys((*BANDS, "open_longer"), 0)

@@ -231,6 +231,7 @@ FAULTS: dict[str, str] = {
     "days have no order": "H8",
     "the busiest area is hot": "H9",
     "forecasts have no caveat": "H10",
+    "single answers are told": "Q13",
     "any filter is taken": "W1",
     "anybody reads subscriptions": "W2",
     "any address is called": "W3",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 
 from open311.domain.statistics import BUCKETS, Grouping, Place, Question, bucket_of
 from open311.storage import statistics
 from open311.storage.engine import Database, open_database
-from open311.storage.tables import closed_count, counted_request
+from open311.storage.hot.connections import Read
+from open311.storage.hot.results import Result
+from open311.storage.hot.statements import Statement
+from open311.storage.tables import closed_count, counted_request, open_count
 from tests import build
 
 REQUESTS = 20_000
@@ -42,10 +46,10 @@ def database(make_database: Callable[[str], str]) -> Iterator[Database]:
 def fill(connection: Connection) -> None:
     connection.execute(
         text(
-            "INSERT INTO counted_request (id, requested_on, closed_on, hours, place, is_quick, jurisdiction_id,"
-            " service_code, department, area, target)"
+            "INSERT INTO counted_request (id, requested_on, closed_on, hours, due_at, place, is_quick,"
+            " jurisdiction_id, service_code, department, area, target)"
             " SELECT n, date '2025-01-01' + n % 360, date '2025-01-01' + n % 360,"
-            " CASE WHEN n % 20 > 0 THEN n * 7 % 900 END, 0, false,"
+            " CASE WHEN n % 20 > 0 THEN n * 7 % 900 END, date '2025-01-01' + n % 700, 0, false,"
             " 'city', 's' || n % 97, 'd' || n % 7, 'a' || n % 31, 'none'"
             " FROM generate_series(1, :count) AS n"
         ),
@@ -67,7 +71,16 @@ def fill(connection: Connection) -> None:
                     " FROM counted_request WHERE hours IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7"
                 )
             )
-    for table in (counted_request, closed_count):
+    for cut, keys in CUTS.items():
+        for grain in ("month", "day"):
+            connection.execute(
+                text(
+                    "INSERT INTO open_count"
+                    f" SELECT jurisdiction_id, '{cut}', '{grain}', {keys}, {GRAINS[grain]}, count(*), 0, 0, 0, 0"
+                    " FROM counted_request WHERE hours IS NULL GROUP BY 1, 2, 3, 4, 5, 6, 7"
+                )
+            )
+    for table in (counted_request, closed_count, open_count):
         connection.execute(text(f"ANALYZE {table.name}"))
 
 
@@ -90,38 +103,36 @@ QUESTIONS = [
 @pytest.mark.parametrize("asked", QUESTIONS)
 def test_no_query_reads_a_whole_table(database: Database, asked: dict[str, Any], dates: dict[str, Any]) -> None:
     question = Question(jurisdiction_id="city", **asked, **dates)
-    with database.reading() as connection:
-        plans = plans_of(connection, lambda: answer(connection, question))
-    assert len(plans) == 3
+    plans = plans_of(database, lambda read: answer(read, question))
+    assert len(plans) == 4
     for plan in plans:
         assert "Seq Scan" not in plan, plan
-    by_hours = plans[2]
+    _, by_band, overdue, by_hours = plans
+    assert re.search(r"Scan (using|on) open_count_\w+", by_band), by_band
+    assert re.search(r"Index Cond: .*\bdue_at >= .*\bdue_at < ", overdue), overdue
     assert re.search(r"Index (Only )?Scan using counted_request_\w+_idx", by_hours), by_hours
     bounds = re.search(r"Index Cond: .*\bhours >= .*\bhours < ", by_hours)
     assert bounds, by_hours
 
 
-def answer(connection: Connection, question: Question) -> None:
+def answer(read: Read, question: Question) -> None:
     """Ask as `answer_groupings` does, for two percentiles of each group that lie in a wide bucket."""
-    found = statistics.tally(connection, question, build.NOON, build.NOON.date(), None)
+    mark = build.NOON - timedelta(hours=1)
+    found = statistics.tally(read, question, build.NOON, build.NOON.date(), None, mark)
     bucket = bucket_of(400)
     places = [Place(BUCKETS[number], BUCKETS[number + 1], 1) for number in (bucket, bucket + 5)]
-    statistics.count_hours(connection, question, dict.fromkeys(found, places), None)
+    statistics.count_hours(read, question, dict.fromkeys(found, places), None)
 
 
-def plans_of(connection: Connection, work: Callable[[], None]) -> list[str]:
+def plans_of(database: Database, work: Callable[[Read], None]) -> list[str]:
     """The plans of the statements that `work` runs."""
-    seen: list[tuple[str, Any]] = []
+    plans = []
+    with closing(database.hot.session()) as session:
 
-    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        seen.append((statement, parameters))
+        def read(statement: Statement, values: Mapping[str, Any]) -> Result:
+            explained = session.run(statement, values, before="EXPLAIN ")
+            plans.append("\n".join(line.decode() for line in explained.texts(0)))
+            return session.run(statement, values)
 
-    event.listen(connection.engine, "before_cursor_execute", note)
-    try:
-        work()
-    finally:
-        event.remove(connection.engine, "before_cursor_execute", note)
-    return [
-        "\n".join(line for (line,) in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
-        for statement, parameters in seen
-    ]
+        work(read)
+    return plans

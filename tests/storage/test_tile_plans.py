@@ -19,7 +19,14 @@ from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage.hot.statements import Statement
-from open311.storage.hot.tiles import Way, cells_query, points_query
+from open311.storage.hot.tiles import (
+    MOST_POINTS,
+    MOST_SEARCHED,
+    Way,
+    cells_query,
+    find_points,
+    points_query,
+)
 from tests import build, tiles
 from tests.conftest import CITY
 
@@ -28,6 +35,8 @@ CROWDED = Place(long=24.3, lat=60.1)
 """The place of every second request. The others are all over the city."""
 EVERYTHING = RequestSearch(jurisdiction_id=CITY)
 HALF = replace(EVERYTHING, requested=Window(build.NOON - timedelta(days=500), None))
+RARE_WORD = replace(EVERYTHING, words="absent", language="simple")
+_READ = re.compile(r"Index (?:Only )?Scan using \w+ on publication\S* .*?actual time=\S+ rows=(\d+) loops=(\d+)")
 SCATTER = """
     UPDATE publication SET long = place.long, lat = place.lat,
         point = ST_SetSRID(ST_MakePoint(place.long, place.lat), 4326),
@@ -119,7 +128,7 @@ def test_a_tile_of_cells_reads_its_cells_only(
 
 def test_all_ways_to_read_a_tile_find_the_same(platform: Platform) -> None:
     def body(tile: Tile, search: RequestSearch, way: Way) -> bytes:
-        [(_, points, _)] = platform.database.hot.rows(*points_query(tile, search, way))
+        [(_, _, points, _)] = platform.database.hot.rows(*points_query(tile, search, way))
         return bytes(points)
 
     sizes = set()
@@ -129,6 +138,33 @@ def test_all_ways_to_read_a_tile_find_the_same(platform: Platform) -> None:
         for tile in (at, replace(at, x=at.x + 1), replace(at, x=at.x - 1, y=at.y + 1), scattered):
             for search in (EVERYTHING, replace(EVERYTHING, statuses=(Status.OPEN,)), HALF):
                 found = body(tile, search, Way.CELL)
-                assert {body(tile, search, way) for way in Way} == {found}
+                assert {body(tile, search, way) for way in Way if way is not Way.SOME} == {found}
                 sizes.add(len(tiles.layer(found, "requests")) if found else 0)
     assert {0, 500} < sizes
+
+
+def test_frequent_words_are_looked_for_in_the_newest_requests_of_a_tile(platform: Platform) -> None:
+    hot = platform.database.hot
+    with platform.database.reading() as connection:
+        words = connection.exec_driver_sql("SELECT tsvector_to_array(words) FROM publication LIMIT 1").scalar_one()
+    word = words[0]
+    frequent = replace(EVERYTHING, words=word, language="simple")
+    for tile in (Tile(*tiles.tile_at(*CROWDED.point, 12)), Tile(*tiles.tile_at(*CROWDED.point, 16))):
+        query = points_query(tile, frequent, Way.SOME)
+        found = plan(platform, query)
+        assert "publication_words_idx" not in found
+        assert "Seq Scan" not in found
+        read = sum(int(rows) * int(loops) for rows, loops in re.findall(_READ, found))
+        assert read <= 2 * (MOST_SEARCHED + 1)
+        crowded = find_points(hot, tile, frequent)
+        assert (crowded.is_cut, crowded.shown) == (True, MOST_POINTS)
+        absent = points_query(tile, replace(frequent, words="absent"), Way.SOME)
+        [(count, has_more, _, _)] = hot.rows(*absent)
+        assert (count, has_more) == (0, True)
+    some = Tile(*tiles.tile_at(24.9, 60.1, 13))
+    assert hot.rows(*points_query(some, frequent, Way.SOME)) == hot.rows(*points_query(some, frequent, Way.TIME))
+
+
+def test_rare_words_are_looked_up_and_not_cut(platform: Platform) -> None:
+    found = find_points(platform.database.hot, Tile(*tiles.tile_at(*CROWDED.point, 12)), RARE_WORD)
+    assert (found.body, found.is_cut) == (b"", False)

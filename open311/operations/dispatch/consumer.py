@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from open311.operations.dispatch.changes import Changes
 from open311.operations.platform import Platform
 from open311.storage.engine import Connection
-from open311.storage.outbox import RecordedChange
 
 
 class Consumer(Protocol):
@@ -21,9 +20,7 @@ class Consumer(Protocol):
     def name(self) -> str:
         """The consumer's permanent name."""
 
-    def consume(
-        self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange], now: datetime
-    ) -> None:
+    def consume(self, platform: Platform, connection: Connection, changes: Changes, now: datetime) -> None:
         """Handle changes in the dispatcher's transaction. For any work outside the database, defer a job in it.
 
         Each change is handled exactly once, and the changes of a request are handled in order. This is true only if

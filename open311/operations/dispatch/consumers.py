@@ -10,12 +10,14 @@ from open311.operations.dispatch.preparing import Preparing
 from open311.operations.dispatch.renewing import Renewing
 from open311.operations.dispatch.resolving import Resolving
 from open311.operations.mailing.queueing import Mailing
+from open311.operations.statistics.asking import Asking
 from open311.operations.statistics.counting import CountingStatistics
 from open311.operations.subscriptions.announcing import Announcing
 
 CONSUMERS: tuple[Consumer, ...] = (
     Resolving(),
     Counting(),
+    Asking(),
     Mapping(),
     Planning(),
     Preparing(),

@@ -15,17 +15,16 @@ later changes of the same request wait for it. The wait before each retry double
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from open311.errors import Unavailable
 from open311.observe import logger
 from open311.operations.dispatch import consumers
+from open311.operations.dispatch.changes import Changes
 from open311.operations.dispatch.consumer import Consumer
 from open311.operations.platform import Platform
 from open311.storage import outbox
 from open311.storage.engine import Connection, savepoint
-from open311.storage.outbox import RecordedChange
 
 log = logger(__name__)
 
@@ -47,22 +46,22 @@ def dispatch(platform: Platform, now: datetime, *, rows: int = BATCH_ROWS) -> in
 
 
 def _take(platform: Platform, connection: Connection, now: datetime, rows: int) -> int:
-    changes = outbox.take(connection, rows)
+    changes = Changes(outbox.take(connection, rows))
     for consumer in consumers.CONSUMERS if changes else ():
         _hand_over(platform, connection, consumer, changes, now)
     return len(changes)
 
 
 def _hand_over(
-    platform: Platform, connection: Connection, consumer: Consumer, changes: Sequence[RecordedChange], now: datetime
+    platform: Platform, connection: Connection, consumer: Consumer, changes: Changes, now: datetime
 ) -> None:
     """Let a consumer handle a batch. If it fails on a change, the change is kept for a retry."""
     held = outbox.held_requests(connection, consumer.name, changes)
     to_hold = [change for change in changes if change.request in held]
     free = [change for change in changes if change.request not in held]
-    if not _succeeds(platform, connection, consumer, free, now):
+    if not _succeeds(platform, connection, consumer, changes.part(free), now):
         for change in free:
-            if change.request in held or not _succeeds(platform, connection, consumer, [change], now):
+            if change.request in held or not _succeeds(platform, connection, consumer, changes.part([change]), now):
                 held.add(change.request)
                 to_hold.append(change)
     outbox.hold(connection, consumer.name, to_hold, now + _wait(0))
@@ -73,7 +72,7 @@ def _retry(platform: Platform, connection: Connection, now: datetime, rows: int)
     known = {consumer.name: consumer for consumer in consumers.CONSUMERS}
     due = outbox.due_changes(connection, list(known), now, rows)
     for held in due:
-        if _succeeds(platform, connection, known[held.consumer], [held.change], now):
+        if _succeeds(platform, connection, known[held.consumer], Changes([held.change]), now):
             outbox.release(connection, held)
         else:
             outbox.postpone(connection, held, now + _wait(held.failures + 1))
@@ -81,7 +80,7 @@ def _retry(platform: Platform, connection: Connection, now: datetime, rows: int)
 
 
 def _succeeds(
-    platform: Platform, connection: Connection, consumer: Consumer, changes: Sequence[RecordedChange], now: datetime
+    platform: Platform, connection: Connection, consumer: Consumer, changes: Changes, now: datetime
 ) -> bool:
     """Whether a consumer handled the changes. If it failed, its effects are rolled back."""
     try:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 
+from open311.operations.dispatch.changes import Changes
 from open311.operations.platform import Platform
 from open311.storage import map_cells, outbox
 from open311.storage.engine import Connection
-from open311.storage.outbox import RecordedChange
+from open311.storage.public_facts import load_facts
 
 _ROWS = 1_000
 
@@ -24,13 +24,12 @@ class Mapping:
         self,
         platform: Platform,  # noqa: ARG002
         connection: Connection,
-        changes: Sequence[RecordedChange],
+        changes: Changes,
         now: datetime,  # noqa: ARG002
     ) -> None:
         """Update the cells of these requests, by one statement for each city."""
-        by_city = attrgetter("jurisdiction_id")
-        for city, group in groupby(sorted(changes, key=by_city), key=by_city):
-            map_cells.update(connection, city, [change.number for change in group])
+        for city, numbers in changes.numbers():
+            map_cells.update(connection, city, numbers, changes.facts(connection, city))
 
 
 def recount(platform: Platform) -> int:
@@ -47,7 +46,8 @@ def recount(platform: Platform) -> int:
         with platform.database.transaction() as connection:
             outbox.lock(connection)
             for city, group in groupby(sorted(wrong[start : start + _ROWS]), key=itemgetter(0)):
-                map_cells.update(connection, city, [number for _, number in group])
+                numbers = [number for _, number in group]
+                map_cells.update(connection, city, numbers, load_facts(connection, city, numbers))
     with platform.database.transaction() as connection:
         outbox.lock(connection)
         map_cells.add(connection, cells)

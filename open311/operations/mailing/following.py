@@ -6,7 +6,7 @@ look for harmful mails open all links.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from open311.domain.access import REPORTER
@@ -27,7 +27,7 @@ from open311.operations.workflow import effects
 from open311.operations.workflow.act import act_within
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.plugins import Jurisdiction
-from open311.storage import followers, history, mails, requests, subscriptions
+from open311.storage import feedback, followers, history, mails, requests, subscriptions
 from open311.storage.engine import Connection
 from schemas.texts import tell
 
@@ -125,6 +125,9 @@ def confirm(platform: Platform, city: Jurisdiction, token: str, *, now: datetime
         elif one.confirmed_at is None:
             followers.confirm(connection, one, one.told_version, now)
             _catch_up(connection, city, one, now)
+            record = requests.load_record(connection, city.id, number=one.number, is_locked=False)
+            if record and _can_answer(city, replace(one, confirmed_at=now), record):
+                feedback.ask(connection, city.id, [one.number])
 
 
 def _catch_up(connection: Connection, city: Jurisdiction, one: Follower, now: datetime) -> None:

@@ -12,7 +12,7 @@ from open311.errors import Invalid, Problem
 from open311.operations.platform import Platform
 from open311.storage.hot import tiles
 from open311.storage.hot.changes import find_state
-from open311.storage.hot.tiles import MOST_POINTS, FoundTile
+from open311.storage.hot.tiles import FoundTile
 from schemas.extensions import TileArguments
 from schemas.texts import Message, tell
 
@@ -86,4 +86,4 @@ def cut_points(tile: FoundTile) -> Message | None:
     """A sentence if a tile has not all requests; None if it has."""
     if not tile.is_cut:
         return None
-    return tell("this tile has the newest {most} requests only; zoom in or send filters", most=MOST_POINTS)
+    return tell("this tile has the newest {most} requests only; zoom in or send filters", most=tile.shown)

@@ -17,6 +17,7 @@ from open311.domain.search import RequestSearch, Window
 from open311.domain.statistics import (
     BUCKETS,
     DAY_HOURS,
+    LEAST_ANSWERS,
     MEDIAN,
     P90,
     Grouping,
@@ -33,9 +34,9 @@ from open311.domain.statistics import (
 from open311.errors import Invalid, Unavailable
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage import counted_requests, statistics
-from open311.storage.engine import Connection
+from open311.storage import statistics
 from open311.storage.hot import searching
+from open311.storage.hot.connections import Read
 from open311.storage.statistics import Chosen
 from schemas.texts import tell
 
@@ -62,18 +63,18 @@ def answer_groupings(
     Raises Invalid if a live search finds too many requests, and Unavailable until the city is counted.
     """
     chosen = None if live is None else _choose(platform, city, question, live)
-    with platform.database.snapshot() as connection:
-        require_counted(connection, city)
-        uncounted = statistics.oldest_uncounted(connection, city.id)
-        as_of = min(now, uncounted.replace(microsecond=0)) if uncounted else now
-        instant = closed_at_intake(statistics.instant_services(connection, city.id))
+    with platform.database.hot.snapshot() as read:
+        state = statistics.load_state(read, city.id)
+        require_counted(state)
+        as_of = min(now, state.waits_since.replace(microsecond=0)) if state.waits_since else now
+        instant = closed_at_intake(statistics.instant_services(read, city.id))
         codes = question.service_codes
         without = [code for code in instant if codes is None or code in codes]
         today = as_of.astimezone(city.zone).date()
         found = {}
         for grouping in groupings:
             grouped = replace(question, group_by=grouping)
-            found[grouping] = _answer(city, _Count(connection, grouped, chosen, as_of, today, without))
+            found[grouping] = _answer(city, _Count(read, grouped, chosen, as_of, today, without, state.mark))
     return found
 
 
@@ -81,7 +82,7 @@ def _answer(city: Jurisdiction, count: _Count) -> Statistics:
     question = count.question
     parts = count.tallies()
     members = _members(question, city, parts)
-    tallies = {key: _sum(parts[part] for part in inside) for key, inside in members.items()}
+    tallies = {key: _sum([parts[part] for part in inside]) for key, inside in members.items()}
     hours = count.percentiles(members, tallies)
     names = _names(question, city)
     rows = [
@@ -111,33 +112,26 @@ def answers_of_minute(
 
     So a page and stats.json, which ask for other groupings, agree.
     """
-    minute = now.replace(second=0, microsecond=0)
-    ungrouped = replace(question, group_by=Grouping.ALL)
-    answers = platform.process.cached(_no_answers, most=_KEPT)(ungrouped, live, minute)
+    key = (replace(question, group_by=Grouping.ALL), live)
+    no_answers = dict[Grouping, Statistics]
+    answers = platform.process.kept_for_minute("statistics", key, now, no_answers, most=_KEPT)
     missing = [grouping for grouping in groupings if grouping not in answers]
     if missing:
         answers |= answer_groupings(platform, city, question, missing, now=now, live=live)
     return answers
 
 
-def _no_answers(
-    question: Question,  # noqa: ARG001  # the arguments are the key of the cache
-    live: RequestSearch | None,  # noqa: ARG001
-    minute: datetime,  # noqa: ARG001
-) -> dict[Grouping, Statistics]:
-    return {}
-
-
 @dataclass(frozen=True, slots=True)
 class _Count:
     """The counting for one question in one snapshot. `without`: the services that have no part in the times."""
 
-    connection: Connection
+    read: Read
     question: Question
     chosen: Chosen | None
     as_of: datetime
     today: date
     without: Sequence[str]
+    mark: datetime
 
     def tallies(self) -> dict[str, Tally]:
         """The counts by key; with the grouping by group, by the codes of services."""
@@ -149,7 +143,7 @@ class _Count:
         return found
 
     def _tally(self, question: Question) -> dict[str, Tally]:
-        return statistics.tally(self.connection, question, self.as_of, self.today, self.chosen)
+        return statistics.tally(self.read, question, self.as_of, self.today, self.chosen, self.mark)
 
     def percentiles(
         self, members: Mapping[str, Sequence[str]], tallies: Mapping[str, Tally]
@@ -163,7 +157,7 @@ class _Count:
             for key, inside in members.items()
             for part in inside
         }
-        counted = statistics.count_hours(self.connection, self.question, wanted, self.chosen, without=self.without)
+        counted = statistics.count_hours(self.read, self.question, wanted, self.chosen, without=self.without)
         return {
             key: (
                 _exact(places[key][0], (counted.get(part, {}) for part in inside)),
@@ -183,15 +177,9 @@ def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | Non
     return hours_at(place, hours)
 
 
-def is_counted(connection: Connection, city: Jurisdiction) -> bool:
-    """Whether the requests of a city are counted; False while they are counted for the first time."""
-    check = counted_requests.load_check(connection, city.id)
-    return check is None or check.checked_at is not None
-
-
-def require_counted(connection: Connection, city: Jurisdiction) -> None:
+def require_counted(state: statistics.State) -> None:
     """Raises Unavailable until the requests of a city are counted for the first time."""
-    if not is_counted(connection, city):
+    if state.is_uncounted:
         raise Unavailable(tell("The statistics are being counted for the first time; try again in some minutes."))
 
 
@@ -235,7 +223,9 @@ def _members(question: Question, city: Jurisdiction, keys: Iterable[str]) -> dic
     return found
 
 
-def _sum(parts: Iterable[Tally]) -> Tally:
+def _sum(parts: Sequence[Tally]) -> Tally:
+    if len(parts) == 1:
+        return parts[0]
     whole = Tally()
     for part in parts:
         whole.add(part)
@@ -260,6 +250,9 @@ def _row(
         if least < question.within_days * DAY_HOURS
     )
     timed, ages, targets = sum(counts.buckets), counts.ages, counts.targets
+    number = sum(counts.answers[1:])
+    shown: Sequence[int | None] = [number, *counts.answers] if number >= LEAST_ANSWERS else [None] * 5
+    answered, asked, yes, partly, no = shown
     return Row(
         key=key,
         name=name,
@@ -283,6 +276,11 @@ def _row(
         target_ambiguous=targets[Target.AMBIGUOUS],
         target_not_managed=targets[Target.NOT_MANAGED],
         target_none=targets[Target.NONE],
+        feedback_asked=asked,
+        feedback_answered=answered,
+        feedback_yes=yes,
+        feedback_partly=partly,
+        feedback_no=no,
     )
 
 

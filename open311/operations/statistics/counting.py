@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from open311.domain.statistics import QUICK, Target, hours_between, target_of
+from open311.operations.dispatch.changes import Changes
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage import counted_requests, outbox
-from open311.storage.counted_requests import Check, Counted, PublicFacts
+from open311.storage import counted_requests, open_counts, outbox
+from open311.storage.counted_requests import Check
+from open311.storage.cuts import Counted
 from open311.storage.engine import Connection
-from open311.storage.outbox import RecordedChange
+from open311.storage.public_facts import PublicFacts, load_facts
 
 ROWS_PER_TRANSACTION = 1_000
 CHECK_EVERY = timedelta(hours=20)
@@ -26,24 +28,25 @@ class CountingStatistics:
         self,
         platform: Platform,
         connection: Connection,
-        changes: Sequence[RecordedChange],
+        changes: Changes,
         now: datetime,  # noqa: ARG002
     ) -> None:
         """Count the requests that have changed. Changes of a city that is not served wait for the daily check."""
-        for jurisdiction_id in sorted({change.jurisdiction_id for change in changes}):
+        for jurisdiction_id, numbers in changes.numbers():
             city = platform.registry.get(jurisdiction_id)
             if city is not None:
-                numbers = {change.number for change in changes if change.jurisdiction_id == jurisdiction_id}
-                count_requests(connection, city, sorted(numbers))
+                count_requests(connection, city, numbers, changes.facts(connection, jurisdiction_id))
 
 
-def count_requests(connection: Connection, city: Jurisdiction, numbers: Sequence[int]) -> int:
+def count_requests(
+    connection: Connection, city: Jurisdiction, numbers: Sequence[int], facts: Iterable[PublicFacts]
+) -> int:
     """Count these requests as the public sees them now. Returns how many were counted differently before.
 
+    facts  those of the public ones
     The caller must have the outbox's lock.
     """
-    facts = counted_requests.load_facts(connection, city.id, numbers)
-    wanted = [row for one in facts for row in _counted(one, city)]
+    wanted = [row for one in facts if not one.is_merged for row in _counted(one, city)]
     return counted_requests.replace_counted(connection, city.id, numbers, wanted)
 
 
@@ -54,6 +57,8 @@ def check_all(platform: Platform, now: datetime) -> int:
     requests from before the first release with statistics, follows changes of a city's time zone and service
     levels, and corrects what a killed release has left. It goes on where it was interrupted.
     """
+    for city in platform.registry:
+        _mark_overdue(platform, city, now)
     return sum(_check(platform, city, now) for city in platform.registry)
 
 
@@ -82,11 +87,22 @@ def _correct_sums(platform: Platform, city: Jurisdiction) -> int:
     """
     with platform.database.snapshot() as connection:
         wrong = counted_requests.find_wrong_sums(connection, city.id)
-    if wrong:
+        wrong_open = open_counts.find_wrong(connection, city.id)
+    if wrong or wrong_open:
         with platform.database.transaction() as connection:
             outbox.lock(connection)
             counted_requests.add_sums(connection, wrong)
-    return len(wrong)
+            open_counts.add(connection, wrong_open)
+    return len(wrong) + len(wrong_open)
+
+
+def _mark_overdue(platform: Platform, city: Jurisdiction, now: datetime) -> None:
+    """Let the sums count as overdue what is due now, so that questions have little to count."""
+    has_reached = False
+    while not has_reached:
+        with platform.database.transaction() as connection:
+            outbox.lock(connection)
+            has_reached = open_counts.move_mark(connection, city.id, now)
 
 
 def _run(platform: Platform, city: Jurisdiction, now: datetime) -> int:
@@ -99,7 +115,7 @@ def _run(platform: Platform, city: Jurisdiction, now: datetime) -> int:
             numbers = counted_requests.next_numbers(
                 connection, city.id, after=last.checked_until, rows=ROWS_PER_TRANSACTION
             )
-            corrected += count_requests(connection, city, numbers)
+            corrected += count_requests(connection, city, numbers, load_facts(connection, city.id, numbers))
             is_last = len(numbers) < ROWS_PER_TRANSACTION
             reached = Check(0, now) if is_last else Check(numbers[-1], last.checked_at)
             counted_requests.save_check(connection, city.id, reached)
@@ -129,4 +145,5 @@ def _counted(facts: PublicFacts, city: Jurisdiction) -> Iterator[Counted]:
             department=facts.department,
             area=area,
             target=target.value,
+            feedback=facts.feedback if closed_at else None,
         )

@@ -13,7 +13,7 @@ from open311.domain.hot_spots import Recent, hot_spots, recent
 from open311.domain.outlooks import Outlook, Outlooks, PeriodForecast, days_of_period
 from open311.domain.statistics import closed_at_intake
 from open311.operations.platform import Platform
-from open311.operations.statistics.answering import is_counted, require_counted
+from open311.operations.statistics.answering import require_counted
 from open311.plugins import Jurisdiction
 from open311.storage import forecasts as stored
 from open311.storage import statistics
@@ -33,7 +33,8 @@ def make_due_forecasts(platform: Platform, now: datetime) -> int:
     made = 0
     for city in platform.registry:
         with platform.database.reading() as connection:
-            last, is_ready = stored.made_at(connection, city.id), is_counted(connection, city)
+            last = stored.made_at(connection, city.id)
+        is_ready = not statistics.load_state(platform.database.hot.read, city.id).is_uncounted
         is_made = last is not None and last.astimezone(city.zone).date() >= now.astimezone(city.zone).date()
         if is_ready and not is_made:
             make_forecasts(platform, city, now)
@@ -46,11 +47,13 @@ def make_forecasts(platform: Platform, city: Jurisdiction, now: datetime) -> Out
 
     Raises Unavailable until the statistics of the city are counted.
     """
+    with platform.database.hot.snapshot() as read:
+        state = statistics.load_state(read, city.id)
+        at_intake = frozenset(closed_at_intake(statistics.instant_services(read, city.id)))
+    require_counted(state)
+    as_of = min(now, state.waits_since.replace(microsecond=0)) if state.waits_since else now
     with platform.database.snapshot() as connection:
-        require_counted(connection, city)
-        uncounted = statistics.oldest_uncounted(connection, city.id)
-        as_of = min(now, uncounted.replace(microsecond=0)) if uncounted else now
-        counts = _Counts.load(connection, city, as_of.astimezone(city.zone).date())
+        counts = _Counts.load(connection, city, at_intake, as_of.astimezone(city.zone).date())
     found = counts.outlooks(as_of)
     with platform.database.transaction() as connection:
         stored.save(connection, city.id, found)
@@ -101,14 +104,14 @@ class _Counts:
     open: Mapping[Cell, Mapping[int, int]]
 
     @classmethod
-    def load(cls, connection: Connection, city: Jurisdiction, today: date) -> _Counts:
+    def load(cls, connection: Connection, city: Jurisdiction, at_intake: frozenset[str], today: date) -> _Counts:
         last = today - timedelta(days=1)
         by_day = stored.reported_by_day(connection, city.id, last)
         first_week = last - timedelta(days=7 * WEEKS_OF_HISTORY - 1)
         closed, still_open = stored.closing_days(connection, city.id, since=today - YEAR, today=today)
         return cls(
             services=frozenset(service.code for service in city.services),
-            at_intake=frozenset(closed_at_intake(statistics.instant_services(connection, city.id))),
+            at_intake=at_intake,
             last=last,
             months=frozenset(whole_months(by_day, last)),
             weeks=frozenset(whole_weeks(by_day, last)),

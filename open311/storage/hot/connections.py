@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,9 @@ from open311.storage.hot.results import Result
 from open311.storage.hot.sessions import Session
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
+
+Read = Callable[[Statement, Mapping[str, Any]], Result]
+"""A function that runs a statement with its values."""
 
 
 class HotConnections:
@@ -51,6 +54,19 @@ class HotConnections:
         The statement never runs twice: if the connection dies, it is unknown whether the transaction was committed.
         """
         return self._session().run(statement, values).rows()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Read]:
+        """A snapshot of the database, on the calling thread's own connection. Yields a function that reads in it.
+
+        Raises Unavailable and Refused.
+        """
+        session = self._session()
+        session.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield session.run
+        finally:
+            session.roll_back()
 
     @contextmanager
     def transaction(self) -> Iterator[Run]:

@@ -119,12 +119,7 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
     if kind.has_media is not None:
         yield columns.has_media if kind.has_media else ~columns.has_media
     if kind.has_words:
-        language = cast(bindparam("words_language", type_=Text), REGCONFIG)
-        query = func.websearch_to_tsquery(language, bindparam("words", type_=Text))
-        found: ColumnElement[bool] = columns.words.bool_op("@@")(query)
-        has_id = columns.service_request_id == bindparam("words_id")
-        found = and_(*_windows(kind), found) if kind.is_id_undated else found
-        yield or_(found, has_id) if kind.has_words_id else found
+        yield has_words(kind)
     if kind.has_key:
         # A row comparison makes the index scan begin at the page's first row.
         row_key = tuple_(SORT_COLUMNS[kind.sort], columns.id)
@@ -142,6 +137,17 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
             yield in_circle(columns.point, "near")
     elif kind.circle_parts:
         yield within(columns.point, "near", kind.circle_parts)
+
+
+def has_words(kind: SearchKind) -> ColumnElement[bool]:
+    """Whether a request has the words of a search, or the id that is among them."""
+    columns = publication.c
+    language = cast(bindparam("words_language", type_=Text), REGCONFIG)
+    query = func.websearch_to_tsquery(language, bindparam("words", type_=Text))
+    found: ColumnElement[bool] = columns.words.bool_op("@@")(query)
+    has_id = columns.service_request_id == bindparam("words_id")
+    found = and_(*_windows(kind), found) if kind.is_id_undated else found
+    return or_(found, has_id) if kind.has_words_id else found
 
 
 def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     ARRAY,
     CTE,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     LargeBinary,
+    Select,
     Subquery,
     Text,
     any_,
@@ -29,6 +31,7 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    or_,
     select,
     true,
 )
@@ -40,12 +43,16 @@ from open311.storage.geometry import box_values, in_bounds, in_box, in_small_box
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.kinds import SearchKind
 from open311.storage.hot.searching import values_of
-from open311.storage.hot.selects import conditions
+from open311.storage.hot.selects import conditions, has_words
 from open311.storage.hot.statements import Statement
 from open311.storage.tables import close_cell, map_cell, publication
 
 MOST_POINTS = 500
 """A tile has at most so many requests, the newest ones."""
+MOST_SEARCHED = 1_000
+"""In so many requests of a tile, the newest ones, frequent words are looked for."""
+RARE = 1_000
+"""Words that at most so many requests of a city have, by PostgreSQL's statistics, are looked up in their index."""
 _MOST_BY_CELL = 16
 """Up to this zoom, the requests of a tile are found by cells. Closer tiles are much smaller than a cell."""
 
@@ -55,10 +62,15 @@ _OF_POINTS = ("id", "requested_at", "updated_at", "service_request_id", "service
 
 @dataclass(frozen=True, slots=True)
 class FoundTile:
-    """An encoded tile. `is_cut` says whether more requests match than the tile has."""
+    """An encoded tile.
+
+    is_cut  whether more requests may match than the tile has
+    shown   how many requests it has, if it is cut
+    """
 
     body: bytes
     is_cut: bool = False
+    shown: int = 0
 
     @property
     def validator(self) -> str:
@@ -70,9 +82,9 @@ def find_points(hot: HotConnections, tile: Tile, search: RequestSearch) -> Found
     """The requests in a tile that a search finds. If the search has a box, they are in both."""
     if search.is_void:
         return FoundTile(b"")
-    [(count, points, notice)] = hot.rows(*points_query(tile, search, _way(hot, tile, search)))
-    is_cut = count > MOST_POINTS
-    return FoundTile(points + notice if is_cut else points, is_cut)
+    [(count, has_more, points, notice)] = hot.rows(*points_query(tile, search, _way(hot, tile, search)))
+    is_cut = count > MOST_POINTS or has_more
+    return FoundTile(points + notice if is_cut else points, is_cut, min(count, MOST_POINTS))
 
 
 def find_cells(
@@ -90,14 +102,16 @@ def find_cells(
 
 
 class Way(Enum):
-    """How the requests of a tile are found. All ways find the same.
+    """How the requests of a tile are found. All ways but SOME find the same.
 
     CELL   by the cells that the tile touches: the newest of each
+    SOME   like CELL, but words are looked for in the newest MOST_SEARCHED requests of the tile only
     TIME   from the city's newest request on
     PLACE  by the index of places: all that are in the tile
     """
 
     CELL = auto()
+    SOME = auto()
     TIME = auto()
     PLACE = auto()
 
@@ -110,7 +124,10 @@ def points_query(tile: Tile, search: RequestSearch, way: Way) -> tuple[Statement
         values |= box_values("asked", search.box)
     asked_parts = len(halves(search.box)) if search.box else 0
     kind = SearchKind.of(replace(search, box=None))
-    return _points(kind, len(halves(tile.box)), asked_parts, way, _most_of_each(values["inner_cells"])), values
+    most = MOST_SEARCHED if way is Way.SOME else MOST_POINTS
+    return _points(
+        kind, len(halves(tile.box)), asked_parts, way, _most_of_each(values["inner_cells"], most)
+    ), values
 
 
 def cells_query(
@@ -129,13 +146,37 @@ def cells_query(
 def _way(hot: HotConnections, tile: Tile, search: RequestSearch) -> Way:
     """The quickest way for a search.
 
-    With words, PostgreSQL uses the index of words, or reads from the newest request on for frequent words.
+    The index of words has no places and no order. So all requests with frequent words would have to be fetched, or
+    all requests from the newest one on.
     """
     if tile.zoom > _MOST_BY_CELL or len(halves(tile.box)) > 1:
         return Way.PLACE
     if search.words:
-        return Way.PLACE if tile.zoom >= CLOSE_ZOOM else Way.TIME
+        return Way.PLACE if _has_rare_words(hot, search) else Way.SOME
     return Way.TIME if _is_rare(hot, tile, search) else Way.CELL
+
+
+def _has_rare_words(hot: HotConnections, search: RequestSearch) -> bool:
+    """Whether few requests of the city have the words, as PostgreSQL estimates when it plans a statement."""
+    words = _only_words(search)
+    [plan] = hot.read(_words_plan(SearchKind.of(words)), values_of(words, rows=1)).texts(0)
+    return bool(orjson.loads(plan)[0]["Plan"]["Plan Rows"] <= RARE)
+
+
+def _only_words(search: RequestSearch) -> RequestSearch:
+    return RequestSearch(
+        jurisdiction_id=search.jurisdiction_id,
+        words=search.words,
+        words_id=search.words_id,
+        language=search.language,
+    )
+
+
+@lru_cache(maxsize=8)
+def _words_plan(kind: SearchKind) -> Statement:
+    found = Statement.of(select(publication.c.id).where(*conditions(kind)))
+    explain = "EXPLAIN (FORMAT JSON) "
+    return replace(found, text=explain + found.text, numbered=explain.encode() + found.numbered)
 
 
 def _is_rare(hot: HotConnections, tile: Tile, search: RequestSearch) -> bool:
@@ -203,27 +244,33 @@ def _cells_of(tile: Tile) -> dict[str, Any]:
     }
 
 
-def _most_of_each(cells: Sequence[int]) -> int:
-    """How many requests of each cell are read to find the time since which all cells have MOST_POINTS.
+def _most_of_each(cells: Sequence[int], most: int) -> int:
+    """How many requests of each cell are read to find the time since which all cells have `most`.
 
     Any number gives a right result. If the requests are spread unevenly, a small number gives too early a time.
     """
-    return min(MOST_POINTS + 1, 4 * MOST_POINTS // len(cells))
+    return min(most + 1, 4 * most // len(cells))
 
 
 @lru_cache(maxsize=512)
 def _points(kind: SearchKind, tile_parts: int, asked_parts: int, way: Way, most_of_each: int) -> Statement:
-    """The number of requests, the tile of the first MOST_POINTS, and the layer that says that there are more.
+    """The requests of a tile: their number, whether older ones were left out, the layer of the first MOST_POINTS of
+    them, and the layer that says that there are more.
 
     tile_parts, asked_parts  in how many parts the 180th meridian divides the tile, and the box of the call
     most_of_each             the result of `_most_of_each`
     """
     columns = publication.c
     wanted = [columns[name] for name in _OF_POINTS]
-    chosen = [*conditions(kind), *([in_box(columns.point, "asked", asked_parts)] if asked_parts else [])]
+    boxes = [in_box(columns.point, "asked", asked_parts)] if asked_parts else []
+    chosen = [*conditions(kind), *boxes]
+    has_more: ColumnElement[bool] = literal_column("false")
     match way:
         case Way.CELL:
             found = _by_cell(wanted, chosen, most_of_each)
+        case Way.SOME:
+            rest = [*conditions(replace(kind, has_words=False)), *boxes]
+            has_more, found = _some_by_cell(wanted, rest, most_of_each, has_words(kind))
         case Way.TIME:
             inside = in_bounds(columns.lat, columns.long, "box")
             found = select(*wanted).where(*chosen, inside).order_by(*_newest(columns)).limit(_LIMIT).cte("found")
@@ -242,10 +289,11 @@ def _points(kind: SearchKind, tile_parts: int, asked_parts: int, way: Way, most_
         _instant(first.c.updated_at).label("updated"),
     ).subquery("shown")
     middle = literal_column(str(EXTENT // 2), type_=Double)
-    notice = select(_point(middle, middle), literal_column(str(MOST_POINTS)).label("shown")).subquery("notice")
     count = select(func.count()).select_from(found).scalar_subquery()
-    tile = select(count, _layer(shown, "requests"), _layer(notice, "cut"))
-    return Statement.of(tile, is_prepared=way is Way.CELL)
+    number = func.least(cast(count, Integer), literal_column(str(MOST_POINTS)))
+    notice = select(_point(middle, middle), number.label("shown")).subquery("notice")
+    tile = select(count, has_more, _layer(shown, "requests"), _layer(notice, "cut"))
+    return Statement.of(tile, is_prepared=way in (Way.CELL, Way.SOME))
 
 
 def _by_cell(wanted: Sequence[ColumnElement[Any]], chosen: Sequence[ColumnElement[bool]], most_of_each: int) -> CTE:
@@ -254,23 +302,59 @@ def _by_cell(wanted: Sequence[ColumnElement[Any]], chosen: Sequence[ColumnElemen
     First, only the index tells the time since which the tile without its buffer has enough requests. So no more
     requests than needed are fetched, and the cells of the buffer are read only since that time.
     """
-    columns = publication.c
-    in_tile = (*chosen, in_bounds(columns.lat, columns.long, "box"))
-
-    def each(name: str, most: int, *conditions: ColumnElement[bool]) -> tuple[FromClause, Any]:
-        """The newest requests of each of some cells: the FROM clause, and the columns."""
-        cells = cast(bindparam(name, type_=ARRAY(Integer)), ARRAY(Integer))
-        cell = func.unnest(cells).table_valued("number", name=f"one_of_{name}").render_derived()
-        newest = select(*wanted).where(*in_tile, close_cell == cell.c.number, *conditions)
-        here = newest.order_by(*_newest(columns)).limit(literal_column(str(most))).lateral(f"in_{name}")
-        return cell.join(here, true()), here.c
-
-    source, of_one = each("inner_cells", most_of_each)
-    times = select(of_one.requested_at).select_from(source).order_by(of_one.requested_at.desc())
-    start = times.offset(literal_column(str(MOST_POINTS))).limit(literal_column("1")).scalar_subquery()
+    start = _start(wanted, chosen, most_of_each, MOST_POINTS).scalar_subquery()
     since = func.coalesce(start, literal_column("'-infinity'::timestamptz"))
-    source, of_one = each("cells", MOST_POINTS + 1, columns.requested_at >= since)
+    source, of_one = _of_each("cells", wanted, chosen, MOST_POINTS + 1, publication.c.requested_at >= since)
     return select(of_one).select_from(source).order_by(*_newest(of_one)).limit(_LIMIT).cte("found")
+
+
+def _some_by_cell(
+    wanted: Sequence[ColumnElement[Any]],
+    chosen: Sequence[ColumnElement[bool]],
+    most_of_each: int,
+    is_match: ColumnElement[bool],
+) -> tuple[ColumnElement[bool], CTE]:
+    """Whether requests were left out, and those of the newest MOST_SEARCHED requests of a tile that match.
+
+    Requests in the buffer of the tile are found since the same time. Of a cell, at most MOST_SEARCHED are read: if
+    nearly all requests of a tile are in one cell, that time is not known.
+    """
+    since = _start(wanted, chosen, most_of_each, MOST_SEARCHED).cte("since")
+    start = func.coalesce(select(since).scalar_subquery(), literal_column("'-infinity'::timestamptz"))
+    # The condition is a column of the subquery: its limit keeps PostgreSQL from reading the index of words.
+    columns = [*wanted, is_match.label("is_match"), close_cell.label("cell")]
+    source, of_one = _of_each("cells", columns, chosen, MOST_SEARCHED + 1, publication.c.requested_at >= start)
+    read = select(of_one).select_from(source).cte("read").prefix_with("MATERIALIZED", dialect="postgresql")
+    most: ColumnElement[int] = literal_column(str(MOST_SEARCHED))
+    full = select(read.c.cell).group_by(read.c.cell).having(func.count() > most)
+    found = select(read).where(read.c.is_match).order_by(*_newest(read.c)).limit(_LIMIT).cte("found")
+    return or_(select(since).exists(), full.exists()), found
+
+
+def _of_each(
+    name: str,
+    wanted: Sequence[ColumnElement[Any]],
+    chosen: Sequence[ColumnElement[bool]],
+    most: int,
+    *conditions: ColumnElement[bool],
+) -> tuple[FromClause, Any]:
+    """The newest requests of each of some cells: the FROM clause, and the columns."""
+    columns = publication.c
+    cells = cast(bindparam(name, type_=ARRAY(Integer)), ARRAY(Integer))
+    cell = func.unnest(cells).table_valued("number", name=f"one_of_{name}").render_derived()
+    in_tile = (*chosen, in_bounds(columns.lat, columns.long, "box"))
+    newest = select(*wanted).where(*in_tile, close_cell == cell.c.number, *conditions)
+    here = newest.order_by(*_newest(columns)).limit(literal_column(str(most))).lateral(f"in_{name}")
+    return cell.join(here, true()), here.c
+
+
+def _start(
+    wanted: Sequence[ColumnElement[Any]], chosen: Sequence[ColumnElement[bool]], most_of_each: int, most: int
+) -> Select[Any]:
+    """The time since which a tile without its buffer has more than `most` requests; no row if it has fewer."""
+    source, of_one = _of_each("inner_cells", wanted, chosen, most_of_each)
+    times = select(of_one.requested_at).select_from(source).order_by(of_one.requested_at.desc())
+    return times.offset(literal_column(str(most))).limit(literal_column("1"))
 
 
 def _newest(columns: Any) -> tuple[ColumnElement[Any], ...]:

@@ -40,8 +40,11 @@ from open311.storage.tables.staff import (
 from open311.storage.tables.statistics import (
     closed_count,
     counted_request,
+    feedback,
     forecast,
     forecast_run,
+    open_count,
+    overdue_mark,
     statistics_check,
 )
 from open311.storage.tables.subscriptions import announced_request, notification, subscription, webhook
@@ -64,6 +67,7 @@ __all__ = [
     "destination",
     "edition",
     "external_id",
+    "feedback",
     "follower",
     "forecast",
     "forecast_run",
@@ -80,8 +84,10 @@ __all__ = [
     "media_store",
     "metadata",
     "notification",
+    "open_count",
     "operator_notice",
     "outbox",
+    "overdue_mark",
     "personal_data",
     "public_update",
     "publication",

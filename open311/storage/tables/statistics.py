@@ -12,6 +12,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
+    Text,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -37,17 +38,18 @@ counted_request = Table(
     text_column("department", None),
     text_column("area", None),  # "" outside all areas
     text_column("target", None),
+    Column("feedback", Text),  # what the reporter has answered; "" for no answer yet, NULL if nobody was asked
     PrimaryKeyConstraint("jurisdiction_id", "id", "place"),
 )
 _c = counted_request.c
 Index(
-    "counted_request_open_idx",
+    "counted_request_due_idx",
     _c.jurisdiction_id,
+    _c.due_at,
     _c.service_code,
     _c.department,
     _c.area,
     _c.requested_on,
-    _c.due_at,
     _c.target,
     _c.place,
     postgresql_where=text("hours IS NULL"),
@@ -104,6 +106,7 @@ closed_count = Table(
         for name in ("closed", "ended", "quick", "on_time", "late", "matched", "ambiguous", "not_managed")
     ),
     *(Column(f"bucket_{number}", Integer) for number in range(len(BUCKETS))),
+    *(Column(name, Integer) for name in ("asked", "solved", "partly", "not_solved")),  # the reporters' answers
     PrimaryKeyConstraint("jurisdiction_id", "cut", "grain", "area", "service_code", "department", "period"),
 )
 Index(
@@ -122,6 +125,58 @@ Index(
     closed_count.c.grain,
     closed_count.c.period,
     postgresql_where=text("cut <> 'service_area'"),
+)
+
+# Sums of counted requests that are open, by the day of the report, with the cuts of `closed_count`. `overdue` has
+# those that were due before the city's mark. A row without requests is deleted.
+open_count = Table(
+    "open_count",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("cut", None),
+    text_column("grain", None),  # day or month
+    text_column("service_code", None),
+    text_column("department", None),
+    text_column("area", None),
+    Column("period", Date, nullable=False),  # its first day
+    *(Column(name, Integer, nullable=False) for name in ("open", "overdue", "matched", "ambiguous", "not_managed")),
+    PrimaryKeyConstraint("jurisdiction_id", "cut", "grain", "area", "service_code", "department", "period"),
+)
+Index(
+    "open_count_service_idx",
+    open_count.c.jurisdiction_id,
+    open_count.c.cut,
+    open_count.c.grain,
+    open_count.c.service_code,
+    open_count.c.period,
+    postgresql_where=text("cut = 'service_area'"),
+)
+Index(
+    "open_count_period_idx",
+    open_count.c.jurisdiction_id,
+    open_count.c.cut,
+    open_count.c.grain,
+    open_count.c.period,
+    postgresql_where=text("cut <> 'service_area'"),
+)
+
+# Before which instant an open request must be due to be counted as overdue. The worker moves it.
+overdue_mark = Table(
+    "overdue_mark",
+    metadata,
+    text_column("jurisdiction_id", None),
+    instant_column("due_before"),
+    PrimaryKeyConstraint("jurisdiction_id"),
+)
+
+# The reporters who were asked after the last closing whether the problem is solved. No row: nobody was asked.
+feedback = Table(
+    "feedback",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("request_id", BigInteger, nullable=False),
+    text_column("answer"),  # a value of domain.mails.Feedback; "" for no answer yet
+    PrimaryKeyConstraint("jurisdiction_id", "request_id"),
 )
 
 # How far the daily check of all counted requests has come. Without a row, a city has no uncounted requests.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from typing import ParamSpec, TypeVar
 from urllib.parse import urlencode
 
+from markupsafe import Markup
+
 from open311.operations.mailing.rules import mails_followers
+from open311.plugins import Jurisdiction
 from open311.web.calls import Call
 from open311.web.languages import in_languages
-from open311.web.portal.rendering import Frame
+from open311.web.portal.rendering import Frame, text_lang, translated_texts
 from open311.web.surfaces import BASE
 from schemas.texts import Message, tell
 
+P = ParamSpec("P")
+T = TypeVar("T")
 LABELS: Mapping[str, Message] = {
     "q": tell("Words, or the number of a report"),
     "service_code": tell("Kind of report"),
@@ -60,12 +65,27 @@ class FilterForm:
         """What was sent for a filter."""
         return ",".join(self.call.request.args.getlist(name)).strip()
 
-    @cached_property
+    @property
     def services(self) -> Mapping[str, str]:
         """Code and name of each service whose requests can be public."""
-        shown = [one for one in self.call.city.services if one.is_public]
-        translated = in_languages(shown, self.call.city, self.frame.catalogue_languages)
-        return {service.code: service.name for service in translated}
+        return self._kept(_services_of)(self.call.city, self.frame.catalogue_languages)
+
+    def options(self, name: str) -> Markup:
+        """The options of the services or the areas, with that of the call selected.
+
+        There may be hundreds of them on each page, so they are rendered once for each language.
+        """
+        value = self.value(name)
+        if name == "area":
+            found = self._kept(_area_options)(self.call.city)
+        else:
+            key = (self.call.city, self.frame.catalogue_languages, self.frame.language)
+            found = self._kept(_service_options)(*key)
+        option = Markup('<option value="{}"').format(value)
+        return found.replace(option, option + Markup(" selected"), 1) if value else found
+
+    def _kept(self, function: Callable[P, T]) -> Callable[P, T]:
+        return self.call.platform.process.cached(function, most=64)
 
     def chosen(self) -> Iterator[Message]:
         """The filters that the reader has chosen, in words."""
@@ -110,6 +130,23 @@ class FilterForm:
     def as_list(self) -> str:
         """The address of the list with the same filters."""
         return _with(self.frame.link("requests"), self.pairs())
+
+
+def _services_of(city: Jurisdiction, languages: tuple[str, ...]) -> Mapping[str, str]:
+    shown = [one for one in city.services if one.is_public]
+    return {service.code: service.name for service in in_languages(shown, city, languages)}
+
+
+def _service_options(city: Jurisdiction, languages: tuple[str, ...], language: str) -> Markup:
+    translated = translated_texts(city, languages)
+    return Markup("\n").join(
+        Markup('<option value="{}"{}>{}</option>').format(code, text_lang(city, translated, language, text), text)
+        for code, text in _services_of(city, languages).items()
+    )
+
+
+def _area_options(city: Jurisdiction) -> Markup:
+    return Markup("\n").join(Markup('<option value="{}">{}</option>').format(area, area) for area in city.areas)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from babel.dates import (
 from babel.numbers import format_decimal, format_percent, get_group_symbol
 from babel.units import format_unit
 from flask import Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 from werkzeug.wrappers import Request
 
@@ -62,8 +63,15 @@ _KEPT_IN_SWITCH = 4_000
 
 _OTHER_FORMS = {"ht": "fr"}
 """Languages whose dates and numbers CLDR does not have, and the language whose forms their readers know."""
-_NAMES = {"zh-Hans": "简体中文"}
-"""Names of languages that are shorter than those of CLDR."""
+_NAMES = {
+    "en": "English",
+    "es": "Español",
+    "fr": "Français",
+    "ht": "Kreyòl ayisyen",
+    "ar": "العربية",
+    "zh-Hans": "简体中文",
+}
+"""Names of languages, so that a page need not read the data of each. CLDR has those of further languages."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +116,8 @@ class Frame:
 
     @cached_property
     def _translated(self) -> Mapping[str, frozenset[str]]:
-        """The translated texts of the city's catalogue, by language."""
         assert self.city is not None
-        translations = self.city.translations
-        return {
-            tag: frozenset(texts_of(translations[tag])) for tag in self.catalogue_languages if tag in translations
-        }
+        return translated_texts(self.city, self.catalogue_languages)
 
     def text_lang(self, text: str) -> Markup:
         """The attributes of an element with a text of the city's catalogue, if it is in another language.
@@ -121,14 +125,13 @@ class Frame:
         Each text has its own language, because a catalogue need not have all texts in each language.
         """
         assert self.city is not None
-        found = (tag for tag, texts in self._translated.items() if text in texts)
-        return self.lang(next(found, self.city.languages[0])) if text else Markup("")
+        return text_lang(self.city, self._translated, self.language, text)
 
     def lang(self, tag: str) -> Markup:
         """The attributes lang and dir of an element in a language; none for the language of the page."""
-        return Markup("") if tag in ("", self.language) else _lang(tag)
+        return _lang_beside(tag, self.language)
 
-    @property
+    @cached_property
     def locale(self) -> str:
         """The language that the reader has chosen by a link; "" if the browser chooses."""
         sent = self.request.environ.get(LOCALE) or self.request.args.get("locale") or ""
@@ -200,6 +203,26 @@ def city_path(root_path: str, city_id: str) -> str:
     return f"{root_path}{PORTAL.prefix}/{quote(city_id, safe='')}/"
 
 
+def translated_texts(city: Jurisdiction, languages: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """The translated texts of a city's catalogue, by language, the preferred language first."""
+    translations = city.translations
+    return {tag: frozenset(texts_of(translations[tag])) for tag in languages if tag in translations}
+
+
+def text_lang(city: Jurisdiction, translated: Mapping[str, frozenset[str]], language: str, text: str) -> Markup:
+    """The attributes of an element with a text of a city's catalogue, on a page in a language.
+
+    translated  the result of `translated_texts`
+    """
+    found = (tag for tag, texts in translated.items() if text in texts)
+    return _lang_beside(next(found, city.languages[0]), language) if text else Markup("")
+
+
+def _lang_beside(tag: str, language: str) -> Markup:
+    return Markup("") if tag in ("", language) else _lang(tag)
+
+
+@cache
 def _lang(tag: str) -> Markup:
     return Markup(' lang="{}" dir="{}"').format(tag, direction_of(tag))
 
@@ -302,6 +325,31 @@ def render(template: str, frame: Frame, values: Mapping[str, Any]) -> str:
     return _environment(frame.language).get_template(template).render(frame=frame, city=frame.city, **values)
 
 
+class _CompiledOnce(BytecodeCache):
+    """The compiled templates of this process. The environments of all languages share them."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give a template the code that another environment has compiled."""
+        bucket.code = self._codes.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code of a template."""
+        self._codes[bucket.key] = bucket.code
+
+
+_COMPILED = _CompiledOnce()
+
+
+def prepare_pages() -> None:
+    """Compile the templates for citizens, so that the forks of this process share them."""
+    made = _environment(ENGLISH)
+    for template in sorted((_CITIZENS / "templates").glob("*.html")):
+        made.get_template(template.name)
+
+
 @cache
 def _environment(language: str) -> Environment:
     """The templates with texts, dates and numbers in a language."""
@@ -309,6 +357,9 @@ def _environment(language: str) -> Environment:
         loader=FileSystemLoader([_CITIZENS / "templates", _STAFF / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
+        bytecode_cache=_COMPILED,
+        optimized=False,  # otherwise the compiled code would have what filters of one language make of a constant
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
@@ -324,8 +375,12 @@ def _environment(language: str) -> Environment:
         shown = in_language(text, language)
         return shown if has_text(text, language) else Markup("<span{}>{}</span>").format(_lang(ENGLISH), shown)
 
+    @lru_cache(maxsize=1_024)
+    def day(on: date) -> str:
+        return format_date(on, "long", locale=locale)
+
     def on_day(at: datetime, zone: tzinfo) -> str:
-        return format_date(at.astimezone(zone), "long", locale=locale)
+        return day(at.astimezone(zone).date())
 
     def whole_day(day: date) -> str:
         return format_date(day, "full", locale=locale)
@@ -341,6 +396,7 @@ def _environment(language: str) -> Environment:
     def instant(text: str) -> datetime:
         return datetime.fromisoformat(text)
 
+    @lru_cache(maxsize=4_096)
     def number(value: float) -> str:
         return format_decimal(value, locale=locale)
 
@@ -366,9 +422,11 @@ def _environment(language: str) -> Environment:
         time = format_time(at, "medium", tzinfo=zone, locale=locale)
         return f"{on_day(at, zone)}, {time}"
 
+    @lru_cache(maxsize=256)
     def percent(value: float) -> str:
         return format_percent(value, locale=locale)
 
+    @lru_cache(maxsize=2_048)
     def duration(hours: int) -> str:
         """Hours below two days, otherwise days with one decimal."""
         if hours < _LEAST_DAYS_HOURS:

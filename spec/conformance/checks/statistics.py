@@ -1,4 +1,4 @@
-"""Statistics, an extension: Q1 to Q12."""
+"""Statistics, an extension: Q1 to Q13."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ def _of(row: Record, *names: str) -> list[float]:
 
 def _day(probe: Probe, ago: float) -> str:
     return probe.ago(ago)[:10]
+
+
+_FEEDBACK = ("feedback_asked", "feedback_answered", "feedback_yes", "feedback_partly", "feedback_no")
+_LEAST_ANSWERS = 5
 
 
 @check("Q1")
@@ -223,3 +227,17 @@ def only_public_requests(probe: Probe) -> None:
         raise UnmetNeedError("more requests than fit on a page")
     opened = number_of(whole, "opened") or 0
     answer.must(opened <= len(listed), f"at most {len(listed)} opened, as many as are listed", f"{opened:g}")
+
+
+@check("Q13")
+def feedback(probe: Probe) -> None:
+    for answer, row in _each(probe):
+        found = [row.get(name) for name in (*_FEEDBACK, "feedback_share")]
+        if row.get("feedback_answered") is None:
+            answer.must(not any(one is not None for one in found), "no numbers about feedback, or all", row)
+            continue
+        asked, answered, yes, partly, no = _of(row, *_FEEDBACK)
+        answer.must(answered >= _LEAST_ANSWERS, f"at least {_LEAST_ANSWERS} answers", row)
+        answer.must(yes + partly + no == answered <= asked, "yes + partly + no = answered <= asked", row)
+        share = number_of(row, "feedback_share")
+        answer.must(share is not None and abs(share - yes / answered) < 1e-4, "the share of yes", row)

@@ -33,7 +33,7 @@ _KEPT = 64
 """How many pages a process keeps. A page has some 70 kilobytes."""
 _IN_FORM = ("service_code", "area", "start_date", "end_date", "group_by")
 _CACHING = "public, max-age=60"
-_COMMON = (Grouping.ALL, Grouping.SERVICE, Grouping.AREA)
+_COMMON = (Grouping.ALL, Grouping.SERVICE)
 _NOT_SENT = ("group_by", "locale", "langcode", "jurisdiction_id", "api_key")
 """Parameters of the page that the address of the CSV does not repeat as they are."""
 
@@ -55,23 +55,15 @@ def numbers_page(call: Call) -> Answer:
     frame = Frame(call.request, call.city)
     address = (call.request.root_path, call.request.path, call.request.query_string)
     languages = (frame.language, frame.locale, frame.catalogue_languages)
-    minute = call.now.replace(second=0, microsecond=0)
-    kept = call.platform.process.cached(_no_page, most=_KEPT)(address, languages, minute)
+    kept = call.platform.process.kept_for_minute(
+        "numbers", (address, languages), call.now, list[Answer], most=_KEPT
+    )
     if not kept:
         answer = _page(call, frame)
         if answer.status != HTTPStatus.OK:
             return answer
         kept.append(answer)
     return kept[0]
-
-
-def _no_page(
-    address: tuple[str, str, bytes],  # noqa: ARG001  # the arguments are the key of the cache
-    languages: tuple[str, str, tuple[str, ...]],  # noqa: ARG001
-    minute: datetime,  # noqa: ARG001
-) -> list[Answer]:
-    """A list for the page, which stays empty until the page is rendered."""
-    return []
 
 
 def _page(call: Call, frame: Frame) -> Answer:
@@ -100,7 +92,7 @@ def _page(call: Call, frame: Frame) -> Answer:
         trend=partial(trend, is_rtl=is_rtl),
         bar=partial(bar, is_rtl=is_rtl),
         services=_Table.of(_named(found[Grouping.SERVICE].rows, call, frame)),
-        areas=_Table.of([(row.key, row) for row in found[Grouping.AREA].rows]),
+        areas=_Table.of([(row.key, row) for row in found[Grouping.AREA].rows] if Grouping.AREA in found else []),
         left_out=_left_out(whole, call, frame),
         data={grouping.value: _address(call, grouping) for grouping in found},
     )
@@ -144,12 +136,18 @@ class _Table:
         """The rows whose requests have a target."""
         return [(name, row) for name, row in self.rows if row.on_time_of or row.target]
 
+    @property
+    def with_answers(self) -> Sequence[tuple[str, Row]]:
+        """The rows with enough answers of reporters."""
+        return [(name, row) for name, row in self.rows if row.feedback_answered]
+
 
 def _numbers(call: Call) -> Mapping[Grouping, Statistics]:
     """The numbers by each grouping of the page. Raises Invalid."""
     values = dict(call.values) | {"group_by": "", "start_date": _start(call)}
     asked = read_question(values, call.city, now=call.now, problems=call.problems)
-    groupings = (*_COMMON, _span_of(call))
+    # Without areas, there is no table by area.
+    groupings = (*_COMMON, *([Grouping.AREA] if call.city.areas else []), _span_of(call))
     return answers_of_minute(call.platform, call.city, asked.question, groupings, now=call.now, live=asked.live)
 
 
