@@ -8,7 +8,7 @@ from typing import BinaryIO
 import click
 
 from open311.cli.group import CommandGroup
-from open311.cli.output import say, say_table
+from open311.cli.output import counted, say, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.errors import Invalid
@@ -43,7 +43,8 @@ def make(jurisdiction: str | None) -> None:
             found = make_forecasts(platform, city, utc_now())
             forecasts = [one for row in found.rows for one in row.forecasts]
             published = sum(one.is_published for one in forecasts)
-            say(f"{city.id}: {published} of {len(forecasts)} forecasts are published, in {len(found.rows)} rows.")
+            of = f"{published} of {counted(len(forecasts), 'forecast')}"
+            say(f"{city.id}: {of} are published, in {counted(len(found.rows), 'row')}.")
 
 
 @forecast.command("try")
