@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from io import TextIOWrapper
+from io import StringIO
 from typing import BinaryIO
 
 import click
@@ -68,7 +68,7 @@ def try_command(file: BinaryIO, first: str | None, last: str | None) -> None:
         if value is not None
     }
     try:
-        series = read_counts(TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+        series = read_counts(StringIO(file.read().decode("utf-8-sig"), newline=""))
     except UnicodeDecodeError:
         raise Invalid("is not text in UTF-8; save it as CSV in UTF-8.", "FILE") from None
     say_table(

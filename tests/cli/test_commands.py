@@ -371,7 +371,7 @@ def test_days_in_a_file_make_whole_months(bare_run: Run, tmp_path: Path) -> None
     lines = printed(bare_run("forecast", "try", str(file), "--last", "2024-12")).splitlines()
     assert lines[1].split()[:3] == ["1", "mean_and_last_year", "59"]  # from 2020-02 on: January 2019 is a part
     assert "--last: 'x' is not a month" in refusal(bare_run("forecast", "try", str(file), "--last", "x"))
-    assert "does not exist" in bare_run("forecast", "try", str(tmp_path / "none.csv")).stderr
+    assert "No such file" in bare_run("forecast", "try", str(tmp_path / "none.csv")).stderr
 
 
 def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
