@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from io import TextIOWrapper
+from io import StringIO
 from typing import BinaryIO
 
 import click
 
 from open311.cli.group import CommandGroup
-from open311.cli.output import say, say_table
+from open311.cli.output import counted, say, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.errors import Invalid
@@ -43,7 +43,8 @@ def make(jurisdiction: str | None) -> None:
             found = make_forecasts(platform, city, utc_now())
             forecasts = [one for row in found.rows for one in row.forecasts]
             published = sum(one.is_published for one in forecasts)
-            say(f"{city.id}: {published} of {len(forecasts)} forecasts are published, in {len(found.rows)} rows.")
+            of = f"{published} of {counted(len(forecasts), 'forecast')}"
+            say(f"{city.id}: {of} are published, in {counted(len(found.rows), 'row')}.")
 
 
 @forecast.command("try")
@@ -67,7 +68,7 @@ def try_command(file: BinaryIO, first: str | None, last: str | None) -> None:
         if value is not None
     }
     try:
-        series = read_counts(TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+        series = read_counts(StringIO(file.read().decode("utf-8-sig"), newline=""))
     except UnicodeDecodeError:
         raise Invalid("is not text in UTF-8; save it as CSV in UTF-8.", "FILE") from None
     say_table(

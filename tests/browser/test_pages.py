@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from open311.domain.places import Place
 from open311.domain.requests import Status
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.platform import Platform
+from open311.operations.statistics.forecasting import make_forecasts
 from tests import build
 from tests.browser.browsing import (
     CHROMIUM,
@@ -41,6 +43,7 @@ from tests.browser.browsing import (
     serving,
     sync_api,
 )
+from tests.forecasting.towns import TODAY, fill, history
 from tests.mailing.towns import page_of, town
 from tests.photos import jpeg, prepare_all
 
@@ -447,6 +450,7 @@ def visited(page: Any) -> Iterator[str]:
     for name in (
         "numbers",
         "numbers?group_by=week",
+        "outlook",
         "requests",
         "requests?status=wrong",
         "data",
@@ -482,6 +486,31 @@ def visited(page: Any) -> Iterator[str]:
     for name, link in links.items():
         page.goto(link)
         yield name
+
+
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "ar")])
+def test_what_to_expect_is_a_chart_and_a_table_in_which_axe_finds_nothing(
+    opened: Open, platform: Platform, scheme: str, locale: str
+) -> None:
+    fill(platform, [replace(row, jurisdiction_id="city.example") for row in history(level=400)])
+    make_forecasts(platform, platform.registry.find("city.example"), datetime.combine(TODAY, time(12), UTC))
+    page = opened(f"{CITY}outlook?locale={locale}", color_scheme=scheme, viewport=NARROW)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    chart = page.locator("svg.trend")
+    inside = chart.bounding_box()
+    assert inside["height"] > 200
+    assert (
+        chart.locator("g.expected circle").count()
+        == page.locator("[role=region] tbody").first.locator("tr").count()
+    )
+    for text in chart.locator("text").all():
+        box = text.bounding_box()
+        assert inside["x"] - 1 <= box["x"]
+        assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 1
+    for query in ("", "&service_code=trees", "&area=Hill", "&area=Nowhere"):
+        page.goto(f"{CITY}outlook?locale={locale}{query}")
+        found = axe.Axe().run(page)
+        assert not found.response["violations"], f"{query}: {found.generate_report()}"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

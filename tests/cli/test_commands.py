@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import fields
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +324,56 @@ def test_requests_are_counted_again(run: Run) -> None:
     assert "moon" in refusal(run("recount", "--jurisdiction", "moon"))
 
 
+def test_forecasts_are_made_now(run: Run) -> None:
+    printed(run("jurisdictions", "sync"))
+    made = printed(run("forecast", "make", "--jurisdiction", CITY))
+    assert made == f"{CITY}: 0 of 7 forecasts are published, in 1 row.\n"
+    assert "moon" in refusal(run("forecast", "make", "--jurisdiction", "moon"))
+
+
+def test_methods_are_tried_on_a_file(bare_run: Run, tmp_path: Path) -> None:
+    months = [f"{2016 + number // 12}-{number % 12 + 1:02},{500 + 40 * (number % 12)}" for number in range(100)]
+    file = tmp_path / "counts.csv"
+    file.write_text("\n".join(["month,requests", *months, ""]), encoding="utf-8")
+    lines = printed(bare_run("forecast", "try", str(file), "--first", "2020-01", "--last", "2024-03")).splitlines()
+    assert len(lines) == 1 + 3 * 3
+    assert lines[0].split()[:3] == ["months", "ahead", "method"]
+    assert {line.split()[2] for line in lines[1:]} == {"51"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "has no month"),
+        ("month,requests\n", "has no month"),
+        ("month,requests\n2016-13,5\n", "line 2: the first column is a month such as 2026-03"),
+        ("month,requests\n2016-01,-5\n", "line 2: the second column is a whole number"),
+        ("month,requests\n2016-01,1e9\n", "line 2: the second column is a whole number"),
+        ("month,requests\n2016-01\n", "line 2: the second column is a whole number"),
+        ("month,requests\n2016-01,5\n2016-01,5\n", "line 3: the month was on an earlier line"),
+        ("month,requests\n2016-01,5\n2016-02-01,5\n", "some lines have a month and others a day"),
+        ("month,requests\n0000-01,5\n", "line 2: the first column is a month"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_by_line(
+    bare_run: Run, tmp_path: Path, text: str, words: str
+) -> None:
+    file = tmp_path / "counts.csv"
+    file.write_text(text, encoding="utf-8")
+    assert words in refusal(bare_run("forecast", "try", str(file)))
+
+
+def test_days_in_a_file_make_whole_months(bare_run: Run, tmp_path: Path) -> None:
+    first = date(2019, 1, 10)
+    days = [first + timedelta(days=number) for number in range(365 * 6)]
+    file = tmp_path / "counts.csv"
+    file.write_text("\n".join(["day,requests", *(f"{day},{day.month + 10}" for day in days)]), encoding="utf-8")
+    lines = printed(bare_run("forecast", "try", str(file), "--last", "2024-12")).splitlines()
+    assert lines[1].split()[:3] == ["1", "mean_and_last_year", "59"]  # from 2020-02 on: January 2019 is a part
+    assert "--last: 'x' is not a month" in refusal(bare_run("forecast", "try", str(file), "--last", "x"))
+    assert "No such file" in bare_run("forecast", "try", str(tmp_path / "none.csv")).stderr
+
+
 def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
     where = ("--jurisdiction", CITY, "--lat", "60.14", "--long", "24.95")
     assert printed(bare_run("route", "potholes", *where)) == "port: Port of Demoville\n"
@@ -565,6 +615,7 @@ def test_a_wrong_database_ends_every_command_with_one_sentence(
         ("dump",),
         ("publish",),
         ("recount",),
+        ("forecast", "make"),
         ("areas", "recompute"),
     ],
 )

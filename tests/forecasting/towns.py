@@ -61,14 +61,15 @@ def history(*, seed: int = 1, level: float = 45, without: tuple[tuple[date, date
 
 
 def fill(platform: Platform, rows: Iterator[Counted] | list[Counted]) -> list[Counted]:
-    """Count these requests, and say that the check has run."""
+    """Count these requests of one city, and say that the check has run."""
     found = list(rows)
+    city = found[0].jurisdiction_id
     with platform.database.transaction() as connection:
         values = [counted_requests._values(row) for row in found]
         insert_rows(connection, counted_request, values)
     with platform.database.snapshot() as connection:
-        wrong = counted_requests.find_wrong_sums(connection, "test.example")
+        wrong = counted_requests.find_wrong_sums(connection, city)
     with platform.database.transaction() as connection:
         counted_requests.add_sums(connection, wrong)
-        counted_requests.save_check(connection, "test.example", counted_requests.Check(0, build.NOON))
+        counted_requests.save_check(connection, city, counted_requests.Check(0, build.NOON))
     return found

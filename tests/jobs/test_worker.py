@@ -26,6 +26,7 @@ from open311.domain.retention import Retention
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
+from open311.operations.statistics.forecasting import find_forecasts
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins import Accepted, Draft, Jurisdiction
@@ -357,6 +358,17 @@ def test_the_hourly_job_deletes_old_rows(make_app: MakeApp) -> None:
     assert "succeeded" in statuses(platform, Task.CLEAN_UP)
     with platform.database.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM repeatable_post")).scalar_one() == 0
+
+
+def test_the_hourly_job_makes_the_forecasts_of_a_day(make_app: MakeApp) -> None:
+    platform = platform_of(make_app(build.city()))
+    build.submit(platform)
+    with platform.database.transaction() as connection:
+        platform.queue.defer(connection, Task.MAKE_FORECASTS, timestamp=0)
+    work(platform)
+    assert statuses(platform, Task.MAKE_FORECASTS) == ["succeeded"]
+    (city,) = platform.registry
+    assert find_forecasts(platform, city) is not None
 
 
 def test_the_daily_job_makes_reporters_anonymous(make_app: MakeApp) -> None:

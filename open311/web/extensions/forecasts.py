@@ -132,9 +132,7 @@ class _View:
         own = [service.code if (service := city.service(code)) else code for code in codes]
         found = find_forecasts(call.platform, city, service_codes=tuple(own), area=call.values["area"])
         if found is None:
-            raise Unavailable(
-                tell("The forecasts are made once a day, and there are none yet; try again in an hour.")
-            )
+            raise Unavailable(NONE_YET)
         return cls(
             as_of=found.as_of,
             caveat=for_caller(CAVEAT, call.request),
