@@ -454,6 +454,12 @@ def visited(page: Any) -> Iterator[str]:
         "nothing",
         "?q=lamp",
         "?number=R9",
+        "answers",
+        "answers?q=bin",
+        "answers/bin-size",
+        "answers/harbour-library",
+        "answers/bin-not-emptied?locale=ar",
+        "collection?zone=Harbour",
     ):
         page.goto(CITY + name)
         yield name
@@ -482,6 +488,22 @@ def visited(page: Any) -> Iterator[str]:
     for name, link in links.items():
         page.goto(link)
         yield name
+
+
+def test_people_find_answers_and_collection_days_without_javascript(opened: Open) -> None:
+    page = opened(java_script_enabled=False)
+    page.get_by_label("What is the problem?").fill("my matress")
+    press(page, "Search")
+    box = page.locator("section.box")
+    assert "Maybe this answers it" in box.inner_text()
+    box.get_by_role("link", name="Furniture and other bulky items").click()
+    assert page.locator("h1").inner_text() == "Furniture and other bulky items"
+    page.get_by_role("link", name="Answers", exact=True).first.click()
+    page.get_by_role("link", name="Collection days").click()
+    page.get_by_label("Where do you live?").select_option("Harbour")
+    press(page, "Show the days")
+    assert page.locator("tbody tr").count() > 5
+    assert ".ics?" in page.get_by_role("link", name="Add the days to your calendar").get_attribute("href")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
