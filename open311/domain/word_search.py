@@ -35,14 +35,15 @@ _MOST_ENDING = 3
 """A word also fits if it only has so many more letters at its end, such as potholes and pothole."""
 
 
-_COMMON = frozenset(
+_IN_QUESTIONS = (
     "a an and are at be by can do does for from how i in is it me my no not of on or our so the this to was we what"
     " when where which who why will with you your"
     " al como con cual cuando de del donde el en es esta la las lo los mi no para por que se si su un una y"
     " au aux ce comment dans des du est et je le les ma mes mon ne ou par pas pour quand que qui sur une vous"
     " ak ki kijan kote mwen nan pa pou sa se yo yon"
-    " 的 了 吗 我 是 在 怎么 什么 في من على الى ما هل ان كيف متى اين".split()
+    " 的 了 吗 我 是 在 怎么 什么 في من على الى ما هل ان كيف متى اين"
 )
+_COMMON = frozenset(_IN_QUESTIONS.split())
 """Words of questions in the languages of the pages. A search has them in vain, unless it has nothing else."""
 
 
