@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -33,6 +33,18 @@ _LEAST_INSIDE = 4
 """From so many Latin letters on, a word is also found inside of another one, such as light in streetlight."""
 _MOST_ENDING = 3
 """A word also fits if it only has so many more letters at its end, such as potholes and pothole."""
+
+
+_IN_QUESTIONS = (
+    "a an and are at be by can do does for from how i in is it me my no not of on or our so the this to was we what"
+    " when where which who why will with you your"
+    " al como con cual cuando de del donde el en es esta la las lo los mi no para por que se si su un una y"
+    " au aux ce comment dans des du est et je le les ma mes mon ne ou par pas pour quand que qui sur une vous"
+    " ak ki kijan kote mwen nan pa pou sa se yo yon"
+    " 的 了 吗 我 是 在 怎么 什么 في من على الى ما هل ان كيف متى اين"
+)
+_COMMON = frozenset(_IN_QUESTIONS.split())
+"""Words of questions in the languages of the pages. A search has them in vain, unless it has nothing else."""
 
 
 class Texts(NamedTuple):
@@ -67,7 +79,7 @@ def find(texts: tuple[Texts, ...], search: str, *, least_in_description: float =
     index = _index_of(texts)
     total: dict[int, float] = defaultdict(float)
     named, had = set[int](), defaultdict[int, set[str]](set)
-    for word in list(dict.fromkeys(_words_of(search)))[:MOST_WORDS]:
+    for word in _telling(_words_of(search))[:MOST_WORDS]:
         best: dict[int, float] = defaultdict(float)
         for known, quality in _fitting(word, index.words):
             for number, points in index.points[known].items():
@@ -77,7 +89,7 @@ def find(texts: tuple[Texts, ...], search: str, *, least_in_description: float =
             had[number].add(word)
             if points > _DESCRIPTION and (_is_long(word) or number in index.points.get(word, ())):
                 named.add(number)
-    long = set(filter(_is_long, _WORD.findall(folded(search))))
+    long = set(filter(_is_long, _telling(_WORD.findall(folded(search)))))
     fitting = [one for one in total if one in named or len(had[one] & long) >= least_in_description * len(long)]
     least = max((total[one] for one in fitting), default=0) * _LEAST_PART
     return sorted((one for one in fitting if total[one] >= least), key=lambda one: (-total[one], one))
@@ -91,6 +103,12 @@ def _index_of(texts: tuple[Texts, ...]) -> _Index:
             for word in _words_of(text):
                 points[word].setdefault(number, worth)
     return _Index(points, tuple(points), len(texts))
+
+
+def _telling(words: Iterable[str]) -> list[str]:
+    """The words that say what somebody is looking for, each once."""
+    known = list(dict.fromkeys(words))
+    return [word for word in known if word not in _COMMON] or known
 
 
 def _is_long(word: str) -> bool:

@@ -458,6 +458,12 @@ def visited(page: Any) -> Iterator[str]:
         "nothing",
         "?q=lamp",
         "?number=R9",
+        "answers",
+        "answers?q=bin",
+        "answers/bin-size",
+        "answers/harbour-library",
+        "answers/bin-not-emptied?locale=ar",
+        "collection?zone=Harbour",
     ):
         page.goto(CITY + name)
         yield name
@@ -511,6 +517,22 @@ def test_what_to_expect_is_a_chart_and_a_table_in_which_axe_finds_nothing(
         page.goto(f"{CITY}outlook?locale={locale}{query}")
         found = axe.Axe().run(page)
         assert not found.response["violations"], f"{query}: {found.generate_report()}"
+
+
+def test_people_find_answers_and_collection_days_without_javascript(opened: Open) -> None:
+    page = opened(java_script_enabled=False)
+    page.get_by_label("What is the problem?").fill("my matress")
+    press(page, "Search")
+    box = page.locator("section.box")
+    assert "Maybe this answers it" in box.inner_text()
+    box.get_by_role("link", name="Furniture and other bulky items").click()
+    assert page.locator("h1").inner_text() == "Furniture and other bulky items"
+    page.get_by_role("link", name="Answers", exact=True).first.click()
+    page.get_by_role("link", name="Collection days").click()
+    page.get_by_label("Where do you live?").select_option("Harbour")
+    press(page, "Show the days")
+    assert page.locator("tbody tr").count() > 5
+    assert ".ics?" in page.get_by_role("link", name="Add the days to your calendar").get_attribute("href")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -252,6 +252,10 @@ def test_texts_are_in_the_callers_language_and_fall_back(serve: Callable[..., Fl
         ("zzqxj", None),
         ("zzqxj-no-such-word", None),
         ("leash", "mill-park"),
+        ("my matress", "bulky-items"),
+        ("how do I get rid of a sofa", "bulky-items"),
+        ("when is my bin emptied", "bin-not-emptied"),
+        ("how", "pothole-repair-time"),
     ],
 )
 def test_a_search_finds_the_best_article_first(client: FlaskClient, words: str, best: str | None) -> None:

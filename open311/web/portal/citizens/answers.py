@@ -84,26 +84,26 @@ def answers_page(call: Call) -> Answer:
 
 @endpoint(
     PORTAL,
-    "/<jurisdiction_id>/answers/<id>",
+    "/<jurisdiction_id>/answers/<article>",
     reads=PageArguments,
     access=ANYBODY,
     city=City.IN_PATH,
     output=PageFormat.HTML,
 )
-def answer_page(call: Call, id: str) -> Answer:
+def answer_page(call: Call, article: str) -> Answer:
     """One article: its text, what the reader can do next, and what belongs to it."""
     frame = Frame(call.request, call.city)
     languages = frame.catalogue_languages
-    article = find_article(call.city, id, call.now, languages)
+    found = find_article(call.city, article, call.now, languages)
     return page(
         call,
         "answer.html",
         cache_control=kept_until_midnight(call),
-        article=article,
-        body=Markup(article.html),  # noqa: S704  # made of Markdown without HTML
-        actions=[ShownAction(one.label, _address(frame, one)) for one in article.actions],
-        related=related_to(call.city, article, call.now, languages),
-        last_day=article.expires and article.expires - timedelta(days=1),
+        article=found,
+        body=Markup(found.html),  # noqa: S704  # made of Markdown without HTML
+        actions=[ShownAction(one.label, _address(frame, one)) for one in found.actions],
+        related=related_to(call.city, found, call.now, languages),
+        last_day=found.expires and found.expires - timedelta(days=1),
     )
 
 
