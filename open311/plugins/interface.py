@@ -88,6 +88,7 @@ class Jurisdiction:
     abuse         what makes a report suspected, so that it is held until a person has looked at it
     emergency     the number to call in an emergency, and the words that sound like one
     mail          which mail the city sends to reporters, followers and departments
+    overrides     whether admins may change texts and questions on the pages for staff, beside the files
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -131,6 +132,7 @@ class Jurisdiction:
     abuse: AbuseRules = AbuseRules()
     emergency: Emergency = Emergency()
     mail: MailRules = MailRules()
+    overrides: bool = False
 
     @cached_property
     def zone(self) -> ZoneInfo:
