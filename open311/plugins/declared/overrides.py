@@ -6,6 +6,7 @@ override is valid if and only if it would be valid in the files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,7 @@ from open311.plugins.testing import find_faults
 
 MOST_CHARACTERS = 4_000
 MOST_ENTRIES = 500
+_PLACE = re.compile(r"\S+\.toml:\d+: ")
 Plain = Mapping[str, Any]
 
 
@@ -260,7 +262,11 @@ def _choices(values: Iterable[Any]) -> list[dict[str, str]]:
 
 def picked(base: Plain, value: Plain) -> dict[str, Any]:
     """What the base says for the fields that an override has."""
-    return {name: base[name] for name in value if name in base}
+    return {
+        name: picked(base[name], part) if isinstance(part, Mapping) and isinstance(base[name], Mapping) else base[name]
+        for name, part in value.items()
+        if name in base
+    }
 
 
 def merged(base: Plain, value: Plain) -> dict[str, Any]:
@@ -335,7 +341,8 @@ def _with_fitting(ground: Jurisdiction, stands: Sequence[Stand]) -> tuple[Jurisd
     for stand in stands:
         faults = find_faults(_all(ground, [*fitting, stand.override])) if _counts(stand) else []
         if faults:
-            checked.append(replace(stand, standing=Standing.MISFIT, fault=faults[0]))
+            fault = _PLACE.sub("", faults[0])  # the line is that of the files, which do not have the fault
+            checked.append(replace(stand, standing=Standing.MISFIT, fault=fault))
             continue
         fitting += [stand.override] if _counts(stand) else []
         checked.append(stand)
