@@ -231,7 +231,7 @@ class ItemChangeArguments(FormArguments):
     do = TextParameter("save or drop.", "save")
     item = TextParameter("The item.", "service:en:potholes", most_characters=1_000)
     version = TextParameter("The version of the override that the reader has seen; 0 for none.", "0")
-    fields = AnswersParameter("The fields of the form, each as attribute[NAME].")
+    texts = AnswersParameter("The fields of the form, each as attribute[NAME].")
 
 
 class NewBlockArguments(FormArguments):

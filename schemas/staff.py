@@ -736,8 +736,8 @@ class OverrideBody(JsonBody):
 
     value = JsonObject(
         "The fields to override, with the keys of the city's files. A text has `text`. A service has `name`,"
-        " `description`, `group`, `keywords` and `notice`; in another language also `attributes` by their codes, and"
-        " no `group`. A form has `attributes`, a list of objects with `code`, `description`,"
+        " `description`, `group`, `keywords` and `notice`; in another language also `attributes` by their codes,"
+        " and no `group`. A form has `attributes`, a list of objects with `code`, `description`,"
         " `datatype_description`, `required` and `values`, in the order of the questions. A group has `name`.",
         required=True,
     )

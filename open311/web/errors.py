@@ -166,7 +166,9 @@ def _response(problems: tuple[Problem, ...], status: int, request: Request) -> R
     if surface in (DESK, SIGN_IN):
         problems = tuple(Problem("", for_staff(one.message)) for one in problems)
     elif shape is ErrorShape.PAGE:
-        problems = tuple(Problem(one.field, on_error_page(one, is_form=request.method == "POST")) for one in problems)
+        problems = tuple(
+            Problem(one.field, on_error_page(one, is_form=request.method == "POST")) for one in problems
+        )
     shown = [Problem(one.field, in_language(one.message, language)) for one in problems]
     if shape is ErrorShape.PAGE:
         response = error_page(shown, status, request)

@@ -60,9 +60,7 @@ class Desk:
         return self.platform.registry.find(CITY.id)
 
     def put(self, item: str, /, seen: int | None = None, **value: Any) -> Any:
-        return put_override(
-            self.platform, self.city, item, value, seen=seen, principal=self.admin, now=build.NOON
-        )
+        return put_override(self.platform, self.city, item, value, seen=seen, principal=self.admin, now=build.NOON)
 
     def drop(self, name: str, seen: int | None = None) -> None:
         drop_override(self.platform, self.city, name, seen=seen, principal=self.admin, now=build.NOON)
@@ -136,7 +134,9 @@ def test_a_text_for_citizens_counts_for_its_service_and_language(desk: Desk) -> 
     record = build.record(desk.city, number=1)
     assert text_for(desk.city, record, "fixed", build.NOON) == "The hole is filled."
     assert text_for(desk.city, record, "fixed", build.NOON, language="es") == "Está arreglado."
-    assert text_for(desk.city, replace(record, service_code="trees"), "fixed", build.NOON) == "The problem is fixed."
+    assert (
+        text_for(desk.city, replace(record, service_code="trees"), "fixed", build.NOON) == "The problem is fixed."
+    )
 
 
 def test_questions_change_their_order_texts_and_choices_and_keep_their_codes(desk: Desk) -> None:
@@ -300,7 +300,9 @@ def test_an_override_that_would_break_the_catalogue_does_not_count_and_the_other
     assert later.service()["service_name"] == "Hole in the road"
 
 
-def test_a_question_that_is_new_in_the_files_comes_after_those_of_an_override(desk: Desk, make_app: MakeApp) -> None:
+def test_a_question_that_is_new_in_the_files_comes_after_those_of_an_override(
+    desk: Desk, make_app: MakeApp
+) -> None:
     desk.put("form:potholes", attributes=[{"code": "SIZE"}, {"code": "COLOUR"}])
     depth = Attribute(code="DEPTH", description="How deep?")
     later = desk.later(make_app, services=(replace(HOLE, attributes=(depth, COLOUR)), build.TREE, build.TALK))
@@ -326,7 +328,9 @@ def test_an_item_shows_what_the_files_say_and_what_counts(desk: Desk) -> None:
     assert found.value["notice"] == HOLE.notice
 
 
-@pytest.mark.parametrize("name", ["text:es:fixed:a:b", "service:es:a:b", "form:a:b", "group:es:a:b", "text:en:fixed:"])
+@pytest.mark.parametrize(
+    "name", ["text:es:fixed:a:b", "service:es:a:b", "form:a:b", "group:es:a:b", "text:en:fixed:"]
+)
 def test_a_name_is_read_as_it_is_written(name: str) -> None:
     item = Item.of(name)
     assert item is not None

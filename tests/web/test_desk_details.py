@@ -1,4 +1,4 @@
-"""Details of the pages for staff: the page that was wanted, one session a browser, the secret of a key, the history."""
+"""Details of the pages for staff: the wanted page, sessions, the secret of a key, the history."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from flask.testing import FlaskClient
 
 from open311.clock import utc_now
 from open311.domain.access import SHELL, Role
+from open311.errors import Problem, Unauthenticated
 from open311.operations.access.api_keys import list_keys
 from open311.operations.access.sessions import require_session
 from open311.operations.access.staff import add_account, issue_login
 from open311.operations.platform import Platform
+from open311.web.portal.wording import on_error_page
 from open311.web.session_cookies import form_token
+from schemas.texts import tell
 from tests import build
 from tests.conftest import CITY
 from tests.desk_pages import COOKIE, HOME, Person
@@ -75,8 +78,6 @@ def test_signing_in_again_ends_the_former_session_of_the_browser(client: FlaskCl
 
 
 def require_no_session(platform: Platform, secret: str) -> bool:
-    from open311.errors import Unauthenticated
-
     with pytest.raises(Unauthenticated):
         require_session(platform, secret, now=utc_now())
     return True
@@ -116,11 +117,7 @@ def test_the_sealed_secret_of_a_key_opens_no_page_of_another_key(client: FlaskCl
     assert checked(admin.get(two)).xpath("//main//p/code")
 
 
-def test_a_button_that_no_page_has_is_told_as_a_form(client: FlaskClient) -> None:
-    from open311.web.portal.wording import on_error_page
-    from open311.errors import Problem
-    from schemas.texts import tell
-
+def test_a_button_that_no_page_has_is_told_as_a_form() -> None:
     problem = Problem("do", tell("is unknown; use a button of the page."))
     assert "form cannot be read" in on_error_page(problem, is_form=True)
     assert "filter" in on_error_page(problem)
@@ -138,7 +135,6 @@ def test_the_history_has_the_words_and_times_of_the_page(client: FlaskClient, pl
     person = Person.of(client, platform, "ada", Role.DISPATCHER)
     number = build.store(platform, service_request_id="R/1", department="streets").number
     visit = utc_now() + timedelta(days=2)
-    version = 1
     for command, fields in (
         ("prioritise", {"priority": "urgent"}),
         ("schedule", {"visit": visit.strftime("%Y-%m-%dT%H:%M")}),
@@ -147,8 +143,9 @@ def test_the_history_has_the_words_and_times_of_the_page(client: FlaskClient, pl
         ("transfer", {"department": "parks", "reason": "Theirs."}),
         ("close", {"outcome": "fixed"}),
     ):
-        assert person.order(number, command, build.load(platform, number=number).version, **fields).status_code == 303
-        version += 1
+        assert (
+            person.order(number, command, build.load(platform, number=number).version, **fields).status_code == 303
+        )
     shown = history_of(person, number)
     for text in ("Urgent", "On hold", "Nobody, because it was hidden", "Parks", "Closed: Solved"):
         assert text in shown
@@ -160,7 +157,9 @@ def test_the_history_has_the_words_and_times_of_the_page(client: FlaskClient, pl
 
 
 @pytest.mark.parametrize("locale", ["en", "es", "fr", "ar", "ht", "zh-Hans"])
-def test_a_time_zone_has_the_same_name_in_all_languages(client: FlaskClient, platform: Platform, locale: str) -> None:
+def test_a_time_zone_has_the_same_name_in_all_languages(
+    client: FlaskClient, platform: Platform, locale: str
+) -> None:
     build.store(platform, service_request_id="R1")
     page = client.get(f"/c/{CITY}/requests/R1?locale={locale}")
     assert "EET" in text_of(checked(page))

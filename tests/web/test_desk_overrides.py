@@ -50,7 +50,12 @@ class Desk:
         return {name: value.strip() for name, value in fields.items()}
 
     def save(self, item: str, changes: dict[str, str], **more: str) -> Any:
-        fields = {**self.form(item), "do": "save", **more, **{f"attribute[{key}]": text for key, text in changes.items()}}
+        fields = {
+            **self.form(item),
+            "do": "save",
+            **more,
+            **{f"attribute[{key}]": text for key, text in changes.items()},
+        }
         return self.person.post(ITEM, files=fields)
 
     def services(self, language: str = "en") -> Any:

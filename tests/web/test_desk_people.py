@@ -21,7 +21,7 @@ from tests.desk_pages import HOME, Person
 from tests.pages import checked, text_of
 
 EMAIL, PHONE = "jane@mail.example", "+1 555 0100"
-WHO = {"email": EMAIL, "reason": "Letter of 1 March."}
+WHO: dict[str, Any] = {"email": EMAIL, "reason": "Letter of 1 March."}
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_sender_is_blocked_and_the_block_is_removed(admin: Person, platform: P
     ],
 )
 def test_a_faulty_block_is_told_at_its_field_and_what_was_typed_stays(
-    admin: Person, platform: Platform, fields: dict[str, str], field: str
+    admin: Person, platform: Platform, fields: dict[str, Any], field: str
 ) -> None:
     document = checked(admin.post("blocks", **fields), 400)
     assert document.xpath(f"//p[@id='{field}-fault']")
@@ -82,7 +82,7 @@ def test_a_faulty_block_is_told_at_its_field_and_what_was_typed_stays(
 
 
 def test_the_same_block_twice_is_a_409(admin: Person) -> None:
-    fields = {"kind": "email", "value": EMAIL, "reason": "Insults.", "days": "7"}
+    fields: dict[str, Any] = {"kind": "email", "value": EMAIL, "reason": "Insults.", "days": "7"}
     assert admin.post("blocks", **fields).status_code == 303
     assert checked(admin.post("blocks", **fields), 409).xpath("//p[@id='value-fault']")
 
@@ -168,7 +168,9 @@ def test_the_word_may_be_that_of_the_readers_language(admin: Person, held: int) 
     ],
 )
 @pytest.mark.parametrize("act", ["find", "export", "try", "erase"])
-def test_faults_are_told_at_their_fields(admin: Person, held: int, act: str, fields: dict[str, str], field: str) -> None:
+def test_faults_are_told_at_their_fields(
+    admin: Person, held: int, act: str, fields: dict[str, Any], field: str
+) -> None:
     document = checked(admin.post("people", do=act, confirmed="erase", **fields), 400)
     assert document.xpath(f"//p[@id='{field}-fault']")
 

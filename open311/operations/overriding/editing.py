@@ -182,8 +182,13 @@ def _check(city: Jurisdiction, item: Item, base: Mapping[str, Any], sent: Mappin
         raise Invalid.of(problems)
 
 
-def _problems(city: Jurisdiction, item: Item, base: Mapping[str, Any], sent: Mapping[str, Any]) -> Iterator[Problem]:
-    found = [Problem(field[:60], tell("does not fit: {fault}", fault=fault)) for field, fault in _faults(city, item, sent)]
+def _problems(
+    city: Jurisdiction, item: Item, base: Mapping[str, Any], sent: Mapping[str, Any]
+) -> Iterator[Problem]:
+    found = [
+        Problem(field[:60], tell("does not fit: {fault}", fault=fault))
+        for field, fault in _faults(city, item, sent)
+    ]
     yield from found
     if found:
         return
@@ -263,5 +268,7 @@ def _require_editor(principal: Principal, city: Jurisdiction) -> None:
     _require_admin(principal, city)
     if not city.overrides:
         raise Forbidden(
-            tell("the city's files do not allow this; the operator can write overrides = true in jurisdiction.toml.")
+            tell(
+                "the city's files do not allow this; the operator can write overrides = true in jurisdiction.toml."
+            )
         )

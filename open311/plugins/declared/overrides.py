@@ -218,7 +218,7 @@ def _codes(value: Plain) -> list[str]:
 
 
 def reduced(base: Plain, sent: Plain) -> dict[str, Any]:
-    """What a valid override changes of its base. {} if it changes nothing. Fields that say the same are left out."""
+    """What a valid override changes of its base, without the fields that say the same. {} if it changes nothing."""
     value = _normal(sent)
     if isinstance(base.get("attributes"), list) and "attributes" in value:
         whole = merged(base, value)
@@ -236,7 +236,7 @@ def reduced(base: Plain, sent: Plain) -> dict[str, Any]:
     return changed | ({"attributes": translated} if translated else {})
 
 
-def _values_of(base: Plain, names: Plain) -> dict[str, str]:
+def _values_of(base: Plain, names: Any) -> dict[str, str]:
     return {key: name for key, name in names.items() if base.get(key) != name}
 
 
@@ -247,7 +247,9 @@ def _changes(base: Plain, question: Plain) -> dict[str, Any]:
 
 def _normal(sent: Plain) -> dict[str, Any]:
     """A valid override with lists where the files also allow a single text."""
-    value = {name: [part] if name == "keywords" and isinstance(part, str) else part for name, part in sent.items()}
+    value: dict[str, Any] = {
+        name: [part] if name == "keywords" and isinstance(part, str) else part for name, part in sent.items()
+    }
     if isinstance(value.get("attributes"), list):
         value["attributes"] = [
             {name: _choices(part) if name == "values" else part for name, part in one.items()}
@@ -263,7 +265,9 @@ def _choices(values: Iterable[Any]) -> list[dict[str, str]]:
 def picked(base: Plain, value: Plain) -> dict[str, Any]:
     """What the base says for the fields that an override has."""
     return {
-        name: picked(base[name], part) if isinstance(part, Mapping) and isinstance(base[name], Mapping) else base[name]
+        name: picked(base[name], part)
+        if isinstance(part, Mapping) and isinstance(base[name], Mapping)
+        else base[name]
         for name, part in value.items()
         if name in base
     }

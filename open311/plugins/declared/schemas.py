@@ -658,8 +658,8 @@ class JurisdictionTable(Table):
         MailTable(), "Mail to reporters, followers and departments, see below", default=MailRules(), unset="none"
     )
     overrides = Flag(
-        "Whether admins may change texts and questions on the pages for staff, see below. What they change is in the"
-        " database and counts instead of the files",
+        "Whether admins may change texts and questions on the pages for staff, see below. What they change is in"
+        " the database and counts instead of the files",
         default=False,
     )
     departments = Tables(DepartmentTable(), "The departments that do the work, see below")

@@ -64,9 +64,7 @@ def remove_block_on_page(call: Call, block: str) -> Answer:
     if not re.fullmatch(r"\d{1,18}", block, re.ASCII):
         raise NotFound(tell("{number} is no block here.", number=repr(block[:60])), "block")
     try:
-        remove_block(
-            call.platform, int(block), reason=call.values["reason"], principal=call.caller, now=call.now
-        )
+        remove_block(call.platform, int(block), reason=call.values["reason"], principal=call.caller, now=call.now)
     except Invalid as error:
         return _list(call, wrong=int(block), alarm=for_staff(error.problems[0].message), status=400)
     return see_other(DeskFrame.of(call).link("blocks", done="removed"))

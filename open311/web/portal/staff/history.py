@@ -71,7 +71,9 @@ PERSONAL: Mapping[str, Message] = {
 }
 
 
-def with_words(history: Sequence[Mapping[str, Any]], events: Iterable[Event], city: Jurisdiction) -> list[dict[str, Any]]:
+def with_words(
+    history: Sequence[Mapping[str, Any]], events: Iterable[Event], city: Jurisdiction
+) -> list[dict[str, Any]]:
     """The history as the staff API has it, with the words and the instants of the page.
 
     text     a text in the reader's language, or one that somebody wrote
@@ -131,7 +133,9 @@ def _service(event: ServiceChanged, city: Jurisdiction) -> str:
     names = {one.code: one.name for one in city.services}
     old, new = names.get(event.old, event.old), names.get(event.new, event.new)
     if event.dropped:
-        return tell("{old} → {new}; answers that only staff see: {codes}", old=old, new=new, codes=", ".join(event.dropped))
+        return tell(
+            "{old} → {new}; answers that only staff see: {codes}", old=old, new=new, codes=", ".join(event.dropped)
+        )
     return tell("{old} → {new}", old=old, new=new)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from open311.domain.overrides import Item, OverrideKind
-from open311.plugins import Jurisdiction
 from open311.web.portal.staff.command_forms import FormField
 from schemas.texts import Message, tell
 
@@ -47,7 +46,9 @@ class Question:
     fields: Sequence[FormField]
 
 
-def questions_of(item: Item, base: Mapping[str, Any], texts: Texts, faults: Mapping[str, Message]) -> list[Question]:
+def questions_of(
+    item: Item, base: Mapping[str, Any], texts: Texts, faults: Mapping[str, Message]
+) -> list[Question]:
     """The fields of the form of an item.
 
     base   what the files say
@@ -89,7 +90,7 @@ def _questions(item: Item, base: Mapping[str, Any]) -> Iterator[tuple[str, str, 
     questions = base.get("attributes", ())
     if item.kind is OverrideKind.FORM:
         for one in questions:
-            names = ("place", "description", "datatype_description", "required")
+            names: tuple[str, ...] = ("place", "description", "datatype_description", "required")
             yield one["code"], one["description"], (*names, "values") if one["values"] else names
     else:
         for code, texts in dict(questions).items():
@@ -124,7 +125,7 @@ def _lines_of(values: Any) -> str:
     return "\n".join(f"{key}{_ARROW}{name}" for key, name in pairs)
 
 
-def value_of(city: Jurisdiction, item: Item, base: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
+def value_of(item: Item, base: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     """The value that a sent form means, with the keys of the city's files. A field that was not sent is blank."""
     value: dict[str, Any] = {
         name: _lines(texts.get(name, "")) if isinstance(part, list) else texts.get(name, "")

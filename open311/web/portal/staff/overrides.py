@@ -63,7 +63,7 @@ def change_item_on_page(call: Call) -> Answer:
         raise NotFound(_NOTHING)
     found = read_item(call.platform, call.city, name, principal=call.caller)
     texts = _texts(call)
-    value = value_of(call.city, found.item, found.base, texts)
+    value = value_of(found.item, found.base, texts)
     try:
         if reduced(found.base, value) or any(code_faults(found.base, value)):
             put_override(call.platform, call.city, name, value, **by)  # type: ignore[arg-type]  # by their names
@@ -78,7 +78,7 @@ def change_item_on_page(call: Call) -> Answer:
 
 def _texts(call: Call) -> Texts:
     """What the fields of the sent form hold. Browsers send the end of a line as two characters."""
-    return {name: texts[0].replace("\r\n", "\n").strip() for name, texts in call.values["fields"]}
+    return {name: texts[0].replace("\r\n", "\n").strip() for name, texts in call.values["texts"]}
 
 
 def _done(call: Call, act: str) -> Answer:
@@ -114,9 +114,7 @@ def _form(
     )
 
 
-def _list(
-    call: Call, *, notice: Message | None = None, alarm: Message | None = None, status: int = 200
-) -> Answer:
+def _list(call: Call, *, notice: Message | None = None, alarm: Message | None = None, status: int = 200) -> Answer:
     city = call.city
     stands = list_overrides(call.platform, city, principal=call.caller)
     languages = languages_of(city)

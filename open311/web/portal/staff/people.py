@@ -152,12 +152,16 @@ def _asked(call: Call) -> dict[str, Any]:
     return {"reason": call.values["reason"], "principal": call.caller, "now": call.now}
 
 
-def _page(
-    call: Call, *, status: int = 200, faults: Mapping[str, Message] | None = None, **shown: Any
-) -> Answer:
+def _page(call: Call, *, status: int = 200, faults: Mapping[str, Message] | None = None, **shown: Any) -> Answer:
     require_eraser(call.caller, call.city)
     names = (*IDENTIFYING_FIELDS, "reason")
-    empty: dict[str, Any] = {"found": None, "subscriptions": (), "has_more": False, "trial": None, "is_trial": False}
+    empty: dict[str, Any] = {
+        "found": None,
+        "subscriptions": (),
+        "has_more": False,
+        "trial": None,
+        "is_trial": False,
+    }
     return desk_page(
         call,
         "people.html",

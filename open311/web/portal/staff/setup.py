@@ -21,9 +21,7 @@ def texts_page(call: Call) -> Answer:
     """The texts that citizens read if staff write none, by language, outcome and service."""
     names = {one.code: one.name for one in call.city.services}
     editing = may_edit(call.city, call.caller)
-    return desk_page(
-        call, "texts.html", texts=texts_of(call.city), services=names, may_edit=editing, words=words
-    )
+    return desk_page(call, "texts.html", texts=texts_of(call.city), services=names, may_edit=editing, words=words)
 
 
 @endpoint(DESK, "/<jurisdiction_id>/neighbours", reads=PageArguments, **ON_PAGE)
