@@ -199,6 +199,8 @@ def _values(town: Town) -> dict[str, list[str]]:
         "name": [*files, *(f"{name}.sha256" for name in files), *names, "swagger-ui.css"],
         "photo": photos[:2],
         "delivery": ["1"],
+        "erasure": ["00000000-0000-4000-8000-000000000000"],
+        "item": ["service:en:potholes"],
         "key": ["1"],
         "number": _column(town, "SELECT id FROM service_request")[:3],
         "subscription": _column(town, "SELECT name FROM subscription"),
