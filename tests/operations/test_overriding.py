@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from open311.domain.access import SHELL, Principal, Role
+from open311.domain.commands import Close
 from open311.domain.overrides import Item, OverrideKind, Standing
 from open311.domain.services import Attribute, Datatype, ServiceTranslation, Translation, Value
+from open311.domain.workflow import Outcome
 from open311.errors import Conflict, Forbidden, Invalid, NotFound
 from open311.operations.access.staff import add_account, require_staff
 from open311.operations.access.trail import read_trail
@@ -25,6 +30,7 @@ from open311.operations.overriding.editing import (
 from open311.operations.overriding.seeing import see_overrides
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
+from open311.operations.workflow.act import act
 from open311.operations.workflow.texts import text_for
 from open311.plugins import Jurisdiction
 from tests import build
@@ -336,3 +342,52 @@ def test_a_name_is_read_as_it_is_written(name: str) -> None:
     assert item is not None
     assert str(item) == name
     assert item.kind in tuple(OverrideKind)
+
+
+def test_only_one_of_several_admins_who_save_at_the_same_time_succeeds(desk: Desk) -> None:
+    def save(number: int) -> bool:
+        try:
+            desk.put("service:en:potholes", 0, name=f"Hole {number}")
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(save, range(8))) == 1
+    assert desk.service()["service_name"].startswith("Hole ")
+
+
+def test_a_request_keeps_the_text_with_which_it_was_closed(desk: Desk) -> None:
+    desk.put("text:en:fixed:", text="The hole is filled.")
+    number = build.store(desk.platform, service_request_id="R1", department="streets").number
+    act(desk.platform, desk.city, number, [Close(outcome=Outcome.FIXED)], principal=SHELL, now=build.NOON)
+    desk.put("text:en:fixed:", text="Done.")
+    assert build.load(desk.platform, number=number).status_notes == "The hole is filled."
+
+
+@contextmanager
+def without_table(platform: Platform) -> Iterator[None]:
+    """A database in which the versions of overrides cannot be read."""
+    _rename(platform, "override_list", "away")
+    try:
+        yield
+    finally:
+        _rename(platform, "away", "override_list")
+
+
+def _rename(platform: Platform, old: str, new: str) -> None:
+    with platform.database.transaction() as connection:
+        connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+
+def test_if_the_table_cannot_be_read_known_overrides_count_and_a_new_process_answers_503(
+    desk: Desk, make_app: MakeApp
+) -> None:
+    desk.put("service:en:potholes", name="Hole in the road")
+    with without_table(desk.platform):
+        see_overrides(desk.platform, is_fresh=True)
+        assert desk.service()["service_name"] == "Hole in the road"
+        new = make_app(CITY)
+        assert new.test_client().get("/open311/v2/services.json").status_code == 503
+        off = make_app(replace(CITY, overrides=False))
+        assert off.test_client().get("/open311/v2/services.json").status_code == 200
