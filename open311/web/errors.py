@@ -96,7 +96,7 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
     if status == 401 and surface_of(request.path).is_for_staff:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == 401 and surface_of(request.path) is DESK and _is_page(request):
-        query = request.query_string.decode("ascii", "replace")
+        query = quote(request.query_string, safe="%&=+,/:;?@!$'()*")
         wanted = f"{request.root_path}{quote(request.path)}{'?' if query else ''}{query}"
         name, cookie = wanted_cookie(request, wanted)
         response.headers.add(name, cookie)

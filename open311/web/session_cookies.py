@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import quote, unquote
 
 from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Request
@@ -49,7 +48,7 @@ def once_cookie(request: Request, sealed: str) -> tuple[str, str]:
 
 def wanted_cookie(request: Request, address: str) -> tuple[str, str]:
     """The header that keeps the address of the page that is shown after the sign-in. With "", it is removed."""
-    return _header(request, _WANTED, quote(address, safe="/?&=%+"), path=DESK.prefix, max_age=ONCE_S)
+    return _header(request, _WANTED, address, path=DESK.prefix, max_age=ONCE_S)
 
 
 def read_wanted(request: Request) -> str:
@@ -57,10 +56,16 @@ def read_wanted(request: Request) -> str:
 
     The address is one of these pages and of no other site, whoever has written the cookie.
     """
-    found = unquote(request.cookies.get(_name(request, _WANTED), ""))
+    found = request.cookies.get(_name(request, _WANTED), "")
     own, sign_in = f"{request.root_path}{DESK.prefix}/", f"{request.root_path}{SIGN_IN.prefix}"
-    is_own = found.startswith(own) and not found.startswith(sign_in) and found.isprintable() and "\\" not in found
-    is_own = is_own and ".." not in found and "//" not in found.partition("?")[0]
+    is_own = (
+        found.startswith(own)
+        and not found.startswith(sign_in)
+        and found.isascii()
+        and found.isprintable()
+        and " " not in found
+    )
+    is_own = is_own and ".." not in found and "\\" not in found and "//" not in found.partition("?")[0]
     return found if is_own and len(found) <= MOST_WANTED else ""
 
 

@@ -40,7 +40,7 @@ def sign_in(client: FlaskClient, platform: Platform, name: str = "ada") -> Any:
 
 def test_signing_in_leads_to_the_page_that_was_wanted(client: FlaskClient, platform: Platform) -> None:
     account(platform)
-    page = f"{HOME}?q=deep+hole&state=on_hold"
+    page = f"{HOME}?q=deep+hole%20%C3%B6%E2%98%82&state=on_hold"
     assert client.get(page).status_code == 401
     client.get(f"{HOME}requests/1/photos/x", headers={"Accept": "image/webp", "Sec-Fetch-Dest": "image"})
     client.post(f"{HOME}requests/1")
@@ -53,7 +53,15 @@ def test_signing_in_leads_to_the_page_that_was_wanted(client: FlaskClient, platf
     "address",
     [
         *("https://evil.example/", "//evil.example/desk/", "/desk/sign-in?done=out", "/c/city.example/", "/desk"),
-        *("/desk//evil.example", "/desk/\\evil.example", "/desk/../c/", "/desk/other.example/", "/desk/a\nb/"),
+        *(
+            "/desk//evil.example",
+            "/desk/\\evil.example",
+            "/desk/city.example/?q=ö",
+            "/desk/city.example/?q=a b",
+            "/desk/../c/",
+            "/desk/other.example/",
+            "/desk/a\nb/",
+        ),
         "/desk/city.example/?q=" + "x" * 1_000,
     ],
 )
