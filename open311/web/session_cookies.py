@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 
 from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Request
@@ -14,6 +15,8 @@ _NAME, _TICKET, _ONCE, _WANTED = "open311-desk", "open311-sign-in", "open311-onc
 ONCE_S = 600
 """How long the browser keeps what a page shows once, and the page that was wanted before the sign-in."""
 MOST_WANTED = 1_000
+_PLAIN = re.compile(r"[!-\[\]-~]+", re.ASCII)
+"""The characters of an address, without blanks and backslashes."""
 
 
 def read_secret(request: Request) -> str:
@@ -58,15 +61,9 @@ def read_wanted(request: Request) -> str:
     """
     found = request.cookies.get(_name(request, _WANTED), "")
     own, sign_in = f"{request.root_path}{DESK.prefix}/", f"{request.root_path}{SIGN_IN.prefix}"
-    is_own = (
-        found.startswith(own)
-        and not found.startswith(sign_in)
-        and found.isascii()
-        and found.isprintable()
-        and " " not in found
-    )
-    is_own = is_own and ".." not in found and "\\" not in found and "//" not in found.partition("?")[0]
-    return found if is_own and len(found) <= MOST_WANTED else ""
+    is_own = found.startswith(own) and not found.startswith(sign_in)
+    is_plain = _PLAIN.fullmatch(found) is not None and ".." not in found and "//" not in found.partition("?")[0]
+    return found if is_own and is_plain and len(found) <= MOST_WANTED else ""
 
 
 def _header(request: Request, name: str, value: str, *, path: str, max_age: int | None) -> tuple[str, str]:
