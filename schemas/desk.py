@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.parameters import (
+    AnswersParameter,
     DistanceParameter,
     FlagParameter,
     LatitudeParameter,
@@ -207,3 +208,61 @@ class WorkArguments(PageArguments):
 
 class FinishArguments(OrderArguments):
     """A request that a crew closes, with a photo of the work. The photo itself is a file of the form."""
+
+
+class CataloguePageArguments(PageArguments):
+    """What the page of texts and questions says about the last act."""
+
+    done = TextParameter("The act that has just been done.", "saved")
+
+
+class ItemPageArguments(PageArguments):
+    """The item of the catalogue that is shown. A text may be named by its parts."""
+
+    item = TextParameter("The item.", "service:en:potholes", most_characters=1_000)
+    language = TextParameter("The language of a text.", "en", most_characters=50)
+    outcome = TextParameter("When citizens read a text.", "fixed", most_characters=50)
+    code = TextParameter("The service of a text; without it, all services.", "potholes", most_characters=500)
+
+
+class ItemChangeArguments(FormArguments):
+    """A change of an item of the catalogue."""
+
+    do = TextParameter("save or drop.", "save")
+    item = TextParameter("The item.", "service:en:potholes", most_characters=1_000)
+    version = TextParameter("The version of the override that the reader has seen; 0 for none.", "0")
+    texts = AnswersParameter("The fields of the form, each as attribute[NAME].")
+
+
+class NewBlockArguments(FormArguments):
+    """A new block."""
+
+    kind = TextParameter("key, address, device or email.", "email")
+    value = TextParameter("What is blocked.", "203.0.113.0/24", most_characters=1_000)
+    reason = TextParameter("Why.", most_characters=1_000)
+    days = TextParameter("After how many days the block ends; 0 for without end.", "90", most_characters=10)
+
+
+class BlocksPageArguments(PageArguments):
+    """What the page of blocks says about the last act."""
+
+    done = TextParameter("The act that has just been done.", "added")
+
+
+class PersonArguments(FormArguments):
+    """The person whose data are meant, and what is done with them."""
+
+    do = TextParameter("find, export, try or erase.", "find")
+    email = TextParameter("An e-mail address.", most_characters=1_000)
+    phone = TextParameter("A phone number.", most_characters=1_000)
+    device_id = TextParameter("The id of a device.", most_characters=1_000)
+    account_id = TextParameter("The id of an account with an app.", most_characters=1_000)
+    reason = TextParameter("Why, without the name of the person.", most_characters=4_000)
+    texts = FlagParameter("Whether texts and photos are erased too.", default=False)
+    confirmed = TextParameter("The word that the reader has typed to confirm.", most_characters=100)
+
+
+class ErasurePageArguments(PageArguments):
+    """What else the page of an erasure says, sealed by this server."""
+
+    told = TextParameter("What is not in the audit trail.", default="", most_characters=4_000)

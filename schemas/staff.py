@@ -54,6 +54,7 @@ OUTCOMES = (
     "withdrawn",
     "unknown",
 )
+STANDINGS = ("applied", "changed", "equal", "gone", "misfit", "off")
 BLOCK_KINDS = ("key", "address", "device", "email")
 PRIORITIES = ("low", "normal", "high", "urgent")
 PHOTO_STATES = ("arriving", "waiting", "ready", "held", "refused", "withdrawn", "blackened")
@@ -730,6 +731,18 @@ class BlockBody(ReasonBody):
     days = JsonDays("After how many days the block ends; 0 for without end.", 90, most=3_650, default=90)
 
 
+class OverrideBody(JsonBody):
+    """What an admin changes beside the files of the city."""
+
+    value = JsonObject(
+        "The fields to override, with the keys of the city's files. A text has `text`. A service has `name`,"
+        " `description`, `group`, `keywords` and `notice`; in another language also `attributes` by their codes,"
+        " and no `group`. A form has `attributes`, a list of objects with `code`, `description`,"
+        " `datatype_description`, `required` and `values`, in the order of the questions. A group has `name`.",
+        required=True,
+    )
+
+
 class BulkBody(JsonBody):
     """One command for several requests. Send `ids` or `filters`."""
 
@@ -853,6 +866,45 @@ class BlockListSchema(Body):
     """The block list."""
 
     blocks = fields.List(fields.Nested(BlockSchema), metadata=describe("Oldest first."))
+
+
+def _fields_of_item(about: str) -> fields.Raw:
+    return fields.Raw(metadata=describe(about) | {"type": "object"})
+
+
+class OverrideSchema(Body):
+    """What an admin has changed in an item of the catalogue, beside the files of the city."""
+
+    item = Text(metadata=describe("The item.", "service:en:potholes"))
+    standing = fields.String(
+        metadata=describe(
+            "applied: it counts. changed: it counts, but the files say something else than when it was made. equal:"
+            " the files say the same, so it can be dropped. gone: the files do not have the item. misfit: with it,"
+            " the catalogue would be faulty. off: the files do not allow overrides. The last three do not count."
+        )
+        | {"enum": list(STANDINGS)}
+    )
+    fault = OptionalText(metadata=describe("Why it does not fit; null if it does."))
+    value = _fields_of_item("The overridden fields.")
+    base = _fields_of_item("What the files said for these fields when the override was made.")
+    actor = Text(metadata=describe("Who has changed it last.", "staff:3"))
+    changed_datetime = Instant(metadata=describe("When."))
+    version = fields.Integer(metadata=describe("Grows with each change; the ETag of the item has it.", 3))
+
+
+class OverrideListSchema(Body):
+    """The overrides of a city."""
+
+    overrides = fields.List(fields.Nested(OverrideSchema), metadata=describe("In the order of their items."))
+
+
+class OverrideItemSchema(Body):
+    """An item of the catalogue that can be overridden."""
+
+    item = Text(metadata=describe("The item.", "service:en:potholes"))
+    files = _fields_of_item("All its fields as the city's files have them.")
+    now = _fields_of_item("All its fields as they count now.")
+    override = fields.Nested(OverrideSchema, allow_none=True, metadata=describe("The override; null without one."))
 
 
 class StatusLinkSchema(Body):

@@ -9,21 +9,29 @@ from pathlib import Path
 import click
 
 from open311.cli.group import CommandGroup
-from open311.cli.output import counted, fail, say, say_table
+from open311.cli.output import counted, fail, say, say_table, warn
 from open311.cli.platforms import command_platform, read_settings
+from open311.cli.shell import shell_user
 from open311.clock import utc_now
 from open311.domain.attributes import Answer
+from open311.domain.overrides import Stand, Standing
 from open311.domain.places import read_place
 from open311.domain.routing import Draft, Step
 from open311.domain.text import clean_text
-from open311.errors import Invalid, Misconfigured
+from open311.errors import Invalid, Misconfigured, Unavailable
 from open311.operations.access.staff import find_stranded
 from open311.operations.intake.suspecting import remark_about_counts
+from open311.operations.overriding.editing import drop_override, read_stands
+from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import find_orphans, find_orphans_of_areas, sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.plugins.backend_faults import find_backend_remarks
-from open311.plugins.registry import load_registry
+from open311.plugins.declared.exporting import files_with
+from open311.plugins.registry import Registry, load_registry
 from open311.plugins.rule_faults import find_remarks
+from open311.settings import Settings
+from open311.storage.engine import open_database
+from open311.storage.queue import Queue
 from schemas.values import NotAnInstant, parse_instant
 
 
@@ -63,7 +71,8 @@ def check(names: tuple[str, ...]) -> None:
     NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml. Without NAMES, all plugins that
     are served are checked. A sound plugin may have lines that begin with "look at": its service levels disagree,
     so that some requests get no due date; a text for citizens needs an address; nothing goes to a back end; a
-    secret or the mail server is missing here; or each web process counts reports for itself.
+    secret or the mail server is missing here; each web process counts reports for itself; or an override of the
+    files, which an admin has made on the pages for staff, does not fit the files any more.
 
     \b
     Example:
@@ -84,6 +93,8 @@ def check(names: tuple[str, ...]) -> None:
             say(f"look at: {jurisdiction.id}: {remark}")
         for fault in jurisdiction.left_out:
             say(f"left out: {jurisdiction.id}: {fault}")
+    for line in _overrides_to_look_at(settings, registry):
+        say(f"look at: {line}")
     for reason in registry.reasons:
         say(f"broken: {reason}")
     for folder in registry.unused_maps:
@@ -113,6 +124,85 @@ def sync() -> None:
         say("Nothing had changed.")
     for line in orphans:
         say(f"Look at {line}.")
+
+
+@jurisdictions.command("export-overrides")
+@click.option("--jurisdiction", default="", help="A jurisdiction_id; not needed if only one city is served.")
+def export_overrides(jurisdiction: str) -> None:
+    """Print the city's files with what admins have changed on the pages for staff.
+
+    Only files that change are printed, each below a comment with its name. Comments and order stay. When the server
+    has started with the new files, the overrides are equal to them, and `drop-overrides` removes them.
+
+    \b
+    Example:
+      open311 jurisdictions export-overrides --jurisdiction city.example
+    """
+    with command_platform() as platform:
+        city = platform.registry.find(jurisdiction)
+        stands = read_stands(platform, city)
+        declared = next(one for one in platform.registry.declared if one.id == city.id)
+        files = files_with(declared, stands)
+    for name, text in files.items():
+        say(f"# --- {name}")
+        say(text.rstrip("\n"))
+    left_out = [one for one in stands if one.standing not in (Standing.APPLIED, Standing.CHANGED, Standing.EQUAL)]
+    for stand in left_out:
+        warn(f"left out: {_standing(stand)}")
+    if not files:
+        warn(f"nothing is to be written: the files of {city.id} say what its overrides say.")
+
+
+@jurisdictions.command("drop-overrides")
+@click.option("--jurisdiction", default="", help="A jurisdiction_id; not needed if only one city is served.")
+def drop_overrides(jurisdiction: str) -> None:
+    """Remove the overrides that say the same as the city's files.
+
+    \b
+    Example:
+      open311 jurisdictions drop-overrides --jurisdiction city.example
+    """
+    with command_platform() as platform:
+        city = platform.registry.find(jurisdiction)
+        equal = [one.override for one in read_stands(platform, city) if one.standing is Standing.EQUAL]
+        for one in equal:
+            name = str(one.item)
+            drop_override(platform, city, name, seen=one.version, principal=shell_user(), now=utc_now())
+            say(f"Dropped: {name}.")
+    if not equal:
+        say("No override says the same as the files.")
+
+
+def _overrides_to_look_at(settings: Settings, registry: Registry) -> Iterator[str]:
+    """A sentence for each override that a person should look at. Without a database, there are none to look at."""
+    if not settings.database_url:
+        return
+    database = open_database(settings.sqlalchemy_url)
+    platform = Platform(settings, database, registry, Queue(database))
+    try:
+        for city in registry.declared:
+            stands = read_stands(platform, city)
+            yield from (f"{city.id}: {_standing(one)}" for one in stands if one.standing is not Standing.APPLIED)
+    except Unavailable:
+        if any(city.overrides for city in registry.declared):
+            yield "overrides are not checked, because the database does not answer or is not migrated"
+    finally:
+        platform.close()
+
+
+_STANDINGS = {
+    Standing.APPLIED: "counts",
+    Standing.CHANGED: "still counts, but the files say something else than when it was made",
+    Standing.EQUAL: "says the same as the files; `open311 jurisdictions drop-overrides` removes it",
+    Standing.GONE: "does not count, because the files do not have this any more",
+    Standing.MISFIT: "does not count, because it does not fit the files",
+    Standing.OFF: "does not count, because the files do not have overrides = true",
+}
+
+
+def _standing(stand: Stand) -> str:
+    fault = f": {stand.fault}" if stand.fault else ""
+    return f"the override {str(stand.override.item)!r} {_STANDINGS[stand.standing]}{fault}"
 
 
 @click.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Event, Lock
 from typing import Any, ParamSpec, TypeVar
 
@@ -14,6 +14,8 @@ from open311.operations.access.kept_blocks import KeptBlocks
 from open311.operations.access.rates import Rates
 from open311.operations.desk.row_cache import RowCache
 from open311.operations.intake.repeating import RunningKeys
+from open311.operations.overriding.kept import KeptOverrides
+from open311.operations.overriding.seeing import see_overrides
 from open311.operations.upkeep.metering import CallCounts
 from open311.plugins.registry import Registry, load_registry
 from open311.settings import Settings
@@ -37,6 +39,7 @@ class Process:
     running     the keys of the repeatable POSTs that the process is storing
     is_cut_off  an event, which is set when a worker has lost its database and ends
     blocks      the block list
+    overrides   what admins have changed in texts and questions
     rates       counts of reports, by which cities notice floods
     """
 
@@ -49,6 +52,7 @@ class Process:
         self.running = RunningKeys()
         self.is_cut_off = Event()
         self.blocks = KeptBlocks()
+        self.overrides = KeptOverrides()
         self.rates = Rates(rate_storage)
         self._caches: dict[Callable[..., Any], Callable[..., Any]] = {}
         self._minutes: dict[str, Callable[..., Any]] = {}
@@ -88,6 +92,10 @@ class Platform:
     registry: Registry
     queue: Queue
     process: Process = field(default_factory=Process)
+
+    def __post_init__(self) -> None:
+        """Let the registry see the overrides in the database whenever somebody asks it for a city."""
+        self.registry.look_with(partial(see_overrides, self))
 
     def close(self) -> None:
         """Close the database's connections."""

@@ -93,6 +93,7 @@ class Jurisdiction:
     articles      texts that answer what people ask; those that have expired are among them
     days          when the city collects what, and other lines that each day has
     left_out      the faults of files that are not used, such as an article that cannot be read
+    overrides     whether admins may change texts and questions on the pages for staff, beside the files
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -139,6 +140,7 @@ class Jurisdiction:
     articles: tuple[Article, ...] = ()
     days: DayBook = DayBook()
     left_out: tuple[str, ...] = ()
+    overrides: bool = False
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from threading import Lock
 
 from open311.errors import Invalid, Misconfigured, NotFound, Unavailable
 from open311.plugins import declared
@@ -44,10 +46,36 @@ class Fault:
         return f"{first} (and {len(more.splitlines())} more faults)" if more else first
 
 
+class Layer(IntEnum):
+    """What is added to a jurisdiction at runtime, in this order.
+
+    OVERRIDES   texts and questions that admins of the city have changed
+    NEIGHBOURS  back ends and destinations for the neighbours of the city
+    """
+
+    OVERRIDES = 1
+    NEIGHBOURS = 2
+
+
+Change = Callable[[Jurisdiction], Jurisdiction]
+
+
+class _Layers:
+    """The jurisdictions as their files declare them, and what was added to them."""
+
+    def __init__(self, declared: Mapping[str, Jurisdiction]) -> None:
+        self.declared = dict(declared)
+        self.changes: dict[str, dict[Layer, Change]] = {}
+        self.lock = Lock()
+        self.generation = 0
+        self.look: Callable[[], None] | None = None
+
+
 @dataclass(frozen=True)
 class Registry:
     """The jurisdictions that are served, by id, and the faults of jurisdictions that could not be loaded.
 
+    jurisdictions    as they are now. `get`, `find` and the iteration first look for changes; this mapping does not
     unused_maps      folders of the operator's maps that belong to no city that is served
     unused_backends  files of the operator's back ends that belong to no city that is served
     """
@@ -57,6 +85,30 @@ class Registry:
     ignore_wrong_id: bool = False
     unused_maps: tuple[str, ...] = ()
     unused_backends: tuple[str, ...] = ()
+    _layers: _Layers = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Remember the jurisdictions as they are declared."""
+        object.__setattr__(self, "_layers", _Layers(self.jurisdictions))
+
+    @property
+    def declared(self) -> list[Jurisdiction]:
+        """The jurisdictions as their files declare them."""
+        return list(self._layers.declared.values())
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with each change of a jurisdiction."""
+        self._look()
+        return self._layers.generation
+
+    def look_with(self, look: Callable[[], None]) -> None:
+        """Let `look` run whenever somebody asks for a jurisdiction. It may call `add_layer`."""
+        self._layers.look = look
+
+    def _look(self) -> None:
+        if self._layers.look is not None:
+            self._layers.look()
 
     @property
     def is_single(self) -> bool:
@@ -64,7 +116,8 @@ class Registry:
         return len(self.jurisdictions) == 1
 
     def __iter__(self) -> Iterator[Jurisdiction]:
-        return iter(self.jurisdictions.values())
+        self._look()
+        return iter(list(self.jurisdictions.values()))
 
     @property
     def reasons(self) -> list[str]:
@@ -73,11 +126,29 @@ class Registry:
 
     def get(self, jurisdiction_id: str) -> Jurisdiction | None:
         """The jurisdiction with exactly this id, or None."""
+        self._look()
         return self.jurisdictions.get(jurisdiction_id)
 
     def renew(self, city: Jurisdiction) -> None:
-        """Replace a jurisdiction by a copy with other back ends. Operators add and remove neighbours at runtime."""
-        self.jurisdictions[city.id] = city
+        """Replace a jurisdiction as its files declare it. What was added to it is added again."""
+        layers = self._layers
+        with layers.lock:
+            layers.declared[city.id] = city
+            self._compose(city.id)
+
+    def add_layer(self, jurisdiction_id: str, layer: Layer, change: Change) -> None:
+        """Add something to a jurisdiction, in place of what the layer had before."""
+        layers = self._layers
+        with layers.lock:
+            layers.changes.setdefault(jurisdiction_id, {})[layer] = change
+            self._compose(jurisdiction_id)
+
+    def _compose(self, jurisdiction_id: str) -> None:
+        city = self._layers.declared[jurisdiction_id]
+        for _, change in sorted(self._layers.changes.get(jurisdiction_id, {}).items()):
+            city = change(city)
+        self.jurisdictions[jurisdiction_id] = city
+        self._layers.generation += 1
 
     def find(self, jurisdiction_id: str) -> Jurisdiction:
         """The jurisdiction that a caller names (A58). Case and a leading www. do not matter.
@@ -87,6 +158,7 @@ class Registry:
         """
         if not self.jurisdictions:
             raise Unavailable(NO_CITY)
+        self._look()
         wanted = jurisdiction_id.strip().lower().removeprefix("www.")
         if self.is_single and (not wanted or self.ignore_wrong_id):
             return next(iter(self.jurisdictions.values()))

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Connection,
     Select,
+    Table,
     Text,
     and_,
     any_,
@@ -306,25 +308,34 @@ def _use() -> Statement:
 @cache
 def _by_secret() -> Statement:
     secrets = staff_secret.c
+    return holder_by_digest(
+        staff_secret,
+        secrets.kind == bindparam("kind", type_=Text),
+        secrets.revoked_at.is_(None),
+        secrets.expires_at > bindparam("now"),
+    )
+
+
+def holder_by_digest(table: Table, *conditions: ColumnElement[bool]) -> Statement:
+    """The statement that finds the account of a secret, unless the account is revoked.
+
+    table       staff_secret or staff_session, which have the digests of secrets
+    conditions  what else a row of the table must fulfil
+    """
+    columns = table.c
     owns = and_(
-        staff_account.c.jurisdiction_id == secrets.jurisdiction_id,
-        staff_account.c.id == secrets.account_id,
+        staff_account.c.jurisdiction_id == columns.jurisdiction_id,
+        staff_account.c.id == columns.account_id,
     )
     query = (
         select(
             *(staff_account.c[name] for name in ("id", "jurisdiction_id", "role", "departments")),
-            secrets.id,
-            secrets.expires_at,
-            secrets.last_used_at,
+            columns.id,
+            columns.expires_at,
+            columns.last_used_at,
         )
-        .join_from(staff_secret, staff_account, owns)
-        .where(
-            secrets.digest == bindparam("digest"),
-            secrets.kind == bindparam("kind", type_=Text),
-            secrets.revoked_at.is_(None),
-            secrets.expires_at > bindparam("now"),
-            staff_account.c.revoked_at.is_(None),
-        )
+        .join_from(table, staff_account, owns)
+        .where(columns.digest == bindparam("digest"), *conditions, staff_account.c.revoked_at.is_(None))
     )
     return Statement.of(query, is_prepared=True)
 

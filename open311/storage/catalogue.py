@@ -80,6 +80,11 @@ def _fields(item: Any) -> dict[str, Any]:
     return values
 
 
+def lock_catalogues(connection: Connection) -> None:
+    """Wait until no other transaction changes a catalogue or an override, until this one ends."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
 def write_catalogue(
     connection: Connection,
     jurisdiction_id: str,
@@ -96,7 +101,7 @@ def write_catalogue(
     inactive or replaced service is stored as retired, too. Each change raises the changeset, even if two changes
     come within a second.
     """
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    lock_catalogues(connection)
     stored = connection.execute(
         select(jurisdiction.c.digest, jurisdiction.c.changeset).where(
             jurisdiction.c.jurisdiction_id == jurisdiction_id

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from open311.storage.accounts import Account, Holder, digest_of
+from open311.storage.accounts import Account, Holder, digest_of, holder_by_digest
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
-from open311.storage.tables import staff_account, staff_session
+from open311.storage.tables import staff_session
 
 BETWEEN_USES = timedelta(minutes=1)
 """After this time, the use of a session is stored again."""
@@ -46,26 +46,9 @@ def holder_of_session(run: Run, secret: str, *, now: datetime, used_after: datet
 @cache
 def _by_secret() -> Statement:
     sessions = staff_session.c
-    owns = and_(
-        staff_account.c.jurisdiction_id == sessions.jurisdiction_id,
-        staff_account.c.id == sessions.account_id,
+    return holder_by_digest(
+        staff_session, sessions.expires_at > bindparam("now"), sessions.last_used_at > bindparam("used_after")
     )
-    query = (
-        select(
-            *(staff_account.c[name] for name in ("id", "jurisdiction_id", "role", "departments")),
-            sessions.id,
-            sessions.expires_at,
-            sessions.last_used_at,
-        )
-        .join_from(staff_session, staff_account, owns)
-        .where(
-            sessions.digest == bindparam("digest"),
-            sessions.expires_at > bindparam("now"),
-            sessions.last_used_at > bindparam("used_after"),
-            staff_account.c.revoked_at.is_(None),
-        )
-    )
-    return Statement.of(query, is_prepared=True)
 
 
 def mark_session_used(run: Run, holder: Holder, now: datetime) -> None:

@@ -97,6 +97,8 @@ def _signed_in(platform: Platform, request: Request, sent: Parameters) -> Princi
     if request.method not in READING:
         if _is_from_elsewhere(request, platform.settings.public_url):
             raise Forbidden(FOREIGN_FORM)
+        if FORM_TOKEN in read_query(request.query_string):
+            raise Forbidden(FOREIGN_FORM)  # an address is in logs and histories, and a link could have it
         if not compare_digest(first(sent, FORM_TOKEN).encode(), form_token(secret).encode()):
             raise Forbidden(tell("This form is from an earlier session. Open the page again."))
     return principal

@@ -14,6 +14,7 @@ from open311.domain.access import Principal
 from open311.domain.photos import SentFile
 from open311.errors import Invalid, Open311Error, Problem
 from open311.formats import Format
+from open311.operations.overriding.seeing import see_overrides
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.answers import send
@@ -151,7 +152,7 @@ class BoundEndpoint:
             sent = read_query(query)
             return self._read(sent, self._city(sent, path))
         read = self._remembered if len(query) <= MOST_REMEMBERED_BYTES else self._read_query
-        return read(query)
+        return read(query, self._platform.registry.generation)
 
     def _reading_for(self, request: Request, sent: Parameters, city: Jurisdiction | None) -> _Reading:
         """The parsed parameters of a call whose caller is known."""
@@ -163,7 +164,8 @@ class BoundEndpoint:
     def _read_query_for(self, query: bytes, city: Jurisdiction | None) -> _Reading:
         return self._read(read_query(query), city)
 
-    def _read_query(self, query: bytes) -> _Reading:
+    def _read_query(self, query: bytes, _generation: int) -> _Reading:
+        """Read a query. After a change of a city, it is read again, because the reading has the city."""
         sent = read_query(query)
         return self._read(sent, self._city(sent, {}))
 
@@ -191,6 +193,8 @@ class BoundEndpoint:
         rule = self.endpoint.city
         if rule is City.NONE:
             return None
+        if principal is not None and principal.kind == "staff":
+            see_overrides(self._platform, is_fresh=True)  # a person who has just changed a text must see it
         named = path["jurisdiction_id"] if rule is City.IN_PATH else first(sent, "jurisdiction_id")
         if NUL in named:
             raise Invalid(HOLDS_NUL, "jurisdiction_id")

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from http import HTTPStatus
 from math import ceil
 from typing import cast
+from urllib.parse import quote
 
 import flask
 from flask import Flask, Response
@@ -33,6 +34,7 @@ from open311.web.answers import error_answer, problem_answer, warning_headers
 from open311.web.languages import caller_language
 from open311.web.portal.rendering import error_page
 from open311.web.portal.wording import for_staff, on_error_page
+from open311.web.session_cookies import wanted_cookie
 from open311.web.surfaces import DESK, SIGN_IN, STAFF, ErrorShape, error_format, surface_of
 from schemas.staff import COMMANDS
 from schemas.texts import Message, tell, tell_count
@@ -93,8 +95,19 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
         response.headers["Retry-After"] = RETRY_AFTER_S
     if status == 401 and surface_of(request.path).is_for_staff:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if status == 401 and surface_of(request.path) is DESK and _is_page(request):
+        query = quote(request.query_string, safe="%&=+,/:;?@!$'()*")
+        wanted = f"{request.root_path}{quote(request.path)}{'?' if query else ''}{query}"
+        name, cookie = wanted_cookie(request, wanted)
+        response.headers.add(name, cookie)
     response.headers.extend(warning_headers(error.warnings, request))
     return response
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a reader has opened a page, and not a picture in it or a form."""
+    is_shown = request.headers.get("Sec-Fetch-Dest", "document") == "document"
+    return is_shown and request.method == "GET" and "text/html" in request.headers.get("Accept", "text/html")
 
 
 def _http_error(error: HTTPException, request: Request) -> Response:
@@ -153,7 +166,9 @@ def _response(problems: tuple[Problem, ...], status: int, request: Request) -> R
     if surface in (DESK, SIGN_IN):
         problems = tuple(Problem("", for_staff(one.message)) for one in problems)
     elif shape is ErrorShape.PAGE:
-        problems = tuple(Problem(one.field, on_error_page(one)) for one in problems)
+        problems = tuple(
+            Problem(one.field, on_error_page(one, is_form=request.method == "POST")) for one in problems
+        )
     shown = [Problem(one.field, in_language(one.message, language)) for one in problems]
     if shape is ErrorShape.PAGE:
         response = error_page(shown, status, request)

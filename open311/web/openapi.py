@@ -49,6 +49,7 @@ HEADERS = {
 """The type and the meaning of each response header that OpenAPI describes."""
 PATH_VARIABLES = {
     "block": "The number of a block.",
+    "item": "An item of the catalogue, such as service:en:potholes.",
     "secret": "The secret from the link, status_url.",
     "backend": "The name of the back office in the city's backends.toml.",
     "delivery": "The number of a delivery.",

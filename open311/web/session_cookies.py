@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 
 from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Request
@@ -10,7 +11,12 @@ from werkzeug.wrappers import Request
 from open311.web.surfaces import DESK, SIGN_IN
 
 FORM_TOKEN = "form_token"  # noqa: S105  # the name of a field
-_NAME, _TICKET = "open311-desk", "open311-sign-in"
+_NAME, _TICKET, _ONCE, _WANTED = "open311-desk", "open311-sign-in", "open311-once", "open311-wanted"
+ONCE_S = 600
+"""How long the browser keeps what a page shows once, and the page that was wanted before the sign-in."""
+MOST_WANTED = 1_000
+_PLAIN = re.compile(r"[!-\[\]-~]+", re.ASCII)
+"""The characters of an address, without blanks and backslashes."""
 
 
 def read_secret(request: Request) -> str:
@@ -31,6 +37,33 @@ def read_ticket(request: Request) -> str:
 def ticket_cookie(request: Request, ticket: str, *, max_age: int = 0) -> tuple[str, str]:
     """The header that stores the ticket of a sign-in for `max_age` seconds. With "", it is removed."""
     return _header(request, _TICKET, ticket, path=SIGN_IN.prefix, max_age=max_age)
+
+
+def read_once(request: Request) -> str:
+    """What a form has left for the next page to show once, sealed by this server; "" if there is nothing."""
+    return request.cookies.get(_name(request, _ONCE), "")
+
+
+def once_cookie(request: Request, sealed: str) -> tuple[str, str]:
+    """The header that keeps a sealed value for the next page. With "", it is removed."""
+    return _header(request, _ONCE, sealed, path=DESK.prefix, max_age=ONCE_S)
+
+
+def wanted_cookie(request: Request, address: str) -> tuple[str, str]:
+    """The header that keeps the address of the page that is shown after the sign-in. With "", it is removed."""
+    return _header(request, _WANTED, address, path=DESK.prefix, max_age=ONCE_S)
+
+
+def read_wanted(request: Request) -> str:
+    """The path and the query of the page for staff that was wanted before the sign-in; "" for none.
+
+    The address is one of these pages and of no other site, whoever has written the cookie.
+    """
+    found = request.cookies.get(_name(request, _WANTED), "")
+    own, sign_in = f"{request.root_path}{DESK.prefix}/", f"{request.root_path}{SIGN_IN.prefix}"
+    is_own = found.startswith(own) and not found.startswith(sign_in)
+    is_plain = _PLAIN.fullmatch(found) is not None and ".." not in found and "//" not in found.partition("?")[0]
+    return found if is_own and is_plain and len(found) <= MOST_WANTED else ""
 
 
 def _header(request: Request, name: str, value: str, *, path: str, max_age: int | None) -> tuple[str, str]:

@@ -54,6 +54,7 @@ RELEASED = {
     "0027_indexes_for_maps_and_queues": "648042ea4d2a9a69aee02e9d54c991dc72328653ad123e0247c9ebf455a076cd",
     "0034_forecasts": "4930c321a7af5d3bb859f3f9f4a170e33bf40897d1de0407150efa9e4dc60fd1",
     "0028_open_counts": "994dc2e5225a8fc7e6ba8e650fadb3dd85c62b1203f64004fbac69c23ba32b22",
+    "0029_overrides": "b289c6bb2eca25a0ab5c68b465a7573df4159097d48234de4cb867948cab71da",
 }
 
 

@@ -83,6 +83,15 @@ def end_session(platform: Platform, secret: str, *, principal: Principal, now: d
             record(connection, principal, "session.end", principal, now)
 
 
+def end_former_session(platform: Platform, secret: str, *, now: datetime) -> None:
+    """End the session that a browser had before somebody signed in there again. It may be another person's."""
+    holder = staff_sessions.holder_of_session(
+        platform.database.hot.rows, secret, now=now, used_after=used_after(platform.settings, now)
+    )
+    if holder is not None:
+        end_session(platform, secret, principal=_principal_of(holder), now=now)
+
+
 def end_all_sessions(platform: Platform, *, principal: Principal, now: datetime) -> int:
     """End all sessions of the caller's account, on all devices. Returns how many there were."""
     with platform.database.transaction() as connection:

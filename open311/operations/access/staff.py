@@ -337,6 +337,11 @@ def name_of(platform: Platform, principal: Principal) -> str:
     return accounts.names_of(platform.database.hot.rows, [str(principal)]).get(str(principal), "")
 
 
+def names_of(platform: Platform, actors: Sequence[str]) -> Mapping[str, str]:
+    """The names of those actors that are accounts, for staff only, by actor, such as `staff:3`."""
+    return accounts.names_of(platform.database.hot.rows, sorted(set(actors)))
+
+
 def require_city(principal: Principal, jurisdiction_id: str) -> None:
     """Raise Forbidden if an account is for another jurisdiction."""
     if not principal.scope.covers(jurisdiction_id):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Lock
 
 from open311.domain.remotes import KEYS, OWN_IDS, UPDATES, Remote
 from open311.federation.backends.open311 import Open311Config
 from open311.operations.platform import Platform
 from open311.plugins import Destination, Jurisdiction, Secret
+from open311.plugins.registry import Layer
 from open311.storage import remotes
 from open311.storage.engine import Connection
 from open311.storage.remotes import Key
@@ -23,11 +25,10 @@ DEADLINE_S = 30
 
 @dataclass
 class Joined:
-    """The neighbours that a process has added to its cities, and the same cities as their files declare them."""
+    """The neighbours that a process has added to its cities."""
 
     remotes: dict[Key, Remote] = field(default_factory=dict)
     codes: Mapping[Key, frozenset[str]] = field(default_factory=dict)
-    declared: dict[str, Jurisdiction] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def of_city(self, jurisdiction_id: str) -> list[Remote]:
@@ -46,10 +47,9 @@ def join_remotes(platform: Platform, connection: Connection) -> Joined:
         cities = {key[0] for key in (*found, *joined.remotes)}
         joined.remotes, joined.codes = found, codes
         for jurisdiction_id in cities:
-            city = joined.declared.get(jurisdiction_id) or platform.registry.get(jurisdiction_id)
-            if city is not None:
-                joined.declared[jurisdiction_id] = city
-                platform.registry.renew(_with_remotes(city, joined))
+            if jurisdiction_id in platform.registry.jurisdictions:
+                change = partial(_with_remotes, joined=joined)
+                platform.registry.add_layer(jurisdiction_id, Layer.NEIGHBOURS, change)
     return joined
 
 

@@ -35,18 +35,23 @@ class Recipient:
     shared: tuple[str, ...] | None
 
 
-def checked_reason(principal: Principal, city: Jurisdiction, person: Person, reason: str) -> str:
-    """The reason, as the audit trail keeps it, after a check that the principal may act for the person.
-
-    Raises Forbidden unless the principal is an admin for all departments, and Invalid without a reason, or for a
-    reason that names the person.
-    """
+def require_eraser(principal: Principal, city: Jurisdiction) -> None:
+    """Raise Forbidden unless the principal is an admin for all departments of the city."""
     require_role(principal, Role.ADMIN)
     require_city(principal, city.id)
     if principal.scope.departments:
         raise Forbidden(
             tell("this needs an account for all departments, because the data of a person are in all departments.")
         )
+
+
+def checked_reason(principal: Principal, city: Jurisdiction, person: Person, reason: str) -> str:
+    """The reason, as the audit trail keeps it, after a check that the principal may act for the person.
+
+    Raises Forbidden unless the principal is an admin for all departments, and Invalid without a reason, or for a
+    reason that names the person.
+    """
+    require_eraser(principal, city)
     why = clean_text(reason).strip()
     if not why:
         raise Invalid(tell("is missing; say why you look for the data of a person."), "reason")

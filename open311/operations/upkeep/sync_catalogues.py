@@ -10,11 +10,13 @@ from open311.clock import utc_now
 from open311.domain.requests import Status
 from open311.errors import Misconfigured
 from open311.observe import logger
+from open311.operations.overriding.seeing import see_overrides
 from open311.operations.platform import Platform
 from open311.operations.upkeep.republish import begin_edition
 from open311.plugins import Jurisdiction
 from open311.storage import catalogue, counts, requests
 from open311.storage.catalogue import CatalogueChange, catalogue_digest
+from open311.storage.engine import Connection
 from open311.storage.hot import changes
 
 log = logger(__name__)
@@ -30,21 +32,31 @@ def sync_catalogues(
     """
     changed: list[CatalogueChange] = []
     with platform.database.transaction() as connection:
-        for jurisdiction in platform.registry if cities is None else cities:
-            change = catalogue.write_catalogue(
-                connection,
-                jurisdiction.id,
-                name=jurisdiction.name,
-                digest=digest_of(jurisdiction),
-                departments=jurisdiction.departments,
-                services=jurisdiction.services,
-                now=now,
-            )
+        catalogue.lock_catalogues(connection)
+        see_overrides(platform, is_fresh=True)
+        for city in platform.registry if cities is None else cities:
+            change = write_city(platform, connection, platform.registry.get(city.id) or city, now)
             if change is not None:
                 changed.append(change)
-            changes.delete_future_marks(connection, jurisdiction.id)
-            begin_edition(platform, connection, jurisdiction, now)
     return changed
+
+
+def write_city(
+    platform: Platform, connection: Connection, jurisdiction: Jurisdiction, now: datetime
+) -> CatalogueChange | None:
+    """Store the catalogue of a city. Returns None if it has not changed."""
+    change = catalogue.write_catalogue(
+        connection,
+        jurisdiction.id,
+        name=jurisdiction.name,
+        digest=digest_of(jurisdiction),
+        departments=jurisdiction.departments,
+        services=jurisdiction.services,
+        now=now,
+    )
+    changes.delete_future_marks(connection, jurisdiction.id)
+    begin_edition(platform, connection, jurisdiction, now)
+    return change
 
 
 def ensure_synced(platform: Platform) -> None:

@@ -657,6 +657,11 @@ class JurisdictionTable(Table):
     mail = OneTable(
         MailTable(), "Mail to reporters, followers and departments, see below", default=MailRules(), unset="none"
     )
+    overrides = Flag(
+        "Whether admins may change texts and questions on the pages for staff, see below. What they change is in"
+        " the database and counts instead of the files",
+        default=False,
+    )
     departments = Tables(DepartmentTable(), "The departments that do the work, see below")
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")
     routes = Tables(RouteTable(), "Exceptions to the services' own departments, see below", attribute="rules")

@@ -19,6 +19,7 @@ from open311.storage.tables.mail import follower, mail, mail_key, mail_recipient
 from open311.storage.tables.map import map_cell, mapped_request
 from open311.storage.tables.media import media, media_deletion, media_store
 from open311.storage.tables.outbox import held_change, outbox, request_count
+from open311.storage.tables.overrides import catalogue_override, override_list
 from open311.storage.tables.publication import (
     change_mark,
     close_cell,
@@ -58,6 +59,7 @@ __all__ = [
     "backend_value",
     "block",
     "block_list",
+    "catalogue_override",
     "change_mark",
     "close_cell",
     "closed_count",
@@ -88,6 +90,7 @@ __all__ = [
     "operator_notice",
     "outbox",
     "overdue_mark",
+    "override_list",
     "personal_data",
     "public_update",
     "publication",

@@ -21,7 +21,6 @@ from babel.dates import (
     format_time,
     get_datetime_format,
     get_timezone_gmt,
-    get_timezone_name,
 )
 from babel.numbers import format_decimal, format_percent, get_group_symbol
 from babel.units import format_unit
@@ -387,8 +386,8 @@ def _environment(language: str) -> Environment:
 
     def at_time(at: datetime, zone: tzinfo) -> str:
         there = at.astimezone(zone)
-        name = get_timezone_name(there, width="short", locale=locale)
-        if name[:1] in "+-":  # the language has no name for it
+        name = there.tzname() or ""
+        if not name.isalpha():  # the zone has no name
             name = get_timezone_gmt(there, width="long", locale=locale)
         time = f"{format_time(at, 'short', tzinfo=zone, locale=locale)} {name}"
         return day_and_time.replace("{0}", time).replace("{1}", on_day(at, zone))

@@ -18,6 +18,7 @@ Sentence = Callable[[Mapping[str, Any]], Message]
 """A function that makes the sentence from the values of the API's text."""
 
 _UNREADABLE = tell("A filter in the address of this page cannot be read. Please choose the filters again.")
+_UNREADABLE_FORM = tell("This form cannot be read. Please open the page again, and use one of its buttons.")
 _WITHOUT_EFFECT = tell("The address of this page has filters that change nothing here.")
 _OF_WHOLE_PAGES = ("", "jurisdiction_id", "service_code", "service_request_id")
 """The fields that decide which page is shown. All others are filters."""
@@ -202,6 +203,31 @@ FOR_STAFF: Mapping[str, Sentence] = {
     "is no list of boxes; send one such as [[0.1, 0.2, 0.5, 0.6]].": _always(
         tell("Please name at least one part.")
     ),
+    "is missing; say why you look for the data of a person.": _NO_REASON,
+    "is no reason; write one line of 1 to {most} characters.": lambda of: tell(
+        "Please write a reason of one line, with at most {most} characters.", most=of["most"]
+    ),
+    "names the person; leave that out, because the audit trail keeps the reason for ever.": _always(
+        tell("Please leave out who the person is, because the reason is kept for ever.")
+    ),
+    "is missing; send at least one of {names}.": _always(tell("Please fill in at least one of these four fields.")),
+    "has fewer than {least} digits; send the whole number.": _always(tell("Please write the whole number.")),
+    "has {count} characters; send 1 to {most}.": lambda of: tell(
+        "This has {count} characters. Please write 1 to {most}.", count=of["count"], most=of["most"]
+    ),
+    "must be 0 to {most}; 0 means without end.": lambda of: tell(
+        "Please write a number of days from 0 to {most}.", most=of["most"]
+    ),
+    "is blocked already by block {number}; remove that one first.": lambda of: tell(
+        "Block {number} blocks this already.", number=of["number"]
+    ),
+    "is no e-mail address; send one such as name@mail.example.": _always(
+        tell("Please write an e-mail address such as name@example.org.")
+    ),
+    "is no number of a key; `open311 keys list` shows them.": _always(tell("There is no key with this number.")),
+    "Somebody else has changed this meanwhile; read it again before you change it.": _always(
+        tell("Somebody else has changed this meanwhile. If you save again, your text replaces theirs.")
+    ),
     "was used for another command within the last day; send a new one.": _always(
         tell("You have sent this form before, with other words. If you still want it, send it again.")
     ),
@@ -244,9 +270,11 @@ def notices(texts: Iterable[str]) -> list[Message]:
     return list(dict.fromkeys(found))
 
 
-def on_error_page(problem: Problem) -> Message:
-    """The sentence for the problem of a page that cannot be shown."""
-    return for_people(problem.message) if problem.field in _OF_WHOLE_PAGES else _UNREADABLE
+def on_error_page(problem: Problem, *, is_form: bool = False) -> Message:
+    """The sentence for the problem of a page that cannot be shown. `is_form`: whether a form was sent to it."""
+    if problem.field in _OF_WHOLE_PAGES:
+        return for_people(problem.message)
+    return _UNREADABLE_FORM if is_form else _UNREADABLE
 
 
 def _is_known(text: str) -> bool:

@@ -56,8 +56,13 @@ class DeskFrame(Frame):
 
     @property
     def manages(self) -> bool:
-        """Whether the account may manage the keys of the city."""
-        return self._is(Role.ADMIN) and self.principal is not None and not self.principal.scope.departments
+        """Whether the account may manage what belongs to all departments: keys, texts, and data of persons."""
+        return self.administers and self.principal is not None and not self.principal.scope.departments
+
+    @property
+    def administers(self) -> bool:
+        """Whether the account is an admin, perhaps only of some departments."""
+        return self._is(Role.ADMIN)
 
     @property
     def works(self) -> bool:

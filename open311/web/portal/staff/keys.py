@@ -14,6 +14,7 @@ from open311.operations.access.city_keys import (
     find_city_key,
     list_city_keys,
 )
+from open311.operations.access.sealing import seal, unseal
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.portal.rendering import see_other
@@ -21,6 +22,7 @@ from open311.web.portal.staff import words
 from open311.web.portal.staff.frames import DeskFrame, desk_page
 from open311.web.portal.staff.requests import ON_PAGE
 from open311.web.portal.wording import for_staff
+from open311.web.session_cookies import once_cookie, read_once
 from open311.web.surfaces import DESK
 from schemas.desk import KeyDecisionArguments, KeyPageArguments, NewKeyArguments
 from schemas.portal import PageArguments
@@ -37,7 +39,7 @@ def keys_page(call: Call) -> Answer:
 
 @endpoint(DESK, _KEYS, reads=NewKeyArguments, method="POST", **ON_PAGE)
 def add_key_on_page(call: Call) -> Answer:
-    """Make a key. The answer is the only page that shows its secret."""
+    """Make a key, and lead to the only page that shows its secret. A reload makes no other key."""
     values = call.values
     new = NewKey(
         label=values["label"],
@@ -51,14 +53,20 @@ def add_key_on_page(call: Call) -> Answer:
     except Invalid as error:
         faults = {one.field: for_staff(one.message) for one in error.problems}
         return _list(call, new=new, faults=faults, status=400)
-    key = find_city_key(call.platform, call.city, number, principal=call.caller)
-    return desk_page(call, "new_key.html", key=key, secret=secret)
+    sealed = seal(call.platform, {"city": call.city.id, "key": number, "secret": secret})
+    if not sealed:  # the database is down since a moment ago
+        return _with_secret(call, number, secret)
+    return see_other(DeskFrame.of(call).link(f"keys/{number}"), once_cookie(call.request, sealed))
 
 
 @endpoint(DESK, _KEY, reads=KeyPageArguments, **ON_PAGE)
 def key_page(call: Call, key: str) -> Answer:
-    """One key, and what can be decided about it."""
-    return _one(call, _number(key), notice=words.KEY_ACTS.get(call.values["done"]))
+    """One key, and what can be decided about it. After it was made, its secret is shown instead, once."""
+    number = _number(key)
+    kept = unseal(call.platform, sealed) if (sealed := read_once(call.request)) else None
+    if isinstance(kept, dict) and (kept.get("city"), kept.get("key")) == (call.city.id, number):
+        return _with_secret(call, number, kept["secret"])
+    return _one(call, number, notice=words.KEY_ACTS.get(call.values["done"]))
 
 
 @endpoint(DESK, _KEY, reads=KeyDecisionArguments, method="POST", **ON_PAGE)
@@ -74,6 +82,12 @@ def decide_key_on_page(call: Call, key: str) -> Answer:
     except Invalid as error:
         return _one(call, number, fault=(values["do"], for_staff(error.problems[0].message)), status=400)
     return see_other(DeskFrame.of(call).link(f"keys/{number}", done=values["do"]))
+
+
+def _with_secret(call: Call, number: int, secret: str) -> Answer:
+    key = find_city_key(call.platform, call.city, number, principal=call.caller)
+    forget = once_cookie(call.request, "")
+    return desk_page(call, "new_key.html", key=key, secret=secret, headers=(forget,))
 
 
 def _list(

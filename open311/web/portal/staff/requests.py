@@ -31,6 +31,7 @@ from open311.web.portal.staff.command_forms import (
     repeat_key_of,
 )
 from open311.web.portal.staff.frames import DeskFrame, desk_page
+from open311.web.portal.staff.history import with_words
 from open311.web.portal.wording import for_staff
 from open311.web.surfaces import DESK
 from schemas.desk import (
@@ -179,6 +180,7 @@ def shown_request(
     """The page of a request."""
     whole = read_whole_request(call.platform, call.city, number, principal=call.caller)
     it, shown = plain_request(whole, call.now), shown or Shown()
+    it["history"] = with_words(it["history"], whole.view.events, call.city)
     return desk_page(
         call,
         "request.html",

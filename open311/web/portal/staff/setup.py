@@ -6,6 +6,7 @@ from open311.domain.access import Role
 from open311.operations.access.staff import require_role
 from open311.operations.desk.catalogue import texts_of
 from open311.operations.federation.neighbours import list_neighbours
+from open311.operations.overriding.editing import may_edit
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.portal.staff import words
@@ -19,7 +20,8 @@ from schemas.portal import PageArguments
 def texts_page(call: Call) -> Answer:
     """The texts that citizens read if staff write none, by language, outcome and service."""
     names = {one.code: one.name for one in call.city.services}
-    return desk_page(call, "texts.html", texts=texts_of(call.city), services=names, words=words)
+    editing = may_edit(call.city, call.caller)
+    return desk_page(call, "texts.html", texts=texts_of(call.city), services=names, may_edit=editing, words=words)
 
 
 @endpoint(DESK, "/<jurisdiction_id>/neighbours", reads=PageArguments, **ON_PAGE)

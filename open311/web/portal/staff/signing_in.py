@@ -15,7 +15,13 @@ from open311.operations.access.openid import (
     is_offered,
     sign_out_address,
 )
-from open311.operations.access.sessions import Session, end_all_sessions, end_session, sign_in
+from open311.operations.access.sessions import (
+    Session,
+    end_all_sessions,
+    end_former_session,
+    end_session,
+    sign_in,
+)
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY, PORTAL_FORM, SIGNED_IN
 from open311.web.calls import Answer, Call, PageFormat
@@ -25,7 +31,14 @@ from open311.web.gate import limit_sign_in
 from open311.web.portal.rendering import see_other
 from open311.web.portal.staff import words
 from open311.web.portal.staff.frames import DeskFrame, desk_page
-from open311.web.session_cookies import cookie_with, read_secret, read_ticket, ticket_cookie
+from open311.web.session_cookies import (
+    cookie_with,
+    read_secret,
+    read_ticket,
+    read_wanted,
+    ticket_cookie,
+    wanted_cookie,
+)
 from open311.web.surfaces import DESK, SIGN_IN
 from schemas.desk import BeginSignInArguments, FormArguments, ProviderAnswerArguments, SignInArguments
 from schemas.portal import PageArguments
@@ -93,8 +106,23 @@ def finish_at_provider(call: Call) -> Answer:
 
 
 def _signed_in(call: Call, session: Session, *headers: tuple[str, str]) -> Answer:
-    cookie = cookie_with(call.request, session.secret)
-    return see_other(_first_page(call, session.principal, DeskFrame(call.request)), cookie, *headers)
+    """Lead to the page that was wanted, or to the first page. The browser's former session ends."""
+    former = read_secret(call.request)
+    if former:
+        end_former_session(call.platform, former, now=call.now)
+    first_page = _first_page(call, session.principal, DeskFrame(call.request))
+    address = _wanted(call, session.principal) or first_page
+    cookies = (cookie_with(call.request, session.secret), wanted_cookie(call.request, ""))
+    return see_other(address, *cookies, *headers)
+
+
+def _wanted(call: Call, principal: Principal) -> str:
+    """The page that was wanted before the sign-in; "" for none, and for a page of a city of others."""
+    address = read_wanted(call.request)
+    rest = address.partition("?")[0].removeprefix(f"{call.request.root_path}{DESK.prefix}/")
+    city_id = rest.partition("/")[0]
+    is_of_city = city_id in call.platform.registry.jurisdictions and principal.scope.covers(city_id)
+    return address if is_of_city or rest == "account" else ""
 
 
 def _refused(call: Call, error: Unauthenticated, *headers: tuple[str, str]) -> Answer:

@@ -211,6 +211,40 @@ MOMENTS: Mapping[str, Message] = {
 }
 """When citizens read a text of the city: the outcomes, and the moments that are no outcome."""
 
+STANDINGS: Mapping[str, Message] = {
+    "applied": tell("It counts."),
+    "changed": tell("It counts, but the city's files say something else now than when it was written."),
+    "equal": tell("The city's files say the same now, so it is not needed any more."),
+    "gone": tell("It does not count, because the city's files do not have this any more."),
+    "misfit": tell("It does not count, because it does not fit the city's files any more."),
+    "off": tell("It does not count, because the city's files do not allow it any more."),
+}
+"""How a text that an admin has changed stands to the files of the city."""
+OVERRIDE_ACTS: Mapping[str, Message] = {
+    "saved": tell("Saved. Everybody sees it within some seconds."),
+    "dropped": tell("The city's files count again."),
+    "same": tell("Nothing has changed."),
+}
+BLOCK_KINDS: Mapping[str, Message] = {
+    "email": tell("E-mail address"),
+    "device": tell("Device"),
+    "address": tell("Network address, or a range of them"),
+    "key": tell("Number of a key"),
+}
+BLOCK_ACTS: Mapping[str, Message] = {
+    "added": tell("The sender is blocked. New reports are held until somebody has looked at them."),
+    "removed": tell("The block was removed. Reports that are held stay held until somebody releases them."),
+}
+PERSON_FIELDS: Mapping[str, Message] = {
+    "email": tell("E-mail address"),
+    "phone": tell("Phone number"),
+    "device_id": tell("Id of the device"),
+    "account_id": tell("Id of the account with an app"),
+}
+"""By what a person is found."""
+ERASE = tell("erase")
+"""The word that confirms an erasure."""
+
 
 def done_of(act: str) -> Message | None:
     """What the page after an act says; None for an unknown act."""
