@@ -17,7 +17,18 @@ from marshmallow import fields
 
 from open311.domain.text import clean_text
 from open311.formats.markup import element, escaped, text_of
-from schemas.base import Body, Degrees, Geometry, Instant, Items, ListIfAny, OptionalText, Share, TextIfAny
+from schemas.base import (
+    OMITTED_EMPTY,
+    Body,
+    CountIfAny,
+    Degrees,
+    Geometry,
+    Instant,
+    Items,
+    ListIfAny,
+    OptionalText,
+    Share,
+)
 from schemas.values import format_instant
 
 Parts = Callable[[Any], tuple[dict[str, Any], tuple[str, ...]]]
@@ -32,6 +43,7 @@ class FieldKind(StrEnum):
     INSTANT = "instant"
     DEGREES = "degrees"
     SCALAR = "scalar"
+    COUNT = "count"
     WORDS = "words"
     BODY = "body"
     BODIES = "bodies"
@@ -97,7 +109,7 @@ def _column(name: str, field: fields.Field[Any]) -> Column:
         return Column(name, path, FieldKind.BODIES, item=item, is_omitted_empty=isinstance(field, ListIfAny))
     if isinstance(field, fields.Nested):
         return Column(name, path, FieldKind.BODY, body=shape_of(type(field.schema)))
-    return Column(name, path, _kind(field), is_omitted_empty=isinstance(field, TextIfAny))
+    return Column(name, path, _kind(field), is_omitted_empty=isinstance(field, OMITTED_EMPTY))
 
 
 def _kind(field: fields.Field[Any]) -> FieldKind:
@@ -109,6 +121,8 @@ def _kind(field: fields.Field[Any]) -> FieldKind:
         return FieldKind.TEXT
     if isinstance(field, Degrees | Share):
         return FieldKind.DEGREES
+    if isinstance(field, CountIfAny):
+        return FieldKind.COUNT
     if isinstance(field, (fields.Boolean, fields.Integer, Geometry)):
         return FieldKind.SCALAR
     raise TypeError(f"{type(field).__name__} has no wire form yet; add it to shapes.py")
@@ -122,6 +136,7 @@ _STATEMENTS = {
     FieldKind.INSTANT: "{v} = {x} = None if {v} is None else format_instant({v})",
     FieldKind.DEGREES: "{v} = None if {v} is None else round({v}, 9) + 0.0; {x} = text_of({v})",
     FieldKind.SCALAR: "{x} = text_of({v})",
+    FieldKind.COUNT: "{x} = text_of({v}) if {v} else ''",
     FieldKind.WORDS: "{v} = [clean_text(word) for word in {v}]; {x} = words('{inner}', {v}) if {v} else ''",
     FieldKind.BODY: "{v}, {x} = parts_{n}({v}); {x} = ''.join({x})",
     FieldKind.BODIES: "{v}, {x} = bodies(parts_{n}, '{inner}', {v}) if {v} else ([], '')",

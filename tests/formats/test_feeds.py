@@ -161,8 +161,8 @@ def flat(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def usual(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without the empty columns about other servers, because JSON leaves such fields out."""
-    others = ("extended_attributes.origin", "extended_attributes.via")
+    """A row without the empty columns that JSON leaves out."""
+    others = tuple(f"extended_attributes.{name}" for name in ("supporters", "origin", "via"))
     return {name: value for name, value in row.items() if name not in others or value}
 
 
