@@ -1,16 +1,23 @@
-"""The cookie of a person who is signed in to the pages for staff, and the token that protects the forms there."""
+"""Cookies: of people who are signed in to the pages for staff, with the token of forms there, and of supporters."""
 
 from __future__ import annotations
 
 import hmac
+import re
+import secrets
+from urllib.parse import quote
 
 from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Request
 
-from open311.web.surfaces import DESK, SIGN_IN
+from open311.web.surfaces import DESK, PORTAL, SIGN_IN
 
 FORM_TOKEN = "form_token"  # noqa: S105  # the name of a field
-_NAME, _TICKET = "open311-desk", "open311-sign-in"
+_NAME, _TICKET, _SUPPORTER = "open311-desk", "open311-sign-in", "open311-supporter"
+_A_YEAR_S = 31_536_000
+_BROWSER_BYTES = 16
+_BROWSER = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+"""What `secrets.token_urlsafe` makes of so many bytes. No other text is taken for the name of a browser."""
 
 
 def read_secret(request: Request) -> str:
@@ -31,6 +38,23 @@ def read_ticket(request: Request) -> str:
 def ticket_cookie(request: Request, ticket: str, *, max_age: int = 0) -> tuple[str, str]:
     """The header that stores the ticket of a sign-in for `max_age` seconds. With "", it is removed."""
     return _header(request, _TICKET, ticket, path=SIGN_IN.prefix, max_age=max_age)
+
+
+def read_browser(request: Request) -> str:
+    """The random name of a browser whose user has said "me too"; "" without one."""
+    found = request.cookies.get(_name(request, _SUPPORTER), "")
+    return found if _BROWSER.fullmatch(found) else ""
+
+
+def new_browser() -> str:
+    """A random name for a browser, with 128 bits. It says nothing about the person."""
+    return secrets.token_urlsafe(_BROWSER_BYTES)
+
+
+def browser_cookie(request: Request, name: str, jurisdiction_id: str) -> tuple[str, str]:
+    """The header that stores the name of a browser for a year, for the pages of requests of one city."""
+    path = f"{PORTAL.prefix}/{quote(jurisdiction_id, safe='')}/requests"
+    return _header(request, _SUPPORTER, name, path=path, max_age=_A_YEAR_S)
 
 
 def _header(request: Request, name: str, value: str, *, path: str, max_age: int | None) -> tuple[str, str]:

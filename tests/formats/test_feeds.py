@@ -116,6 +116,7 @@ EXTRAS = st.builds(
         group=TEXT,
         areas=st.lists(TEXT, max_size=2).map(tuple),
         media_urls=st.lists(TEXT, max_size=2).map(tuple),
+        supporters=st.integers(0, 20_000),
     ),
     notes=st.lists(st.builds(Note, INSTANTS, TEXT, TEXT), max_size=2).map(tuple),
     attributes=st.lists(st.builds(NamedAnswer, TEXT, TEXT, TEXT, TEXT), max_size=2).map(tuple),
@@ -170,8 +171,8 @@ def cell_value(text: str, like: Any) -> Any:
     """The value of a cell, with the type of `like`."""
     if isinstance(like, list):
         return json.loads(text)
-    if isinstance(like, float):
-        return float(text)
+    if isinstance(like, int | float):
+        return type(like)(text)
     return unescaped(text) or None
 
 

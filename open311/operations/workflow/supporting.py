@@ -25,6 +25,7 @@ from open311.storage.engine import Connection
 from schemas.texts import tell
 
 CLOSED = tell("is closed, so nobody can support it any more. If the problem is there again, send a new report.")
+MERGED_NOW = tell("was merged into another request just now; send the call again.")
 HIDDEN_PARENT = tell("was merged into a request that is not public, so it cannot be supported.")
 
 
@@ -139,7 +140,7 @@ def locked_target(connection: Connection, city: Jurisdiction, named: RequestReco
             else _unknown(named.service_request_id)
         )
     if locked.merged_into:  # since it was read
-        raise Conflict(tell("was merged into another request just now; send the call again."), "service_request_id")
+        raise Conflict(MERGED_NOW, "service_request_id")
     return locked
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 
@@ -111,6 +111,11 @@ class ShownRequest:
         if self.is_with_department:
             return str(self["agency_responsible"])
         return tell("The city decides which department gets the report.")
+
+    @property
+    def support(self) -> str:
+        """The address to which the button "me too" is sent."""
+        return self._frame.link(f"requests/{quote(self.id, safe='')}/support")
 
     def at(self, field: str) -> datetime | None:
         """An instant of the request; None if there is none."""
