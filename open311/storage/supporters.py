@@ -10,8 +10,8 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    LargeBinary,
     Select,
+    and_,
     any_,
     bindparam,
     cast,
@@ -25,6 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from open311.domain import supporters as domain
+from open311.domain.people import Person
+from open311.storage import mails
 from open311.storage.tables import service_request, supporter
 
 
@@ -59,8 +62,7 @@ def _one(
 ) -> tuple[ColumnElement[bool], ...]:
     columns = supporter.c
     return (
-        columns.jurisdiction_id == jurisdiction_id,
-        columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+        *_among(jurisdiction_id, numbers),
         columns.api_key_id == api_key_id,
         columns.person == person,
     )
@@ -92,36 +94,43 @@ def count_query(jurisdiction_id: str, numbers: Sequence[int]) -> Select[tuple[in
     return select(people.c.number, func.count().label("people")).group_by(people.c.number)
 
 
-def numbers_of(
-    connection: Connection, jurisdiction_id: str, people: Sequence[bytes], numbers: Collection[int]
+def digests_of(connection: Connection, jurisdiction_id: str, person: Person) -> list[bytes]:
+    """The digests under which a person may be stored as a supporter."""
+    return domain.digests_of(mails.key_of(connection), jurisdiction_id, person)
+
+
+def is_one_of(digests: Sequence[bytes]) -> ColumnElement[bool]:
+    """Whether a row is about the person with these digests. An index finds such rows."""
+    return and_(supporter.c.person.in_(digests), supporter.c.given_at.is_not(None))
+
+
+def supported_by(
+    connection: Connection, jurisdiction_id: str, person: Person, numbers: Collection[int]
 ) -> dict[int, datetime]:
-    """Which of these requests a person supports, and since when. `people`: the digests of the person."""
+    """Which of these requests a person supports, and since when."""
+    digests = digests_of(connection, jurisdiction_id, person)
     columns = supporter.c
     query = select(columns.request_id, func.min(columns.given_at).label("since")).where(
-        columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
-        *_of(jurisdiction_id, people),
+        *_among(jurisdiction_id, numbers), is_one_of(digests)
     )
-    found = connection.execute(query.group_by(columns.request_id)) if people else ()
-    return {row.request_id: row.since for row in found}
+    return {row.request_id: row.since for row in connection.execute(query.group_by(columns.request_id))}
 
 
-def forget(connection: Connection, jurisdiction_id: str, people: Sequence[bytes], numbers: Collection[int]) -> int:
+def forget(connection: Connection, jurisdiction_id: str, person: Person, numbers: Collection[int]) -> int:
     """Forget that a person supports these requests. The number of supporters stays. Returns how many it were."""
-    among = supporter.c.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger)))
-    return _forget(connection, among, *_of(jurisdiction_id, people)) if people else 0
+    digests = digests_of(connection, jurisdiction_id, person)
+    return _forget(connection, *_among(jurisdiction_id, numbers), is_one_of(digests))
 
 
 def forget_all(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> int:
     """Forget who supports these requests. The numbers of supporters stay. Returns how many people it were."""
-    columns = supporter.c
-    among = columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger)))
-    return _forget(connection, columns.jurisdiction_id == jurisdiction_id, among, columns.given_at.is_not(None))
+    return _forget(connection, *_among(jurisdiction_id, numbers), supporter.c.given_at.is_not(None))
 
 
-def _of(jurisdiction_id: str, people: Sequence[bytes]) -> tuple[ColumnElement[bool], ...]:
+def _among(jurisdiction_id: str, numbers: Collection[int]) -> tuple[ColumnElement[bool], ...]:
     columns = supporter.c
-    is_theirs = columns.person == any_(bindparam(None, list(people), ARRAY(LargeBinary)))
-    return columns.jurisdiction_id == jurisdiction_id, is_theirs, columns.given_at.is_not(None)
+    among = bindparam(None, list(numbers), ARRAY(BigInteger))
+    return columns.jurisdiction_id == jurisdiction_id, columns.request_id == any_(among)
 
 
 def _forget(connection: Connection, *rows: ColumnElement[bool]) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,14 +13,21 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.access import SHELL
 from open311.domain.commands import Command
+from open311.domain.people import Person
+from open311.domain.retention import Retention
 from open311.domain.workflow import Outcome
 from open311.operations.access.api_keys import add_key, require_key
+from open311.operations.people.erase_person import erase_person
+from open311.operations.people.expiring import REPORTERS, expire
+from open311.operations.people.export_person import export_person
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
 from tests import build, stored
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2/requests"
 
@@ -250,3 +259,57 @@ def test_only_a_digest_is_stored(platform: Platform, say: Callable[..., TestResp
     held = stored.dump(platform)
     assert "user-of-the-app" not in held
     assert "mail.example" not in held.casefold()
+
+
+def erase(platform: Platform, who: Person) -> Counter[str]:
+    city, rows = next(iter(platform.registry)), Counter[str]()
+    for part in erase_person(platform, city, who, reason="a letter", principal=SHELL, now=utc_now()):
+        rows += part.rows
+    return rows
+
+
+def exported(platform: Platform, who: Person) -> list[dict[str, Any]]:
+    city = next(iter(platform.registry))
+    pages = export_person(platform, city, who, reason="a letter", principal=SHELL, now=utc_now())
+    return [item for page in pages for item in page.requests]
+
+
+@pytest.mark.parametrize(
+    "values", [{"account_id": "ann-17"}, {"device_id": "phone-17"}, {"email": "Ann@Mail.example"}]
+)
+def test_a_person_can_read_and_erase_it(
+    client: FlaskClient, platform: Platform, say: Callable[..., TestResponse], values: dict[str, str]
+) -> None:
+    id, other = report(platform), report(platform)
+    sent = {name: value.lower() for name, value in values.items()}
+    say(id, **sent)
+    say(id, account_id="somebody")
+    say(other, account_id="somebody")
+    [item] = exported(platform, Person(**values))
+    assert (item["service_request_id"], item["report"], item["mail"]) == (id, None, None)
+    assert item["supported_datetime"] is not None
+    assert erase(platform, Person(**values))["supporter"] == 1
+    assert exported(platform, Person(**values)) == []
+    assert erase(platform, Person(**values))["supporter"] == 0
+    assert (supporters(client, id), supporters(client, other)) == (2, 1), "the number stays"
+    assert say(id, "/remove", **sent).json[0]["supporters"] == 2, "nobody knows any more whose it was"
+    assert [one["service_request_id"] for one in exported(platform, Person(account_id="somebody"))] == [id, other]
+
+
+def test_the_retention_forgets_who_but_not_how_many(make_app: Callable[..., Flask]) -> None:
+    app = make_app(build.city(retention=Retention(reporter_days=30)))
+    platform, client = platform_of(app), app.test_client()
+    id, still_open = report(platform), report(platform)
+    key = add_key(platform, label="app", now=build.NOON)[1]
+    for name in (id, still_open):
+        for one in ("1", "2"):
+            data = {"api_key": key, "account_id": one}
+            assert client.post(f"{BASE}/{name}/support.json", data=data).status_code == 200
+    give(platform, id, commands.Transfer(department="streets"), commands.Close(outcome=Outcome.FIXED))
+    city = next(iter(platform.registry))
+    for days, known in ((29, 2), (31, 1)):
+        for _ in expire(platform, city, REPORTERS, now=build.NOON + timedelta(days=days)):
+            continue
+        assert len(exported(platform, Person(account_id="1"))) == known
+    assert (supporters(client, id), supporters(client, still_open)) == (2, 2)
+    assert "supporter" not in str(build.history(platform, build.load(platform, service_request_id=id)))
