@@ -34,7 +34,7 @@ def platform_of(app: Flask) -> Platform:
 
 def kind_of(path: str, method: str, status: int) -> Kind | Literal[""]:
     """The kind of the body at a path; "" if the standard does not define it."""
-    if not path.startswith("/open311/") or re.match(r"/open311/v2/(dumps|media|tiles)[./]", path):
+    if not path.startswith("/open311/") or re.match(r"/open311/v2/(dumps|media|outbox|tiles)([./]|$)", path):
         return ""
     if 300 <= status < 400:
         return ""

@@ -1,5 +1,6 @@
 """Writes requests in formats other than the standard's JSON and XML, as single pages or as long streams."""
 
+from open311.formats.writing.activities import ActivityFormat, Outbox, write_collection, write_page
 from open311.formats.writing.atom import AtomFeed, write_atom
 from open311.formats.writing.bulk import (
     BulkCsvWriter,
@@ -18,6 +19,7 @@ from open311.formats.writing.tiles import TileFormat
 from open311.formats.writing.writer import Writer, in_pieces, whole
 
 __all__ = [
+    "ActivityFormat",
     "AtomFeed",
     "BulkCsvWriter",
     "BulkFormat",
@@ -28,6 +30,7 @@ __all__ = [
     "GeoJsonWriter",
     "GeoParquetWriter",
     "NdjsonWriter",
+    "Outbox",
     "TileFormat",
     "Writer",
     "bulk_csv_line",
@@ -39,4 +42,6 @@ __all__ = [
     "in_pieces",
     "whole",
     "write_atom",
+    "write_collection",
+    "write_page",
 ]
