@@ -1050,6 +1050,7 @@ class StaffRequestSchema(Body):
         fields.Nested(RelatedSchema), metadata=describe("The requests that were merged into it.")
     )
     possible_duplicate_of = OptionalText(metadata=describe("The id of an earlier request nearby."))
+    supporters = fields.Integer(metadata=describe("How many people say that it is their problem too.", 12))
     nearby = fields.List(
         fields.Nested(RelatedSchema), metadata=describe("Open requests of the service nearby, nearest first.")
     )
