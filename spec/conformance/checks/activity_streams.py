@@ -12,7 +12,7 @@ from spec.conformance.registry import check
 _TYPE = "application/activity+json"
 _KINDS = {"Create", "Update", "Delete"}
 _NOTE = {"id", "name", "content", "published", "updated", "url", "service_request_id", "service_code", "status"}
-_MOST_PAGES = 20
+_MOST_PAGES = 5
 
 
 def _read(probe: Probe, *params: tuple[str, str]) -> tuple[Answer, dict[str, Any]]:
