@@ -1,4 +1,4 @@
-"""The outbox: changes of public requests as ActivityStreams 2.0 (spec/extensions.md, X1 to X6)."""
+"""The outbox: changes of public requests as ActivityStreams 2.0 (spec/extensions.md, OB1 to OB6)."""
 
 from __future__ import annotations
 

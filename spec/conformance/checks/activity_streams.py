@@ -1,4 +1,4 @@
-"""ActivityStreams, an extension: X1 to X6."""
+"""ActivityStreams, an extension: OB1 to OB6."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _object_of(activity: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-@check("X1")
+@check("OB1")
 def collection(probe: Probe) -> None:
     answer, found = _read(probe)
     answer.must(found.get("type") == "OrderedCollection", "an OrderedCollection", found.get("type"))
@@ -43,7 +43,7 @@ def collection(probe: Probe) -> None:
     answer.must(first.startswith(("http://", "https://")), "the address of a page in first", first)
 
 
-@check("X2")
+@check("OB2")
 def pages(probe: Probe) -> None:
     seen: list[object] = []
     query = [("page", "true"), ("page_size", "2")]
@@ -61,7 +61,7 @@ def pages(probe: Probe) -> None:
     probe.get("outbox", [("cursor", UNKNOWN)], fresh=True).must_be(400)
 
 
-@check("X3")
+@check("OB3")
 def kinds(probe: Probe) -> None:
     answer, page = _read(probe, ("page", "true"), ("page_size", "200"))
     for one in _activities(answer, page):
@@ -72,7 +72,7 @@ def kinds(probe: Probe) -> None:
             answer.must(is_bare, "a Tombstone with id and formerType only", subject)
 
 
-@check("X4")
+@check("OB4")
 def notes(probe: Probe) -> None:
     answer, page = _read(probe, ("page", "true"))
     for one in _activities(answer, page):
@@ -82,7 +82,7 @@ def notes(probe: Probe) -> None:
             answer.must(is_whole, f"a Note with {', '.join(sorted(_NOTE))}", subject)
 
 
-@check("X6")
+@check("OB6")
 def actor(probe: Probe) -> None:
     answer, page = _read(probe, ("page", "true"))
     actors = [one.get("actor") for one in _activities(answer, page)]

@@ -1,4 +1,4 @@
-"""Me too, an extension: Y1 to Y6."""
+"""Me too, an extension: Z1 to Z6."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _number(probe: Probe, request_id: str) -> tuple[Answer, object]:
     return shown, extended.get("supporters") if isinstance(extended, dict) else None
 
 
-@check("Y1", needs=_NEEDS, writes=True)
+@check("Z1", needs=_NEEDS, writes=True)
 def counted_once(probe: Probe) -> None:
     request_id, person, answer = _supported(probe)
     _must_count(answer, 1, supported=True)
@@ -63,20 +63,20 @@ def counted_once(probe: Probe) -> None:
     _say(probe, request_id, key=False, account_id=person).must_be(403)
 
 
-@check("Y2", needs=_NEEDS, writes=True)
+@check("Z2", needs=_NEEDS, writes=True)
 def taken_back(probe: Probe) -> None:
     request_id, person, _ = _supported(probe)
     for _ in range(2):
         _must_count(_say(probe, request_id, "support/remove", account_id=person), 0, supported=False)
 
 
-@check("Y4", needs=_NEEDS, writes=True)
+@check("Z4", needs=_NEEDS, writes=True)
 def unknown_request(probe: Probe) -> None:
     _supported(probe)
     _say(probe, UNKNOWN, account_id="1").must_be(404)
 
 
-@check("Y5", needs=_NEEDS, writes=True)
+@check("Z5", needs=_NEEDS, writes=True)
 def public_number(probe: Probe) -> None:
     request_id, person, _ = _supported(probe)
     shown, number = _number(probe, request_id)
@@ -87,7 +87,7 @@ def public_number(probe: Probe) -> None:
     shown.must(number is None, "no supporters without any", number)
 
 
-@check("Y6", needs=_NEEDS, writes=True)
+@check("Z6", needs=_NEEDS, writes=True)
 def nothing_else_changes(probe: Probe) -> None:
     request_id, _, _ = _supported(probe)
     before = only(_read(probe, request_id))
