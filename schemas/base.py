@@ -18,7 +18,7 @@ class Body(Schema):
 
     xml_root   the root element of the document; for a list, it contains all items
     xml_item   the element of one item of a list; "" for a body that is one object
-    sometimes  the fields that some bodies lack. Fields of the classes TextIfAny and ListIfAny need not be named
+    sometimes  the fields that some bodies lack. Fields of OMITTED_EMPTY need not be named
     """
 
     xml_root: ClassVar[str] = ""
@@ -27,7 +27,7 @@ class Body(Schema):
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Mark each field that every body has as required. OpenAPI passes this on to generators of clients."""
-        field_obj.required = not isinstance(field_obj, (TextIfAny, ListIfAny)) and field_name not in self.sometimes
+        field_obj.required = not isinstance(field_obj, OMITTED_EMPTY) and field_name not in self.sometimes
 
 
 class Text(fields.String):
@@ -43,6 +43,10 @@ class OptionalText(fields.String):
 
 class TextIfAny(fields.String):
     """Text that is left out if it is empty. A receipt has either an id or a token as such a text (A02, A12)."""
+
+
+class CountIfAny(fields.Integer):
+    """A number that is left out if it is zero."""
 
 
 class Degrees(fields.Float):
@@ -124,6 +128,10 @@ class Geometry(fields.Raw):
 
 class ListIfAny(fields.List[Any]):
     """A list of bodies that is left out if it is empty (A52)."""
+
+
+OMITTED_EMPTY = (TextIfAny, CountIfAny, ListIfAny)
+"""The classes of fields that are left out if they are empty."""
 
 
 def describe(text: str, example: Any = None) -> dict[str, Any]:

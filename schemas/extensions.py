@@ -19,6 +19,8 @@ from schemas.parameters import (
 )
 from schemas.texts import tell
 
+USUAL_ACTIVITIES, MOST_ACTIVITIES = 50, 200
+"""How many activities a page of the outbox has."""
 OWN_PHOTO_STATES = ("preparing", "shown", "not_shown", "refused")
 
 
@@ -70,6 +72,23 @@ class ChangeArguments(RequestArguments):
         "Code of a department: only its requests. A request that it has given away is withdrawn.", "streets"
     )
     wait = SecondsParameter("Seconds to wait for a change if there is none, at most 25.", 20, cut_to=LONGEST_WAIT_S)
+
+
+class OutboxArguments(JurisdictionArguments):
+    """The parameters of the outbox."""
+
+    tells_unknown = True
+
+    page = FlagParameter("true: the newest page of the collection.", True, default=False)
+    cursor = TextParameter("The position before which the page begins; part of the address in `next`.")
+    page_size = NumberParameter(
+        "Activities on a page, at most 200.",
+        50,
+        least=1,
+        cut_to=MOST_ACTIVITIES,
+        default=USUAL_ACTIVITIES,
+        aliases=PAGE_SIZE_ALIASES,
+    )
 
 
 class WithdrawnSchema(Body):

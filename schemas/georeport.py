@@ -6,7 +6,18 @@ from typing import ClassVar
 
 from marshmallow import fields
 
-from schemas.base import Body, Degrees, Instant, Items, ListIfAny, OptionalText, Text, TextIfAny, describe
+from schemas.base import (
+    Body,
+    CountIfAny,
+    Degrees,
+    Instant,
+    Items,
+    ListIfAny,
+    OptionalText,
+    Text,
+    TextIfAny,
+    describe,
+)
 
 
 class ServiceSchema(Body):
@@ -177,6 +188,10 @@ class ExtendedAttributesSchema(Body):
     media_urls = Items(fields.String(), xml_item="media_url", metadata=describe("Addresses of all pictures."))
     possible_duplicate_of = OptionalText(
         metadata=describe("Id of an open request nearby, found when this request was made.", "SR26-00000017")
+    )
+    supporters = CountIfAny(
+        metadata=describe("How many people say that it is their problem too; absent for nobody.", 12)
+        | {"minimum": 1}
     )
     origin = TextIfAny(
         metadata=describe(

@@ -135,6 +135,14 @@ class FollowArguments(PageArguments):
     website = TextParameter("A field that people do not see. A form that fills it does nothing.", default="")
 
 
+class SupportPageArguments(PageArguments):
+    """The fields of the button by which somebody says "me too"."""
+
+    tells_unknown = False
+
+    website = TextParameter("A field that people do not see. A form that fills it does nothing.", default="")
+
+
 class FollowFilterArguments(FollowArguments):
     """The fields of the form by which somebody gets mail about all requests of a filter, as lists have it."""
 
@@ -160,6 +168,8 @@ class MailPageArguments(PageArguments):
     tells_unknown = False
 
     do = TextParameter(
-        "What the reader wants: confirm, leave, refuse, answer, reopen, daily or hourly.", "leave", default=""
+        "What the reader wants: confirm, leave, refuse, answer, reopen, support, unsupport, daily or hourly.",
+        "leave",
+        default="",
     )
     answer = TextParameter("What became of the report: solved, partly or not_solved.", "solved", default="")

@@ -1102,6 +1102,7 @@ class StaffRequestSchema(Body):
         fields.Nested(RelatedSchema), metadata=describe("The requests that were merged into it.")
     )
     possible_duplicate_of = OptionalText(metadata=describe("The id of an earlier request nearby."))
+    supporters = fields.Integer(metadata=describe("How many people say that it is their problem too.", 12))
     nearby = fields.List(
         fields.Nested(RelatedSchema), metadata=describe("Open requests of the service nearby, nearest first.")
     )
@@ -1172,6 +1173,13 @@ class PersonNoteSchema(Body):
     description = OptionalText(metadata=describe("Its text."))
 
 
+class PersonFeedbackSchema(Body):
+    """What a person said after a closing."""
+
+    datetime = Instant(metadata=describe("When the person said it."))
+    answer = Text(metadata=describe("Whether the problem is solved: solved, partly or not_solved.", "solved"))
+
+
 class PersonReportSchema(Body):
     """What a person reported, and what the city answered."""
 
@@ -1193,6 +1201,9 @@ class PersonReportSchema(Body):
     status_notes = OptionalText(metadata=describe("What the city answered last."))
     notes = fields.List(
         fields.Nested(PersonNoteSchema), metadata=describe("The public history without the comments of others.")
+    )
+    feedback = fields.List(
+        fields.Nested(PersonFeedbackSchema), metadata=describe("What the person said after closings, oldest first.")
     )
 
 
@@ -1239,7 +1250,7 @@ class PersonMailSchema(Body):
 
 
 class PersonRequestSchema(Body):
-    """A request that a person sent or sent updates of."""
+    """A request that a person sent, sent updates of, follows or supports."""
 
     number = fields.Integer(metadata=describe("The internal number.", 41))
     service_request_id = OptionalText(metadata=describe("The public id.", "8841"))
@@ -1262,6 +1273,9 @@ class PersonRequestSchema(Body):
     systems = fields.List(fields.Nested(ToldSystemSchema), metadata=describe("Systems that got the report."))
     mail = fields.Nested(
         PersonMailSchema, allow_none=True, metadata=describe("null if the person does not follow it by mail.")
+    )
+    supported_datetime = Instant(
+        metadata=describe("When the person said that it is their problem too; null if they did not.")
     )
 
 

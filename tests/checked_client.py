@@ -34,7 +34,7 @@ def platform_of(app: Flask) -> Platform:
 
 def kind_of(path: str, method: str, status: int) -> Kind | Literal[""]:
     """The kind of the body at a path; "" if the standard does not define it."""
-    if not path.startswith("/open311/") or re.match(r"/open311/v2/(dumps|media|tiles)[./]", path):
+    if not path.startswith("/open311/") or re.match(r"/open311/v2/(dumps|media|outbox|tiles)([./]|$)", path):
         return ""
     if 300 <= status < 400:
         return ""
@@ -42,7 +42,8 @@ def kind_of(path: str, method: str, status: int) -> Kind | Literal[""]:
         return "errors"
     plain = _SUFFIX.sub("", re.sub("/{2,}", "/", path))
     if method == "POST":
-        is_other = plain.endswith("/servicerequestupdates") or plain.startswith("/open311/v2/subscriptions")
+        ours = r".*/servicerequestupdates|/open311/v2/subscriptions.*|.*/support(/remove)?"
+        is_other = re.fullmatch(ours, plain)
         return "" if is_other else "created"
     return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, plain)), "")
 

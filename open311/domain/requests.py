@@ -66,6 +66,7 @@ class PublicRequest:
 class ExtendedAttributes:
     """Public fields of a request that the standard does not have (spec/extensions.md, E3).
 
+    supporters  how many people say "me too"
     origin  the address of the request at the neighbour that sent it; "" for other requests
     via     the servers that the request passed before: see domain.origins
     """
@@ -79,6 +80,7 @@ class ExtendedAttributes:
     areas: tuple[str, ...] = ()
     media_urls: tuple[str, ...] = ()
     possible_duplicate_of: str = ""
+    supporters: int = 0
     origin: str = ""
     via: str = ""
 

@@ -18,7 +18,9 @@ from marshmallow import fields
 from open311.domain.text import clean_text
 from open311.formats.markup import element, escaped, text_of
 from schemas.base import (
+    OMITTED_EMPTY,
     Body,
+    CountIfAny,
     Degrees,
     Geometry,
     Instant,
@@ -28,7 +30,6 @@ from schemas.base import (
     OptionalText,
     Ratio,
     Share,
-    TextIfAny,
     XmlAttribute,
 )
 from schemas.values import format_instant
@@ -45,6 +46,7 @@ class FieldKind(StrEnum):
     INSTANT = "instant"
     DEGREES = "degrees"
     SCALAR = "scalar"
+    COUNT = "count"
     WORDS = "words"
     NAMED = "named"
     ATTRIBUTE = "attribute"
@@ -119,7 +121,7 @@ def _column(name: str, field: fields.Field[Any]) -> Column:
         return Column(name, path, FieldKind.BODIES, item=item, is_omitted_empty=isinstance(field, ListIfAny))
     if isinstance(field, fields.Nested):
         return Column(name, path, FieldKind.BODY, body=shape_of(type(field.schema)))
-    return Column(name, path, _kind(field), is_omitted_empty=isinstance(field, TextIfAny))
+    return Column(name, path, _kind(field), is_omitted_empty=isinstance(field, OMITTED_EMPTY))
 
 
 def _kind(field: fields.Field[Any]) -> FieldKind:
@@ -133,6 +135,8 @@ def _kind(field: fields.Field[Any]) -> FieldKind:
         return FieldKind.TEXT
     if isinstance(field, Degrees | Ratio | Share):
         return FieldKind.DEGREES
+    if isinstance(field, CountIfAny):
+        return FieldKind.COUNT
     if isinstance(field, (fields.Boolean, fields.Integer, Geometry)):
         return FieldKind.SCALAR
     raise TypeError(f"{type(field).__name__} has no wire form yet; add it to shapes.py")
@@ -146,6 +150,7 @@ _STATEMENTS = {
     FieldKind.INSTANT: "{v} = {x} = None if {v} is None else format_instant({v})",
     FieldKind.DEGREES: "{v} = None if {v} is None else round({v}, 9) + 0.0; {x} = text_of({v})",
     FieldKind.SCALAR: "{x} = text_of({v})",
+    FieldKind.COUNT: "{x} = text_of({v}) if {v} else ''",
     FieldKind.WORDS: "{v} = [clean_text(word) for word in {v}]; {x} = words('{inner}', {v}) if {v} else ''",
     FieldKind.NAMED: (
         "{x} = words('{inner}', map(clean_text, {v})) if {v} else '';"

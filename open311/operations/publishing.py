@@ -24,7 +24,7 @@ from open311.formats import render_request
 from open311.operations.masking import masked_request
 from open311.operations.workflow.texts import text_for
 from open311.plugins import Jurisdiction
-from open311.storage import catalogue, history, origins, publications, requests
+from open311.storage import catalogue, history, origins, publications, requests, supporters
 from open311.storage.engine import Connection
 from open311.storage.publications import Publication, text_search_language
 
@@ -82,7 +82,9 @@ def public_view(record: RequestRecord, names: Names) -> PublicRequest:
     )
 
 
-def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note], origin: Origin | None = None) -> Extras:
+def extras_of(
+    record: RequestRecord, names: Names, notes: Iterable[Note], origin: Origin | None = None, supporters: int = 0
+) -> Extras:
     """The fields that `extensions=` can add. They never have the reporter, and only answers to public questions."""
     service = names.jurisdiction.service(record.service_code)
     return Extras(
@@ -96,6 +98,7 @@ def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note], origin
             areas=record.areas,
             media_urls=record.media_urls,
             possible_duplicate_of=record.possible_duplicate_of,
+            supporters=supporters,
             origin=origin.url if origin else "",
             via=written(origin.via) if origin else "",
         ),
@@ -119,7 +122,7 @@ def notes_of(events: Iterable[Event]) -> list[Note]:
 
 
 def publication_of(
-    record: RequestRecord, names: Names, notes: Iterable[Note], origin: Origin | None = None
+    record: RequestRecord, names: Names, notes: Iterable[Note], origin: Origin | None = None, supporters: int = 0
 ) -> Publication:
     """A record's publication, without personal data in its texts; a tombstone if only staff can see the record."""
     if record.visibility is Visibility.PRIVATE:
@@ -131,7 +134,7 @@ def publication_of(
     words = (shown.service_name, shown.description, shown.status_notes, record.place.address)
     return Publication(
         record,
-        render_request(shown, extras_of(record, names, notes, origin)),
+        render_request(shown, extras_of(record, names, notes, origin, supporters)),
         agency=shown.agency_responsible,
         words=folded(" ".join(words)),
         language=text_search_language(names.jurisdiction.languages[0]),
@@ -152,6 +155,7 @@ def publish_requests(
     shown = [record for record in records if record.service_request_id]
     numbers = [record.number for record in shown]
     found = origins.load(connection, names.jurisdiction.id, numbers) if shown else {}
+    people = supporters.count(connection, names.jurisdiction.id, numbers) if shown else {}
     if notes is None:
         notes = history.load_notes(connection, names.jurisdiction.id, numbers) if shown else {}
     named = [record.possible_duplicate_of for record in shown if record.possible_duplicate_of]
@@ -159,7 +163,10 @@ def publish_requests(
     public = [without_hidden(record, notes.get(record.number, ()), names, hidden) for record in shown]
     publications.write_publications(
         connection,
-        [publication_of(record, names, public_notes, found.get(record.number)) for record, public_notes in public],
+        [
+            publication_of(record, names, said, found.get(record.number), people.get(record.number, 0))
+            for record, said in public
+        ],
     )
 
 

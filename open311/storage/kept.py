@@ -16,9 +16,11 @@ from open311.storage.tables import (
     remote_update,
     reporter,
     service_request,
+    supporter,
 )
 from open311.storage.tables.media import IS_TAKEN
 from open311.storage.tables.requests import HAS_PHOTOS
+from open311.storage.tables.support import IS_SOMEBODY
 from open311.storage.tables.updates import HAS_PHOTO, IS_PERSONAL
 
 _Source = tuple[Table, str, str]
@@ -28,6 +30,7 @@ _PEOPLE: tuple[_Source, ...] = (
     (reporter, "request_id", "true"),
     (received_update, "request_id", IS_PERSONAL),
     (follower, "request_id", "true"),
+    (supporter, "request_id", IS_SOMEBODY),
 )
 _PHOTOS: tuple[_Source, ...] = (
     (media, "request_id", IS_TAKEN),

@@ -29,7 +29,15 @@ from sqlalchemy import (
 
 from open311.domain.people import Person
 from open311.domain.requests import Reporter
-from open311.storage.tables import follower, received_update, repeatable_post, reporter, staff_repeat
+from open311.storage import supporters
+from open311.storage.tables import (
+    follower,
+    received_update,
+    repeatable_post,
+    reporter,
+    staff_repeat,
+    supporter,
+)
 from open311.storage.tables.columns import digits_of
 from open311.storage.tables.updates import IS_PERSONAL
 from open311.storage.updates import Received
@@ -39,19 +47,24 @@ _BLANK = dict.fromkeys(("email", "first_name", "last_name", "phone", "account_id
 
 
 def numbers_of(connection: Connection, jurisdiction_id: str, person: Person, *, after: int, rows: int) -> list[int]:
-    """The next requests that a person sent, sent updates of, or follows by mail, by number."""
-    return list(connection.scalars(numbers_query(jurisdiction_id, person, after=after, rows=rows)))
+    """The next requests that a person sent, sent updates of, follows by mail or supports, by number."""
+    digests = supporters.digests_of(connection, jurisdiction_id, person)
+    return list(connection.scalars(numbers_query(jurisdiction_id, person, digests, after=after, rows=rows)))
 
 
-def numbers_query(jurisdiction_id: str, person: Person, *, after: int, rows: int) -> Select[tuple[int]]:
-    """The statement of `numbers_of`."""
+def numbers_query(
+    jurisdiction_id: str, person: Person, digests: Sequence[bytes] = (), *, after: int, rows: int
+) -> Select[tuple[int]]:
+    """The statement of `numbers_of`. `digests`: those of the person as a supporter."""
+    conditions = {table: is_of(table, person) for table in (reporter, received_update, follower)}
+    conditions[supporter] = supporters.is_one_of(digests)
     found = union(
         *(
             select(table.c.request_id)
-            .where(table.c.jurisdiction_id == jurisdiction_id, table.c.request_id > after, is_of(table, person))
+            .where(table.c.jurisdiction_id == jurisdiction_id, table.c.request_id > after, condition)
             .order_by(table.c.request_id)
             .limit(rows)
-            for table in (reporter, received_update, follower)
+            for table, condition in conditions.items()
         )
     ).subquery()
     return select(found.c.request_id).order_by(found.c.request_id).limit(rows)

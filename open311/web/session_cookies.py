@@ -1,14 +1,16 @@
-"""The cookie of a person who is signed in to the pages for staff, and the token that protects the forms there."""
+"""Cookies: of people who are signed in to the pages for staff, with the token of forms there, and of supporters."""
 
 from __future__ import annotations
 
 import hmac
 import re
+import secrets
+from urllib.parse import quote
 
 from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Request
 
-from open311.web.surfaces import DESK, SIGN_IN
+from open311.web.surfaces import DESK, PORTAL, SIGN_IN
 
 FORM_TOKEN = "form_token"  # noqa: S105  # the name of a field
 _NAME, _TICKET, _ONCE, _WANTED = "open311-desk", "open311-sign-in", "open311-once", "open311-wanted"
@@ -17,6 +19,11 @@ ONCE_S = 600
 MOST_WANTED = 1_000
 _PLAIN = re.compile(r"[!-\[\]-~]+", re.ASCII)
 """The characters of an address, without blanks and backslashes."""
+_SUPPORTER = "open311-supporter"
+_A_YEAR_S = 31_536_000
+_BROWSER_BYTES = 16
+_BROWSER = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+"""What `secrets.token_urlsafe` makes of so many bytes. No other text is taken for the name of a browser."""
 
 
 def read_secret(request: Request) -> str:
@@ -64,6 +71,23 @@ def read_wanted(request: Request) -> str:
     is_own = found.startswith(own) and not found.startswith(sign_in)
     is_plain = _PLAIN.fullmatch(found) is not None and ".." not in found and "//" not in found.partition("?")[0]
     return found if is_own and is_plain and len(found) <= MOST_WANTED else ""
+
+
+def read_browser(request: Request) -> str:
+    """The random name of a browser whose user has said "me too"; "" without one."""
+    found = request.cookies.get(_name(request, _SUPPORTER), "")
+    return found if _BROWSER.fullmatch(found) else ""
+
+
+def new_browser() -> str:
+    """A random name for a browser, with 128 bits. It says nothing about the person."""
+    return secrets.token_urlsafe(_BROWSER_BYTES)
+
+
+def browser_cookie(request: Request, name: str, jurisdiction_id: str) -> tuple[str, str]:
+    """The header that stores the name of a browser for a year, for the pages of requests of one city."""
+    path = f"{PORTAL.prefix}/{quote(jurisdiction_id, safe='')}/requests"
+    return _header(request, _SUPPORTER, name, path=path, max_age=_A_YEAR_S)
 
 
 def _header(request: Request, name: str, value: str, *, path: str, max_age: int | None) -> tuple[str, str]:

@@ -78,6 +78,12 @@ MEDIA = Surface(
     description="Photos of requests (an extension)",
     errors=ErrorShape.PROBLEM,
 )
+OUTBOX = Surface(
+    name="outbox",
+    prefix=f"{BASE}/outbox",
+    description="Changes as ActivityStreams (an extension)",
+    errors=ErrorShape.PROBLEM,
+)
 TILES = Surface(
     name="tiles",
     prefix=f"{BASE}/tiles",
@@ -221,6 +227,7 @@ PAGES = Surface(
 SURFACES = (
     DUMPS,
     MEDIA,
+    OUTBOX,
     TILES,
     STATUS,
     GEOREPORT,

@@ -584,3 +584,36 @@ def test_people_subscribe_by_mail_from_the_list_without_javascript(
                 found = axe.Axe().run(page)
                 assert not found.response["violations"], f"{path}: {found.generate_report()}"
                 assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path
+
+
+def test_a_report_is_supported_from_its_page_and_from_the_form_without_javascript(
+    chromium: Any, make_app: Callable[..., Flask]
+) -> None:
+    with town(make_app) as here, serving(here.app) as address:
+        name = here.report(email="")
+        with closing(chromium.new_context(base_url=address, viewport=NARROW, java_script_enabled=False)) as context:
+            page = context.new_page()
+            for _ in range(2):
+                page.goto(f"/c/test.example/requests/{name}")
+                page.get_by_role("button", name="This is my problem too").click()
+                sync_api.expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+                assert page.get_by_text("1 person has said: this is my problem too.").is_visible()
+            assert [one["name"] for one in context.cookies()] == ["open311-supporter"]
+            page.get_by_role("button", name="Take it back").click()
+            sync_api.expect(page.get_by_role("heading", level=1)).to_have_text("You are not counted any more.")
+            page.goto("/c/test.example/report?service_code=potholes&lat=60.1718&long=24.9414&step=check")
+            page.get_by_role("button", name="This is my problem too").click()
+            page.get_by_label("Get mail when something happens to this report").fill("bob@mail.example")
+            page.get_by_role("button", name="Follow by mail").click()
+            sync_api.expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+            [mail] = here.send()
+            assert mail["To"] == "bob@mail.example"
+        with closing(chromium.new_context(base_url=address, viewport=NARROW)) as context:
+            page = context.new_page()
+            page.goto(f"/c/test.example/requests/{name}")
+            for _ in range(2):
+                found = axe.Axe().run(page)
+                assert not found.response["violations"], found.generate_report()
+                assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+                if page.get_by_role("button", name="This is my problem too").count():
+                    page.get_by_role("button", name="This is my problem too").click()

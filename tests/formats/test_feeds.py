@@ -116,6 +116,7 @@ EXTRAS = st.builds(
         group=TEXT,
         areas=st.lists(TEXT, max_size=2).map(tuple),
         media_urls=st.lists(TEXT, max_size=2).map(tuple),
+        supporters=st.integers(0, 20_000),
     ),
     notes=st.lists(st.builds(Note, INSTANTS, TEXT, TEXT), max_size=2).map(tuple),
     attributes=st.lists(st.builds(NamedAnswer, TEXT, TEXT, TEXT, TEXT), max_size=2).map(tuple),
@@ -161,8 +162,8 @@ def flat(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def usual(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without the empty columns about other servers, because JSON leaves such fields out."""
-    others = ("extended_attributes.origin", "extended_attributes.via")
+    """A row without the empty columns that JSON leaves out."""
+    others = tuple(f"extended_attributes.{name}" for name in ("supporters", "origin", "via"))
     return {name: value for name, value in row.items() if name not in others or value}
 
 
@@ -170,8 +171,8 @@ def cell_value(text: str, like: Any) -> Any:
     """The value of a cell, with the type of `like`."""
     if isinstance(like, list):
         return json.loads(text)
-    if isinstance(like, float):
-        return float(text)
+    if isinstance(like, int | float):
+        return type(like)(text)
     return unescaped(text) or None
 
 

@@ -100,3 +100,60 @@ def test_a_city_can_do_without_followers(make_app: Callable[..., Flask]) -> None
         name = here.report(email="")
         assert "follow" not in here.client.get(f"/c/test.example/requests/{name}").text
         assert here.client.post(f"/c/test.example/requests/{name}/follow", data={"email": BOB}).status_code == 404
+
+
+def supporters(here: Town, name: str) -> int:
+    [item] = here.client.get(f"/open311/v2/requests/{name}.json?extensions=true").json
+    return int(item["extended_attributes"].get("supporters", 0))
+
+
+def followed(here: Town, name: str, email: str = BOB) -> str:
+    """The path of the page of somebody who follows a request and has not agreed yet."""
+    follow(here, name, email)
+    [asked] = here.send()
+    return page_of(asked)
+
+
+def test_a_follower_says_me_too_by_the_link_of_the_mail(here: Town) -> None:
+    name = here.report(email="")
+    path = followed(here, name)
+    for _ in range(2):
+        assert here.press(path, "support") == 200
+    assert supporters(here, name) == 1
+    assert "You have said: this is my problem too." in here.client.get(path).text
+    assert here.press(followed(here, name, "eve@mail.example"), "support") == 200
+    assert supporters(here, name) == 2
+    for _ in range(2):
+        assert here.press(path, "unsupport") == 200
+    assert supporters(here, name) == 1
+
+
+def test_opening_the_links_of_a_mail_supports_nothing(here: Town) -> None:
+    name = here.report(email="")
+    path = followed(here, name)
+    for query in ("", "?do=support", "/leave", "?do=unsupport&locale=es"):
+        checked(here.client.get(path + query))
+    assert supporters(here, name) == 0
+
+
+def test_who_leaves_stays_counted(here: Town) -> None:
+    name = here.report(email="")
+    path = followed(here, name)
+    here.press(path, "support")
+    here.press(path, "leave")
+    assert here.press(path, "support") == 404
+    assert supporters(here, name) == 1
+
+
+def test_the_reporter_and_readers_of_a_closed_or_hidden_report_are_told(here: Town) -> None:
+    name, own = here.confirmed()
+    assert "This is my problem too" not in here.client.get(own).text
+    assert here.press(own, "support") == 409
+    path = followed(here, name)
+    assert "This is my problem too" in here.client.get(path).text
+    here.act(name, commands.Close(outcome=Outcome.FIXED))
+    assert here.press(path, "support") == 409
+    here.act(name, commands.Hide(reason="It names a person."))
+    assert here.press(path, "support") == 404
+    assert "This is my problem too" not in here.client.get(path).text
+    assert here.press(f"{path[:-1]}x", "support") == 404

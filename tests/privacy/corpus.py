@@ -259,6 +259,17 @@ def _reports(to: Town) -> None:
     assert again.json
 
 
+def _supporters(to: Town) -> None:
+    who = to.person("supporter")
+    sent = who.ids | {"email": who.email}
+    for name, value in sent.items():
+        answer = to.client.post(
+            f"{BASE}/requests/{to.ids['form']}/support.json", data={"api_key": to.key, name: value}
+        )
+        assert answer.status_code == 200, answer.text
+    assert to.shown("form")["extended_attributes"]["supporters"] == len(sent)
+
+
 def _hidden_reports(to: Town) -> None:
     """Reports that only staff and their reporters may see: blackbox, private, held, suspected and hidden."""
     hidden: dict[str, dict[str, str]] = {
@@ -395,6 +406,7 @@ def _agree(to: Town) -> None:
 DOORS: tuple[Callable[[Town], None], ...] = (
     _neighbour,
     _reports,
+    _supporters,
     _hidden_reports,
     _held_photos,
     _updates,

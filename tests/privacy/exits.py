@@ -73,6 +73,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     f"{V2}/dumps/<code:jurisdiction_id>/<name>": PLAIN,
     f"{V2}/jurisdictions": PLAIN,
     f"{V2}/media/<code:jurisdiction_id>/<name>": PLAIN,
+    f"{V2}/outbox": ("", "?page=true", "?page=true&page_size=3"),
     f"{V2}/requests": (*WHOLE, "?start_date=2020-01-01T00:00:00Z&extensions=true"),
     f"{V2}/requests/<code:service_request_id>": WHOLE,
     f"{V2}/requests/nearby": (

@@ -18,8 +18,11 @@ from tests.privacy.corpus import Town, plant, town
 from tests.privacy.exits import FOR_STAFF, PUBLIC, Found, crawl, delivered, mailed, path_of, readable, told
 from tests.privacy.people import HIDDEN, SHOWN, Person, leaks
 
-NOT_PUBLIC = {"blackbox", "private", "held", "suspected", "flood", "withdrawn", "subscriber", "follower"}
-"""The doors of reports and of an update that no list has, and of those who only get mail."""
+NOT_PUBLIC = {
+    *("blackbox", "private", "held", "suspected", "flood", "withdrawn"),
+    *("subscriber", "follower", "supporter"),
+}
+"""The doors of reports and of an update that no list has, and of those who only get mail or support a report."""
 DOORS_WITH_MAIL = {"form", "xml", "json", "photos", "private", "subscriber", "follower"}
 
 

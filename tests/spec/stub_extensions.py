@@ -63,6 +63,9 @@ class Extensions(ABC):
     def has(self, fault: str) -> bool: ...
 
     @abstractmethod
+    def supporters_of(self, stored: dict[str, Any]) -> dict[str, Any]: ...
+
+    @abstractmethod
     def ago(self, days: float) -> str: ...
 
     @abstractmethod
@@ -322,6 +325,7 @@ class Extensions(ABC):
         public = stored["public"]
         found_at = {"areas": areas_at(public), "department": department_of(public)}
         extended = {**EXTENDED, **stored["extended"], **found_at}
+        extended |= self.supporters_of(stored)
         extended |= self.own_id_of(call, public["service_request_id"])
         if self.has("requests have no areas"):
             extended["areas"] = []

@@ -39,6 +39,7 @@ from spec.conformance.preparation import (
 from spec.shapes import REQUEST
 from tests.spec.stub_extensions import NO_EXTENSIONS, Refusal, seen_at
 from tests.spec.stub_inquiry import Inquiry
+from tests.spec.stub_me_too import MeToo
 from tests.spec.stub_statistics import Statistics
 from tests.spec.stub_subscriptions import Subscriptions
 from tests.world.serving import Asked, Reply, serving
@@ -65,6 +66,7 @@ ITEMS = {
     "left_out": "service_code",
     "forecasts": "forecast",
     "subscriptions": "subscription",
+    "supports": "support",
 }
 KEYS = {"goodkey", "testkey"}
 LIMIT = 60_000
@@ -72,7 +74,7 @@ CALLS = 5
 FEEDS = {"geojson": "json", "csv": "json", "ndjson": "json", "atom": "xml"}
 OURS = (
     *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps", "media", "tiles"),
-    *("status", "stats", "stats.csv", "subscriptions"),
+    *("outbox", "status", "stats", "stats.csv", "subscriptions"),
     *(f"requests.{suffix}" for suffix in FEEDS),
 )
 STANDARD = (
@@ -128,7 +130,7 @@ class StubCall:
         return [value for value in values if value]
 
 
-class StubServer(Statistics, Subscriptions, Inquiry):
+class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
     """Answers calls. Each name in `faults` switches one fault on, here or in Extensions.
 
     A name that begins with `-` is a condition or a legal way to behave, not a fault: no check may fail for it.
@@ -422,6 +424,10 @@ class StubServer(Statistics, Subscriptions, Inquiry):
             self.read_form(call)
             if instance == "secure":
                 raise Refusal(400, "Use HTTPS.") if not self.has("plain HTTP is taken") else Refusal(200)
+            if name == "requests" and argument.endswith(("/support", "/support/remove")):
+                if self.has(NO_EXTENSIONS):
+                    raise Refusal(404, "There is no such address.")
+                return self.post_support(call, self.cities[self.jurisdiction(call, instance)], argument)
             if name == "subscriptions":
                 return self.post_subscription(call, self.cities[self.jurisdiction(call, instance)])
             return self.post_update(call) if name == "servicerequestupdates" else self.post(call, instance)
@@ -781,7 +787,9 @@ class StubServer(Statistics, Subscriptions, Inquiry):
         bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
         key = call.get("api_key") or bearer or call.headers.get("x-api-key", "")
         if key not in KEYS:
-            is_other = "update_id" in dict(call.pairs) or "/subscriptions" in call.path  # faults of other families
+            is_other = "update_id" in dict(call.pairs) or re.search(
+                "/subscriptions|/support", call.path
+            )  # faults of other families
             lax = self.has("a bad key is 400") and not is_other
             raise Refusal(400 if lax else 403, "api_key is missing or wrong.")
         return key

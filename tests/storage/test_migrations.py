@@ -55,6 +55,7 @@ RELEASED = {
     "0034_forecasts": "4930c321a7af5d3bb859f3f9f4a170e33bf40897d1de0407150efa9e4dc60fd1",
     "0028_open_counts": "994dc2e5225a8fc7e6ba8e650fadb3dd85c62b1203f64004fbac69c23ba32b22",
     "0029_overrides": "b289c6bb2eca25a0ab5c68b465a7573df4159097d48234de4cb867948cab71da",
+    "0030_supporters": "fb4e0f6c89ad1e3705880f91832e7be88a3499c1f84520e8040cc86c58458103",
 }
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Text, bindparam, select, text
+from sqlalchemy import Connection, Select, Text, bindparam, select, text
 
 from open311.domain.people import Person, phone_digits
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
-from open311.storage import kept, people
+from open311.storage import kept, people, supporters
 from open311.storage.tables.columns import digits_of
 from tests import build
 
@@ -24,6 +26,10 @@ ROWS = (
     "INSERT INTO received_update (jurisdiction_id, api_key_id, update_id, request_id, version, digest, at, email,"
     " phone, account_id) SELECT 'test.example', 1, n, 1000000 + n, 1, '', now(), 'U' || n || '@mail.example',"
     f" '+1 555 ' || n, 'a' || n FROM generate_series(1, {MANY}) n",
+    "INSERT INTO supporter (jurisdiction_id, request_id, api_key_id, person, given_at)"
+    " SELECT 'test.example', 1000001 + n % 900, 1, sha256(n::text::bytea), now()"
+    f" FROM generate_series(1, {MANY}) n",
+    "ANALYZE supporter",
     "ANALYZE reporter",
     "ANALYZE received_update",
 )
@@ -62,6 +68,23 @@ def test_each_way_to_name_a_person_has_its_index(
     plan = "\n".join(connection.exec_driver_sql("EXPLAIN " + shown.replace("%", "%%")).scalars())
     assert [name for name in indexes if name not in plan] == []
     assert "Seq Scan" not in plan
+
+
+def plan_of(connection: Connection, query: Select[Any]) -> str:
+    statement = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+    return "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", statement.params).scalars())
+
+
+def test_supporters_are_found_and_counted_by_indexes(connection: Connection) -> None:
+    digest = hashlib.sha256(b"7").digest()
+    plan = plan_of(connection, people.numbers_query("test.example", Person(), [digest], after=0, rows=10))
+    assert "supporter_person_idx" in plan
+    plan = plan_of(connection, supporters.count_query("test.example", [1_000_007]))
+    assert "supporter_pkey" in plan
+    assert "service_request_merged_idx" in plan
+    assert "Seq Scan" not in plan
+    counted = supporters.count(connection, "test.example", [1_000_007, 1_000_900, 1_000_901])
+    assert counted == {1_000_007: 23, 1_000_900: 22}
 
 
 def test_a_person_of_another_city_is_not_found(connection: Connection) -> None:

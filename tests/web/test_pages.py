@@ -213,7 +213,7 @@ def test_only_calls_that_send_something_need_a_key(description: dict[str, Any]) 
     assert staff
     assert len({str(one) for one in staff}) == 1
     with_key = {call["operationId"]: call["security"] for path, call in secured if not path.startswith("/staff/")}
-    sending = {"create_request", "create_update"}
+    sending = {"create_request", "create_update", "support_request", "remove_support"}
     of_owners = {call["operationId"] for path, call in secured if "/subscriptions" in path}
     assert set(with_key) == sending | {f"{name}_as_xml" for name in sending} | of_owners
     assert with_key["create_request"] == [{"api_key_header": []}, {"api_key_bearer": []}, {"api_key_query": []}]

@@ -1,5 +1,6 @@
 """Writes requests in formats other than the standard's JSON and XML, as single pages or as long streams."""
 
+from open311.formats.writing.activities import ActivityFormat, Outbox, write_collection, write_page
 from open311.formats.writing.atom import AtomFeed, write_atom
 from open311.formats.writing.bulk import (
     BulkCsvWriter,
@@ -26,6 +27,7 @@ from open311.formats.writing.tiles import TileFormat
 from open311.formats.writing.writer import Writer, in_pieces, whole
 
 __all__ = [
+    "ActivityFormat",
     "AtomFeed",
     "BulkCsvWriter",
     "BulkFormat",
@@ -39,6 +41,7 @@ __all__ = [
     "GeoParquetWriter",
     "InquiryFormat",
     "NdjsonWriter",
+    "Outbox",
     "TileFormat",
     "TodayFeed",
     "Writer",
@@ -52,5 +55,7 @@ __all__ = [
     "whole",
     "write_atom",
     "write_calendar",
+    "write_collection",
+    "write_page",
     "write_today",
 ]

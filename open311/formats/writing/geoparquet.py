@@ -12,7 +12,7 @@ import orjson
 import shapely
 
 from open311 import __version__
-from open311.formats.shapes import Column, Shape, shape_of
+from open311.formats.shapes import Column, FieldKind, Shape, shape_of
 from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOMETRY = "geometry"
@@ -165,6 +165,8 @@ def _type(column: Column, arrow: Any) -> Any:
         return arrow.list_(_struct(column.item, arrow))
     if column.xml_item:
         return arrow.list_(arrow.string())
+    if column.kind is FieldKind.COUNT:
+        return arrow.int64()
     if column.name in ("lat", "long"):
         return arrow.float64()
     return arrow.timestamp("ms", "UTC") if column.name.endswith("_datetime") else arrow.string()

@@ -24,7 +24,7 @@ from open311.operations.publishing import names_for, publication_of, without_hid
 from open311.operations.workflow.act import require_department
 from open311.operations.workflow.apply import load_request
 from open311.plugins import Jurisdiction
-from open311.storage import audit, history, media, origins, requests, status_links, tokens
+from open311.storage import audit, history, media, origins, requests, status_links, supporters, tokens
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from schemas.arguments import EXTRA_FIELDS
@@ -64,13 +64,14 @@ def read_by_link(
         origin = origins.load(connection, city.id, [number]).get(number)
         repeats = [record.possible_duplicate_of] if record.possible_duplicate_of else []
         hidden = requests.hidden_among(connection, city.id, repeats)
+        people = supporters.count(connection, city.id, [number]).get(number, 0)
         photos = media.load_all(connection, city.id, number)
         token = "" if record.service_request_id else tokens.token_of(connection, city.id, number)
     is_shown = record.visibility.is_shown and bool(record.service_request_id)
     urls = record.media_urls if is_shown else _elsewhere(record.media_urls, photos)
     own = replace(record, visibility=Visibility.PUBLIC, media_urls=urls)
     shown, public_notes = without_hidden(own, notes, names, hidden)
-    rendition = publication_of(shown, names, public_notes, origin).rendition
+    rendition = publication_of(shown, names, public_notes, origin, people).rendition
     assert rendition is not None, "a public record is no tombstone"
     both = {JSON: (rendition.json, rendition.json_extras), XML: (rendition.xml, rendition.xml_extras)}
     body, added = both[output]

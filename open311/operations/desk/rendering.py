@@ -163,6 +163,7 @@ def plain_request(whole: WholeRequest, now: datetime) -> dict[str, Any]:
         "parent": None if whole.parent is None else _plain_related(whole.parent),
         "children": [_plain_related(child) for child in whole.children],
         "possible_duplicate_of": record.possible_duplicate_of or None,
+        "supporters": whole.supporters,
         "nearby": [_plain_neighbour(row) for row in whole.nearby],
         "route_reason": record.route_reason or None,
         "route": [

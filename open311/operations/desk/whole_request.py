@@ -25,7 +25,7 @@ from open311.operations.workflow.act import allowed_commands, require_department
 from open311.operations.workflow.apply import load_request
 from open311.operations.workflow.read_request import StaffView, read_request
 from open311.plugins import Jurisdiction
-from open311.storage import accounts, audit, deliveries, external_ids, media, requests
+from open311.storage import accounts, audit, deliveries, external_ids, media, requests, supporters
 from open311.storage.audit import Entry
 from open311.storage.hot import queues
 from schemas.texts import tell
@@ -44,6 +44,7 @@ class WholeRequest:
     route     how today's rules route the request
     deliveries    the request's deliveries to back offices, oldest first
     photos    the photos that this server keeps, in their order
+    supporters  how many people have said "me too"
     external_ids  the request's newest id in each other system, by the system
     personal_data  what looks like personal data in its texts; none for a request that stays private
     commands  the names of the commands that the account may give now
@@ -59,6 +60,7 @@ class WholeRequest:
     route: Sequence[Step]
     deliveries: Sequence[Delivery]
     photos: Sequence[Photo]
+    supporters: int
     external_ids: Mapping[str, str]
     personal_data: Sequence[Finding]
     commands: Sequence[str]
@@ -87,6 +89,7 @@ def read_whole_request(
         parent = requests.load_record(connection, city.id, number=into, is_locked=False) if into else None
         sent = deliveries.of_requests(connection, city.id, [record.number])
         photos = media.load_all(connection, city.id, record.number)
+        people = supporters.count(connection, city.id, [record.number])
         elsewhere = external_ids.ids_of(connection, city.id, record.number)
     given = [event for event in view.events if isinstance(event, Assigned)]
     actors = {event.actor for event in view.events} | {
@@ -100,6 +103,7 @@ def read_whole_request(
         route=_route(city, record),
         deliveries=sent,
         photos=photos,
+        supporters=people.get(record.number, 0),
         external_ids=elsewhere,
         personal_data=() if record.visibility is Visibility.PRIVATE else findings_of(record, view.events, city),
         commands=allowed_commands(record, principal, city),

@@ -15,6 +15,7 @@ from open311.domain.events import FeedbackGiven
 from open311.domain.mails import Feedback, Follower, MailKind, Stop, follower_of_link
 from open311.domain.questions import feedback_since_closing
 from open311.domain.requests import RequestRecord, Status
+from open311.domain.supporters import Supporter, SupporterKind
 from open311.errors import Conflict, NotFound
 from open311.operations.mailing.composing import reopens_until, service_name
 from open311.operations.mailing.filters import in_words
@@ -24,10 +25,11 @@ from open311.operations.mailing.stopping import stop_mail
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow import effects
-from open311.operations.workflow.act import act_within
+from open311.operations.workflow.act import act_within, undeadlocked
 from open311.operations.workflow.apply import change_requests, load_request
+from open311.operations.workflow.supporting import give, locked_target, withdraw
 from open311.plugins import Jurisdiction
-from open311.storage import feedback, followers, history, mails, requests, subscriptions
+from open311.storage import feedback, followers, history, mails, requests, subscriptions, supporters
 from open311.storage.engine import Connection
 from schemas.texts import tell
 
@@ -44,6 +46,8 @@ class Following:
     is_shown       whether the public can read the request
     answer         what the reporter has said after the last closing; "" for nothing
     can_answer     whether the reporter is asked
+    is_supporter   whether the person is counted as one who has the same problem
+    can_support    whether the person can say so: not the reporter, and only while the public reads it
     reopens_until  until when the reporter can open the request again; None if that is not possible now
     """
 
@@ -55,6 +59,8 @@ class Following:
     is_shown: bool
     answer: str
     can_answer: bool
+    is_supporter: bool
+    can_support: bool
     reopens_until: datetime | None
 
 
@@ -85,15 +91,18 @@ def read_following(
             return None
         answers = feedback_since_closing(history.load_events(connection, city.id, one.number))
         until = reopens_until(city, record) if one.is_reporter else None
+        is_shown = record.visibility.is_shown and bool(record.service_request_id)
         return Following(
             service_request_id=record.service_request_id,
             service=service_name(city, names_for(connection, city), record.service_code, language),
             is_confirmed=one.confirmed_at is not None,
             is_reporter=one.is_reporter,
             is_open=record.status is Status.OPEN,
-            is_shown=record.visibility.is_shown and bool(record.service_request_id),
+            is_shown=is_shown,
             answer=answers[-1] if answers else "",
             can_answer=_can_answer(city, one, record),
+            is_supporter=_supports(connection, one, record),
+            can_support=is_shown and record.status is Status.OPEN and not one.is_reporter,
             reopens_until=until if until and now < until else None,
         )
 
@@ -183,6 +192,43 @@ def reopen(platform: Platform, city: Jurisdiction, token: str, *, now: datetime)
         _store_answer(connection, city, record, Feedback.NOT_SOLVED, now)
         desk = effects.Desk(connection, city, REPORTER, now)
         act_within(desk, one.number, [Reopen(reason=NOT_SOLVED)])
+
+
+def support(
+    platform: Platform, city: Jurisdiction, token: str, *, is_taken_back: bool = False, now: datetime
+) -> None:
+    """Say "me too" about the request, or take it back. The address is the person, so a second call changes nothing.
+
+    Raises NotFound and Conflict, also for the reporter, who has the problem anyway.
+    """
+
+    def change() -> None:
+        with platform.database.transaction() as connection:
+            one = _require(connection, city, token)
+            named = requests.load_record(connection, city.id, number=one.number, is_locked=False)
+            if named is None or not named.visibility.is_shown or not named.service_request_id:
+                raise NotFound(tell("Reports that the public cannot read cannot be supported."))
+            if one.is_reporter:
+                raise Conflict(tell("You have sent this report, so you are counted already."))
+            record = locked_target(connection, city, named)
+            if is_taken_back:
+                withdraw(connection, city, record, _supporter(one))
+            else:
+                give(connection, city, record, _supporter(one), now)
+
+    undeadlocked(change)
+
+
+def _supporter(one: Follower) -> Supporter:
+    return Supporter(kind=SupporterKind.EMAIL, value=one.email)
+
+
+def _supports(connection: Connection, one: Follower, record: RequestRecord) -> bool:
+    """Whether a follower supports the request, or the one that it was merged into."""
+    key, person = mails.key_of(connection), _supporter(one)
+    numbers = [number for number in (record.number, record.merged_into) if number]
+    digest = person.digest(key, one.jurisdiction_id)
+    return supporters.supports(connection, one.jurisdiction_id, numbers, person.api_key_id, digest)
 
 
 def follow(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from open311.domain.access import Principal
-from open311.domain.events import Event
+from open311.domain.events import Event, FeedbackGiven
 from open311.domain.mails import Follower
 from open311.domain.people import Person
 from open311.domain.photos import Photo, is_address_of
@@ -20,7 +20,7 @@ from open311.operations.people.named import Recipient, checked_reason, recipient
 from open311.operations.platform import Platform
 from open311.operations.publishing import notes_of
 from open311.plugins import Jurisdiction
-from open311.storage import audit, followers, history, media, people, requests, subscriptions, tokens
+from open311.storage import audit, followers, history, media, people, requests, subscriptions, supporters, tokens
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from open311.storage.updates import Received
@@ -95,6 +95,7 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
     following |= {
         one.number: one for one in followers.of_requests(connection, city.id, list(own)) if one.is_reporter
     }
+    supported = supporters.supported_by(connection, city.id, person, numbers)
     languages = people.languages_of(connection, city.id, list(own))
     histories = history.load_histories(connection, city.id, numbers)
     known = tokens.tokens_of(connection, city.id, list(own))
@@ -109,7 +110,10 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
             recipients.get(number, ()),
             media.load_all(connection, city.id, number),
         )
-        | {"mail": _plain_mail(following.get(number), languages.get(number, ""))}
+        | {
+            "mail": _plain_mail(following.get(number), languages.get(number, "")),
+            "supported_datetime": supported.get(number),
+        }
         for number in numbers
         if number in records
     ]
@@ -228,6 +232,9 @@ def _plain_report(
         "notes": [
             {"datetime": note.at, "type": note.type, "description": mask.masked(note.description) or None}
             for note in notes_of(event for event in events if event.kind not in history.COMMENTS)
+        ],
+        "feedback": [
+            {"datetime": event.at, "answer": event.answer} for event in events if isinstance(event, FeedbackGiven)
         ],
     }
 

@@ -137,6 +137,29 @@ def follow_changes(
         platform.process.is_waiting.release()
 
 
+@dataclass(frozen=True, slots=True)
+class NewestChanges:
+    """Some changes, the newest first: the id of each request, and its JSON; b"" if it is no longer public.
+
+    ended_at  the position before which the next ones are; None if there are none
+    """
+
+    items: Sequence[tuple[str, bytes]]
+    ended_at: Position | None
+
+
+def find_newest_changes(
+    platform: Platform, jurisdiction_id: str, before: Position | None, *, rows: int
+) -> NewestChanges:
+    """At most `rows` changes before a position, the newest first. None: from the end of the feed."""
+    found = changes.read_newest_changes(platform.database.hot, jurisdiction_id, before, JSON, rows=rows + 1)
+    shown = found[:rows]
+    return NewestChanges(
+        [(change.service_request_id, change.body) for change in shown],
+        shown[-1].position if len(found) > rows else None,
+    )
+
+
 def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Position:
     """A position before every change that was made after `at`. It is at most some minutes too early.
 

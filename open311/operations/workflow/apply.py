@@ -20,7 +20,7 @@ from open311.operations.publishing import Names, notes_of, publish_requests
 from open311.operations.workflow.public_updates import mask_again, updates_of
 from open311.operations.workflow.texts import text_for
 from open311.plugins import Jurisdiction
-from open311.storage import external_ids, history, requests, tokens, updates
+from open311.storage import external_ids, history, requests, supporters, tokens, updates
 from open311.storage.engine import Connection
 from schemas.texts import tell
 
@@ -82,6 +82,7 @@ def change_requests(connection: Connection, changes: Iterable[Change], names: Na
     history.insert_histories(connection, everything)
     publish_requests(connection, [after for after, _ in everything], names)
     _publish_naming(connection, befores, everything, names)
+    _publish_parents(connection, befores, everything, names)
     visible = [(before, *change) for before, change in zip(befores, everything, strict=True)]
     updates.add_public(connection, updates_of(connection, visible, names.jurisdiction))
     remasked = [after for before, after, _ in visible if _mask(before) != _mask(after)]
@@ -108,6 +109,24 @@ def _publish_naming(
         if not is_public:
             texts = {one.number: _neutral(one, after, names.jurisdiction) for one in naming}
             updates.replace_naming(connection, after.jurisdiction_id, after.service_request_id, texts)
+
+
+def _publish_parents(
+    connection: Connection, befores: Sequence[RequestRecord], applied: Sequence[Change], names: Names
+) -> None:
+    """Publish again the requests that count the supporters of others since a merge, or until an unmerge."""
+    moved = [
+        (before, after)
+        for before, (after, _) in zip(befores, applied, strict=True)
+        if before.merged_into != after.merged_into
+    ]
+    city = names.jurisdiction.id
+    supported = supporters.count(connection, city, [after.number for _, after in moved]) if moved else {}
+    parents = {one.merged_into for pair in moved for one in pair if one.number in supported} - {0}
+    if parents:
+        publish_requests(
+            connection, requests.load_numbers(connection, city, [*parents], is_locked=True).values(), names
+        )
 
 
 def _naming(connection: Connection, after: RequestRecord, city: Jurisdiction) -> list[RequestRecord]:

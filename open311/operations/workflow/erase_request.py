@@ -16,7 +16,16 @@ from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import Change, cause_of_following, change_requests, load_request
 from open311.plugins import Jurisdiction
-from open311.storage import deliveries, external_ids, followers, history, people, remote_updates, updates
+from open311.storage import (
+    deliveries,
+    external_ids,
+    followers,
+    history,
+    people,
+    remote_updates,
+    supporters,
+    updates,
+)
 from open311.storage.engine import Connection
 
 
@@ -85,6 +94,7 @@ def erase_parts(
     if Erasable.REPORTER in parts:
         rows["reporter"] += people.delete_reporters(connection, jurisdiction.id, numbers)
         rows["follower"] += followers.remove_from(connection, jurisdiction.id, numbers)
+        rows["supporter"] += supporters.forget_all(connection, jurisdiction.id, numbers)
         sent = people.updates_of(connection, jurisdiction.id, numbers)
         rows["received_update"] += people.blank_senders(connection, jurisdiction.id, sent)
     photos = photos_erased(connection, jurisdiction, numbers, parts)

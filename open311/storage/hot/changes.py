@@ -120,6 +120,20 @@ def read_changes(
     )
 
 
+def read_newest_changes(
+    hot: HotConnections, jurisdiction_id: str, before: Position | None, output: Format, *, rows: int
+) -> list[PublishedChange]:
+    """At most `rows` changes before a position, the newest first. None: from the end of the feed.
+
+    As in `read_changes`, a request appears only with its last change, and newer changes than the oldest open
+    transaction do not appear yet.
+    """
+    values: dict[str, Any] = {"jurisdiction_id": jurisdiction_id, "rows": rows}
+    if before is not None:
+        values |= {"written_by": str(before.written_by), "number": before.number}
+    return [_change(row) for row in hot.rows(_newest(output, before is not None), values)]
+
+
 def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
     """The id of the last transaction that changed a publication; 0 if there is none.
 
@@ -266,6 +280,32 @@ def _statement(output: Format, with_extras: bool, by_department: bool) -> Statem
         .order_by(page.c.written_by, page.c.id)
     )
     return Statement.of(query, is_prepared=True)
+
+
+@cache
+def _newest(output: Format, has_position: bool) -> Statement:
+    """The changes below the horizon, and before the position if there is one, in the opposite order."""
+    columns = publication.c
+    before = cast(bindparam("written_by", type_=Text), TransactionId)
+    is_listed = columns.visibility == literal_column("'public'")
+    query = select(
+        cast(columns.written_by, Text),
+        columns.id,
+        columns.service_request_id,
+        case((is_listed, BODY_COLUMNS[output]), else_=literal_column("''")),
+        columns.digest,
+        true(),
+    ).where(
+        columns.jurisdiction_id == bindparam("jurisdiction_id"),
+        columns.was_public,
+        columns.written_by < _horizon(),
+    )
+    if has_position:
+        query = query.where(
+            tuple_(columns.written_by, columns.id) < tuple_(before, bindparam("number", type_=BigInteger))
+        )
+    newest_first = query.order_by(columns.written_by.desc(), columns.id.desc())
+    return Statement.of(newest_first.limit(bindparam("rows", type_=Integer)))
 
 
 @cache

@@ -49,6 +49,7 @@ from open311.storage.tables.statistics import (
     statistics_check,
 )
 from open311.storage.tables.subscriptions import announced_request, notification, subscription, webhook
+from open311.storage.tables.support import supporter
 from open311.storage.tables.updates import public_update, received_update
 
 __all__ = [
@@ -117,5 +118,6 @@ __all__ = [
     "statistics_check",
     "status_link",
     "subscription",
+    "supporter",
     "webhook",
 ]

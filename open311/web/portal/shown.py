@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 
@@ -121,6 +121,11 @@ class ShownRequest:
             return None
         call, code = self._call, str(self["service_code"])
         return find_usual_days(call.platform, call.city, code, self["areas"] or ())
+
+    @property
+    def support(self) -> str:
+        """The address to which the button "me too" is sent."""
+        return self._frame.link(f"requests/{quote(self.id, safe='')}/support")
 
     def at(self, field: str) -> datetime | None:
         """An instant of the request; None if there is none."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from open311.domain.search import TOO_LONG
 from open311.errors import Problem
+from open311.operations.workflow.supporting import CLOSED, HIDDEN_PARENT, MERGED_NOW
 from schemas.texts import Message, tell
 
 Sentence = Callable[[Mapping[str, Any]], Message]
@@ -132,6 +133,13 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     # whole pages
     "{id!r} is not a request here.": _always(tell("There is no public report with this number.")),
+    CLOSED.template: _always(
+        tell("The city has closed this report. If the problem is there again, please send a new report.")
+    ),
+    HIDDEN_PARENT.template: _always(
+        tell("The city handles this report together with another one, which is not public.")
+    ),
+    MERGED_NOW.template: _always(tell("The city has just changed this report. Please try again.")),
     "{value!r} is not served here; send one of {known}.": _NOT_SERVED,
     "is missing; send one of {known}.": _NOT_SERVED,
     "is missing; send one from the service list.": _always(

@@ -7,6 +7,7 @@ requirements and their checks.
 from __future__ import annotations
 
 from spec.conformance.checks import (
+    activity_streams,
     bulk,
     change_feed,
     cities_and_areas,
@@ -25,6 +26,7 @@ from spec.conformance.checks import (
     languages_and_security,
     listing,
     map_tiles,
+    me_too,
     nearby,
     offers_and_forms,
     other_formats,
@@ -76,6 +78,8 @@ _MODULES = (
     nearby,
     ids_of_partners,
     own_view,
+    me_too,
+    activity_streams,
     statistics,
     forecasts,
     subscriptions,

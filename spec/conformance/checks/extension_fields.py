@@ -48,8 +48,8 @@ def fields_not_asked_for(probe: Probe) -> None:
         answer.must_be(400).must_say("extensions")
 
 
-_OF_OTHER_SERVERS = frozenset({"origin", "via"})
-"""Members that only a request from another server has."""
+_SOMETIMES = frozenset({"supporters", "origin", "via"})
+"""Members that only a request with supporters, or one from another server, has."""
 
 
 @check("E3")
@@ -60,7 +60,7 @@ def extended_attributes(probe: Probe) -> None:
         extended = record.get("extended_attributes")
         answer.must(isinstance(extended, dict), "extended_attributes, an object", extended)
         members = extended if isinstance(extended, dict) else {}
-        usual = members.keys() - _OF_OTHER_SERVERS
+        usual = members.keys() - _SOMETIMES
         answer.must(usual == _EXTENDED, ", ".join(sorted(_EXTENDED)), ", ".join(sorted(members)))
         for name in _LISTS:
             answer.must(isinstance(members[name], list), f"{name}, a list", members[name])

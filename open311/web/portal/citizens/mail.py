@@ -26,6 +26,8 @@ DONE: dict[str, Message] = {
     "refuse": tell("You get no more mail from this city."),
     "answer": tell("Thank you for your answer. The city reads it."),
     "reopen": tell("The report is open again."),
+    "support": tell("Thank you. The city sees that this is your problem too."),
+    "unsupport": tell("You are not counted any more."),
 }
 """What the page says after each thing that the reader can do there."""
 DONE_FOR_FILTERS: dict[str, Message] = {
@@ -74,6 +76,8 @@ def send_mail_page(call: Call, secret: str) -> Answer:
             following.answer(platform, city, secret, _feedback(call.values["answer"]), now=now)
         case "reopen":
             following.reopen(platform, city, secret, now=now)
+        case "support" | "unsupport":
+            following.support(platform, city, secret, is_taken_back=wanted == "unsupport", now=now)
         case "daily" | "hourly":
             following.choose_pace(platform, city, secret, is_daily=wanted == "daily")
         case _:

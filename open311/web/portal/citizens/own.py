@@ -42,7 +42,13 @@ def own_request_page(call: Call, secret: str) -> Answer:
     own = own_page_path(call, secret)
     address = call.own_address() + own
     if not call.values["sent"]:
-        values: dict[str, Any] = {"shown": shown, "is_own": True, "address": address, "qr": qr_code(address)}
+        values: dict[str, Any] = {
+            "shown": shown,
+            "is_own": True,
+            "support": "",
+            "address": address,
+            "qr": qr_code(address),
+        }
         return page(call, "request.html", cache_control=_CACHING, **values)
     told = unseal(call.platform, call.values["told"]) if call.values["told"] else None
     return page(

@@ -45,6 +45,7 @@ from open311.web.portal.report_form import (
 from open311.web.portal.shown import ShownRequest
 from open311.web.submissions import mail_language, notice_for_caller, submission_of
 from open311.web.surfaces import PORTAL
+from schemas.arguments import EXTRA_FIELDS
 from schemas.portal import ReportArguments
 from schemas.texts import tell
 
@@ -275,7 +276,7 @@ def _nearby(form: ReportForm) -> list[ShownRequest]:
     )
     frame = Frame(call.request, call.city)
     try:
-        found = find_nearby(call.platform, search, JSON, now=call.now)
+        found = find_nearby(call.platform, search, JSON, EXTRA_FIELDS[:1], now=call.now)
     except Unavailable:  # what was typed must not be lost; sending tells about the database
         return []
     return [ShownRequest(call, frame, item) for item in found.items]

@@ -97,6 +97,7 @@ def request_page(call: Call, service_request_id: str) -> Answer:
         address=address,
         qr=qr_code(address),
         follow=follow,
+        support=shown.support if shown.is_open else "",
         nearby=_nearby(frame, shown),
     )
 
