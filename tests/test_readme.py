@@ -255,6 +255,7 @@ PARTS = {
     "<code:id>": "ID",
     "<code:delivery>": "NUMBER",
     "<code:block>": "NUMBER",
+    "<notice>": "NUMBER",
     "<view>": "NAME",
     "<photo>": "PHOTO",
     "<update>": "UPDATE",

@@ -33,3 +33,23 @@ NOTES: Mapping[str, Message] = {
     "transferred": tell("Another department has the report now:"),
 }
 CLOSED, REOPENED = tell("The report was closed."), tell("The report was opened again.")
+CATEGORIES: Mapping[str, Message] = {
+    "Geo": tell("Ground and water"),
+    "Met": tell("Weather"),
+    "Safety": tell("Safety"),
+    "Security": tell("Security"),
+    "Rescue": tell("Rescue"),
+    "Fire": tell("Fire"),
+    "Health": tell("Health"),
+    "Env": tell("Environment"),
+    "Transport": tell("Traffic"),
+    "Infra": tell("Water, power and networks"),
+    "CBRNE": tell("Hazardous substances"),
+    "Other": tell("Notice"),
+}
+"""What a notice of a city is about, by the words of CAP 1.2."""
+
+
+def part_of(city: str) -> Message:
+    """The place of a notice that has a shape and no name."""
+    return tell("A part of {city}", city=city)

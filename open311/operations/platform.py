@@ -13,6 +13,7 @@ from open311.operations.access.kept_blocks import KeptBlocks
 from open311.operations.access.rates import Rates
 from open311.operations.desk.row_cache import RowCache
 from open311.operations.intake.repeating import RunningKeys
+from open311.operations.notices.kept import KeptNotices
 from open311.operations.upkeep.metering import CallCounts
 from open311.plugins.registry import Registry, load_registry
 from open311.settings import Settings
@@ -36,6 +37,7 @@ class Process:
     running     the keys of the repeatable POSTs that the process is storing
     is_cut_off  an event, which is set when a worker has lost its database and ends
     blocks      the block list
+    notices     the notices of cities that are valid or planned
     rates       counts of reports, by which cities notice floods
     """
 
@@ -48,6 +50,7 @@ class Process:
         self.running = RunningKeys()
         self.is_cut_off = Event()
         self.blocks = KeptBlocks()
+        self.notices = KeptNotices()
         self.rates = Rates(rate_storage)
         self._caches: dict[Callable[..., Any], Callable[..., Any]] = {}
 

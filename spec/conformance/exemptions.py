@@ -16,6 +16,10 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
         "M10": "only staff can blacken parts of a photo",
         "M11": "copies are a setting of the city, and a check has no photo elsewhere",
         "O5": "a check from outside cannot wait until a season begins or ends",
+        **dict.fromkeys(
+            ("H2", "H3", "H4", "H5", "H7"),
+            "only staff can write a notice, and a check cannot know what a city tells",
+        ),
         "D7": "the number of days is a setting of the operator, which a check cannot see",
         "E7": "what is masked is the policy of a city, and another server may show everything",
         **dict.fromkeys(

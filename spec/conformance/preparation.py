@@ -238,6 +238,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "media": "photos are accepted in multipart bodies",
         "ndjson": "requests.ndjson",
         "nearby": "requests/nearby",
+        "notices": "notices and their alerts",
         "offers": "services that not everybody can report",
         "own_ids": "service_request_id_ext names a request by its sender's own id",
         "own_view": "extensions=true adds status_url to the answer to a POST",

@@ -58,6 +58,8 @@ ITEMS = {
     "jurisdictions": "jurisdiction",
     "languages": "language",
     "areas": "area",
+    "notices": "notice",
+    "service_codes": "service_code",
     "conditions": "condition",
     "defaults": "default",
     "rows": "row",
@@ -70,6 +72,7 @@ CALLS = 5
 FEEDS = {"geojson": "json", "csv": "json", "ndjson": "json", "atom": "xml"}
 OURS = (
     *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps", "media", "tiles"),
+    *("notices", "notices.atom"),
     *("status", "stats", "stats.csv", "subscriptions"),
     *(f"requests.{suffix}" for suffix in FEEDS),
 )
@@ -399,6 +402,9 @@ class StubServer(Statistics, Subscriptions):
         if dot and suffix.lower() in ("xml", "json"):
             call.format = call.suffix = suffix.lower()
             return stem
+        if dot and suffix == "cap":
+            call.format = "xml"
+            return resource
         if dot and suffix in FEEDS:
             call.format = FEEDS[suffix]
             return resource

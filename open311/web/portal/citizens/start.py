@@ -13,6 +13,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.languages import in_languages
+from open311.web.portal.notices import notices_of_city
 from open311.web.portal.rendering import Frame, page, see_other
 from open311.web.portal.shown import ShownRequest
 from open311.web.surfaces import PORTAL
@@ -44,6 +45,7 @@ def start_page(call: Call) -> Answer:
         number=number,
         named=_named(call, frame, words),
         groups=() if found else grouped(services),
+        told_notices=notices_of_city(call, frame),
     )
 
 
