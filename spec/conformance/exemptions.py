@@ -17,7 +17,7 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
         "M11": "copies are a setting of the city, and a check has no photo elsewhere",
         "O5": "a check from outside cannot wait until a season begins or ends",
         **dict.fromkeys(
-            ("H2", "H3", "H4", "H5", "H7"),
+            ("R2", "R3", "R4", "R5", "R7"),
             "only staff can write a notice, and a check cannot know what a city tells",
         ),
         "D7": "the number of days is a setting of the operator, which a check cannot see",

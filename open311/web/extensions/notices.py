@@ -1,4 +1,4 @@
-"""The notices of a city: a list, single CAP alerts, and an Atom index of these (H1 to H8 of spec/extensions.md)."""
+"""The notices of a city: a list, single CAP alerts, and an Atom index of these (R1 to R8 of spec/extensions.md)."""
 
 from __future__ import annotations
 

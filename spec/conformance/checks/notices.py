@@ -1,4 +1,4 @@
-"""Notices of a city, an extension: H1 to H8."""
+"""Notices of a city, an extension: R1 to R8."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _notices(probe: Probe) -> tuple[Answer, list[Record]]:
     return answer, records_in(answer.must_be(200))
 
 
-@check("H1")
+@check("R1")
 def notices(probe: Probe) -> None:
     answer, records = _notices(probe)
     for record in records:
@@ -39,7 +39,7 @@ def notices(probe: Probe) -> None:
     xml.must(ids == [text_of(record, "notice_id") for record in records], "the notices of the JSON list", ids)
 
 
-@check("H6")
+@check("R6")
 def alerts(probe: Probe) -> None:
     _, records = _notices(probe)
     if not records:
@@ -54,7 +54,7 @@ def alerts(probe: Probe) -> None:
         answer.must(root.findall("info"), "an info for each language", "none")
 
 
-@check("H8")
+@check("R8")
 def index_of_alerts(probe: Probe) -> None:
     _, records = _notices(probe)
     answer = probe.get("notices.atom").must_be(200)
