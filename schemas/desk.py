@@ -11,6 +11,7 @@ from schemas.parameters import (
     LatitudeParameter,
     ListParameter,
     LongitudeParameter,
+    RepeatedParameter,
     TextParameter,
 )
 from schemas.portal import PageArguments
@@ -266,3 +267,38 @@ class ErasurePageArguments(PageArguments):
     """What else the page of an erasure says, sealed by this server."""
 
     told = TextParameter("What is not in the audit trail.", default="", most_characters=4_000)
+
+
+class NoticesPageArguments(PageArguments):
+    """The page of the list of notices."""
+
+    cursor = TextParameter("Where the next page begins.")
+    done = TextParameter("The act that has just been done.", "end_notice")
+
+
+NOTICE_SLOTS = 12
+"""For how many languages the form of a notice has fields."""
+
+
+def _notice_texts() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for slot in range(1, NOTICE_SLOTS + 1):
+        found[f"language_{slot}"] = TextParameter("The language of a text.", "es")
+        found[f"headline_{slot}"] = TextParameter("One line.", "No hay agua", most_characters=1_000)
+        found[f"description_{slot}"] = TextParameter("More.", most_characters=10_000)
+    return found
+
+
+class NoticeForm(FormArguments.from_dict(_notice_texts())):  # type: ignore[misc]  # a class made at import
+    """A new notice, or a change of one."""
+
+    do = TextParameter("change or end; for a new notice, nothing.", "change")
+    version = TextParameter("The version of the notice that the page has shown.", "1")
+    service_code = RepeatedParameter("The services that it is about; none for all.", "potholes")
+    area = TextParameter("The area that it is about.", "Harbour")
+    polygon = TextParameter("A GeoJSON polygon that it is about.", most_characters=100_000)
+    category = TextParameter("A category of CAP 1.2.", "Infra")
+    severity = TextParameter("A severity of CAP 1.2.", "Minor")
+    start_datetime = TextParameter("From when it is shown; now without it.", "2030-03-04T09:30")
+    end_datetime = TextParameter("Until when it is shown.", "2030-03-05T09:30")
+    reason = TextParameter("Why it ends.", most_characters=1_000)

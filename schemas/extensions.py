@@ -5,9 +5,17 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, fields
 
 from schemas.arguments import PAGE_SIZE_ALIASES, JurisdictionArguments, RequestArguments, RequestSearchArguments
-from schemas.base import Body, Geometry, Items, Text, TextIfAny, describe
+from schemas.base import Body, Geometry, Instant, Items, Text, TextIfAny, describe
 from schemas.georeport import ExtrasSchema, ServiceRequestSchema
-from schemas.limits import LONGEST_WAIT_S, MAX_ROWS, MAX_VICINITY_DAYS, MAX_VICINITY_M
+from schemas.limits import (
+    LONGEST_WAIT_S,
+    MAX_ROWS,
+    MAX_VICINITY_DAYS,
+    MAX_VICINITY_M,
+    MOST_NOTICE_ROWS,
+    NOTICE_CATEGORIES,
+    NOTICE_SEVERITIES,
+)
 from schemas.parameters import (
     FlagParameter,
     InstantParameter,
@@ -219,3 +227,56 @@ class AreaSchema(Body):
     jurisdiction_id = Text(metadata=describe("The jurisdiction_id of the city.", "city.example"))
     name = Text(metadata=describe("The value for `area`.", "Harbour"))
     boundary = Geometry(metadata=describe("The area's boundary."))
+
+
+class LocalArguments(JurisdictionArguments):
+    """A city, and the language of texts."""
+
+    locale = TextParameter("Language of the texts; overrides Accept-Language.", "es", aliases=("langcode",))
+
+
+class NoticesArguments(LocalArguments):
+    """The parameters of the list of a city's notices."""
+
+    together = (("lat", "long"),)
+
+    past = FlagParameter("true: also notices that are over, the newest first.", default=False)
+    service_code = TextParameter("Only notices about this service.", "potholes", is_single=True)
+    lat = LatitudeParameter("Only notices about this point; with long.", 60.1718)
+    long = LongitudeParameter("Only notices about this point; with lat.", 24.9414)
+    cursor = TextParameter("The position to continue from; copied from the Link header. Only with past=true.")
+    page_size = NumberParameter(
+        "Notices in one answer, at most 100.",
+        20,
+        least=1,
+        cut_to=MOST_NOTICE_ROWS,
+        default=MOST_NOTICE_ROWS,
+        aliases=PAGE_SIZE_ALIASES,
+    )
+
+
+class NoticeSchema(Body):
+    """A notice of a city."""
+
+    xml_root = "notices"
+    xml_item = "notice"
+
+    notice_id = Text(metadata=describe("Names the notice.", "12"))
+    headline = Text(metadata=describe("One line.", "Water is off in Harbour"))
+    description = Text(metadata=describe("More; empty for none.", "A pipe has burst. Crews are at work."))
+    language = Text(metadata=describe("BCP 47 tag of the headline's language.", "en"))
+    languages = Items(
+        fields.String(), xml_item="language", metadata=describe("BCP 47 tags of all languages of the notice.")
+    )
+    category = fields.String(metadata=describe("Of CAP 1.2.", "Infra") | {"enum": list(NOTICE_CATEGORIES)})
+    severity = fields.String(metadata=describe("Of CAP 1.2.", "Minor") | {"enum": list(NOTICE_SEVERITIES)})
+    state = fields.String(metadata=describe("Whether it is valid now.") | {"enum": ["current", "past"]})
+    service_codes = Items(
+        fields.String(), xml_item="service_code", metadata=describe("The services it is about; empty for all.")
+    )
+    area = Text(metadata=describe("The name of the area it is about; empty for none.", "Harbour"))
+    boundary = Geometry(metadata=describe("What it is about; null for the whole city."))
+    start_datetime = Instant(metadata=describe("From when it is valid."))
+    end_datetime = Instant(metadata=describe("Until when; earlier if the city has ended it."))
+    updated_datetime = Instant(metadata=describe("When it was last changed."))
+    cap_url = Text(metadata=describe("Address of the same notice as a CAP 1.2 alert."))

@@ -11,3 +11,25 @@ MAX_VICINITY_DAYS = 365
 LONGEST_WAIT_S = 25.0
 WITHIN_DAYS = (1, 2, 3, 4, 5, 6, 7, 10, 14, 21, 30, 60, 90, 180, 365)
 """Each N of "closed within N days". The statistics keep counts for these N; another one needs a migration."""
+MOST_NOTICE_POINTS = 2_000
+"""Points of the polygon of a notice."""
+MOST_HEADLINE_CHARACTERS = 160
+MOST_NOTICE_CHARACTERS = 2_000
+MOST_NOTICE_ROWS = 100
+"""Notices on one page of a list."""
+MOST_NOTICE_TEXTS = 20
+NOTICE_CATEGORIES = (
+    "Geo",
+    "Met",
+    "Safety",
+    "Security",
+    "Rescue",
+    "Fire",
+    "Health",
+    "Env",
+    "Transport",
+    "Infra",
+    "CBRNE",
+    "Other",
+)
+NOTICE_SEVERITIES = ("Extreme", "Severe", "Moderate", "Minor", "Unknown")

@@ -14,10 +14,18 @@ from typing import Any, TypeGuard, cast
 from marshmallow import RAISE, Schema, ValidationError, fields
 
 from schemas.arguments import Arguments
-from schemas.base import Body, Degrees, Instant, OptionalText, Text, describe
+from schemas.base import Body, Degrees, Geometry, Instant, OptionalText, Text, describe
 from schemas.deliveries import DELIVERY_STATES, DeliverySchema, ExternalIdSchema
 from schemas.georeport import NamedAnswerSchema
-from schemas.limits import MAX_QUERY_CHARACTERS
+from schemas.limits import (
+    MAX_QUERY_CHARACTERS,
+    MOST_HEADLINE_CHARACTERS,
+    MOST_NOTICE_CHARACTERS,
+    MOST_NOTICE_ROWS,
+    MOST_NOTICE_TEXTS,
+    NOTICE_CATEGORIES,
+    NOTICE_SEVERITIES,
+)
 from schemas.parameters import (
     HOLDS_NUL,
     NUL,
@@ -61,6 +69,7 @@ PHOTO_STATES = ("arriving", "waiting", "ready", "held", "refused", "withdrawn", 
 MAX_BOXES = 50
 PHOTO_SIZES = ("large", "medium", "small", "original")
 KINDS = ("email", "phone", "iban", "card", "plate")
+NOTICE_STATES = ("planned", "current", "past")
 VISIBILITIES = ("public", "held", "unlisted", "private", "withdrawn")
 
 # --- Parameters
@@ -368,6 +377,31 @@ def _selected(entry: Any, at: int) -> tuple[str | int, int | None]:
 def _is_count(value: Any) -> TypeGuard[int]:
     """Whether a value is a whole number above 0 that PostgreSQL can store."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+
+
+class JsonCodes(fields.Raw):
+    """A list of codes."""
+
+    def __init__(self, about: str, *, most: int, **more: Any) -> None:
+        shape = {
+            "type": "array",
+            "items": {"type": "string", "maxLength": MAX_CODE_CHARACTERS},
+            "maxItems": most,
+        }
+        super().__init__(metadata=describe(about) | shape, **_with_errors(more, tell("a list of texts")))
+        self.most = most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str]:
+        if not isinstance(value, list) or not all(map(_is_code, value)):
+            raise ValidationError(tell("is no list; send a list of texts."))
+        if len(value) > self.most:
+            lengths = {"count": len(value), "most": self.most}
+            raise ValidationError(tell("has {count} entries; send at most {most}.", **lengths))
+        return value
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, str) and NUL not in value and len(value) <= MAX_CODE_CHARACTERS
 
 
 class JsonObject(fields.Raw):
@@ -743,6 +777,87 @@ class OverrideBody(JsonBody):
     )
 
 
+class JsonNoticeTexts(fields.Raw):
+    """The texts of a notice: a list of objects with `language`, `headline` and `description`."""
+
+    def __init__(self, about: str, **more: Any) -> None:
+        text = {
+            "type": "object",
+            "properties": {
+                "language": {"type": "string", "maxLength": MAX_CODE_CHARACTERS},
+                "headline": {"type": "string", "maxLength": MOST_HEADLINE_CHARACTERS},
+                "description": {"type": "string", "maxLength": MOST_NOTICE_CHARACTERS},
+            },
+            "required": ["language", "headline"],
+            "additionalProperties": False,
+        }
+        shape = {"type": "array", "items": text, "minItems": 1, "maxItems": MOST_NOTICE_TEXTS}
+        super().__init__(metadata=describe(about) | shape, **_with_errors(more, tell("a list of texts")))
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[dict[str, str]]:
+        if not isinstance(value, list) or len(value) > MOST_NOTICE_TEXTS:
+            fault = tell("is no list of at most {most} texts; send such a list.", most=MOST_NOTICE_TEXTS)
+            raise ValidationError(fault)
+        return [_notice_text(entry, at) for at, entry in enumerate(value, start=1)]
+
+
+def _notice_text(entry: Any, at: int) -> dict[str, str]:
+    """One text of a notice. Raises ValidationError."""
+    texts = {"description": "", **entry} if isinstance(entry, dict) else {}
+    is_text = all(isinstance(one, str) and NUL not in one and len(one) <= MAX_CHARACTERS for one in texts.values())
+    if set(texts) != {"language", "headline", "description"} or not is_text:
+        form = '{"language": "en", "headline": "Water is off"}'
+        raise ValidationError(
+            tell("has a faulty entry, number {at}; send an object such as {form}.", at=at, form=form)
+        )
+    return texts
+
+
+class ChangeNoticeBody(JsonBody):
+    """What changes of a notice. A field that is absent stays as it is."""
+
+    texts = JsonNoticeTexts("What the notice says, in each language. One is the city's first language.")
+    service_codes = JsonCodes("The services that it is about; empty for all.", most=500)
+    area = JsonName("The name of an area of the city that it is about; empty for none.", "Harbour")
+    polygon = JsonObject(
+        "A GeoJSON Polygon or MultiPolygon that it is about; null for none. Without it and `area`: the whole city.",
+        allow_none=True,
+    )
+    category = JsonChoice("What it is about, in the words of CAP 1.2.", choices=NOTICE_CATEGORIES)
+    severity = JsonChoice("How bad that is, in the words of CAP 1.2.", choices=NOTICE_SEVERITIES)
+    start_datetime = JsonInstant("From when the public reads it. It stays once the notice has begun.")
+    end_datetime = JsonInstant("Until when the public reads it, at most 366 days later.")
+
+
+class NoticeBody(ChangeNoticeBody):
+    """A new notice. Without start_datetime, the public reads it at once."""
+
+    texts = JsonNoticeTexts(
+        "What the notice says, in each language. One is the city's first language.", required=True
+    )
+    end_datetime = JsonInstant("Until when the public reads it, at most 366 days later.", required=True)
+
+
+class EndNoticeBody(JsonBody):
+    """Why a notice ends. The public does not read it."""
+
+    reason = JsonText("Why it ends. The audit trail keeps it.", "The water runs again.", most=500)
+
+
+class NoticesArguments(StaffArguments):
+    """The page of the list of notices."""
+
+    cursor = TextParameter("Where the next page begins: `cursor` of the page before.")
+    page_size = NumberParameter(
+        "Notices on a page, at most 100.",
+        50,
+        least=1,
+        cut_to=MOST_NOTICE_ROWS,
+        default=MOST_NOTICE_ROWS,
+        aliases=("limit",),
+    )
+
+
 class BulkBody(JsonBody):
     """One command for several requests. Send `ids` or `filters`."""
 
@@ -905,6 +1020,41 @@ class OverrideItemSchema(Body):
     files = _fields_of_item("All its fields as the city's files have them.")
     now = _fields_of_item("All its fields as they count now.")
     override = fields.Nested(OverrideSchema, allow_none=True, metadata=describe("The override; null without one."))
+
+
+class StaffNoticeTextSchema(Body):
+    """What a notice says in one language."""
+
+    language = Text(metadata=describe("BCP 47 tag.", "en"))
+    headline = Text(metadata=describe("One line.", "Water is off in Harbour"))
+    description = Text(metadata=describe("More; empty for none."))
+
+
+class StaffNoticeSchema(Body):
+    """A notice as staff see it. Its version is in the ETag; send that in If-Match."""
+
+    notice_id = Text(metadata=describe("Names the notice.", "12"))
+    version = fields.Integer(metadata=describe("Grows with each change.", 1))
+    state = fields.String(metadata=describe("Where it is in its life.") | {"enum": list(NOTICE_STATES)})
+    texts = fields.List(fields.Nested(StaffNoticeTextSchema), metadata=describe("The city's first language first."))
+    service_codes = fields.List(fields.String(), metadata=describe("The services; empty for all."))
+    area = Text(metadata=describe("The name of an area; empty for none.", "Harbour"))
+    polygon = Geometry(metadata=describe("What it is about, if not an area; else null."))
+    category = fields.String(metadata=describe("Of CAP 1.2.") | {"enum": list(NOTICE_CATEGORIES)})
+    severity = fields.String(metadata=describe("Of CAP 1.2.") | {"enum": list(NOTICE_SEVERITIES)})
+    start_datetime = Instant(metadata=describe("From when the public reads it."))
+    end_datetime = Instant(metadata=describe("Until when."))
+    ended_datetime = Instant(metadata=describe("When staff ended it before that; null if they have not."))
+    created_datetime = Instant(metadata=describe("When it was added."))
+    updated_datetime = Instant(metadata=describe("When it was changed last."))
+    actor = Text(metadata=describe("Who changed it last.", "staff:3"))
+
+
+class StaffNoticesSchema(Body):
+    """Notices of a city."""
+
+    notices = fields.List(fields.Nested(StaffNoticeSchema), metadata=describe("The newest first."))
+    cursor = OptionalText(metadata=describe("Where the next page begins; null on the last page."))
 
 
 class StatusLinkSchema(Body):

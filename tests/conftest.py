@@ -320,6 +320,7 @@ def shared_app(test_settings: Settings) -> Iterator[Flask]:
 def app(shared_app: Flask, clean: None) -> Flask:
     """A server with only the demo city; the database contains its catalogue and no requests."""
     platform_of(shared_app).process.is_synced.clear()
+    platform_of(shared_app).process.notices.forget()
     ensure_synced(platform_of(shared_app))
     return shared_app
 

@@ -256,6 +256,7 @@ PARTS = {
     "<code:delivery>": "NUMBER",
     "<code:block>": "NUMBER",
     "<code:item>": "ITEM",
+    "<notice>": "NUMBER",
     "<view>": "NAME",
     "<photo>": "PHOTO",
     "<update>": "UPDATE",

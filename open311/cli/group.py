@@ -19,16 +19,21 @@ OPTIONS = {
     "jurisdiction_id": "--jurisdiction",
     "account_id": "--account-id",
     "address": "ADDRESS",
+    "area": "--area",
     "contact": "--contact",
     "days": "--days",
     "device_id": "--device-id",
     "departments": "--department",
     "email": "--email",
+    "end_datetime": "--until",
     "label": "--label",
     "name": "NAME",
     "phone": "--phone",
+    "polygon": "--polygon",
     "reason": "--reason",
     "role": "--role",
+    "service_codes": "--service",
+    "start_datetime": "--from",
 }
 """Parameter of an operation -> the option or argument by which a user of the shell knows it."""
 

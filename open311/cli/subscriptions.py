@@ -24,8 +24,16 @@ def subscriptions() -> None:
 
 @subscriptions.command("list")
 @click.option("--jurisdiction", default="", help="Only this city's subscriptions, by its jurisdiction_id.")
-def list_command(jurisdiction: str) -> None:
-    """Show all subscriptions: their keys and receivers, what waits for them, and what is wrong.
+@click.option("--after", default="", help="Only those after this subscription, for the next page.")
+@click.option(
+    "--most",
+    type=click.IntRange(1, 1_000),
+    default=200,
+    show_default=True,
+    help="How many subscriptions are shown.",
+)
+def list_command(jurisdiction: str, after: str, most: int) -> None:
+    """Show subscriptions: their keys and receivers, what waits for them, and what is wrong.
 
     \b
     Example:
@@ -33,7 +41,7 @@ def list_command(jurisdiction: str) -> None:
     """
     with command_platform() as platform:
         cities = [platform.registry.find(jurisdiction)] if jurisdiction else list(platform.registry)
-        found = overseeing.list_all(platform, [city.id for city in cities])
+        found = overseeing.list_all(platform, [city.id for city in cities], rows=most + 1, after=after)
     heads = (
         "subscription",
         "jurisdiction",
@@ -45,7 +53,9 @@ def list_command(jurisdiction: str) -> None:
         "failing since",
         "notice",
     )
-    say_table(heads, map(_row, found))
+    say_table(heads, map(_row, found[:most]))
+    if len(found) > most:
+        say(f"--after {found[most - 1].subscription.name} shows the next page.")
 
 
 _SUBSCRIPTION = click.argument("subscription")

@@ -16,10 +16,17 @@ from open311.domain.deliveries import Circuit
 PAUSE = timedelta(hours=1)
 """The least time between two notices of the same kind about the same back office."""
 LIST = "`open311 deliveries list`"
+_LISTS = {
+    "quarantined": "`open311 deliveries updates list`",
+    "disabled": "`open311 subscriptions list`",
+    "failing": "`open311 subscriptions list`",
+}
 _NAMES = {
     "parked": ("parked delivery", "parked deliveries"),
     "uncertain": ("uncertain delivery", "uncertain deliveries"),
     "quarantined": ("quarantined update", "quarantined updates"),
+    "disabled": ("disabled subscription", "disabled subscriptions"),
+    "failing": ("receiver that fails", "receivers that fail"),
 }
 
 
@@ -38,6 +45,8 @@ class NoticeKind(StrEnum):
 
 MAIL_SERVER = ("*", "mail")
 """The place of the mail server among the circuits of back offices."""
+RECEIVERS = "*receivers"
+"""The name of the receivers of a city's webhooks among the back offices."""
 CONNECTION = (NoticeKind.DOWN, NoticeKind.WORKS)
 
 
@@ -112,8 +121,7 @@ def stopped_notice(
 
 def commands_for(stopped: Mapping[str, int]) -> list[str]:
     """The commands that show what waits for a person."""
-    lists = {"`open311 deliveries updates list`" if kind == "quarantined" else LIST for kind in stopped}
-    return sorted(lists)
+    return sorted({_LISTS.get(kind, LIST) for kind in stopped})
 
 
 def _notice(place: tuple[str, str], kind: NoticeKind, text: str, now: datetime, *, known: int = 0) -> Notice:
@@ -131,6 +139,8 @@ def _notice(place: tuple[str, str], kind: NoticeKind, text: str, now: datetime, 
 def _name(place: tuple[str, str]) -> str:
     if place == MAIL_SERVER:
         return "The mail server"
+    if place[1] == RECEIVERS:
+        return f"Webhooks of {place[0]}"
     return f"The back office {place[1]} of {place[0]}"
 
 

@@ -39,3 +39,23 @@ CAVEAT = tell(
     " to expect if people go on to report as they did. Do not compare neighbourhoods by it."
 )
 """What forecasts do not tell: this stands beside all of them."""
+CATEGORIES: Mapping[str, Message] = {
+    "Geo": tell("Ground and water"),
+    "Met": tell("Weather"),
+    "Safety": tell("Safety"),
+    "Security": tell("Security"),
+    "Rescue": tell("Rescue"),
+    "Fire": tell("Fire"),
+    "Health": tell("Health"),
+    "Env": tell("Environment"),
+    "Transport": tell("Traffic"),
+    "Infra": tell("Water, power and networks"),
+    "CBRNE": tell("Hazardous substances"),
+    "Other": tell("Notice"),
+}
+"""What a notice of a city is about, by the words of CAP 1.2."""
+
+
+def part_of(city: str) -> Message:
+    """The place of a notice that has a shape and no name."""
+    return tell("A part of {city}", city=city)

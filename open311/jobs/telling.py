@@ -16,7 +16,7 @@ from open311.clock import utc_now
 from open311.jobs.repeating import Lanes, repeating
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.sending import Line, due_places
-from open311.storage.webhooks import Place
+from open311.storage.notifications import Place
 
 POLL_S = 0.5
 TURN_S = 5.0

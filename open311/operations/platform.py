@@ -14,6 +14,7 @@ from open311.operations.access.kept_blocks import KeptBlocks
 from open311.operations.access.rates import Rates
 from open311.operations.desk.row_cache import RowCache
 from open311.operations.intake.repeating import RunningKeys
+from open311.operations.notices.kept import KeptNotices
 from open311.operations.overriding.kept import KeptOverrides
 from open311.operations.overriding.seeing import see_overrides
 from open311.operations.upkeep.metering import CallCounts
@@ -40,6 +41,7 @@ class Process:
     is_cut_off  an event, which is set when a worker has lost its database and ends
     blocks      the block list
     overrides   what admins have changed in texts and questions
+    notices     the notices of cities that are valid or planned
     rates       counts of reports, by which cities notice floods
     """
 
@@ -53,6 +55,7 @@ class Process:
         self.is_cut_off = Event()
         self.blocks = KeptBlocks()
         self.overrides = KeptOverrides()
+        self.notices = KeptNotices()
         self.rates = Rates(rate_storage)
         self._caches: dict[Callable[..., Any], Callable[..., Any]] = {}
         self._minutes: dict[str, Callable[..., Any]] = {}

@@ -50,6 +50,13 @@ def last(connection: Connection, place: Place, kinds: Collection[NoticeKind]) ->
     return None if row is None else _notice(row)
 
 
+def places(connection: Connection, backend: str) -> list[str]:
+    """The cities about which there are notices with this name of a back office."""
+    columns = operator_notice.c
+    query = select(columns.jurisdiction_id).where(columns.backend == backend).distinct()
+    return list(connection.execute(query.order_by(columns.jurisdiction_id)).scalars())
+
+
 def supersede(connection: Connection, place: Place, kinds: Collection[NoticeKind], now: datetime) -> None:
     """Do not send the notices of these kinds any more, because a newer notice replaces them."""
     columns = operator_notice.c

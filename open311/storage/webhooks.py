@@ -36,6 +36,7 @@ from sqlalchemy import (
 from open311.domain.subscriptions import Subscription, SubscriptionState, Target, Webhook
 from open311.storage import subscriptions
 from open311.storage.hot.changes import BEGINNING, Position
+from open311.storage.notifications import Place, of_place
 from open311.storage.tables import TransactionId, api_key, notification, publication, subscription, webhook
 from open311.storage.tables.subscriptions import IS_BEGINNING
 
@@ -43,9 +44,6 @@ _SENDING = (SubscriptionState.ACTIVE, SubscriptionState.UNVERIFIED)
 _COLUMNS = tuple(
     column for column in webhook.c if column.name not in ("jurisdiction_id", "subscription_id", "replayed_number")
 )
-
-Place = tuple[str, int]
-"""The city and the number of a subscription."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +59,6 @@ class Owned:
 
 
 MOST_WAITING = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A notification, and the request's newest public version.
-
-    revision    of the notification: it grows with each further change
-    written_by  the transaction that wrote the public version
-    body        the rendered item; empty if the request is not public or does not match the filter
-    """
-
-    number: int
-    revision: int
-    changes: tuple[str, ...]
-    attempts: int
-    service_request_id: str
-    written_by: int
-    changed_at: datetime
-    body: str
 
 
 def add_webhook(connection: Connection, place: Place, added: Webhook, replayed: Position | None) -> None:
@@ -136,7 +115,7 @@ def replay_undelivered(connection: Connection, place: Place) -> None:
                 publication.c.id == notification.c.request_id,
             ),
         )
-        .where(_of(place))
+        .where(of_place(place))
         .scalar_subquery()
     )
     horizon = func.pg_snapshot_xmin(func.pg_current_snapshot())
@@ -145,7 +124,7 @@ def replay_undelivered(connection: Connection, place: Place) -> None:
     connection.execute(
         update(webhook).where(_is(place)).values(replayed_by=begins, replayed_number=BEGINNING.number)
     )
-    connection.execute(delete(notification).where(_of(place)))
+    connection.execute(delete(notification).where(of_place(place)))
 
 
 def find(
@@ -169,11 +148,16 @@ def list_of_owner(connection: Connection, jurisdiction_id: str, owner: int) -> l
     return [_owned_of(row) for row in connection.execute(query)]
 
 
-def list_all(connection: Connection, jurisdiction_ids: Sequence[str]) -> list[Owned]:
-    """All subscriptions with webhooks in these cities, in order."""
+def list_all(
+    connection: Connection, jurisdiction_ids: Sequence[str], *, rows: int, after: Place | None = None
+) -> list[Owned]:
+    """The next subscriptions with webhooks in these cities, in order. `after`: the last one of the page before."""
     columns = subscription.c
     query = _owned().where(columns.jurisdiction_id == any_(bindparam(None, list(jurisdiction_ids), ARRAY(Text))))
-    return [_owned_of(row) for row in connection.execute(query.order_by(columns.jurisdiction_id, columns.id))]
+    if after is not None:
+        query = query.where(tuple_(columns.jurisdiction_id, columns.id) > tuple_(*after))
+    query = query.order_by(columns.jurisdiction_id, columns.id).limit(rows)
+    return [_owned_of(row) for row in connection.execute(query)]
 
 
 def save(connection: Connection, place: Place, changed: Webhook) -> None:
@@ -194,12 +178,6 @@ def save(connection: Connection, place: Place, changed: Webhook) -> None:
             sent=changed.sent,
         )
     )
-
-
-def retry_now(connection: Connection, place: Place, now: datetime) -> None:
-    """Let everything that waits after a failure be due now."""
-    later = notification.c.due_at > now
-    connection.execute(update(notification).where(_of(place), later).values(due_at=now, attempts=0))
 
 
 def due_places(connection: Connection, now: datetime, rows: int) -> list[Place]:
@@ -272,77 +250,6 @@ def held(connection: Connection, place: Place, lease: datetime) -> Owned | None:
 def release(connection: Connection, place: Place, lease: datetime, next_at: datetime) -> None:
     """End a claim that still holds."""
     connection.execute(update(webhook).where(_is(place), webhook.c.next_at == lease).values(next_at=next_at))
-
-
-def due(connection: Connection, place: Place, now: datetime, rows: int) -> list[Waiting]:
-    """The next notifications to send, with the newest public version of each request."""
-    columns, public = notification.c, publication.c
-    is_shown = and_(public.visibility == literal_column("'public'"), ~columns.is_gone)
-    query = (
-        select(
-            columns.request_id,
-            columns.revision,
-            columns.changes,
-            columns.attempts,
-            public.service_request_id,
-            cast(public.written_by, Text).label("written_by"),
-            public.changed_at,
-            is_shown.label("is_shown"),
-            public.json,
-        )
-        .join(publication, and_(public.jurisdiction_id == columns.jurisdiction_id, public.id == columns.request_id))
-        .where(_of(place), columns.due_at <= now)
-        .order_by(columns.due_at, columns.request_id)
-        .limit(rows)
-    )
-    return [
-        Waiting(
-            number=row.request_id,
-            revision=row.revision,
-            changes=tuple(row.changes),
-            attempts=row.attempts,
-            service_request_id=row.service_request_id,
-            written_by=int(row.written_by),
-            changed_at=row.changed_at,
-            body=row.json if row.is_shown else "",
-        )
-        for row in connection.execute(query)
-    ]
-
-
-def settle(connection: Connection, place: Place, told: Sequence[Waiting]) -> None:
-    """Delete the notifications that were sent. Those that have changed since stay, and are sent again."""
-    numbers = [one.number for one in told]
-    columns = notification.c
-    lock = select(columns.request_id).where(_of(place), columns.request_id == _among(numbers))
-    connection.execute(lock.order_by(columns.request_id).with_for_update()).all()
-    for one in told:
-        connection.execute(
-            delete(notification).where(
-                _of(place), columns.request_id == one.number, columns.revision == one.revision
-            )
-        )
-
-
-def drop_gone(connection: Connection, place: Place) -> None:
-    """Delete the notifications of requests that have left the filter. Mail does not tell them."""
-    connection.execute(delete(notification).where(_of(place), notification.c.is_gone))
-
-
-def drop_others(connection: Connection, place: Place, told: Sequence[Waiting]) -> None:
-    """Delete all notifications but these."""
-    is_told = notification.c.request_id == _among([one.number for one in told])
-    connection.execute(delete(notification).where(_of(place), ~is_told))
-
-
-def postpone(connection: Connection, place: Place, one: Waiting, due_at: datetime) -> None:
-    """Let a notification wait after a failure, so that others are tried first."""
-    columns = notification.c
-    connection.execute(
-        update(notification)
-        .where(_of(place), columns.request_id == one.number, columns.revision == one.revision)
-        .values(attempts=columns.attempts + 1, due_at=due_at)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,6 +329,27 @@ def paused_before(connection: Connection, before: datetime) -> list[Place]:
     return [(row.jurisdiction_id, row.id) for row in connection.execute(query)]
 
 
+def dead(connection: Connection, failing_since: datetime) -> dict[str, dict[str, int]]:
+    """How many receivers of each city have failed since then (`failing`), and how many were given up (`disabled`).
+
+    Subscriptions that an operator has disabled, or that were paused for too long, are not among them.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT s.jurisdiction_id, s.state = 'disabled' AS is_disabled, count(*) AS receivers"
+            " FROM subscription s JOIN webhook w"
+            " ON w.jurisdiction_id = s.jurisdiction_id AND w.subscription_id = s.id"
+            " WHERE w.failures > 0 AND (s.state = 'disabled' OR (s.state = 'active' AND w.failing_since <= :since))"
+            " GROUP BY 1, 2"
+        ),
+        {"since": failing_since},
+    )
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(row.jurisdiction_id, {})["disabled" if row.is_disabled else "failing"] = row.receivers
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """For /metrics: how many subscriptions of a state there are in a city, and what waits for them.
@@ -439,17 +367,21 @@ class Load:
 
 
 def loads(connection: Connection) -> list[Load]:
-    """The numbers of subscriptions with a webhook, by city and state."""
+    """The numbers of subscriptions with a webhook, by city and state.
+
+    Of each subscription, at most `MOST_WAITING` notifications are counted.
+    """
     rows = connection.execute(
         text(
             "SELECT s.jurisdiction_id, s.state, count(*) AS subscriptions, coalesce(sum(n.waiting), 0) AS waiting,"
             " coalesce(extract(epoch FROM now() - min(n.oldest)), 0) AS oldest_s,"
             " count(*) FILTER (WHERE w.failures > 0) AS failing FROM subscription s JOIN webhook w"
-            " ON w.jurisdiction_id = s.jurisdiction_id AND w.subscription_id = s.id LEFT JOIN ("
-            "SELECT jurisdiction_id, subscription_id, count(*) AS waiting, min(created_at) AS oldest"
-            " FROM notification GROUP BY 1, 2) n ON n.jurisdiction_id = s.jurisdiction_id"
-            " AND n.subscription_id = s.id GROUP BY 1, 2 ORDER BY 1, 2"
-        )
+            " ON w.jurisdiction_id = s.jurisdiction_id AND w.subscription_id = s.id LEFT JOIN LATERAL ("
+            "SELECT count(*) AS waiting, min(created_at) AS oldest FROM (SELECT created_at FROM notification"
+            " WHERE jurisdiction_id = s.jurisdiction_id AND subscription_id = s.id LIMIT :most) AS first) n ON true"
+            " GROUP BY 1, 2 ORDER BY 1, 2"
+        ),
+        {"most": MOST_WAITING},
     )
     return [
         Load(
@@ -523,11 +455,3 @@ def _has_valid_key() -> ColumnElement[bool]:
 
 def _is(place: Place) -> ColumnElement[bool]:
     return and_(webhook.c.jurisdiction_id == place[0], webhook.c.subscription_id == place[1])
-
-
-def _of(place: Place) -> ColumnElement[bool]:
-    return and_(notification.c.jurisdiction_id == place[0], notification.c.subscription_id == place[1])
-
-
-def _among(numbers: Sequence[int]) -> Any:
-    return any_(bindparam(None, list(numbers), ARRAY(BigInteger)))

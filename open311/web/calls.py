@@ -16,7 +16,7 @@ from open311.domain.access import Principal
 from open311.domain.photos import SentFile
 from open311.errors import Problem
 from open311.formats import Format
-from open311.formats.writing import ActivityFormat, BulkFormat, Feed, InquiryFormat, TileFormat
+from open311.formats.writing import ActivityFormat, AlertFormat, BulkFormat, Feed, InquiryFormat, TileFormat
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.codings import Coding, wanted_coding
@@ -36,7 +36,7 @@ class PageFormat(StrEnum):
         return "text/html; charset=utf-8" if self is PageFormat.HTML else "image/svg+xml"
 
 
-Output = Format | Feed | BulkFormat | TileFormat | ActivityFormat | InquiryFormat | PageFormat
+Output = Format | Feed | BulkFormat | TileFormat | ActivityFormat | AlertFormat | InquiryFormat | PageFormat
 
 
 class Values(dict[str, Any]):

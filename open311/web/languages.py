@@ -52,6 +52,12 @@ def caller_language(request: Request, known: Sequence[str] | None = None) -> str
     return next(iter(_known(request, languages() if known is None else known, locale)), ENGLISH)
 
 
+def preferred(request: Request, known: Sequence[str], locale: str = "") -> tuple[str, ...]:
+    """Those of the known languages that a caller wants, in the caller's order."""
+    wanted = locale or request.environ.get(LOCALE) or request.args.get("locale") or ""
+    return tuple(_known(request, known, wanted))
+
+
 def for_caller(text: str, request: Request) -> str:
     """A text of this server in the language of the caller."""
     return in_language(text, caller_language(request))

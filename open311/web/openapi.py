@@ -56,6 +56,8 @@ PATH_VARIABLES = {
     "jurisdiction_id": "The city.",
     "id": "A service_request_id, a token, an internal number or an id in another system.",
     "name": "The name of a file in dumps.json, or of its checksum.",
+    "notice": "The number of a notice.",
+    "notice_id": "The number of a notice.",
     "photo": "The id of a photo.",
     "update": "The version of the entry `held_comment` in the history.",
     "service_code": "The code of a service; it may contain any character.",

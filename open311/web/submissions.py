@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from open311.domain import origins
+from open311.domain.city_notices import CityNotice
 from open311.domain.photos import SentPhoto
 from open311.domain.requests import Receipt, Reporter, Submission
 from open311.domain.services import PhotoRule
@@ -17,7 +18,7 @@ from open311.operations.masking import NAMES
 from open311.operations.media.choosing import Dropped
 from open311.translations import in_language
 from open311.web.calls import Call
-from open311.web.languages import caller_language, wanted_languages
+from open311.web.languages import caller_language, preferred, wanted_languages
 from schemas.arguments import as_sent
 from schemas.texts import Message, joined, tell, tell_count
 
@@ -87,16 +88,23 @@ def repeat_key_named_as_sent(call: Call) -> Iterator[None]:
 
 
 def notice_for_caller(
-    receipt: Receipt, call: Call, dropped: Sequence[Dropped] = (), *, is_on_page: bool = False
+    receipt: Receipt,
+    call: Call,
+    dropped: Sequence[Dropped] = (),
+    *,
+    told: Sequence[CityNotice] = (),
+    is_on_page: bool = False,
 ) -> tuple[str, str]:
     """The service_notice in the caller's language, and the value of the header Content-Language.
 
     dropped     the files that are not accepted
+    told        the city's notices about the service and the place
     is_on_page  whether a page shows the notice. A page has no names of fields, and says itself whom to call in an
                 emergency
 
-    The catalogue's notice is in a language of the city, our own text about files in a language of this server. The
-    notice of the caller's key follows, in the language in which the operator has written it.
+    The catalogue's notice is in a language of the city, our own text about files in a language of this server. What
+    the city tells everybody follows, in a language in which staff have written it, and then the notice of the
+    caller's key, in the language in which the operator has written it.
     """
     texts: dict[str, str] = {}  # language -> text
     if receipt.service_notice:
@@ -109,8 +117,21 @@ def notice_for_caller(
         language = caller_language(call.request)
         sentence = in_language(own, language)
         texts[language] = f"{texts[language]} {sentence}" if language in texts else sentence
+    for one in told:
+        language, sentences = _notice_in_line(one, call)
+        texts[language] = f"{texts[language]} {sentences}" if language in texts else sentences
     parts = [*texts.values(), *([call.caller.notice] if call.caller.notice else [])]
     return " ".join(parts), ", ".join(texts)
+
+
+def _notice_in_line(notice: CityNotice, call: Call) -> tuple[str, str]:
+    """A notice of the city as one line: a language, and the texts in it."""
+    wanted = preferred(call.request, notice.languages, call.values["locale"])
+    language, headline = notice.headline_in(wanted)
+    spoken, description = notice.description_in((language,))
+    end = "" if headline[-1:] in ".!?。！？؟" else "."
+    more = f" {' '.join(description.split())}" if description and spoken == language else ""
+    return language, f"{headline}{end}{more}"
 
 
 def _emergency(call: Call) -> Iterator[Message]:

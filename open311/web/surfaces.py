@@ -11,7 +11,7 @@ from enum import Enum
 
 from werkzeug.wrappers import Request
 
-from open311.domain.page_paths import MAIL_PATH, PORTAL_PATH
+from open311.domain.page_paths import DESK_PATH, MAIL_PATH, PORTAL_PATH
 from open311.formats import JSON, XML, Format
 from open311.formats.writing import Feed
 
@@ -195,13 +195,13 @@ OWN_PAGE = _page_surface(
 )
 SIGN_IN = _page_surface(
     name="sign in",
-    prefix="/desk/sign-in",
+    prefix=f"{DESK_PATH}/sign-in",
     description="Where staff sign in",
     referrer_policy="same-origin",
 )
 DESK = _page_surface(
     name="desk",
-    prefix="/desk",
+    prefix=DESK_PATH,
     description="Pages for staff",
     referrer_policy="same-origin",
 )
@@ -261,7 +261,8 @@ CITIES = "open311.cities"
 
 SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 FEED_PATH = re.compile(
-    rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions|stats)\.(?P<feed>{'|'.join(Feed)})", re.IGNORECASE
+    rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions|notices|stats)\.(?P<feed>{'|'.join(Feed)})",
+    re.IGNORECASE,
 )
 """Paths of lists in formats that are extensions."""
 

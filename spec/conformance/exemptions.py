@@ -17,6 +17,10 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
         "M10": "only staff can blacken parts of a photo",
         "M11": "copies are a setting of the city, and a check has no photo elsewhere",
         "O5": "a check from outside cannot wait until a season begins or ends",
+        **dict.fromkeys(
+            ("R2", "R3", "R4", "R5", "R7"),
+            "only staff can write a notice, and a check cannot know what a city tells",
+        ),
         "D7": "the number of days is a setting of the operator, which a check cannot see",
         "E7": "what is masked is the policy of a city, and another server may show everything",
         **dict.fromkeys(

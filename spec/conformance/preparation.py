@@ -240,6 +240,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "ndjson": "requests.ndjson",
         "me_too": "requests/{id}/support",
         "nearby": "requests/nearby",
+        "notices": "notices and their alerts",
         "offers": "services that not everybody can report",
         "outbox": "the outbox as ActivityStreams",
         "own_ids": "service_request_id_ext names a request by its sender's own id",

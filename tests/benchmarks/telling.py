@@ -214,7 +214,7 @@ class _Run:
 
         def is_over() -> bool:
             self.worker.keep()
-            for owned in overseeing.list_all(self.platform, [self.city.id]):
+            for owned in overseeing.list_all(self.platform, [self.city.id], rows=1_000):
                 if owned.webhook.failures:
                     name, now = owned.subscription.name, utc_now()
                     overseeing.resume_one(self.platform, name, reason="settle", principal=SHELL, now=now)

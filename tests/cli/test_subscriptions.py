@@ -33,6 +33,19 @@ def test_an_operator_sees_subscriptions_without_the_secret_parts_of_their_addres
     assert "secret" not in output
 
 
+def test_the_list_has_pages(name: str, client: FlaskClient, key: str) -> None:
+    second = subscribe(client, key, URL)["subscription_id"]
+    first_page = run("list", "--most", "1").output
+    assert name in first_page
+    assert second not in first_page
+    assert f"--after {name} shows the next page." in first_page
+    next_page = run("list", "--most", "1", "--after", name).output
+    assert second in next_page
+    assert "next page" not in next_page
+    unknown = run("list", "--after", "sub_x")
+    assert (unknown.exit_code, "is no subscription here" in unknown.output) == (1, True)
+
+
 def test_an_operator_stops_resumes_and_deletes_a_subscription(name: str, client: FlaskClient, key: str) -> None:
     assert run("disable", name, "--reason", "It is too slow.").output == f"Subscription {name} is disabled.\n"
     assert shown(client, key, name)["state"] == "disabled"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from flask import Flask
 
 from open311.app import create_app
 from open311.clock import utc_now
+from open311.domain.access import SHELL
+from open311.domain.city_notices import NoticeText
 from open311.jobs.repeating import repeating
 from open311.operations.access.api_keys import add_key
+from open311.operations.notices.managing import NoticeOrder, add_notice
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins import Jurisdiction
@@ -83,6 +87,7 @@ def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPat
     platform = build.platform(settings, jurisdiction)
     sync_catalogues(platform, utc_now())
     prepared = Past(platform, utc_now()).make_requests()
+    _tell(platform)
     environment = {
         "DATABASE_URL": settings.database_url,
         "OPEN311_JURISDICTIONS": PLUGIN,
@@ -106,6 +111,13 @@ def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPat
             down_file=folder / "down",
         )
     platform.close()
+
+
+def _tell(platform: Platform) -> None:
+    """Add a notice of the city."""
+    text = NoticeText(language=jurisdiction.languages[0], headline="Water is off", description="A pipe has burst.")
+    order = NoticeOrder(texts=[text], ends_at=utc_now() + timedelta(days=1), area="Harbour")
+    add_notice(platform, jurisdiction, order, principal=SHELL, now=utc_now())
 
 
 def _key(platform: Platform, *, is_test: bool = False) -> str:

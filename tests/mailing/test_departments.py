@@ -40,6 +40,8 @@ def test_new_requests_come_together_in_one_mail(here: Town) -> None:
     assert mail["Subject"] == "Streets: 3 new requests"
     assert all(f"{name}: Pothole; 5 Mill Lane" in text_of(mail) for name in names)
     assert "Zaphod" not in text_of(mail)
+    numbers = [row["id"] for row in here.rows("SELECT id FROM service_request")]
+    assert all(f"http://localhost/desk/test.example/requests/{number}" in text_of(mail) for number in numbers)
     assert here.send(hours=1) == []
 
 

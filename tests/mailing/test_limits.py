@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.abuse import AbuseRules
-from open311.domain.mails import MOST_UNASKED_A_DAY
+from open311.domain.mails import MOST_UNASKED_A_DAY, counted_as
 from open311.operations.access.api_keys import add_key
 from open311.operations.mailing import queueing
 from open311.operations.mailing.rules import mailbox_of
+from open311.operations.mailing.watching import stop_address
 from tests import build, world
 from tests.mailing.towns import ANN, RULES, Town, settings_for, text_of, town
 
@@ -139,3 +140,27 @@ def test_a_repeated_post_leads_to_one_mail(here: Town) -> None:
     names = {here.report(api_key=key, client_request_id="one") for _ in range(3)}
     assert len(names) == 1
     assert len(here.send()) == 1
+
+
+def test_addresses_that_differ_after_a_plus_are_counted_together(here: Town) -> None:
+    for number in range(MOST_UNASKED_A_DAY + 3):
+        here.report(email=f"ann+{number}@mail.example")
+    mails = here.send()
+    assert len(mails) == MOST_UNASKED_A_DAY
+    assert mails[0]["To"] == "ann+0@mail.example", "the mail goes to the address as it was sent"
+    here.report(email="bob@mail.example")
+    assert len(here.send()) == 1
+
+
+def test_whoever_wants_no_mail_at_an_address_gets_none_there(here: Town) -> None:
+    stop_address(here.platform, here.city, "ann+city@mail.example", now=utc_now())
+    here.report(email="ann+city@mail.example")
+    assert here.send() == []
+    here.report(email="ann@mail.example")
+    assert len(here.send()) == 1
+
+
+def test_an_address_is_counted_without_its_tag() -> None:
+    assert counted_as("Ann+x+y@mail.example") == "Ann@mail.example"
+    assert counted_as("+x@mail.example") == "+x@mail.example"
+    assert counted_as("a.nn@mail.example") == "a.nn@mail.example"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 
+from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.workflow import Outcome
 from tests.mailing.towns import ANN, Town, html_of, page_of, text_of, town
@@ -65,6 +67,20 @@ def test_after_the_confirmation_changes_come_together_in_one_mail_of_the_thread(
     assert mail["Message-ID"] != first["Message-ID"]
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert here.send(hours=1) == []
+
+
+def test_a_mail_says_once_when_a_visit_is(here: Town) -> None:
+    name, _ = here.confirmed()
+    visit = (utc_now() + timedelta(days=3)).replace(hour=9, minute=30)
+    here.act(name, commands.Schedule(visit=visit))
+    [mail] = here.send(hours=1)
+    text = text_of(mail)
+    assert text.count("A visit to the place is planned") == 1
+    assert "A visit is planned for" not in text
+    assert "9:30" in text
+    here.act(name, commands.Reschedule(visit=visit + timedelta(days=1), reason="It rains."))
+    here.act(name, commands.Note(text="Please move your car.", public=True))
+    assert "> Please move your car." in text_of(here.send(hours=1)[0])
 
 
 def test_what_happened_before_the_confirmation_is_told_after_it(here: Town) -> None:

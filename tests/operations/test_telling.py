@@ -8,17 +8,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from open311.domain.access import SHELL
 from open311.domain.deliveries import Delivery, DeliveryState
 from open311.domain.requests import Reporter
+from open311.domain.subscriptions import RequestFilter, SubscriptionState, Target, Webhook
+from open311.operations.access.api_keys import add_key
 from open311.operations.delivery.managing import Decision, decide
 from open311.operations.delivery.telling import tell_operator
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.platform import Platform
 from open311.operations.upkeep.clean_up import clean_up
 from open311.settings import Settings
-from open311.storage import deliveries
+from open311.storage import deliveries, subscriptions, webhooks
 from tests import build, world
 from tests.delivering import Clock, run, served, stored
 
@@ -245,3 +248,51 @@ def test_old_notices_are_deleted(platform: Platform, neighbour: world.Neighbour,
     assert tell_operator(platform, build.NOON) == 1
     assert clean_up(platform, build.NOON + timedelta(days=89))["notices"] == 0
     assert clean_up(platform, build.NOON + timedelta(days=91))["notices"] == 1
+
+
+def receiver(platform: Platform, name: str, state: SubscriptionState, **values: Any) -> None:
+    """Store a subscription of a key with a webhook whose columns have these values."""
+    (city,) = platform.registry
+    key, _ = add_key(platform, label=name, now=build.NOON)
+    with platform.database.transaction() as connection:
+        number = subscriptions.add_subscription(
+            connection,
+            city.id,
+            name=name,
+            target=Target.WEBHOOK,
+            state=state,
+            wanted=RequestFilter(),
+            owner=key,
+            now=build.NOON,
+        )
+        added = Webhook(url="http://127.0.0.1:9/", secret="whsec_x", next_at=build.NOON)
+        webhooks.add_webhook(connection, (city.id, number), added, None)
+        changed = ", ".join(f"{column} = :{column}" for column in values)
+        connection.execute(
+            text(f"UPDATE webhook SET {changed} WHERE subscription_id = :id"), values | {"id": number}
+        )
+
+
+def test_a_mail_tells_of_receivers_of_webhooks_that_are_dead_and_of_no_others(
+    platform: Platform, post: world.MailServer
+) -> None:
+    clock = Clock()
+    tell_operator(platform, clock())
+    assert subjects(post) == []
+    failing: dict[str, Any] = {"failures": 3, "failing_since": clock() - timedelta(days=1)}
+    receiver(platform, "sub_works", SubscriptionState.ACTIVE, failures=0)
+    receiver(platform, "sub_brief", SubscriptionState.ACTIVE, failures=1, failing_since=clock())
+    receiver(platform, "sub_by_hand", SubscriptionState.DISABLED, failures=0)
+    tell_operator(platform, clock())
+    assert subjects(post) == []
+    receiver(platform, "sub_fails", SubscriptionState.ACTIVE, **failing)
+    receiver(platform, "sub_dead", SubscriptionState.DISABLED, **failing)
+    for _ in range(3):
+        tell_operator(platform, clock())
+        clock.later(minutes=2)
+    assert len(post.accepted) == 1
+    content = " ".join(str(post.accepted[0].message.get_content()).split())
+    assert "1 disabled subscription" in content
+    assert "1 receiver that fails" in content
+    assert "`open311 subscriptions list`" in content
+    assert "127.0.0.1" not in content

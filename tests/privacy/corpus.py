@@ -318,6 +318,11 @@ def _staff(to: Town) -> None:
     for path, body in calls:
         answer = desk.post(f"/requests/{name}/{path}", body | reason)
         assert answer.status_code == 200, answer.text
+    until = (utc_now() + timedelta(days=1)).isoformat()
+    for text in ("The water is off.", "The water is off again."):
+        told = desk.post("/notices", {"texts": [{"language": "en", "headline": text}], "end_datetime": until})
+        assert told.status_code == 200, told.text
+    assert desk.post(f"/notices/{told.json['notice_id']}/end", reason).status_code == 200
     added = desk.call("POST", f"/requests/{name}/photos?public=true", data=planted("JPEG"))
     assert added.status_code == 200, added.text
 

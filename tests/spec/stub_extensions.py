@@ -454,6 +454,50 @@ class Extensions(ABC):
             if self.contains_point(call, box) or self.has("every area holds every point")
         ]
 
+    # --- Notices
+
+    def get_notices(self, call: Any, city: dict[str, Any], *rest: Any) -> Reply:
+        if call.path.endswith(".cap"):
+            return self.alert(call)
+        base = f"http://{call.headers['host']}{call.path.rpartition('/')[0]}"
+        record: dict[str, Any] = {
+            "notice_id": "1",
+            "headline": "Water is off",
+            "description": "",
+            "language": "en",
+            "languages": ["en"],
+            "category": "Infra",
+            "severity": "Minor",
+            "state": "current",
+            "service_codes": [],
+            "area": "",
+            "boundary": None,
+            "start_datetime": "2026-01-01T00:00:00Z",
+            "end_datetime": "2099-01-01T00:00:00Z",
+            "updated_datetime": "2026-01-01T00:00:00Z",
+            "cap_url": f"{base}/notices/1.cap?jurisdiction_id={city['name']}",
+        }
+        if self.has("notices have no severity"):
+            record["severity"] = "Unknown"
+            del record["state"]
+        headers, payload = self.wire(call, "notices", [record])
+        return 200, headers, payload
+
+    def alert(self, call: Any) -> Reply:
+        sent = "2026-01-01T00:00:00Z" if self.has("alerts have times with Z") else "2026-01-01T00:00:00-00:00"
+        body = (
+            f'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><sent>{sent}</sent><msgType>Alert</msgType>'
+            "<info><language>en</language></info></alert>"
+        )
+        return 200, {"Content-Type": "application/cap+xml"}, body.encode()
+
+    def get_notices_atom(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        base = f"http://{call.headers['host']}{call.path.rpartition('/')[0]}"
+        address = f"{base}/notices/{2 if self.has('the index leaves out alerts') else 1}.cap"
+        link = f'<link type="application/cap+xml" href="{address}?jurisdiction_id={city["name"]}"/>'
+        body = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry>{link}</entry></feed>'
+        return 200, {"Content-Type": "application/atom+xml"}, body.encode()
+
     def contains_point(self, call: Any, box: Box) -> bool:
         if not call.get("lat"):
             return True

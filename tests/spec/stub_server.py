@@ -60,6 +60,8 @@ ITEMS = {
     "jurisdictions": "jurisdiction",
     "languages": "language",
     "areas": "area",
+    "notices": "notice",
+    "service_codes": "service_code",
     "conditions": "condition",
     "defaults": "default",
     "rows": "row",
@@ -75,6 +77,7 @@ FEEDS = {"geojson": "json", "csv": "json", "ndjson": "json", "atom": "xml"}
 OURS = (
     *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps", "media", "tiles"),
     *("outbox", "status", "stats", "stats.csv", "subscriptions"),
+    *("notices", "notices.atom"),
     *(f"requests.{suffix}" for suffix in FEEDS),
 )
 STANDARD = (
@@ -401,6 +404,9 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         if dot and suffix.lower() in ("xml", "json"):
             call.format = call.suffix = suffix.lower()
             return stem
+        if dot and suffix == "cap":
+            call.format = "xml"
+            return resource
         if dot and suffix in FEEDS:
             call.format = FEEDS[suffix]
             return resource

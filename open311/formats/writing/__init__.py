@@ -10,6 +10,7 @@ from open311.formats.writing.bulk import (
     bulk_csv_line,
     bulk_writer,
 )
+from open311.formats.writing.cap import Alert, AlertFormat, AlertIndex, sender_of, write_alert_index, write_cap
 from open311.formats.writing.csv import CsvWriter, csv_columns, csv_lines, harmless
 from open311.formats.writing.feeds import Feed
 from open311.formats.writing.geojson import GeoJsonWriter
@@ -28,6 +29,9 @@ from open311.formats.writing.writer import Writer, in_pieces, whole
 
 __all__ = [
     "ActivityFormat",
+    "Alert",
+    "AlertFormat",
+    "AlertIndex",
     "AtomFeed",
     "BulkCsvWriter",
     "BulkFormat",
@@ -52,9 +56,12 @@ __all__ = [
     "csv_lines",
     "harmless",
     "in_pieces",
+    "sender_of",
     "whole",
+    "write_alert_index",
     "write_atom",
     "write_calendar",
+    "write_cap",
     "write_collection",
     "write_page",
     "write_today",

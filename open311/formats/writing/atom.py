@@ -67,30 +67,32 @@ def write_atom(feed: AtomFeed, items: Sequence[bytes]) -> bytes:
 
 def _head(feed: AtomFeed, updated: str) -> Iterator[str]:
     yield '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:georss="http://www.georss.org/georss">'
-    yield _text("id", tag(feed.jurisdiction_id, "requests", *([feed.about] if feed.about else [])))
-    yield _text("title", feed.title)
-    yield _text("updated", updated)
-    yield f"<author>{_text('name', feed.author)}</author>"
+    yield text_element("id", tag(feed.jurisdiction_id, "requests", *([feed.about] if feed.about else [])))
+    yield text_element("title", feed.title)
+    yield text_element("updated", updated)
+    yield f"<author>{text_element('name', feed.author)}</author>"
     if feed.rights:
-        yield _text("rights", feed.rights)
+        yield text_element("rights", feed.rights)
     for relation, address in feed.links.items():
         kind = "" if relation == "license" else "application/atom+xml"
-        yield _empty("link", rel=relation, type=kind, href=address)
+        yield empty_element("link", rel=relation, type=kind, href=address)
 
 
 def _entry(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
     request_id = request["service_request_id"]
     yield "<entry>"
-    yield _text("id", tag(feed.jurisdiction_id, "requests", request_id))
-    yield _text("title", ": ".join(filter(None, (_line(request["service_name"]), _line(request["address"])))))
-    yield _text("updated", request["updated_datetime"])
-    yield _text("published", request["requested_datetime"])
+    yield text_element("id", tag(feed.jurisdiction_id, "requests", request_id))
+    yield text_element(
+        "title", ": ".join(filter(None, (_line(request["service_name"]), _line(request["address"]))))
+    )
+    yield text_element("updated", request["updated_datetime"])
+    yield text_element("published", request["requested_datetime"])
     yield from _links(feed, request)
-    yield _empty("category", term=request["service_code"], label=request["service_name"])
-    yield _empty("category", scheme=f"{GEOREPORT}#status", term=request["status"])
-    yield _text("summary", request["description"] or request["status_notes"] or "")
+    yield empty_element("category", term=request["service_code"], label=request["service_name"])
+    yield empty_element("category", scheme=f"{GEOREPORT}#status", term=request["status"])
+    yield text_element("summary", request["description"] or request["status_notes"] or "")
     if request["lat"] is not None and request["long"] is not None:
-        yield _text("georss:point", f"{decimal(request['lat'])} {decimal(request['long'])}")
+        yield text_element("georss:point", f"{decimal(request['lat'])} {decimal(request['long'])}")
     yield xml_item(_REQUEST, request).replace("<request>", f'<request xmlns="{GEOREPORT}">', 1)
     yield "</entry>"
 
@@ -99,11 +101,11 @@ def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
     place = f"{feed.api}/requests/{quote(request['service_request_id'], safe='')}"
     query = f"jurisdiction_id={quote(feed.jurisdiction_id, safe='')}"
     page = feed.pages + quote(request["service_request_id"], safe="")
-    yield _empty("link", rel="alternate", type="text/html", href=page)  # feed readers follow this link
+    yield empty_element("link", rel="alternate", type="text/html", href=page)  # feed readers follow this link
     for suffix, kind in (("json", "application/json"), ("xml", "text/xml")):
-        yield _empty("link", rel="alternate", type=kind, href=f"{place}.{suffix}?{query}")
+        yield empty_element("link", rel="alternate", type=kind, href=f"{place}.{suffix}?{query}")
     if request["media_url"]:
-        yield _empty("link", rel="enclosure", href=request["media_url"])
+        yield empty_element("link", rel="enclosure", href=request["media_url"])
 
 
 def tag(jurisdiction_id: str, *path: str) -> str:
@@ -121,11 +123,13 @@ def _line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-def _text(name: str, text: str) -> str:
+def text_element(name: str, text: str) -> str:
+    """An element with a text."""
     return f"<{name}>{escaped(text)}</{name}>"
 
 
-def _empty(name: str, **attributes: str) -> str:
+def empty_element(name: str, **attributes: str) -> str:
+    """An element without content. An attribute without a value is left out."""
     return f"<{name}{''.join(_attributes(attributes.items()))}/>"
 
 

@@ -7,7 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from open311.domain.deliveries import wait_after
-from open311.domain.notices import CONNECTION, MAIL_SERVER, Notice, NoticeKind, connection_notice, stopped_notice
+from open311.domain.notices import (
+    CONNECTION,
+    MAIL_SERVER,
+    RECEIVERS,
+    Notice,
+    NoticeKind,
+    connection_notice,
+    stopped_notice,
+)
 from open311.federation.mail import Mailer
 from open311.federation.notifying import ByMail, ByWebhook, Message, Way
 from open311.observe import logger
@@ -15,7 +23,7 @@ from open311.operations.delivery.watching import Watched, watch_backends
 from open311.operations.platform import Platform
 from open311.outgoing import SmtpServer, read_mailbox
 from open311.settings import Settings
-from open311.storage import deliveries, notices
+from open311.storage import deliveries, notices, webhooks
 from open311.storage.engine import Connection
 from schemas.values import format_instant
 
@@ -68,18 +76,31 @@ def _note(platform: Platform, connection: Connection, now: datetime) -> None:
         last = notices.last(connection, one.place, CONNECTION)
         _add(connection, connection_notice(one.place, one.circuit, last, now, after=after), CONNECTION)
         _note_stopped(connection, one, by_hand.get(one.place, 0), now)
+    _note_receivers(connection, now, now - after)
     last = notices.last(connection, MAIL_SERVER, CONNECTION)
     circuit = deliveries.load_circuit(connection, MAIL_SERVER, is_locked=False)
     _add(connection, connection_notice(MAIL_SERVER, circuit, last, now, after=after), CONNECTION)
+
+
+def _note_receivers(connection: Connection, now: datetime, failing_since: datetime) -> None:
+    """Store a notice for each city about receivers of webhooks that have failed for long, or were given up."""
+    dead = webhooks.dead(connection, failing_since)
+    known = notices.places(connection, RECEIVERS)
+    for city in sorted({*dead, *known}):
+        _note_waiting(connection, (city, RECEIVERS), dead.get(city, {}), now)
 
 
 def _note_stopped(connection: Connection, one: Watched, by_hand: int, now: datetime) -> None:
     """Store a notice about what waits for a person, apart from what a person has parked."""
     stopped = one.stopped
     stopped["parked"] = max(0, stopped.get("parked", 0) - by_hand)
-    stopped = {name: count for name, count in stopped.items() if count}
-    last = notices.last(connection, one.place, (NoticeKind.STOPPED,))
-    _add(connection, stopped_notice(one.place, stopped, last, now), (NoticeKind.STOPPED,))
+    _note_waiting(connection, one.place, stopped, now)
+
+
+def _note_waiting(connection: Connection, place: tuple[str, str], counts: Mapping[str, int], now: datetime) -> None:
+    stopped = {name: count for name, count in counts.items() if count}
+    last = notices.last(connection, place, (NoticeKind.STOPPED,))
+    _add(connection, stopped_notice(place, stopped, last, now), (NoticeKind.STOPPED,))
     total = sum(stopped.values())
     if last is not None and total < last.known:
         # A person has decided about some deliveries. Store the lower number, so that more of them are news again.

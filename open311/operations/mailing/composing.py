@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,14 +16,17 @@ from open311.domain.events import (
     VisitScheduled,
 )
 from open311.domain.mails import MOST_NUMBERS, Follower, MailKind, link_token
-from open311.domain.page_paths import follower_path, request_path
+from open311.domain.page_paths import desk_path, follower_path, request_path
+from open311.domain.places import Place
 from open311.domain.public_words import CLOSED, NOTES, OUTCOMES, REOPENED, STATES
 from open311.domain.requests import Note, Progress, RequestRecord, Status, Visibility
 from open311.domain.services import Translation
+from open311.domain.workflow import SCHEDULED_TEXT
 from open311.operations.mailing.letters import Letter, Part, Style, time_in
 from open311.operations.mailing.queueing import is_news
 from open311.operations.masking import masked_request
 from open311.operations.publishing import Names, without_hidden
+from open311.operations.workflow.texts import server_text
 from open311.plugins import Jurisdiction
 from open311.translations import in_language
 from schemas.texts import Message, tell, tell_count
@@ -107,7 +110,7 @@ def news(about: Subject, events: Sequence[Event], now: datetime) -> Letter | Non
 
     events  those since the last mail
     """
-    told = [one for one in events if is_news([one])]
+    told = _without_repeats(about, [one for one in events if is_news([one])])
     parts = [part for one in _shown(about, told) for part in _part_of(about, one)]
     if not parts:
         return None
@@ -124,6 +127,23 @@ def news(about: Subject, events: Sequence[Event], now: datetime) -> Letter | Non
     why = tell("You get this mail because you have confirmed that you want it.")
     leave = Part(tell("Get no more mail about this report"), Style.SMALL, about.page_in_language)
     return Letter(about.language, about.title, [*parts, *end_of(city), Part(why, Style.SMALL), leave])
+
+
+def _without_repeats(about: Subject, events: Sequence[Event]) -> list[Event]:
+    """The events without those that only say again that a visit is planned.
+
+    The mail says when the visit is, in the reader's language. So it lacks the state "a visit is planned" and the
+    server's own text about the day. A text of the city or of staff stays, because it may say more.
+    """
+    visits = [one.visit for one in events if isinstance(one, VisitScheduled)]
+    said = {server_text(about.city, about.record, SCHEDULED_TEXT, visit) for visit in visits}
+    return [one for one in events if not (visits and _repeats_visit(one, said))]
+
+
+def _repeats_visit(event: Event, said: Collection[str]) -> bool:
+    if isinstance(event, ProgressMade):
+        return event.new == Progress.SCHEDULED and not event.detail
+    return isinstance(event, NoteAdded) and event.note in said
 
 
 def asks_for_feedback(about: Subject, events: Sequence[Event]) -> bool:
@@ -252,17 +272,24 @@ def work_letter(about: Work, kind: MailKind) -> Letter | None:
 
 
 def _line_of(about: Work, record: RequestRecord) -> Part:
-    """A request in a list. It has no text of the report and nothing about its reporter."""
+    """A request in a list: its service, its place, its due time, and its page for staff.
+
+    It has no text of the report and nothing about its reporter.
+    """
     city = about.city
     masked, _, _ = masked_request(record, (), city)
     name = record.service_request_id or str(record.number)
     service = service_name(city, about.names, record.service_code, about.language)
-    is_shown = record.visibility.is_shown and bool(record.service_request_id)
-    address = about.own + request_path(city.id, record.service_request_id) if is_shown else ""
-    facts = [service, masked.place.address]
+    address = about.own + desk_path(city.id, record.number)
+    facts = [service, masked.place.address or _point_of(masked.place)]
     if record.expected_at is not None:
         facts.append(_due(about, record.expected_at))
     return Part(f"{name}: {'; '.join(filter(None, facts))}", Style.PLAIN, address)
+
+
+def _point_of(place: Place) -> str:
+    """The point of a place without an address; "" without a point."""
+    return "" if place.lat is None or place.long is None else f"{place.lat:.5f}, {place.long:.5f}"
 
 
 def _due(about: Work, at: datetime) -> str:

@@ -18,7 +18,7 @@ from open311.operations.mailing.composing import end_of, page_of_follower, servi
 from open311.operations.mailing.letters import Letter, Part, Style, time_in
 from open311.operations.publishing import Names
 from open311.plugins import Jurisdiction
-from open311.storage.webhooks import Waiting
+from open311.storage.notifications import Waiting
 from open311.translations import in_language
 from schemas.texts import Message, tell, tell_count
 

@@ -26,6 +26,7 @@ from open311.domain.mails import (
     Follower,
     MailKind,
     QueuedMail,
+    counted_as,
     recipient_of,
 )
 from open311.domain.requests import Visibility
@@ -80,7 +81,7 @@ class MailDesk:
         return QueuedMail(
             jurisdiction_id=self.city.id,
             kind=kind,
-            recipient=recipient_of(self.key, self.city.id, address),
+            recipient=recipient_of(self.key, self.city.id, counted_as(address)),
             created_at=self.now,
             due_at=self.now + wait,
             **values,  # type: ignore[arg-type]  # by their names
@@ -155,7 +156,7 @@ def invite(desk: MailDesk, new: Follower, kind: MailKind) -> int:
         return 0
     mail = desk.new_mail(kind, box.address)
     day, hour = desk.now - timedelta(days=1), desk.now - timedelta(hours=1)
-    why = mails.stopped_for(connection, city.id, mail.recipient)
+    why = mails.stopped_for(connection, city.id, recipient_of(desk.key, city.id, box.address))
     if not why and (
         mails.count_to(connection, city.id, mail.recipient, day, is_unasked=True) >= MOST_UNASKED_A_DAY
     ):

@@ -24,6 +24,7 @@ from open311.domain.mails import (
     Tried,
     bounce_token,
     postponed,
+    recipient_of,
     settled,
     skipped,
     thread_mark,
@@ -42,7 +43,7 @@ from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.outgoing import Mailbox, SmtpServer, read_mailbox
 from open311.plugins import Jurisdiction
-from open311.storage import deliveries, followers, history, mails, requests, subscriptions, webhooks
+from open311.storage import deliveries, followers, history, mails, notifications, requests, subscriptions
 from open311.storage.engine import Connection
 
 log = logger(__name__)
@@ -65,8 +66,8 @@ class _Ready:
     city: Jurisdiction
     mail: Mail
     sender: Mailbox
-    place: webhooks.Place | None = None
-    told: Sequence[webhooks.Waiting] = ()
+    place: notifications.Place | None = None
+    told: Sequence[notifications.Waiting] = ()
 
 
 def send_all(platform: Platform, clock: Callable[[], datetime]) -> int:
@@ -111,9 +112,6 @@ def _prepared(platform: Platform, connection: Connection, queued: QueuedMail, no
     if not queued.kind.is_unasked and mails.count_to(connection, city.id, queued.recipient, day) >= MOST_A_DAY:
         mails.save(connection, postponed(queued, now + _PAUSE, "the recipient has got many mails today"))
         return None
-    if why := mails.stopped_for(connection, city.id, queued.recipient):
-        mails.save(connection, skipped(queued, f"the address gets no mail: {why}", now))
-        return None
     claimed, ready = (_to_department if queued.department else _to_follower)(
         platform, connection, city, queued, now
     )
@@ -127,6 +125,8 @@ def _to_follower(
     one = followers.load(connection, city.id, queued.follower_id)
     if one is None:  # leaving at this moment, so that this mail is deleted next
         return skipped(queued, "the follower has left", now), None
+    if why := _stopped(connection, city, one.email):
+        return skipped(queued, why, now), None
     if not one.number:
         return _to_subscriber(platform, connection, city, one, queued, now)
     record = requests.load_record(connection, city.id, number=one.number, is_locked=False)
@@ -153,6 +153,12 @@ def _to_follower(
     return _claim(platform, city, claimed, mail, now)
 
 
+def _stopped(connection: Connection, city: Jurisdiction, address: str) -> str:
+    """Why an address gets no mail; "" if it may get some."""
+    why = mails.stopped_for(connection, city.id, recipient_of(mails.make_key(connection), city.id, address))
+    return f"the address gets no mail: {why}" if why else ""
+
+
 def _to_subscriber(
     platform: Platform, connection: Connection, city: Jurisdiction, one: Follower, queued: QueuedMail, now: datetime
 ) -> tuple[QueuedMail, _Ready | None]:
@@ -164,10 +170,10 @@ def _to_subscriber(
     if not queued.kind.is_unasked and earliest is not None and now < earliest:
         return postponed(queued, earliest, "the follower has got a mail about this filter not long ago"), None
     place = (city.id, found.id)
-    webhooks.drop_gone(connection, place)
-    waiting = webhooks.due(connection, place, now, MOST_NUMBERS + 1)
+    notifications.drop_gone(connection, place)
+    waiting = notifications.due(connection, place, now, MOST_NUMBERS + 1)
     if len(waiting) > MOST_NUMBERS:  # the mail says that there are more
-        webhooks.drop_others(connection, place, waiting)
+        notifications.drop_others(connection, place, waiting)
     about = FilterNews(
         city=city,
         names=names_for(connection, city),
@@ -231,6 +237,8 @@ def _to_department(
     address = city.mail.departments.get(queued.department)
     if not address:
         return skipped(queued, "the department has no address any more", now), None
+    if why := _stopped(connection, city, read_mailbox(address).address):
+        return skipped(queued, why, now), None
     numbers = list(dict.fromkeys(queued.numbers))
     is_daily = queued.kind is MailKind.DAILY
     about = Work(
@@ -311,7 +319,7 @@ def _settle(platform: Platform, ready: _Ready, result: Tried, now: datetime) -> 
         deliveries.save_circuit(connection, MAIL_SERVER, circuit.after(outcome, now, chance=chance))
         # The dispatcher locks what is to be told before it locks the follower.
         if ready.place is not None and after.state is MailState.DONE:
-            webhooks.settle(connection, ready.place, ready.told)
+            notifications.settle(connection, ready.place, ready.told)
         # The follower is locked before the mail, as by a follower who leaves.
         wanted = queued.follower_id
         one = followers.load(connection, city.id, wanted, is_locked=True) if wanted else None

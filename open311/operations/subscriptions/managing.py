@@ -23,7 +23,7 @@ from open311.operations.reading.follow_changes import position_at, read_position
 from open311.operations.subscriptions.filters import read_filter
 from open311.operations.subscriptions.sending import start_again
 from open311.plugins import Jurisdiction
-from open311.storage import keys, subscriptions, webhooks
+from open311.storage import keys, notifications, subscriptions, webhooks
 from open311.storage.engine import Connection
 from open311.storage.hot.changes import Position
 from open311.storage.webhooks import Owned
@@ -178,7 +178,7 @@ def _find(
     return found
 
 
-def _place(owned: Owned) -> webhooks.Place:
+def _place(owned: Owned) -> notifications.Place:
     return owned.subscription.jurisdiction_id, owned.subscription.id
 
 

@@ -16,10 +16,16 @@ from open311.storage.webhooks import Load, Owned
 from schemas.texts import tell
 
 
-def list_all(platform: Platform, jurisdiction_ids: Sequence[str]) -> list[Owned]:
-    """The subscriptions of all keys in these cities."""
+def list_all(platform: Platform, jurisdiction_ids: Sequence[str], *, rows: int, after: str = "") -> list[Owned]:
+    """The next subscriptions of all keys in these cities.
+
+    after  the name of the last subscription of the page before; "" for the first page
+    Raises NotFound if there is no such subscription.
+    """
     with platform.database.reading() as connection:
-        return webhooks.list_all(connection, jurisdiction_ids)
+        last = _find(platform, connection, after, is_locked=False).subscription if after else None
+        place = (last.jurisdiction_id, last.id) if last else None
+        return webhooks.list_all(connection, jurisdiction_ids, rows=rows, after=place)
 
 
 def count_subscriptions(platform: Platform) -> list[Load]:
@@ -52,9 +58,9 @@ def delete_one(platform: Platform, name: str, *, reason: str, principal: Princip
         _record(connection, found, "subscription.delete", reason=reason, principal=principal, now=now)
 
 
-def _find(platform: Platform, connection: Connection, name: str) -> Owned:
+def _find(platform: Platform, connection: Connection, name: str, *, is_locked: bool = True) -> Owned:
     for city in platform.registry:
-        found = webhooks.find(connection, city.id, name, is_locked=True)
+        found = webhooks.find(connection, city.id, name, is_locked=is_locked)
         if found is not None:
             return found
     raise NotFound(tell("{name!r} is no subscription here.", name=name[:60]), "subscription_id")

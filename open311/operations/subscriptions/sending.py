@@ -23,9 +23,10 @@ from open311.federation.webhooks import Receivers, Reply, trusted_hosts
 from open311.observe import logger
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.announcing import groups_of
-from open311.storage import subscribers, subscriptions, webhooks
+from open311.storage import notifications, subscribers, subscriptions, webhooks
 from open311.storage.engine import Connection
-from open311.storage.webhooks import Owned, Place, Waiting
+from open311.storage.notifications import Place, Waiting
+from open311.storage.webhooks import Owned
 from schemas.values import format_instant
 
 log = logger(__name__)
@@ -92,7 +93,7 @@ class Line:
 
     def _due(self, connection: Connection, owned: Owned, now: datetime) -> list[Waiting]:
         """What is due. If nothing is, the next part of a replay becomes due."""
-        found = webhooks.due(connection, self._place, now, AT_ONCE)
+        found = notifications.due(connection, self._place, now, AT_ONCE)
         if found or not owned.webhook.is_replaying:
             return found
         replayed = webhooks.next_of_replay(connection, self._place, REPLAYED_AT_ONCE)
@@ -103,7 +104,7 @@ class Line:
             groups = groups_of(self._platform, city)
             subscribers.notify_again(connection, city, number, replayed.numbers, groups, now)
         webhooks.advance_replay(connection, self._place, replayed)
-        return webhooks.due(connection, self._place, now, AT_ONCE)
+        return notifications.due(connection, self._place, now, AT_ONCE)
 
     # --- Calling
 
@@ -143,14 +144,14 @@ class Line:
         """Store what was tried, unless the claim has ended. What the receiver has got is settled in any case."""
         with self._platform.database.transaction() as connection:
             stored = webhooks.held(connection, self._place, lease)
-            webhooks.settle(connection, self._place, told)
+            notifications.settle(connection, self._place, told)
             if stored is None:  # paused, deleted, or claimed by another worker meanwhile
                 webhooks.release(connection, self._place, lease, now)
                 return
             after = stored.webhook.accepted(len(told), now) if told else stored.webhook.rested(now)
             if failed is not None:
                 after = self._failed(after, reply, now)
-                webhooks.postpone(connection, self._place, failed, self._later(failed, now))
+                notifications.postpone(connection, self._place, failed, self._later(failed, now))
             webhooks.save(connection, self._place, after)
             if failed is not None:
                 self._give_up(connection, stored, after, reply, now)
@@ -196,7 +197,7 @@ def start_again(platform: Platform, connection: Connection, owned: Owned, now: d
         subscriptions.set_state(connection, *place, SubscriptionState.ACTIVE, now)
     again = replace(owned.webhook, failures=0, failing_since=None, cause="", next_at=next_at)
     webhooks.save(connection, place, again)
-    webhooks.retry_now(connection, place, now)
+    notifications.retry_now(connection, place, now)
 
 
 def message_id(owned: Owned, one: Waiting) -> str:

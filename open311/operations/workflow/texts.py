@@ -51,6 +51,11 @@ def text_for(
     return template.format(**_values(jurisdiction, record, at), into=into)
 
 
+def server_text(jurisdiction: Jurisdiction, record: RequestRecord, outcome: str, at: datetime) -> str:
+    """The server's own text for an outcome or moment, in the city's first language, as `text_for` gives it."""
+    return _default(jurisdiction, outcome, "").format(**_values(jurisdiction, record, at), into="")
+
+
 def _template(texts: tuple[CitizenText, ...], record: RequestRecord, outcome: str, into: str) -> str:
     """The city's text for the service, else its text for all services, else "".
 

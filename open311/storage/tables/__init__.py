@@ -18,6 +18,7 @@ from open311.storage.tables.deliveries import (
 from open311.storage.tables.mail import follower, mail, mail_key, mail_recipient, mail_reminder
 from open311.storage.tables.map import map_cell, mapped_request
 from open311.storage.tables.media import media, media_deletion, media_store
+from open311.storage.tables.notices import city_notice
 from open311.storage.tables.outbox import held_change, outbox, request_count
 from open311.storage.tables.overrides import catalogue_override, override_list
 from open311.storage.tables.publication import (
@@ -62,6 +63,7 @@ __all__ = [
     "block_list",
     "catalogue_override",
     "change_mark",
+    "city_notice",
     "close_cell",
     "closed_count",
     "counted_request",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from open311.domain.places import read_place
 from open311.domain.requests import Receipt
 from open311.errors import Invalid
 from open311.formats import document, join_items, shape_of
 from open311.operations.intake.submit_request import submit_request
 from open311.operations.media.choosing import choose
+from open311.operations.notices.current import current_notices, notices_about
 from open311.operations.reading.find_requests import find_request
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.web.access import ANYBODY, API_KEY, find_partner
@@ -83,7 +85,13 @@ def create_request(call: Call) -> Answer:
             sender=call.sender(),
             wants_link="extended_attributes" in call.values["extensions"],
         )
-    notice, language = notice_for_caller(receipt, call, chosen.dropped)
+    told = notices_about(
+        current_notices(call.platform, call.city, call.now),
+        call.city,
+        service_code=receipt.service_code,
+        point=read_place(lat=submission.lat, long=submission.long)[0].point,
+    )
+    notice, language = notice_for_caller(receipt, call, chosen.dropped, told=told)
     shown = replace(receipt, service_notice=notice)
     return Answer(
         body=_receipt_body(shown, call),

@@ -17,6 +17,7 @@ from open311.web.endpoints import City, endpoint
 from open311.web.portal.background import Background
 from open311.web.portal.filters import FilterForm, MailForm
 from open311.web.portal.maps import draw, whole_city
+from open311.web.portal.notices import notices_of_city
 from open311.web.portal.rendering import Frame, page
 from open311.web.portal.shown import ShownRequest
 from open311.web.portal.wording import filter_faults, notices
@@ -80,6 +81,7 @@ def map_page(call: Call) -> Answer:
         items=items,
         mail_form=MailForm.of(call, frame),
         notices=told,
+        told_notices=notices_of_city(call, frame),
         picture=_picture(call, items),
         about={
             "tiles": frame.api(f"{TILES.prefix}.json", **_joined(form.pairs())),

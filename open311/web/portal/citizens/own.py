@@ -13,6 +13,7 @@ from open311.operations.reading.find_requests import find_request
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
+from open311.web.portal.notices import notices_about_request
 from open311.web.portal.rendering import Frame, page, qr_code
 from open311.web.portal.shown import ShownRequest
 from open311.web.submissions import emergency_notice
@@ -38,7 +39,8 @@ def own_request_page(call: Call, secret: str) -> Answer:
     After a report, the form leads here too. Then the page tells that the report is sent.
     """
     item = read_by_link(call.platform, call.city, secret, JSON, EXTRA_FIELDS)
-    shown = ShownRequest(call, Frame(call.request, call.city), item)
+    frame = Frame(call.request, call.city)
+    shown = ShownRequest(call, frame, item)
     own = own_page_path(call, secret)
     address = call.own_address() + own
     if not call.values["sent"]:
@@ -49,6 +51,7 @@ def own_request_page(call: Call, secret: str) -> Answer:
             "address": address,
             "qr": qr_code(address),
         }
+        values["told_notices"] = notices_about_request(call, frame, shown)
         return page(call, "request.html", cache_control=_CACHING, **values)
     told = unseal(call.platform, call.values["told"]) if call.values["told"] else None
     return page(

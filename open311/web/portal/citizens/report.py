@@ -30,6 +30,7 @@ from open311.web.errors import RETRY_AFTER_S, STATUSES, too_many_for_people
 from open311.web.gate import limit_portal
 from open311.web.portal.citizens.answers import articles_about
 from open311.web.portal.citizens.own import own_page_path
+from open311.web.portal.notices import notices_for
 from open311.web.portal.rendering import Frame, page, see_other
 from open311.web.portal.report_form import (
     HONEYPOT,
@@ -245,6 +246,7 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
         most_bytes=settings.max_photo_bytes,
         most_together=most_together(settings),
         days=form.call.city.retention.reporter_days,
+        told_notices=notices_for(form.call, form.frame, service_code=form.service.code, point=form.pin),
         **more,
     )
 

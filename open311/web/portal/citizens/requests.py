@@ -14,6 +14,7 @@ from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.listing import Listing
 from open311.web.portal.filters import FilterForm, MailForm
+from open311.web.portal.notices import notices_about_request
 from open311.web.portal.rendering import Frame, city_path, page, qr_code
 from open311.web.portal.shown import ShownRequest
 from open311.web.portal.wording import filter_faults, notices
@@ -99,6 +100,7 @@ def request_page(call: Call, service_request_id: str) -> Answer:
         follow=follow,
         support=shown.support if shown.is_open else "",
         nearby=_nearby(frame, shown),
+        told_notices=notices_about_request(call, frame, shown),
     )
 
 

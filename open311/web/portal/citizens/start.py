@@ -14,6 +14,7 @@ from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.languages import in_languages
 from open311.web.portal.citizens.answers import articles_beside
+from open311.web.portal.notices import notices_of_city
 from open311.web.portal.rendering import Frame, page, see_other
 from open311.web.portal.shown import ShownRequest
 from open311.web.surfaces import PORTAL
@@ -46,6 +47,7 @@ def start_page(call: Call) -> Answer:
         named=_named(call, frame, words),
         answers=articles_beside(call, frame, words) if words else (),
         groups=() if found else grouped(services),
+        told_notices=notices_of_city(call, frame),
     )
 
 

@@ -196,6 +196,24 @@ ACTS: Mapping[str, Message] = {
 """What the page after an act says, unless the act is a command."""
 
 
+SEVERITIES: Mapping[str, Message] = {
+    "Extreme": tell("Extreme danger"),
+    "Severe": tell("Severe danger"),
+    "Moderate": tell("Moderate"),
+    "Minor": tell("Minor"),
+    "Unknown": tell("Not known"),
+}
+"""How bad it is what a notice tells."""
+NOTICE_STATES: Mapping[str, Message] = {
+    "planned": tell("Planned"),
+    "current": tell("Shown now"),
+    "past": tell("Over"),
+}
+NOTICE_ACTS: Mapping[str, Message] = {
+    "add": tell("The notice was added. Everybody reads it within seconds of its beginning."),
+    "change": tell("The notice was changed."),
+    "end": tell("The notice has ended."),
+}
 KEY_ACTS: Mapping[str, Message] = {
     "notice": tell("The notice was saved."),
     "suspend": tell("The key is suspended. Calls with it are refused."),
