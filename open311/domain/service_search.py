@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import log
 from typing import NamedTuple
@@ -19,6 +18,7 @@ import snowballstemmer
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from open311.domain.lexicons import Lexicon, Synonym
 from open311.domain.text import folded
 
 MOST_WORDS = 60
@@ -56,27 +56,6 @@ class Texts(NamedTuple):
     group: str = ""
     description: str = ""
     questions: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Synonym:
-    """Words and phrases that people say, and words and phrases that services have for the same."""
-
-    said: tuple[str, ...]
-    means: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Lexicon:
-    """What is known about how people write in a language.
-
-    ignored  words that say nothing about a service
-    negated  words that say nothing alone, but belong to phrases, such as `no` in `no water`
-    """
-
-    synonyms: tuple[Synonym, ...] = ()
-    ignored: frozenset[str] = frozenset()
-    negated: frozenset[str] = frozenset()
 
 
 class Hit(NamedTuple):

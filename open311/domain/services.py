@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from open311.domain.workflow import CitizenText
 
+from open311.domain.lexicons import Synonym
 from open311.domain.personal_data import Treatments
 from open311.domain.retention import Retention
 from open311.domain.seasons import Season
@@ -282,12 +283,14 @@ class Translation:
     """A catalogue's texts in one language: services by code, groups by their original name.
 
     emergency_words  see `Emergency.words`
+    synonyms         what people say in the language, and what the services are called
     """
 
     services: Mapping[str, ServiceTranslation] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[CitizenText, ...] = ()
     emergency_words: tuple[str, ...] = field(default=(), metadata=ADDED)
+    synonyms: tuple[Synonym, ...] = field(default=(), metadata=ADDED)
 
 
 def texts_of(translation: Translation) -> Iterator[str]:

@@ -20,6 +20,7 @@ from open311.domain.assets import AssetLayer
 from open311.domain.calendar import Calendar, Moment, WorkingTime
 from open311.domain.emergencies import Emergency, pattern_of
 from open311.domain.ids import format_id
+from open311.domain.lexicons import Synonym
 from open311.domain.mails import MailRules
 from open311.domain.personal_data import Privacy
 from open311.domain.places import Place
@@ -88,6 +89,7 @@ class Jurisdiction:
     abuse         what makes a report suspected, so that it is held until a person has looked at it
     emergency     the number to call in an emergency, and the words that sound like one
     mail          which mail the city sends to reporters, followers and departments
+    synonyms      what people in this city say, and what the services are called, beside the usual synonyms
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -131,6 +133,7 @@ class Jurisdiction:
     abuse: AbuseRules = AbuseRules()
     emergency: Emergency = Emergency()
     mail: MailRules = MailRules()
+    synonyms: tuple[Synonym, ...] = ()
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -39,6 +39,7 @@ from open311.storage.tables.staff import (
 )
 from open311.storage.tables.statistics import closed_count, counted_request, statistics_check
 from open311.storage.tables.subscriptions import announced_request, notification, subscription, webhook
+from open311.storage.tables.suggestions import suggestion_count
 from open311.storage.tables.updates import public_update, received_update
 
 __all__ = [
@@ -100,5 +101,6 @@ __all__ = [
     "statistics_check",
     "status_link",
     "subscription",
+    "suggestion_count",
     "webhook",
 ]

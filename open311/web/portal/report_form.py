@@ -186,6 +186,11 @@ class ReportForm:
         )
 
     @property
+    def suggestion(self) -> tuple[str, ...]:
+        """Codes of the services that were suggested to the reader before the form, the best first."""
+        return self.call.values["suggestion"] or ()
+
+    @property
     def form_id(self) -> str:
         """The id of the form, which all its steps have."""
         if not self._form_id:
@@ -329,7 +334,8 @@ class ReportForm:
 
     def address(self, step: str, **query: str) -> str:
         """The address of a step."""
-        return self.frame.link("report", service_code=self.service.code, step=step, **query)
+        suggested = ",".join(self.suggestion)
+        return self.frame.link("report", service_code=self.service.code, step=step, suggestion=suggested, **query)
 
     def action(self, step: str) -> str:
         """The address to which a step is sent. A page about a fault can lead back to it.
@@ -345,6 +351,8 @@ class ReportForm:
         yield "service_code", self.service.code
         yield "form_id", self.form_id
         yield "step", step
+        if self.suggestion:
+            yield "suggestion", ",".join(self.suggestion)
         own = {"details": _OF_DETAILS, "place": _OF_PLACE}.get(step, CONTACT)
         for name in FIELDS:
             if name not in own and self.value(name):

@@ -19,6 +19,7 @@ from open311.operations.intake.check_submission import check_submission
 from open311.operations.intake.submit_request import is_repeat, submit_request
 from open311.operations.media.choosing import Chosen, choose
 from open311.operations.reading.find_nearby import NearbySearch, find_nearby
+from open311.operations.suggesting.counting import count_choice
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.web.access import ANYBODY, PORTAL_FORM
@@ -183,7 +184,7 @@ def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
     call = form.call
     ensure_synced(call.platform)
     notice_blocks(call.platform)
-    return submit_request(
+    receipt = submit_request(
         call.platform,
         replace(_submission(form), photos=chosen.photos, own_address=call.own_address() if chosen.photos else ""),
         jurisdiction=call.city,
@@ -193,6 +194,8 @@ def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
         sender=_sender(call),
         wants_link=True,
     )
+    count_choice(call.platform, call.city, form.suggestion, receipt, call.caller)
+    return receipt
 
 
 def _submission(form: ReportForm) -> Any:
