@@ -39,6 +39,7 @@ COMMANDS = {
     "dump": "exporting.dump_command",
     "publish": "publishing.publish",
     "recount": "counting.recount",
+    "suggest": "suggesting.suggest",
     "areas": "areas.areas",
     "settings": "documents.settings",
     "openapi": "documents.openapi",

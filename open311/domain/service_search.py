@@ -44,6 +44,10 @@ _LEAST_PART = 0.25
 """Services with less than this part of the best service's points are not found."""
 _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
 """From so many Latin letters and this part of a longer word on, a word is found in it: light in streetlight."""
+_LONGEST_UNBROKEN = 30
+"""Parts of a word in a script without blanks are looked for in its beginning of so many letters."""
+_MOST_GUESSED = 12
+"""For so many unknown words of a sentence, the known words that they may mean are looked for."""
 _MOST_ENDING = 3
 """A word also fits if it only has so many more letters at its end, such as potholes and pothole."""
 
@@ -65,7 +69,7 @@ class Hit(NamedTuple):
     points: float
 
 
-class _Stemming:
+class Stemming:
     """The stems of words. The stemmers keep state while they work, so each thread needs its own."""
 
     def __init__(self, languages: Iterable[str]) -> None:
@@ -99,7 +103,7 @@ class ServiceSearch:
         self._count = len(services)
         self._ignored = _folded_words(word for one in lexicons for word in one.ignored)
         self._negated = _folded_words(word for one in lexicons for word in one.negated)
-        stemming = _Stemming(self._languages)
+        stemming = Stemming(self._languages)
         self._points = _points_of(services, stemming)
         self._phrases: dict[str, list[tuple[tuple[frozenset[str], ...], int]]] = defaultdict(list)
         self._meanings: list[Points] = []
@@ -109,25 +113,25 @@ class ServiceSearch:
             form for phrases in self._phrases.values() for phrase, _ in phrases for part in phrase for form in part
         )
         self._vocabulary = dict.fromkeys((*self._points, *said))
-        self._words = list(self._vocabulary)
+        self._guesses = _Guesses(self._vocabulary)
 
-    def _add(self, synonym: Synonym, stemming: _Stemming) -> None:
+    def _add(self, synonym: Synonym, stemming: Stemming) -> None:
         """Remember a synonym, if a service has what it means."""
         meaning: dict[int, float] = {}
         for phrase in synonym.means:
-            for number, points in self._meant(_words_of(phrase), stemming):
+            for number, points in self._meant(words_of(phrase), stemming):
                 meaning[number] = max(meaning.get(number, 0), points)
         if not meaning:
             return
         for phrase in synonym.said:
-            words = [word for word in _words_of(phrase) if self._counts_in_phrases(word)]
+            words = [word for word in words_of(phrase) if self._counts_in_phrases(word)]
             if any(word not in self._ignored for word in words):
                 forms = tuple(frozenset(stemming.forms(word)) for word in words)
                 for form in forms[0]:
                     self._phrases[form].append((forms, len(self._meanings)))
         self._meanings.append(meaning)
 
-    def _meant(self, words: Sequence[str], stemming: _Stemming) -> Iterator[tuple[int, float]]:
+    def _meant(self, words: Sequence[str], stemming: Stemming) -> Iterator[tuple[int, float]]:
         """The services that have all of the words, with the mean of the points."""
         found = [self._direct(dict.fromkeys(stemming.forms(word), 1.0)) for word in words]
         for number in set(found[0]).intersection(*found[1:]):
@@ -142,7 +146,7 @@ class ServiceSearch:
 
     def rank(self, sentence: str) -> list[Hit]:
         """The services that fit a sentence, the best first."""
-        total, known, count = self._total(_words_of(sentence)[:MOST_WORDS])
+        total, known, count = self._total(words_of(sentence)[:MOST_WORDS])
         least_known = min(count * _LEAST_KNOWN, 1.0)
         least = log(1 + self._count) * _LEAST_POINTS
         hits = [Hit(*one) for one in total.items() if count and one[1] >= least and known[one[0]] >= least_known]
@@ -152,10 +156,10 @@ class ServiceSearch:
 
     def _total(self, words: Sequence[str]) -> tuple[Points, Points, int]:
         """The points of each service for a sentence, how many of the words it has, and how many words count."""
-        stemming = _Stemming(self._languages)
+        stemming = Stemming(self._languages)
         total: dict[int, float] = defaultdict(float)
         known: dict[int, float] = defaultdict(float)
-        readings = [(word, self._readings(word, stemming)) for word in words if self._counts_in_phrases(word)]
+        readings = self._read(words, stemming)
         meant, covered = self._meant_by(readings)
         evidence = [
             *((1.0, dict.fromkeys(self._joined(pair, stemming), _PAIR)) for pair in pairwise(words)),
@@ -187,7 +191,7 @@ class ServiceSearch:
             total[number] += weight * points * rarity
             known[number] += words
 
-    def _joined(self, pair: tuple[str, str], stemming: _Stemming) -> Iterator[str]:
+    def _joined(self, pair: tuple[str, str], stemming: Stemming) -> Iterator[str]:
         """The forms of two words that are written as one, if a service has it."""
         if not self._ignored.intersection(pair):
             yield from (one for one in stemming.forms("".join(pair)) if one in self._points)
@@ -200,22 +204,24 @@ class ServiceSearch:
                 best[number] = max(best.get(number, 0), points * quality)
         return best
 
-    def _readings(self, word: str, stemming: _Stemming) -> Mapping[str, float]:
+    def _read(self, words: Sequence[str], stemming: Stemming) -> list[tuple[str, Mapping[str, float]]]:
+        """The words of a sentence that count, each with its readings."""
+        read, unknown = [], 0
+        for word in filter(self._counts_in_phrases, words):
+            known = any(form in self._vocabulary for form in stemming.forms(word))
+            unknown += not known
+            read.append((word, self._readings(word, stemming, may_guess=unknown <= _MOST_GUESSED)))
+        return read
+
+    def _readings(self, word: str, stemming: Stemming, *, may_guess: bool) -> Mapping[str, float]:
         """The known words that a typed word can mean, each with how well it fits."""
         forms = stemming.forms(word)
         found = {form: 1.0 if form == word else _STEM for form in forms if form in self._vocabulary}
-        if found or word in self._ignored:
+        if found or word in self._ignored or not may_guess:
             return found
-        for known in self._words:
-            if quality := _likeness(word, known):
-                found[known] = quality
-        if most := _most_typos(word):
-            for known, _, _ in process.extract(
-                word, self._words, scorer=OSA.distance, score_cutoff=most, limit=None
-            ):
-                if known[0] == word[0]:
-                    for form in stemming.forms(known):
-                        found[form] = max(found.get(form, 0), _MISSPELT)
+        for known, quality in self._guesses.for_word(word):
+            for form in stemming.forms(known):
+                found[form] = max(found.get(form, 0), quality)
         return found
 
     def _meant_by(self, readings: Sequence[tuple[str, Mapping[str, float]]]) -> tuple[Points, frozenset[int]]:
@@ -237,16 +243,16 @@ class ServiceSearch:
 
 
 def _folded_words(words: Iterable[str]) -> frozenset[str]:
-    return frozenset(one for word in words for one in _words_of(word))
+    return frozenset(one for word in words for one in words_of(word))
 
 
-def _points_of(services: Sequence[Mapping[str, Texts]], stemming: _Stemming) -> Mapping[str, Points]:
+def _points_of(services: Sequence[Mapping[str, Texts]], stemming: Stemming) -> Mapping[str, Points]:
     """Word or stem -> number of a service -> the points of the best text that has it."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
     for number, service in enumerate(services):
         for texts in service.values():
             for text, worth in zip(texts, _WORTH, strict=True):
-                words = _words_of(text)
+                words = words_of(text)
                 for word in (*words, *map("".join, pairwise(words))):
                     for form in stemming.forms(word):
                         points = worth if form == word else worth * _STEM
@@ -254,25 +260,46 @@ def _points_of(services: Sequence[Mapping[str, Texts]], stemming: _Stemming) -> 
     return found
 
 
-def _words_of(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """The words of a text, folded."""
     return _WORD.findall(folded(text))
 
 
-def _within(word: str, words: Sequence[str], most: int) -> Iterator[str]:
-    """The words that become `word` by at most so many typing errors."""
-    for found, _, _ in process.extract(word, words, scorer=OSA.distance, score_cutoff=most, limit=None):
-        yield found
+class _Guesses:
+    """The known words that unknown words may mean. It is found with functions in C: a loop in Python is slow."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = sorted(words)
+        self._known = frozenset(self._words)
+        self._line = "\n" + "\n".join(self._words) + "\n"
+
+    def for_word(self, word: str) -> Iterator[tuple[str, float]]:
+        """Known words, each with how well it fits."""
+        for ending in range(1, _MOST_ENDING + 1):
+            if len(word) - ending >= _LEAST_INSIDE and word[:-ending] in self._known:
+                yield word[:-ending], _BEGINNING
+        yield from self._with(word)
+        if not word.isascii():  # some scripts write no blanks
+            yield from ((part, _INSIDE) for part in _parts(word[:_LONGEST_UNBROKEN]) if part in self._known)
+        if most := _most_typos(word):
+            near = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=most, limit=None)
+            yield from ((known, _MISSPELT) for known, _, _ in near if known[0] == word[0])
+
+    def _with(self, word: str) -> Iterator[tuple[str, float]]:
+        """The known words that have the word inside."""
+        if word.isascii() and len(word) < _LEAST_INSIDE:
+            return
+        end = 0
+        while (place := self._line.find(word, end)) >= 0:
+            start, end = self._line.rfind("\n", 0, place) + 1, self._line.find("\n", place)
+            if not word.isascii() or len(word) >= (end - start) * _LEAST_OF_WORD:
+                yield self._line[start:end], _BEGINNING if start == place else _INSIDE
 
 
-def _likeness(word: str, known: str) -> float:
-    """How well an unknown word fits a known one without typing errors; 0 if it does not."""
-    if word.startswith(known) and len(known) >= _LEAST_INSIDE and len(word) - len(known) <= _MOST_ENDING:
-        return _BEGINNING
-    if not word.isascii():  # some scripts write no blanks
-        return _INSIDE if word in known or (len(known) > 1 and known in word) else 0
-    if len(word) < max(_LEAST_INSIDE, len(known) * _LEAST_OF_WORD):
-        return 0
-    return _BEGINNING if known.startswith(word) else _INSIDE if word in known else 0
+def _parts(word: str) -> Iterator[str]:
+    """All parts of a word that have at least two letters."""
+    for start in range(len(word)):
+        yield from (word[start:end] for end in range(start + 2, len(word) + 1))
 
 
 def _most_typos(word: str) -> int:

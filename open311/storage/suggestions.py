@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from open311.storage.tables import suggestion_count
+from open311.domain.requests import Visibility
+from open311.storage.tables import publication, suggestion_count
 
 
 class Outcome(NamedTuple):
@@ -39,3 +40,17 @@ def counts(connection: Connection, jurisdiction_id: str) -> dict[Outcome, int]:
         )
     )
     return {Outcome(row.service_code, row.rank, row.is_chosen): row.reports for row in rows}
+
+
+def published_texts(connection: Connection, jurisdiction_id: str, most: int) -> list[tuple[str, str]]:
+    """Service code and public description of the newest public requests that have one, the newest first."""
+    table = publication.c
+    description = cast(table.json, JSONB)["description"].astext
+    found = (
+        select(table.service_code, description.label("description"))
+        .where(table.jurisdiction_id == jurisdiction_id, table.visibility == Visibility.PUBLIC.value)
+        .where(func.coalesce(description, "") != "")
+        .order_by(table.requested_at.desc(), table.id.desc())
+        .limit(most)
+    )
+    return [(row.service_code, row.description) for row in connection.execute(found)]
