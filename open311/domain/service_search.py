@@ -44,6 +44,8 @@ _LEAST_PART = 0.25
 """Services with less than this part of the best service's points are not found."""
 _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
 """From so many Latin letters and this part of a longer word on, a word is found in it: light in streetlight."""
+_NAMED = 1.1
+"""How much more a service counts than the best other one if somebody types its whole name."""
 _LONGEST_UNBROKEN = 30
 """Parts of a word in a script without blanks are looked for in its beginning of so many letters."""
 _MOST_GUESSED = 12
@@ -103,6 +105,10 @@ class ServiceSearch:
         self._count = len(services)
         self._ignored = _folded_words(word for one in lexicons for word in one.ignored)
         self._negated = _folded_words(word for one in lexicons for word in one.negated)
+        self._names: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for number, service in enumerate(services):
+            for name in {tuple(words_of(texts.name)) for texts in service.values()}:
+                self._names[name].append(number)
         stemming = Stemming(self._languages)
         self._points = _points_of(services, stemming)
         self._phrases: dict[str, list[tuple[tuple[frozenset[str], ...], int]]] = defaultdict(list)
@@ -146,12 +152,15 @@ class ServiceSearch:
 
     def rank(self, sentence: str) -> list[Hit]:
         """The services that fit a sentence, the best first."""
-        total, known, count = self._total(words_of(sentence)[:MOST_WORDS])
+        words = words_of(sentence)[:MOST_WORDS]
+        total, known, count = self._total(words)
+        named = self._names.get(tuple(words), ()) if words else ()
         least_known = min(count * _LEAST_KNOWN, 1.0)
         least = log(1 + self._count) * _LEAST_POINTS
-        hits = [Hit(*one) for one in total.items() if count and one[1] >= least and known[one[0]] >= least_known]
-        least = max((hit.points for hit in hits), default=0) * _LEAST_PART
-        hits = [hit for hit in hits if hit.points >= least]
+        found = {one: total[one] for one in total if total[one] >= least and known[one] >= least_known > 0}
+        best = max(found.values(), default=_NAMED)
+        found |= dict.fromkeys(named, best * _NAMED)
+        hits = (Hit(*one) for one in found.items() if one[1] >= best * _LEAST_PART)
         return sorted(hits, key=lambda hit: (-hit.points, hit.number))
 
     def _total(self, words: Sequence[str]) -> tuple[Points, Points, int]:

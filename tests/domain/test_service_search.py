@@ -82,6 +82,12 @@ def test_a_word_in_the_name_counts_more_than_one_in_the_description() -> None:
     assert SEARCH.find("lamp")[0] == LIGHT
 
 
+def test_a_whole_name_is_found_though_its_words_say_nothing() -> None:
+    search = ServiceSearch([{"en": Texts("What is it")}, {"en": Texts("What is a hole")}], [LEXICON])
+    assert search.find("what IS it?") == [0]
+    assert search.find("what is a") == []
+
+
 def test_services_that_fit_much_less_than_the_best_are_left_out() -> None:
     assert SEARCH.find("the pothole in the street with graffiti")[:2] == [HOLE, PAINT]
     assert len(SEARCH.find("pothole")) == 1

@@ -70,6 +70,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     f"{V2}/servicerequestupdates": ("", "?start_date=2020-01-01T00:00:00Z"),
     f"{V2}/services": PLAIN,
     f"{V2}/services/<code:service_code>": PLAIN,
+    f"{V2}/services/suggest": ("?q=hole", "?q=hole&locale=es"),
     f"{V2}/stats": ("", "?group_by=service", "?group_by=area", "?q=pothole"),
     f"{V2}/status/<code:secret>": WHOLE,
     f"{V2}/subscriptions": (*PLAIN, "?api_key=KEY"),

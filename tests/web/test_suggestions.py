@@ -148,8 +148,9 @@ def test_codes_that_the_city_does_not_suggest_are_told_and_not_counted(
     fields = {"jurisdiction_id": "city.example", "lat": 60.1718, "long": 24.9414, "service_code": "potholes"}
     answer = post(suggestion="nothing,potholes,inspection", **fields)
     assert answer.status_code == 200
-    assert "suggestion: nothing is not counted" in answer.headers["Warning"]
-    assert "inspection" in answer.headers["Warning"]
+    warnings = " ".join(answer.headers.getlist("Warning"))
+    assert "suggestion: nothing is not counted" in warnings
+    assert "inspection" in warnings
     assert counted(platform) == {("potholes", 2): (1, 1)}
     refused = post(suggestion="a,b,c,d", **fields)
     assert refused.status_code == 400
@@ -201,3 +202,25 @@ def test_a_report_by_the_form_counts_what_was_chosen(
     browser.press("next", description="Deep").press("next", lat="60.1718", long="24.9414").press("send")
     assert "Your report is sent" in browser.text
     assert counted(platform) == {("potholes", 1): (1, chosen)}
+
+
+def test_the_last_step_offers_services_that_fit_the_words_better(client: FlaskClient, platform: Platform) -> None:
+    browser = Browser(client).open("v1.2")
+    browser.press("next", description="a huge pothole, deep crater").press("next", lat="60.1718", long="24.9414")
+    assert browser.document is not None
+    link = browser.document.xpath("//*[@id='better']//a/@href")[0]
+    assert "service_code=potholes" in link
+    assert "crater" not in link
+    other = Browser(client)._show(client.get(link))
+    assert other.value("service_code") == "potholes"
+    assert "deep crater" in other.text
+    other.press("next").press("next").press("send")
+    assert counted(platform)["potholes", 1] == (1, 1)
+
+
+def test_the_last_step_offers_nothing_if_the_chosen_service_fits(client: FlaskClient) -> None:
+    for description in ("a deep hole", "", "qwertz"):
+        browser = Browser(client).open("potholes")
+        browser.press("next", description=description).press("next", lat="60.1718", long="24.9414")
+        assert browser.document is not None
+        assert not browser.document.xpath("//*[@id='better']")

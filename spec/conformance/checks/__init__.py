@@ -39,6 +39,7 @@ from spec.conformance.checks import (
     single_request,
     statistics,
     subscriptions,
+    suggestions,
     tokens,
     what_clients_send,
 )
@@ -72,6 +73,7 @@ _MODULES = (
     cities_and_areas,
     offers_and_forms,
     nearby,
+    suggestions,
     ids_of_partners,
     own_view,
     statistics,

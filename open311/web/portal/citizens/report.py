@@ -224,7 +224,7 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
 
     A browser may keep a page that it got from an address, so that it still has what was typed after it went back.
     """
-    more: dict[str, Any] = {"nearby": _nearby(form)} if step == "check" else {}
+    more = {"nearby": _nearby(form), "better": _better(form)} if step == "check" else {}
     if form.call.files and form.has_faults:
         form.faults.setdefault("media", tell("Please choose your photos again. A browser does not keep them."))
     settings = form.call.platform.settings
@@ -248,6 +248,12 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
 def most_together(settings: Settings) -> int:
     """The bytes that all photos of a report may have together, so that they fit into a body beside the fields."""
     return int(max(settings.max_body_bytes, settings.max_upload_bytes) * _PART_FOR_PHOTOS)
+
+
+def _better(form: ReportForm) -> list[tuple[str, Service]]:
+    """Services that fit the description better than the chosen one, each with the address of its form."""
+    found = ((form.of_other_service(service), service) for service in form.better)
+    return [(address, service) for address, service in found if address]
 
 
 def _nearby(form: ReportForm) -> list[ShownRequest]:
