@@ -531,7 +531,7 @@ class Extensions(ABC):
         away = call.get("lat") == "-48.87" and not self.has("suggests everywhere")
         found = [] if away else [self.offered(each) for each in city["services"].values()]
         if self.has("private services are listed"):
-            found += [dict(each["wire"]) for each in self.unlisted()]
+            found += [dict(each["wire"]) for each in self.kept_from_lists()]
         found = [each for each in found if words & set(re.findall(r"\w+", each["service_name"].lower()))]
         if self.has("suggests all services"):
             found = [self.offered(each) for each in city["services"].values()]
@@ -541,7 +541,7 @@ class Extensions(ABC):
         return 200, {**headers, **kept}, payload
 
     @abstractmethod
-    def unlisted(self) -> list[dict[str, Any]]:
+    def kept_from_lists(self) -> list[dict[str, Any]]:
         """The services that the list must not have."""
 
     def offered(self, each: dict[str, Any]) -> dict[str, Any]:

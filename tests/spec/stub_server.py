@@ -509,7 +509,7 @@ class StubServer(Statistics, Subscriptions):
             return 304, headers, b""
         return self.jsonp(call, instance, headers, payload)
 
-    def unlisted(self) -> list[dict[str, Any]]:
+    def kept_from_lists(self) -> list[dict[str, Any]]:
         return [UNLISTED[0]]
 
     def spoil_services(self, call: StubCall, services: list[dict[str, Any]]) -> None:
