@@ -56,9 +56,9 @@ def measured(half: int) -> dict[str, tuple[Score, Score]]:
     return found
 
 
-@pytest.mark.parametrize(("half", "least"), [(TUNING, 0.95), (HELD_BACK, 0.75)])
+@pytest.mark.parametrize(("half", "least"), [(TUNING, 95), (HELD_BACK, 52)])
 def test_more_right_services_are_among_three_than_by_bm25(
-    half: int, least: float, capsys: pytest.CaptureFixture[str]
+    half: int, least: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = measured(half)
     lines = (
@@ -72,7 +72,7 @@ def test_more_right_services_are_among_three_than_by_bm25(
     ours, bm25 = (sum(pair[place].among_three for pair in found.values()) for place in (0, 1))
     assert total >= 60
     assert ours > bm25
-    assert ours / total >= least
+    assert ours >= least, "the ranking finds fewer services than when it was measured"
     for name, (own, other) in found.items():
         assert own.among_three >= other.among_three, name
 
