@@ -139,7 +139,7 @@ class ServiceSearch:
 
     def _meant(self, words: Sequence[str], stemming: Stemming) -> Iterator[tuple[int, float]]:
         """The services that have all of the words, with the mean of the points."""
-        found = [self._direct(dict.fromkeys(stemming.forms(word), 1.0)) for word in words]
+        found = [self._direct(dict.fromkeys(stemming.forms(word), 1.0)) for word in words] or [{}]
         for number in set(found[0]).intersection(*found[1:]):
             yield number, sum(one[number] for one in found) / len(found) * (1 + _MORE_WORDS * (len(found) - 1))
 

@@ -97,6 +97,11 @@ def test_without_services_and_lexicons_nothing_is_found() -> None:
     assert ServiceSearch([]).find("pothole") == []
 
 
+def test_a_synonym_without_words_is_no_synonym() -> None:
+    lexicon = Lexicon(synonyms=(Synonym(said=("", "crater"), means=("", "?!")),))
+    assert ServiceSearch(SERVICES, [lexicon]).find("crater") == []
+
+
 def test_a_long_sentence_is_read_to_its_sixtieth_word() -> None:
     assert SEARCH.find("zzz " * 59 + "pothole") == [HOLE]
     assert SEARCH.find("zzz " * 60 + "pothole") == []
