@@ -17,7 +17,7 @@ from urllib.parse import quote
 from marshmallow import EXCLUDE, Schema, ValidationError
 
 from schemas.georeport import ExtrasSchema
-from schemas.limits import MAX_IDS, MAX_QUERY_CHARACTERS, MAX_RADIUS_M, MAX_ROWS
+from schemas.limits import MAX_IDS, MAX_QUERY_CHARACTERS, MAX_RADIUS_M, MAX_ROWS, MOST_SUGGESTIONS
 from schemas.parameters import (
     INDEX,
     AddressesParameter,
@@ -396,5 +396,12 @@ class SubmissionArguments(JurisdictionArguments):
         "true or extended_attributes: the answer has status_url, a secret link for the reporter (extension).",
         "true",
         choices=EXTRA_FIELDS,
+    )
+    suggestion = ListParameter(
+        "Codes of the services that services/suggest gave and the person saw, the best first, at"
+        " most three (extension). The server counts which of them is chosen.",
+        "pothole,sidewalk",
+        most=MOST_SUGGESTIONS,
+        unit=tell("codes"),
     )
     attributes = AnswersParameter("Answers to the service's questions, each as attribute[CODE].")

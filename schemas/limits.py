@@ -4,6 +4,10 @@ MAX_ROWS = 1_000
 """Items on one page (A30)."""
 MAX_IDS = 1_000
 """Ids in one comma-separated list (A19)."""
+MAX_SENTENCE_CHARACTERS = 500
+"""What a citizen writes to find a service."""
+MOST_SUGGESTIONS = 3
+"""Services that are suggested for a sentence. More would be a list to read, and the service list is one."""
 MAX_RADIUS_M = 50_000.0
 MAX_QUERY_CHARACTERS = 200
 MAX_VICINITY_M = 1_000

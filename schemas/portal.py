@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.arguments import PAGE_SIZE_ALIASES, Arguments, RequestSearchArguments, SubmissionArguments
-from schemas.limits import MAX_QUERY_CHARACTERS, MAX_RADIUS_M
+from schemas.limits import MAX_QUERY_CHARACTERS, MAX_RADIUS_M, MAX_SENTENCE_CHARACTERS
 from schemas.parameters import (
     BoxParameter,
     ChoiceParameter,
@@ -31,7 +31,9 @@ class PageArguments(Arguments):
 class StartArguments(PageArguments):
     """The parameters of the first page."""
 
-    q = TextParameter("Words to search for.", "hole", most_characters=MAX_QUERY_CHARACTERS, default="")
+    q = TextParameter(
+        "What the problem is, in any words.", "hole", most_characters=MAX_SENTENCE_CHARACTERS, default=""
+    )
     number = TextParameter(
         "The number of a report to look up.", "1-26", most_characters=MAX_QUERY_CHARACTERS, default=""
     )

@@ -40,6 +40,8 @@ def kind_of(path: str, method: str, status: int) -> Kind | Literal[""]:
         return ""
     if status >= 400:
         return "errors"
+    if re.match(r"/open311/v2/services/suggest[.]", path):
+        return ""
     plain = _SUFFIX.sub("", re.sub("/{2,}", "/", path))
     if method == "POST":
         ours = r".*/servicerequestupdates|/open311/v2/subscriptions.*|.*/support(/remove)?"

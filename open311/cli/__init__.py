@@ -41,6 +41,7 @@ COMMANDS = {
     "publish": "publishing.publish",
     "recount": "counting.recount",
     "forecast": "forecasting.forecast",
+    "suggest": "suggesting.suggest",
     "areas": "areas.areas",
     "settings": "documents.settings",
     "openapi": "documents.openapi",

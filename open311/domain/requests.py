@@ -165,6 +165,7 @@ class Receipt:
     masked              the kinds of personal data that the public does not read in its texts
     is_held             whether it is shown only after a person has released it
     status_secret       the secret of the link with which the reporter can read the request; "" without a link
+    is_new              whether this call has made the request, and does not repeat an earlier one
     """
 
     service_request_id: str = ""
@@ -182,6 +183,7 @@ class Receipt:
     masked: tuple[DataKind, ...] = ()
     is_held: bool = False
     status_secret: str = ""
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from open311.domain.workflow import CitizenText
 
+from open311.domain.lexicons import Synonym
 from open311.domain.personal_data import Treatments
 from open311.domain.retention import Retention
 from open311.domain.seasons import Season
@@ -283,6 +284,7 @@ class Translation:
 
     words            topics of articles, and texts of `days.toml`, by their original words
     emergency_words  see `Emergency.words`
+    synonyms         what people say in the language, and what the services are called
     """
 
     services: Mapping[str, ServiceTranslation] = field(default_factory=dict)
@@ -290,6 +292,7 @@ class Translation:
     texts: tuple[CitizenText, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
     emergency_words: tuple[str, ...] = field(default=(), metadata=ADDED)
+    synonyms: tuple[Synonym, ...] = field(default=(), metadata=ADDED)
 
 
 def texts_of(translation: Translation) -> Iterator[str]:

@@ -10,6 +10,7 @@ from open311.domain.attributes import Answer
 from open311.domain.calendar import Calendar, DayKind, Hours
 from open311.domain.case import Case, CaseUpdate, RemoteUpdate
 from open311.domain.emergencies import Emergency
+from open311.domain.lexicons import Synonym
 from open311.domain.mails import MailRules
 from open311.domain.personal_data import Privacy, Treatment, Treatments
 from open311.domain.places import Place
@@ -123,6 +124,7 @@ __all__ = [
     "ServiceTranslation",
     "ServiceType",
     "Skip",
+    "Synonym",
     "Translation",
     "Treatment",
     "Treatments",

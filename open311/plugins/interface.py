@@ -22,6 +22,7 @@ from open311.domain.calendar import Calendar, Moment, WorkingTime
 from open311.domain.collection_days import DayBook
 from open311.domain.emergencies import Emergency, pattern_of
 from open311.domain.ids import format_id
+from open311.domain.lexicons import Synonym
 from open311.domain.mails import MailRules
 from open311.domain.personal_data import Privacy
 from open311.domain.places import Place
@@ -94,6 +95,7 @@ class Jurisdiction:
     days          when the city collects what, and other lines that each day has
     left_out      the faults of files that are not used, such as an article that cannot be read
     overrides     whether admins may change texts and questions on the pages for staff, beside the files
+    synonyms      what people in this city say, and what the services are called, beside the usual synonyms
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -141,6 +143,7 @@ class Jurisdiction:
     days: DayBook = DayBook()
     left_out: tuple[str, ...] = ()
     overrides: bool = False
+    synonyms: tuple[Synonym, ...] = ()
 
     @cached_property
     def zone(self) -> ZoneInfo:

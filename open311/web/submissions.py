@@ -219,8 +219,13 @@ def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
     return city.languages[0], receipt.service_notice
 
 
-def submission_warnings(receipt: Receipt, call: Call, dropped: Sequence[Dropped] = ()) -> Iterator[Message]:
-    """A sentence for each thing in a POST that is not kept as it was sent, and the notice of the caller's key."""
+def submission_warnings(
+    receipt: Receipt, call: Call, dropped: Sequence[Dropped] = (), uncounted: Sequence[str] = ()
+) -> Iterator[Message]:
+    """A sentence for each thing in a POST that is not kept as it was sent, and the notice of the caller's key.
+
+    uncounted  codes in `suggestion` that the city does not have
+    """
     if call.caller.notice:
         yield tell("to the users of this app: {notice}", notice=call.caller.notice)
     if receipt.replaced_service:
@@ -234,6 +239,8 @@ def submission_warnings(receipt: Receipt, call: Call, dropped: Sequence[Dropped]
         yield tell("only the first answer has status_url; this call repeats an earlier one")
     for code in receipt.unknown_attributes:
         yield tell("attribute[{code}] is ignored; the service has no such attribute", code=as_sent(code))
+    for code in uncounted:
+        yield tell("suggestion: {code} is not counted; the service list does not have it", code=as_sent(code))
     for code in receipt.kept_attributes:
         yield tell(
             "attribute[{code}] is kept for staff only; the service has no such attribute", code=as_sent(code)

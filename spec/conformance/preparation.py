@@ -252,6 +252,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "sort": "sort=-updated",
         "stats": "stats.json",
         "subscriptions": "subscriptions",
+        "suggestions": "services/suggest",
         "tiles": "map tiles",
         "updated": "updated_after and updated_before",
         "updates": "servicerequestupdates",

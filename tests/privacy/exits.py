@@ -86,6 +86,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     f"{V2}/servicerequestupdates": ("", "?start_date=2020-01-01T00:00:00Z"),
     f"{V2}/services": PLAIN,
     f"{V2}/services/<code:service_code>": PLAIN,
+    f"{V2}/services/suggest": ("?q=hole", "?q=hole&locale=es"),
     f"{V2}/stats": ("", "?group_by=service", "?group_by=area", "?q=pothole"),
     f"{V2}/stats/forecast": ("", "?service_code=potholes", "?area=Harbour"),
     f"{V2}/status/<code:secret>": WHOLE,

@@ -570,6 +570,32 @@ class Extensions(ABC):
         )
         return str(found[0]["service_request_id"]) if found else None
 
+    # --- Suggestions
+
+    def suggest(self, call: Any, city: dict[str, Any]) -> Reply:
+        words = set(re.findall(r"\w+", call.get("q").lower()))
+        if not words and not self.has("suggest needs no sentence"):
+            raise Refusal(400, "q is missing; send what the person writes.")
+        away = call.get("lat") == "-48.87" and not self.has("suggests everywhere")
+        found = [] if away else [self.offered(each) for each in city["services"].values()]
+        if self.has("private services are listed"):
+            found += [dict(each["wire"]) for each in self.kept_from_lists()]
+        found = [each for each in found if words & set(re.findall(r"\w+", each["service_name"].lower()))]
+        if self.has("suggests all services"):
+            found = [self.offered(each) for each in city["services"].values()]
+        body = {"emergency_number": "", "emergency_notice": "", "services": found[:3]}
+        headers, payload = self.wire(call, "suggestions", body)
+        kept = {} if self.has("suggestions are kept") else {"Cache-Control": "no-store"}
+        return 200, {**headers, **kept}, payload
+
+    @abstractmethod
+    def kept_from_lists(self) -> list[dict[str, Any]]:
+        """The services that the list must not have."""
+
+    def offered(self, each: dict[str, Any]) -> dict[str, Any]:
+        """A service as in the service list."""
+        return {**each["wire"], "service_name": each["service_name"]}
+
     # --- Other formats
 
     def get_requests_geojson(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:

@@ -495,6 +495,9 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
     def get_services(
         self, call: StubCall, city: dict[str, Any], code: str, single: bool, instance: str
     ) -> tuple[int, dict[str, str], bytes]:
+        is_suggest = bool(call.suffix) or self.has("suggest without suffix")
+        if single and code == "suggest" and is_suggest and not self.has(NO_EXTENSIONS):
+            return self.suggest(call, city)
         if single:
             return self.definition(call, city, code)
         services = [dict(each["wire"]) for each in city["services"].values()]
@@ -521,6 +524,9 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         if call.headers.get("if-none-match") == tag:
             return 304, headers, b""
         return self.jsonp(call, instance, headers, payload)
+
+    def kept_from_lists(self) -> list[dict[str, Any]]:
+        return [UNLISTED[0]]
 
     def spoil_services(self, call: StubCall, services: list[dict[str, Any]]) -> None:
         for each in services if call.format == "json" else []:
@@ -837,6 +843,10 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         names = [name for name, _ in call.pairs if name.startswith(("attribute[NO", "no_such"))]
         is_silent = self.has("unknown names pass in silence")
         texts = [f'299 - "{name} is ignored"' for name in names if name not in known and not is_silent]
+        if not self.has("unknown suggestions pass in silence"):
+            texts += [
+                f'299 - "{one} is not counted"' for one in call.get("suggestion").split(",") if "no-such" in one
+            ]
         if not self.has("dropped files pass in silence"):
             texts += [f'299 - "The file in {name} is no photo."' for name in call.dropped()]
         return {"Warning": ", ".join(texts)} if texts and not self.has(NO_EXTENSIONS) else {}

@@ -240,6 +240,7 @@ def _receipt(
         account_id=submission.reporter.account_id,
         photos=arrival.kept if arrival else 0,
         lost_photos=arrival.lost if arrival else 0,
+        is_new=True,
         **_privacy(replace(stored.record, visibility=usual), jurisdiction),
     )
     return _with_remarks(receipt, checked)

@@ -178,6 +178,16 @@ class Texts(Key):
         return tuple(texts) or self.load_default
 
 
+class Phrases(Texts):
+    """A list of phrases, at least one, each with a word."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> tuple[str, ...]:
+        found: tuple[str, ...] = super()._deserialize(value, *args, **kwargs)
+        if not found or not all(any(map(str.isalnum, phrase)) for phrase in found):
+            raise ValidationError("must have at least one phrase, each with letters.")
+        return found
+
+
 class Chosen(Texts):
     """A list of some of a few words."""
 

@@ -14,6 +14,7 @@ from open311.domain.assets import LayerRule
 from open311.domain.calendar import Calendar, DayKind
 from open311.domain.emergencies import Emergency
 from open311.domain.forms import FIELDS
+from open311.domain.lexicons import Synonym
 from open311.domain.mails import DepartmentMail, MailRules
 from open311.domain.personal_data import Privacy
 from open311.domain.requests import Progress
@@ -50,6 +51,7 @@ from open311.plugins.declared.keys import (
     MailAddress,
     Number,
     OneTable,
+    Phrases,
     Table,
     Tables,
     Text,
@@ -566,6 +568,18 @@ class ServiceLevelTable(Table):
     )
 
 
+class SynonymTable(Table):
+    """Words that people say, and words that services have for the same."""
+
+    makes, header, noun, known_by = Synonym, "[[synonyms]]", "synonym", "said"
+
+    said = Phrases("Words and phrases that people write, such as `crater` or `hole in the road`")
+    means = Phrases(
+        "Words and phrases in the name, the keywords or the description of a service, such as `pothole`; a service"
+        " that has all words of one of them fits"
+    )
+
+
 class JurisdictionTable(Table):
     """The file `jurisdiction.toml`."""
 
@@ -666,6 +680,7 @@ class JurisdictionTable(Table):
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")
     routes = Tables(RouteTable(), "Exceptions to the services' own departments, see below", attribute="rules")
     service_levels = Tables(ServiceLevelTable(), "Service levels for some requests of a service, see below")
+    synonyms = Tables(SynonymTable(), "What people here say for the words of the services, see below")
     layers = Tables(LayerTable(), "The assets of the city whose ids can be answers, see below")
 
 
@@ -697,6 +712,7 @@ class LanguageTable(Table):
     makes, header = Translation, "languages/*.toml"
 
     emergency_words = Texts("Words that sound like an emergency, see `[emergency]`", default=())
+    synonyms = Tables(SynonymTable(), "What people say in this language for the words of the services")
     texts = Tables(CitizenTextTable(), "What citizens read when staff change a request without a note")
     groups = ByCode(Text(), 'The translated names of groups, as in `"Streets" = "Calles"`')
     services = ByCode(OneTable(ServiceTextsTable()), "The services' texts by the service's code, see below")

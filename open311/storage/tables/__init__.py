@@ -50,6 +50,7 @@ from open311.storage.tables.statistics import (
     statistics_check,
 )
 from open311.storage.tables.subscriptions import announced_request, notification, subscription, webhook
+from open311.storage.tables.suggestions import suggestion_count
 from open311.storage.tables.support import supporter
 from open311.storage.tables.updates import public_update, received_update
 
@@ -120,6 +121,7 @@ __all__ = [
     "statistics_check",
     "status_link",
     "subscription",
+    "suggestion_count",
     "supporter",
     "webhook",
 ]

@@ -12,6 +12,7 @@ from open311.operations.intake.submit_request import submit_request
 from open311.operations.media.choosing import choose
 from open311.operations.notices.current import current_notices, notices_about
 from open311.operations.reading.find_requests import find_request
+from open311.operations.suggesting.counting import count_choice
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.web.access import ANYBODY, API_KEY, find_partner
 from open311.web.calls import Answer, Call
@@ -85,6 +86,7 @@ def create_request(call: Call) -> Answer:
             sender=call.sender(),
             wants_link="extended_attributes" in call.values["extensions"],
         )
+    uncounted = count_choice(call.platform, call.city, call.values["suggestion"], receipt, call.caller)
     told = notices_about(
         current_notices(call.platform, call.city, call.now),
         call.city,
@@ -97,7 +99,7 @@ def create_request(call: Call) -> Answer:
         body=_receipt_body(shown, call),
         language=language,
         status=call.platform.settings.created_status,
-        warnings=tuple(submission_warnings(receipt, call, chosen.dropped)),
+        warnings=tuple(submission_warnings(receipt, call, chosen.dropped, uncounted)),
         headers=(("X-Jurisdiction-Id", call.city.id),) if call.platform.settings.hub else (),
     )
 

@@ -74,7 +74,7 @@ def _languages(call: Call) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ListedService:
+class ListedService:
     """A service as the service list shows it."""
 
     code: str
@@ -86,7 +86,7 @@ class _ListedService:
     group: str
 
     @classmethod
-    def of(cls, service: Service) -> _ListedService:
+    def of(cls, service: Service) -> ListedService:
         return cls(
             code=service.code,
             name=service.name,
@@ -175,7 +175,7 @@ def _list_body(
     left_out: tuple[str, ...],
 ) -> bytes:
     listed = [service for service in jurisdiction.listed(in_season) if service.code not in left_out]
-    services = map(_ListedService.of, in_languages(listed, jurisdiction, languages))
+    services = map(ListedService.of, in_languages(listed, jurisdiction, languages))
     return document(_LIST, _LIST.plain_list(services), output)
 
 

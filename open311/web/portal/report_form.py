@@ -18,8 +18,9 @@ from open311.domain.forms import first_unmet
 from open311.domain.requests import Reporter
 from open311.domain.services import Attribute, Datatype, Service
 from open311.errors import Problem
-from open311.operations.access.sealing import unseal
+from open311.operations.access.sealing import seal, unseal
 from open311.operations.mailing.rules import mails_reporters
+from open311.operations.suggesting.suggest import suggest
 from open311.web.answers import READING
 from open311.web.calls import Call, Values
 from open311.web.languages import in_languages
@@ -27,6 +28,7 @@ from open311.web.portal.maps import CLOSER, SIZE, MapView, whole_city
 from open311.web.portal.rendering import Frame
 from open311.web.portal.wording import for_people, needs_label
 from open311.web.submissions import emergency_notice
+from schemas.limits import MAX_SENTENCE_CHARACTERS
 from schemas.portal import ReportArguments
 from schemas.texts import Message, tell
 
@@ -186,6 +188,11 @@ class ReportForm:
         )
 
     @property
+    def suggestion(self) -> tuple[str, ...]:
+        """Codes of the services that were suggested to the reader before the form, the best first."""
+        return self.call.values["suggestion"] or ()
+
+    @property
     def form_id(self) -> str:
         """The id of the form, which all its steps have."""
         if not self._form_id:
@@ -243,6 +250,23 @@ class ReportForm:
         typed = (self.value("description"), *(value for values in self._sent.values() for value in values))
         number = self.call.city.emergency_number(typed)
         return emergency_notice(number) if number else None
+
+    @cached_property
+    def better(self) -> tuple[Service, ...]:
+        """Services that fit the description, in the reader's language; none if the chosen service is among them."""
+        call, words = self.call, self.value("description")[:MAX_SENTENCE_CHARACTERS]
+        found = suggest(call.platform, call.city, words, now=call.now) if words else []
+        if self.service.code in [one.code for one in found]:
+            return ()
+        return in_languages(found, call.city, self.frame.catalogue_languages)
+
+    def of_other_service(self, service: Service) -> str:
+        """The address of the form for another service, with the description and the place; "" if it is too long."""
+        kept = {name: [self.value(name)] for name in (*_OF_DETAILS, *_OF_PLACE) if self.value(name)}
+        if not (sealed := seal(self.call.platform, kept)):
+            return ""
+        shown = ",".join(one.code for one in self.better)
+        return self.frame.link("report", service_code=service.code, kept=sealed, suggestion=shown)
 
     # --- Map
 
@@ -329,7 +353,8 @@ class ReportForm:
 
     def address(self, step: str, **query: str) -> str:
         """The address of a step."""
-        return self.frame.link("report", service_code=self.service.code, step=step, **query)
+        suggested = ",".join(self.suggestion)
+        return self.frame.link("report", service_code=self.service.code, step=step, suggestion=suggested, **query)
 
     def action(self, step: str) -> str:
         """The address to which a step is sent. A page about a fault can lead back to it.
@@ -345,6 +370,8 @@ class ReportForm:
         yield "service_code", self.service.code
         yield "form_id", self.form_id
         yield "step", step
+        if self.suggestion:
+            yield "suggestion", ",".join(self.suggestion)
         own = {"details": _OF_DETAILS, "place": _OF_PLACE}.get(step, CONTACT)
         for name in FIELDS:
             if name not in own and self.value(name):

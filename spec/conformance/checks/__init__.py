@@ -44,6 +44,7 @@ from spec.conformance.checks import (
     single_request,
     statistics,
     subscriptions,
+    suggestions,
     tokens,
     what_clients_send,
 )
@@ -78,6 +79,7 @@ _MODULES = (
     offers_and_forms,
     notices,
     nearby,
+    suggestions,
     ids_of_partners,
     own_view,
     me_too,

@@ -21,6 +21,7 @@ from open311.operations.intake.submit_request import is_repeat, submit_request
 from open311.operations.media.choosing import Chosen, choose
 from open311.operations.reading.find_nearby import NearbySearch, find_nearby
 from open311.operations.statistics.forecasting import find_usual_days
+from open311.operations.suggesting.counting import count_choice
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.web.access import ANYBODY, PORTAL_FORM
@@ -188,7 +189,7 @@ def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
     call = form.call
     ensure_synced(call.platform)
     notice_blocks(call.platform)
-    return submit_request(
+    receipt = submit_request(
         call.platform,
         replace(_submission(form), photos=chosen.photos, own_address=call.own_address() if chosen.photos else ""),
         jurisdiction=call.city,
@@ -198,6 +199,8 @@ def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
         sender=_sender(call),
         wants_link=True,
     )
+    count_choice(call.platform, call.city, form.suggestion, receipt, call.caller)
+    return receipt
 
 
 def _submission(form: ReportForm) -> Any:
@@ -226,7 +229,7 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
 
     A browser may keep a page that it got from an address, so that it still has what was typed after it went back.
     """
-    more: dict[str, Any] = {"nearby": _nearby(form)} if step == "check" else {}
+    more: dict[str, Any] = {"nearby": _nearby(form), "better": _better(form)} if step == "check" else {}
     if step == "details":
         more["answers"] = articles_about(form.call, form.frame, form.service.code)
         more["usual"] = _usual_days(form)
@@ -262,6 +265,12 @@ def _usual_days(form: ReportForm) -> Outlook | None:
 def most_together(settings: Settings) -> int:
     """The bytes that all photos of a report may have together, so that they fit into a body beside the fields."""
     return int(max(settings.max_body_bytes, settings.max_upload_bytes) * _PART_FOR_PHOTOS)
+
+
+def _better(form: ReportForm) -> list[tuple[str, Service]]:
+    """Services that fit the description better than the chosen one, each with the address of its form."""
+    found = ((form.of_other_service(service), service) for service in form.better)
+    return [(address, service) for address, service in found if address]
 
 
 def _nearby(form: ReportForm) -> list[ShownRequest]:

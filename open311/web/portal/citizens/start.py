@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from open311.domain.services import Service
-from open311.domain.word_search import Texts, find
 from open311.errors import NotFound, Unavailable
 from open311.formats import JSON
 from open311.operations.reading.find_requests import find_request
+from open311.operations.suggesting.suggest import suggest
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
@@ -17,6 +17,7 @@ from open311.web.portal.citizens.answers import articles_beside
 from open311.web.portal.notices import notices_of_city
 from open311.web.portal.rendering import Frame, page, see_other
 from open311.web.portal.shown import ShownRequest
+from open311.web.submissions import emergency_notice
 from open311.web.surfaces import PORTAL
 from schemas.portal import StartArguments
 
@@ -30,35 +31,27 @@ from schemas.portal import StartArguments
     output=PageFormat.HTML,
 )
 def start_page(call: Call) -> Answer:
-    """What can be reported to the city, or what fits the words of a search. With a number: the report with it."""
+    """What can be reported to the city, first what fits a sentence. With a number: the report with it."""
     words, number = call.values["q"].strip(), call.values["number"].strip().lstrip("#").strip()
     frame = Frame(call.request, call.city)
     if number and (id := _public_id(call, frame, number)):
         return see_other(frame.of_request(id))
     offered = call.city.listed(call.city.in_season(call.now))
     services = in_languages(offered, call.city, frame.catalogue_languages)
-    found = [services[place] for place in find(tuple(map(_texts, services, offered)), words)] if words else []
+    suggested = suggest(call.platform, call.city, words, now=call.now) if words else []
+    number_of_emergency = call.city.emergency_number((words,))
     return page(
         call,
         "start.html",
         words=words,
-        found=found,
+        found=in_languages(suggested, call.city, frame.catalogue_languages),
+        suggestion=",".join(service.code for service in suggested),
+        emergency=emergency_notice(number_of_emergency) if number_of_emergency else None,
         number=number,
         named=_named(call, frame, words),
         answers=articles_beside(call, frame, words) if words else (),
-        groups=() if found else grouped(services),
+        groups=grouped(services),
         told_notices=notices_of_city(call, frame),
-    )
-
-
-def _texts(shown: Service, own: Service) -> Texts:
-    """The texts of a service in the reader's language and in the city's own."""
-    both = (shown,) if shown is own else (shown, own)
-    return Texts(
-        name=" ".join(one.name for one in both),
-        keywords=" ".join(word for one in both for word in one.keywords),
-        group=" ".join(one.group for one in both),
-        description=" ".join(one.description for one in both),
     )
 
 

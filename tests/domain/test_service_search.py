@@ -1,0 +1,120 @@
+"""The search for services: what people type, and what they mean."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from open311.domain.lexicons import Lexicon, Synonym
+from open311.domain.service_search import ServiceSearch, Texts
+
+SERVICES = (
+    {"en": Texts("Streetlight out", "lamp dark", "Lights", "A lamp that stays dark or flickers.")},
+    {"en": Texts("Pothole", "asphalt", "Streets", "A hole in the carriageway.")},
+    {"en": Texts("Graffiti", "paint tag", "Cleaning", "Writing on a wall.")},
+    {"en": Texts("Tree", "", "Parks", ""), "de": Texts("Straßenbaum"), "es": Texts("Árbol caído")},
+    {"zh-Hans": Texts("路灯不亮", "", "照明", "")},
+    {"en": Texts("Street cleaning", "", "Cleaning", "The street is dirty.", "Is it wet? Yes No")},
+    {"en": Texts("No water", "", "", "Nothing comes out of the tap.")},
+)
+LEXICON = Lexicon(
+    synonyms=(
+        Synonym(said=("crater", "hole in the road"), means=("pothole",)),
+        Synonym(said=("dry tap", "no running water"), means=("no water",)),
+        Synonym(said=("unicorn",), means=("horse with a horn",)),
+    ),
+    ignored=frozenset(
+        ["a", "the", "in", "is", "on", "my", "i", "of", "it", "no", "what", "are", "you", "how", "hello"]
+    ),
+    negated=frozenset(("no",)),
+)
+SEARCH = ServiceSearch(SERVICES, [LEXICON])
+LIGHT, HOLE, PAINT, TREE, CHINESE, DIRT, WATER = range(7)
+
+
+@pytest.mark.parametrize(
+    ("search", "best"),
+    [
+        ("street light", LIGHT),
+        ("streetlight", LIGHT),
+        ("the street lamp is broken", LIGHT),
+        ("stretlight", LIGHT),
+        ("LAMPS", LIGHT),
+        ("pothole", HOLE),
+        ("pot hole", HOLE),
+        ("potholes", HOLE),
+        ("hole", HOLE),
+        ("grafitti", PAINT),
+        ("graffitis", PAINT),
+        ("strassenbaum", TREE),
+        ("arbol caido", TREE),
+        ("árboles", TREE),
+        ("路灯", CHINESE),
+        ("路灯不亮了", CHINESE),
+        ("dirty street", DIRT),
+        ("cleaned", DIRT),
+        ("crateers", HOLE),
+        ("there's a huge HOLE in my road!!", HOLE),
+        ("no running water", WATER),
+        ("the tap is dry, there is no watter", WATER),
+        ("hello, how are you? it is a graffito", PAINT),
+    ],
+)
+def test_the_best_service_comes_first(search: str, best: int) -> None:
+    assert SEARCH.find(search)[0] == best
+
+
+@pytest.mark.parametrize(
+    "search",
+    ["", "  ", "zzz", "!?", "🙂", "hello, how are you", "in the", "unicorn", "lorem ipsum dolor sit amet est"],
+)
+def test_nothing_is_found_for_words_that_fit_nothing(search: str) -> None:
+    assert SEARCH.find(search) == []
+
+
+def test_short_words_must_be_right() -> None:
+    assert HOLE not in SEARCH.find("pole")
+
+
+def test_a_word_in_the_name_counts_more_than_one_in_the_description() -> None:
+    assert SEARCH.find("street")[0] == DIRT
+    assert SEARCH.find("lamp")[0] == LIGHT
+
+
+def test_a_whole_name_is_found_though_its_words_say_nothing() -> None:
+    search = ServiceSearch([{"en": Texts("What is it")}, {"en": Texts("What is a hole")}], [LEXICON])
+    assert search.find("what IS it?") == [0]
+    assert search.find("what is a") == []
+
+
+def test_services_that_fit_much_less_than_the_best_are_left_out() -> None:
+    assert SEARCH.find("the pothole in the street with graffiti")[:2] == [HOLE, PAINT]
+    assert len(SEARCH.find("pothole")) == 1
+
+
+def test_without_services_and_lexicons_nothing_is_found() -> None:
+    assert ServiceSearch([]).find("pothole") == []
+
+
+def test_a_synonym_without_words_is_no_synonym() -> None:
+    lexicon = Lexicon(synonyms=(Synonym(said=("", "crater"), means=("", "?!")),))
+    assert ServiceSearch(SERVICES, [lexicon]).find("crater") == []
+
+
+def test_a_long_sentence_is_read_to_its_sixtieth_word() -> None:
+    assert SEARCH.find("zzz " * 59 + "pothole") == [HOLE]
+    assert SEARCH.find("zzz " * 60 + "pothole") == []
+
+
+def test_the_result_is_always_the_same() -> None:
+    found = SEARCH.rank("a dark hole in the dirty street")
+    assert [SEARCH.rank("a dark hole in the dirty street") for _ in range(3)] == [found] * 3
+    assert ServiceSearch(SERVICES, [LEXICON]).rank("a dark hole in the dirty street") == found
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_searched_for(search: str) -> None:
+    found = SEARCH.find(search)
+    assert len(set(found)) == len(found)
+    assert set(found) <= set(range(len(SERVICES)))
