@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from open311.domain.sensors import SensorTexts
     from open311.domain.workflow import CitizenText
 
 from open311.domain.personal_data import Treatments
@@ -282,12 +283,14 @@ class Translation:
     """A catalogue's texts in one language: services by code, groups by their original name.
 
     emergency_words  see `Emergency.words`
+    sensor_rules     the texts of rules for sensors, by the rule's code
     """
 
     services: Mapping[str, ServiceTranslation] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[CitizenText, ...] = ()
     emergency_words: tuple[str, ...] = field(default=(), metadata=ADDED)
+    sensor_rules: Mapping[str, SensorTexts] = field(default_factory=dict, metadata=ADDED)
 
 
 def texts_of(translation: Translation) -> Iterator[str]:

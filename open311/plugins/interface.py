@@ -29,6 +29,7 @@ from open311.domain.retention import Retention
 from open311.domain.routing import Draft, Route, Rule, RuleBook, Step, decide, explain
 from open311.domain.seasons import Season
 from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels
+from open311.domain.sensors import Sensor, SensorRule
 from open311.domain.services import Audience, Department, PhotoRule, Service, Translation, Vicinity
 from open311.domain.text import folded
 from open311.domain.workflow import CitizenText, CityState
@@ -88,6 +89,8 @@ class Jurisdiction:
     abuse         what makes a report suspected, so that it is held until a person has looked at it
     emergency     the number to call in an emergency, and the words that sound like one
     mail          which mail the city sends to reporters, followers and departments
+    sensors       the sensors that report by themselves
+    sensor_rules  what they report, and how
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -131,6 +134,8 @@ class Jurisdiction:
     abuse: AbuseRules = AbuseRules()
     emergency: Emergency = Emergency()
     mail: MailRules = MailRules()
+    sensors: tuple[Sensor, ...] = ()
+    sensor_rules: tuple[SensorRule, ...] = ()
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -153,6 +158,18 @@ class Jurisdiction:
         """Who may see the photos of requests to a service."""
         service = self.service(code)
         return self.photos if service is None or service.photos is None else service.photos
+
+    def sensor(self, datastream: str) -> Sensor | None:
+        """The sensor with this datastream, or None."""
+        return self._sensors.get(datastream)
+
+    @cached_property
+    def _sensors(self) -> Mapping[str, Sensor]:
+        return {sensor.datastream: sensor for sensor in self.sensors}
+
+    def sensor_rules_of(self, sensor: Sensor) -> tuple[SensorRule, ...]:
+        """The rules that look at the observations of a sensor."""
+        return tuple(rule for rule in self.sensor_rules if rule.code in sensor.rules)
 
     def texts_in(self, language: str) -> tuple[CitizenText, ...]:
         """The texts for citizens in a language. If it has no texts, the texts in the city's first language."""

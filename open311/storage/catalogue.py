@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -73,7 +73,8 @@ def _fields(item: Any) -> dict[str, Any]:
     """A dataclass's values by field name, without the defaults of fields that are marked as `ADDED`."""
     values = {field.name: getattr(item, field.name) for field in fields(item)}  # `asdict` would also copy them
     for field in fields(item):
-        if field.metadata.get("is_added") and values[field.name] == field.default:
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if field.metadata.get("is_added") and values[field.name] == default:
             del values[field.name]
     return values
 

@@ -62,6 +62,7 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0025": ("reporter",),
     "0026": ("follower", "subscription"),
     "0027": ("publication", "service_request"),
+    "0035": ("api_key",),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
 MODES = {"publication": "SHARE ROW EXCLUSIVE"}
