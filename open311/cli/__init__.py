@@ -32,6 +32,7 @@ COMMANDS = {
     "retention": "retention.retention_command",
     "deliveries": "deliveries.deliveries",
     "subscriptions": "subscriptions.subscriptions",
+    "sensors": "sensors.sensors",
     "media": "media.media",
     "mail": "mail.mail",
     "import": "importing.import_command",

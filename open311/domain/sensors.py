@@ -187,25 +187,24 @@ def observed(condition: Condition, rule: SensorRule, seen: Observation) -> Condi
 
 
 def _next(condition: Condition, rule: SensorRule, seen: Observation) -> Phase:
-    """The phase after a newer observation."""
+    """The phase after a newer observation. A result within the hysteresis changes nothing."""
     minimum = timedelta(minutes=rule.minimum_minutes)
-    phase, began = condition.phase, condition.since or seen.at
-    if phase.is_raised:
-        if not rule.is_over(seen.result):
-            return Phase.RAISED
-        began = began if phase is Phase.FALLING else seen.at
-        return Phase.CALM if seen.at - began >= minimum else Phase.FALLING
-    if not rule.holds(seen.result):
-        return Phase.CALM
-    began = began if phase is Phase.RISING else seen.at
-    return Phase.RAISED if seen.at - began >= minimum else Phase.RISING
+    phase = condition.phase
+    waiting = Phase.FALLING if phase.is_raised else Phase.RISING
+    began = condition.since if phase is waiting and condition.since else seen.at
+    is_long = seen.at - began >= minimum
+    if rule.holds(seen.result):
+        return Phase.RAISED if phase.is_raised or is_long else Phase.RISING
+    if rule.is_over(seen.result):
+        return Phase.CALM if not phase.is_raised or is_long else Phase.FALLING
+    return phase
 
 
 def fallen_silent(condition: Condition, rule: SensorRule, *, heard_at: datetime, now: datetime) -> Condition:
     """The condition of a rule about silence, at a time at which the last news is of `heard_at`."""
     is_silent = now - heard_at >= timedelta(minutes=rule.silent_minutes)
     phase = Phase.RAISED if is_silent else Phase.CALM
-    if phase is condition.phase:
+    if phase is condition.phase and condition.since is not None:
         return condition
     return replace(condition, phase=phase, since=heard_at if is_silent else now, observed_at=heard_at)
 

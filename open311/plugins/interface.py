@@ -28,8 +28,8 @@ from open311.domain.results import Accepted, Resolution
 from open311.domain.retention import Retention
 from open311.domain.routing import Draft, Route, Rule, RuleBook, Step, decide, explain
 from open311.domain.seasons import Season
-from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels
 from open311.domain.sensors import Sensor, SensorRule
+from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels
 from open311.domain.services import Audience, Department, PhotoRule, Service, Translation, Vicinity
 from open311.domain.text import folded
 from open311.domain.workflow import CitizenText, CityState

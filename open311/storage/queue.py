@@ -42,6 +42,7 @@ class Task(StrEnum):
     RETRY_STALLED = "retry_stalled"
     CHECK_STATISTICS = "check_statistics"
     REMIND_DEPARTMENTS = "remind_departments"
+    WATCH_SENSORS = "watch_sensors"
 
 
 class Line(StrEnum):

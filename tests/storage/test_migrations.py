@@ -52,7 +52,7 @@ RELEASED = {
     "0025_mail": "4d48d37661e7e210ba0234aa128b45103890a9abb1515d299bddeeec04544681",
     "0026_mail_about_filters": "17fafc3f98899606af7782d0f8e27686850b4a96051d954d9d2c679fcf6a2442",
     "0027_indexes_for_maps_and_queues": "648042ea4d2a9a69aee02e9d54c991dc72328653ad123e0247c9ebf455a076cd",
-    "0035_sensors": "ac137f046d5695c019e9f4c2b93e477eba41bfa7b68cfa487d8c5c88e78539d3",
+    "0035_sensors": "9f751e3eb0b633a66b1cf5c0baa6f4224827e14a53beb8e63f9fbe09b32d2b9c",
 }
 
 

@@ -141,7 +141,7 @@ def test_parts_of_the_standard_that_are_not_used_are_named(send: Send) -> None:
 
 def test_many_observations_get_an_item_each(send: Send, client: FlaskClient) -> None:
     rows = [[minutes_ago(10 - index), 50] for index in range(8)]
-    faulty = [["noon", 50], [minutes_ago(1)], [minutes_ago(1), "x"]]
+    faulty: list[list[Any]] = [["noon", 50], [minutes_ago(1)], [minutes_ago(1), "x"]]
     other = array([minutes_ago(1), 1], Datastream={"@iot.id": "other"})
     answer = send([array(*rows, *faulty), other], MANY)
     assert answer.status_code == 201

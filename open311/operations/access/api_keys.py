@@ -44,9 +44,10 @@ def add_key(
     jurisdiction_id  ALL_JURISDICTIONS for a key that is valid everywhere
     may_update       whether updates with the key count as the city's own
     is_for_staff     whether the key may send requests to services that are only for staff
-    things          the things whose observations the key may send, and nothing else; empty for an app's key
+    things           the things whose observations the key may send, and nothing else; empty for an app's key
     secret           the secret of the demo key; for all other keys, leave it out to make a new secret
-    Raises Invalid if the jurisdiction is not served or does not have the things, and for a label that is empty or cannot be read.
+    Raises Invalid if the jurisdiction is not served or does not have the things, and for a label that is empty or
+    cannot be read.
     """
     _check_texts(label, contact)
     if jurisdiction_id != ALL_JURISDICTIONS and platform.registry.get(jurisdiction_id) is None:

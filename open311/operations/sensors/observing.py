@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from open311.domain.access import Principal
-from open311.domain.sensors import MOST_AHEAD, STALE_AFTER, Observation, Sensor
+from open311.domain.sensors import MOST_AHEAD, STALE_AFTER, Condition, Observation, Sensor
 from open311.errors import Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.operations.sensors.watching import Watch
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.storage import sensors
 from open311.storage.sensors import Reading
@@ -70,13 +72,42 @@ def last_readings(platform: Platform, city: Jurisdiction, things: Collection[str
     return [(sensor, found[sensor.datastream]) for sensor in wanted if sensor.datastream in found]
 
 
-def watch_silence(platform: Platform, cities: Iterable[Jurisdiction], now: datetime) -> int:
-    """Look at all sensors with a rule about silence. Returns the number of those that were looked at."""
-    looked = 0
-    for city in cities:
-        for sensor in city.sensors:
-            for rule in city.sensor_rules_of(sensor):
-                if rule.silent_minutes:
-                    Watch(platform=platform, city=city, sensor=sensor, rule=rule, now=now).listen()
-                    looked += 1
-    return looked
+@dataclass(frozen=True, slots=True)
+class SensorState:
+    """A sensor, its newest observation (None before the first), and the state of each of its rules by code."""
+
+    jurisdiction_id: str
+    sensor: Sensor
+    reading: Reading | None
+    conditions: Mapping[str, Condition]
+
+
+def states_of(platform: Platform, city: Jurisdiction) -> list[SensorState]:
+    """All sensors of a city, in the order of its file."""
+    with platform.database.reading() as connection:
+        readings = sensors.load_readings(connection, city.id, [sensor.datastream for sensor in city.sensors])
+        conditions = sensors.load_conditions(connection, city.id)
+    return [
+        SensorState(
+            city.id,
+            sensor,
+            readings.get(sensor.datastream),
+            {code: conditions.get((sensor.thing, code), Condition()) for code in sensor.rules},
+        )
+        for sensor in city.sensors
+    ]
+
+
+def watch_silence(platform: Platform, now: datetime) -> None:
+    """Look at all sensors that a rule about silence looks at."""
+    watches = [
+        Watch(platform=platform, city=city, sensor=sensor, rule=rule, now=now)
+        for city in platform.registry
+        for sensor in city.sensors
+        for rule in city.sensor_rules_of(sensor)
+        if rule.silent_minutes
+    ]
+    if watches:
+        ensure_synced(platform)
+    for watch in watches:
+        watch.listen()

@@ -608,7 +608,7 @@ class SensorRuleTable(Table):
         default=0.0,
     )
     minimum_minutes = Number(
-        "How many minutes the condition must hold until it is reported, and must be over until the request is closed",
+        "How many minutes the condition must hold until it is reported, and be over until the request is closed",
         least=0,
         most=1_440,
         default=0,
@@ -782,7 +782,7 @@ class ServiceTextsTable(Table):
 
 
 class SensorTextsTable(Table):
-    """The texts of a rule for sensors in another language. The request has them below those of the first language."""
+    """The texts of a rule for sensors in another language. The request has them below the first language's."""
 
     makes, header, noun = SensorTexts, '[sensor_rules."CODE"]', "sensor rule"
 

@@ -1,4 +1,4 @@
-"""Sensors: keys that may only send observations, the last observations, and the state of each rule at each thing."""
+"""Sensors: keys that may only send observations, the last observations, and the state of each rule."""
 
 from __future__ import annotations
 
