@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 from marshmallow import ValidationError, fields
 
 from schemas.arguments import Arguments
-from schemas.base import Body, Instant, Text, describe
+from schemas.base import Body, Text, describe
 from schemas.parameters import TextParameter
 from schemas.staff import JsonBody
 from schemas.texts import tell
@@ -167,7 +167,7 @@ class ObservedSchema(Body):
     """What the server adds to an Observation."""
 
     thing = Text(metadata=describe("The id of the thing.", "elm-underpass"))
-    received = Instant(data_key="receivedTime", metadata=describe("When it came.", "2026-03-01T09:30:01Z"))
+    received = Text(data_key="receivedTime", metadata=describe("When it came.", "2026-03-01T09:30:01Z"))
 
 
 class ObservationSchema(Body):

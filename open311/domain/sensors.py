@@ -99,7 +99,7 @@ class Sensor:
     thing: str
     lat: float
     long: float
-    rules: tuple[str, ...]
+    rules: tuple[str, ...] = ()
     name: str = ""
     address: str = ""
     unit: str = ""

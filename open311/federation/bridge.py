@@ -253,7 +253,7 @@ class Bridge:
         self._client.on_message = self._arrived
 
     def stop(self) -> None:
-        """End `run` after the observation that is being sent. Can be called in any thread, and in a signal handler."""
+        """End `run` after the call that it waits for. Can be called in any thread, and in a signal handler."""
         self._stopping.set()
 
     def run(self) -> None:

@@ -28,6 +28,7 @@ from spec.conformance.preparation import (
     Closing,
     Endpoint,
     Form,
+    Gauge,
     Member,
     Offers,
     Point,
@@ -297,6 +298,7 @@ class StubServer(Statistics, Subscriptions):
             bulk_url=f"{base}/bulk/requests",
             inquiry_url=f"{base}/inquiry/v1",
             future_cursor=self.future_cursor(),
+            gauge=Gauge(f"{base}/sensors/observations", "water", "gaugekey"),
             offered=frozenset(EXTENSIONS),
         )
 
@@ -375,6 +377,8 @@ class StubServer(Statistics, Subscriptions):
     def route(self, call: StubCall) -> tuple[int, dict[str, str], bytes]:
         """Answer /<instance>/v2/<resource>. The instances are one, many, crash, secure, slow and jsonp."""
         instance, _, rest = call.path.lstrip("/").partition("/")
+        if instance == "sensors":
+            return self.sensors(call, rest)
         if instance == "bulk":
             return self.bulk(call, rest.rpartition(".")[2])
         if instance == "inquiry":
