@@ -154,9 +154,7 @@ def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Pr
 def _gauge(served: Served) -> Gauge:
     """The gauge of the demo city, with a key of its own."""
     things = ["elm-underpass"]
-    key = add_key(
-        served.platform, label="gauge", jurisdiction_id=jurisdiction.id, things=things, now=utc_now()
-    )[1]
+    key = add_key(served.platform, label="gauge", jurisdiction_id=jurisdiction.id, things=things, now=utc_now())[1]
     return Gauge(f"{served.origin}/sensors/v1/observations", "elm-underpass-water", key)
 
 

@@ -65,7 +65,7 @@ class Broker:
 
     def publish(self, *payloads: Any, topic: str = TOPIC) -> None:
         """Publish messages with QoS 1."""
-        messages = [
+        messages: list[Any] = [
             {"topic": topic, "qos": 1, "payload": one if isinstance(one, bytes) else orjson.dumps(one)}
             for one in payloads
         ]

@@ -639,7 +639,7 @@ class Extensions(ABC):
     def sensors(self, call: Any, resource: str) -> Reply:
         """Observations. The newest one is kept in `observed`."""
         if call.headers.get("x-api-key") != "gaugekey" and not self.has("anybody sends observations"):
-            return self.problem(403, "api_key is missing or of an app.")
+            return self.told(403, "api_key is missing or of an app.")
         if call.method == "GET":
             return self.plain(200, {"value": [self.observed] if self.observed else []})
         sent = json.loads(call.body)
@@ -653,7 +653,7 @@ class Extensions(ABC):
             return self.plain(201, texts[:1] if self.has("errors of a batch are left out") else texts)
         found_one = self.observation(sent)
         if isinstance(found_one, str):
-            return self.problem(201 if self.has("any observation is taken") else 400, found_one)
+            return self.told(201 if self.has("any observation is taken") else 400, found_one)
         status, headers, payload = self.plain(201, found_one)
         return status, headers | {"Location": found_one["@iot.selfLink"]}, payload
 
@@ -672,7 +672,7 @@ class Extensions(ABC):
     def plain(self, status: int, data: Any) -> Reply:
         return status, {"Content-Type": "application/json"}, json.dumps(data).encode()
 
-    def problem(self, status: int, detail: str) -> Reply:
+    def told(self, status: int, detail: str) -> Reply:
         return self.plain(status, {"status": status, "detail": detail})
 
     # --- Bulk
