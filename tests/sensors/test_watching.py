@@ -129,3 +129,25 @@ def test_faster_times_of_a_thing_make_no_more_requests(town: Town) -> None:
     minutes = range(-1_400, 0)
     town.send_all([seen(minute, 50 if minute // 20 % 2 else 5) for minute in minutes], now=0)
     assert len(town.records()) == 1
+
+
+def test_a_rule_whose_request_is_refused_tries_again_once_it_is_corrected(settings: Settings, town: Town) -> None:
+    platform = build.platform(settings, city(service="nothing"))
+    Town(platform).run([50] * 8)
+    platform.close()
+    assert town.records() == []
+    assert town.condition().phase is Phase.RAISED
+    town.send(8, 51)
+    assert town.record().description == "The water is 51 cm deep at the underpass."
+
+
+def test_a_merged_request_is_left_to_people(town: Town) -> None:
+    end = town.run([50] * 10)
+    parent = build.submit(town.platform).service_request_id
+    number = town.records()[0].number
+    act(town.platform, town.city, number, [commands.Merge(into=parent)], principal=SHELL, now=at(end))
+    town.run([5] * 10, begin=end)
+    assert [record.status for record in town.records()] == [Status.OPEN, Status.OPEN]
+    assert "The condition is over: the sensor reports 5 cm." in [
+        event.note for event in town.events("internal_note")
+    ]
