@@ -144,7 +144,7 @@ def test_a_rule_whose_request_is_refused_tries_again_once_it_is_corrected(settin
 def test_a_merged_request_is_left_to_people(town: Town) -> None:
     end = town.run([50] * 10)
     parent = build.submit(town.platform).service_request_id
-    number = town.records()[0].number
+    number = town.condition().number
     act(town.platform, town.city, number, [commands.Merge(into=parent)], principal=SHELL, now=at(end))
     town.run([5] * 10, begin=end)
     assert [record.status for record in town.records()] == [Status.OPEN, Status.OPEN]

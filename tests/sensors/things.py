@@ -84,8 +84,9 @@ class Town:
     def records(self) -> list[RequestRecord]:
         """All requests, the oldest first."""
         with self.platform.database.transaction() as connection:
-            rows = connection.exec_driver_sql("SELECT id FROM service_request ORDER BY id").scalars().all()
-            return list(requests.load_numbers(connection, self.city.id, rows).values())
+            rows = connection.exec_driver_sql("SELECT id FROM service_request").scalars().all()
+            found = requests.load_numbers(connection, self.city.id, rows).values()
+        return sorted(found, key=lambda record: record.requested_at)  # each process takes numbers in advance
 
     def record(self) -> RequestRecord:
         """The only request."""
