@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent / "georeport-v2.md"
 EXTENSIONS = Path(__file__).parent / "extensions.md"
 
 _ROW = re.compile(r"^\| (C\d{3}) \| (MUST|SHOULD|MAY) \| (.+) \| ([^|]+) \|$")
-_RULE = re.compile(r"^\| ([A-Z]\d+) \| (.+) \|$")
+_RULE = re.compile(r"^\| ([A-Z]{1,2}\d+) \| (.+) \|$")
 _HEADING = re.compile(r"^## (.+)$")
 
 

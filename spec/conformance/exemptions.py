@@ -21,7 +21,7 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(
             (f"W{number}" for number in range(4, 14)), "a check has no receiver that the server may call"
         ),
-        "Y5": "which observations make requests is a rule of the city",
+        "SN5": "which observations make requests is a rule of the city",
         "U3": "a check from outside cannot import a change that happened earlier",
         "U6": "a check cannot make 20,000 updates",
     }

@@ -1,4 +1,4 @@
-"""Observations of things that report by themselves, an extension: Y1 to Y5."""
+"""Observations of things that report by themselves, an extension: SN1 to SN5."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _field(answer: Answer, name: str) -> Any:
     return found.get(name) if isinstance(found, dict) else None
 
 
-@check("Y1", needs="gauge", writes=True)
+@check("SN1", needs="gauge", writes=True)
 def one(probe: Probe) -> None:
     body = _observation(probe, minutes=3)
     answer = _send(probe, body).must_be(201)
@@ -56,7 +56,7 @@ def one(probe: Probe) -> None:
     again.must(same, "the same id for the same observation", _field(again, "@iot.id"))
 
 
-@check("Y2", needs="gauge", writes=True)
+@check("SN2", needs="gauge", writes=True)
 def refusals(probe: Probe) -> None:
     faults: dict[str, dict[str, Any]] = {
         "result": {"result": "much"},
@@ -68,7 +68,7 @@ def refusals(probe: Probe) -> None:
         answer.must(field in answer.text, f"an error that names {field}")
 
 
-@check("Y3", needs="gauge", writes=True)
+@check("SN3", needs="gauge", writes=True)
 def many(probe: Probe) -> None:
     array = {
         "Datastream": {"@iot.id": _gauge(probe).datastream},
@@ -85,7 +85,7 @@ def many(probe: Probe) -> None:
     )
 
 
-@check("Y4", needs="gauge", writes=True)
+@check("SN4", needs="gauge", writes=True)
 def keys(probe: Probe) -> None:
     _send(probe, _observation(probe), key="").must_be(403)
     if probe.target.api_key:
