@@ -21,6 +21,11 @@ run: .venv/run.stamp ## start the server, with a private database unless DATABAS
 	@$(BIN)/open311 run $(ARGS)
 
 test: .venv/dev.stamp ## run the tests; TESTS=tests/storage runs some of them, ARGS="-k name -x" has pytest's options, WORKERS=8 suits a larger machine
+	@if ! { command -v mosquitto || [ -x /usr/sbin/mosquitto ]; } >/dev/null && [ "$$(id -u)" = 0 ] \
+	        && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends mosquitto >/dev/null \
+	        || echo "Mosquitto could not be installed, so the tests that need it are skipped."; \
+	fi
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS) $(TESTS)
 
 coverage: .venv/dev.stamp ## run the tests and count the lines and branches they reach; fails below the floor in pyproject.toml
@@ -87,7 +92,7 @@ lock: ## find the newest releases that setup.cfg allows, and write the files in 
 	mkdir -p .lock; \
 	lock run; lock dev '--extra dev'; lock bench '--extra bench'; lock clients '--extra clients'; \
 	lock browser '--extra dev --extra browser'; \
-	lock server '--extra geoparquet --extra heic --extra mcp --extra redis --extra s3'
+	lock server '--extra geoparquet --extra heic --extra mcp --extra mqtt --extra redis --extra s3'
 
 BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 

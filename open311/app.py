@@ -16,7 +16,7 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage.failures import why_down
 from open311.translations import languages
-from open311.web import callbacks, extensions, georeport, inquiry, site, staff
+from open311.web import callbacks, extensions, georeport, inquiry, sensors, site, staff
 from open311.web.blueprint import BoundEndpoint
 from open311.web.documentation import Documentation
 from open311.web.endpoints import endpoints_in
@@ -88,7 +88,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     app.config["TRUSTED_HOSTS"] = None
     platform = platform or open_platform(settings)
     app.extensions["open311"] = platform
-    packages = (georeport, extensions, inquiry, staff, callbacks, citizens, desk, site)
+    packages = (georeport, extensions, inquiry, staff, callbacks, sensors, citizens, desk, site)
     bound = [BoundEndpoint(endpoint, platform) for endpoint in endpoints_in(*packages)]
     register_endpoints(app, bound)
     app.extensions["open311.documentation"] = Documentation(one.endpoint for one in bound)

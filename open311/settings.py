@@ -207,6 +207,11 @@ class Settings:
     device_rate: str = _text(
         "", "largest rate of reports with one device_id, beside that of addresses; if empty, no limit"
     )
+    sensor_rate: str = _text(
+        "60 per minute",
+        "largest rate of observations of one thing, beside that of addresses; if empty, no limit",
+        keeps_blank=True,
+    )
     portal_rate: str = _text(
         "30 per hour",
         "largest rate of reports by the pages for citizens from one client address; if empty, no limit",
@@ -380,6 +385,7 @@ class Settings:
             "GET": self.get_rate,
             "KEY": self.key_rate,
             "DEVICE": self.device_rate,
+            "SENSOR": self.sensor_rate,
             "PORTAL": self.portal_rate,
             "SIGN_IN": self.sign_in_rate,
         }

@@ -161,6 +161,9 @@ class NewKeyArguments(FormArguments):
     test = FlagParameter("Whether requests are accepted, but never routed or listed.", default=False)
     updates = FlagParameter("Whether updates with the key count as the city's own.", default=False)
     staff = FlagParameter("Whether services for staff are open to the key.", default=False)
+    things = ListParameter(
+        "Ids of things: the key may only send their observations.", "elm-underpass", most=100, unit="things"
+    )
 
 
 class KeyPageArguments(PageArguments):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from math import isfinite
-from typing import Any, TypeGuard, cast
+from typing import Any, ClassVar, TypeGuard, cast
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 
@@ -441,7 +441,13 @@ def _with_errors(more: dict[str, Any], form: str) -> dict[str, Any]:
 
 
 class JsonBody(Schema):
-    """The body of a call in JSON. Unknown fields are refused. `zone`: the time zone of dates that name none."""
+    """The body of a call in JSON. Unknown fields are refused.
+
+    is_list  whether the call has a list of such objects
+    zone     the time zone of dates that name none
+    """
+
+    is_list: ClassVar[bool] = False
 
     class Meta:
         unknown = RAISE
@@ -459,14 +465,15 @@ class JsonBody(Schema):
             return {}, [(name, self._worded(name, text)) for name, texts in faults.items() for text in texts]
 
     def _worded(self, name: str, text: str) -> str:
-        if name in self.fields:
+        known = [field.data_key or own for own, field in self.fields.items()]
+        if name in known:
             return text
-        near = get_close_matches(name, self.fields, n=1)
+        near = get_close_matches(name, known, n=1)
         if near:
             return tell("is unknown; did you mean {name}?", name=near[0])
-        if not self.fields:
+        if not known:
             return tell("is unknown; this call has no fields.")
-        return tell("is unknown; this call has {names}.", names=", ".join(self.fields))
+        return tell("is unknown; this call has {names}.", names=", ".join(known))
 
 
 class CommandBody(JsonBody):

@@ -33,6 +33,7 @@ COMMANDS = {
     "deliveries": "deliveries.deliveries",
     "subscriptions": "subscriptions.subscriptions",
     "notices": "notices.notices",
+    "sensors": "sensors.sensors",
     "media": "media.media",
     "mail": "mail.mail",
     "import": "importing.import_command",

@@ -38,13 +38,28 @@ def keys() -> None:
 @click.option(
     "--staff", "is_for_staff", is_flag=True, help="For the city's own apps: services for staff are open to the key."
 )
-def add(label: str, jurisdiction: str, contact: str, is_test: bool, may_update: bool, is_for_staff: bool) -> None:
+@click.option(
+    "--thing",
+    "things",
+    multiple=True,
+    help="The id of a thing: the key may only send its observations. Can be given several times.",
+)
+def add(
+    label: str,
+    jurisdiction: str,
+    contact: str,
+    is_test: bool,
+    may_update: bool,
+    is_for_staff: bool,
+    things: tuple[str, ...],
+) -> None:
     """Make a key and show it. It cannot be shown again, because only a digest of the key is stored.
 
     \b
     Example:
       open311 keys add --label "FixIt app" --contact dev@fixit.example
       open311 keys add --label "FixIt, trying out" --test --jurisdiction city.example
+      open311 keys add --label "Gauges" --thing elm-underpass --jurisdiction city.example
     """
     with command_platform() as platform:
         number, secret = add_key(
@@ -55,6 +70,7 @@ def add(label: str, jurisdiction: str, contact: str, is_test: bool, may_update: 
             is_test=is_test,
             may_update=may_update,
             is_for_staff=is_for_staff,
+            things=things,
             principal=shell_user(),
             now=utc_now(),
         )
@@ -143,6 +159,8 @@ def resume(number: int) -> None:
 def _row(key: ApiKey) -> list[str]:
     rights = {"updates": key.may_update, "staff": key.is_for_staff}
     kind = ["test" if key.is_test else "real", *(name for name, is_given in rights.items() if is_given)]
+    if key.things:
+        kind = ["things:", *key.things]
     return [
         str(key.id),
         key.label,

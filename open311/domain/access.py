@@ -13,6 +13,7 @@ class Role(StrEnum):
     """What a principal may do.
 
     APP         may send requests
+    SENSOR      may send observations of some things, and nothing else
     OPERATOR    may do everything; every person who can run commands on the server is an operator
     MONITOR     may read metrics
     READER      of staff: may read requests
@@ -22,6 +23,7 @@ class Role(StrEnum):
     """
 
     APP = "app"
+    SENSOR = "sensor"
     OPERATOR = "operator"
     MONITOR = "monitor"
     READER = "reader"
@@ -74,7 +76,7 @@ class Scope:
 class Principal:
     """An authenticated actor. Events have `str(principal)` as their `actor`.
 
-    kind     `key`, `staff`, `shell`, `portal` or `reporter`
+    kind     `key`, `staff`, `shell`, `portal`, `reporter` or `sensor`
     number   the number of the key or account; 0 for the others
     may_update  whether updates by this key count as the city's own
     is_test  whether the requests that it sends are tests, which are never routed or listed
@@ -84,6 +86,7 @@ class Principal:
     user     the name of the shell's user; "" if it is not known
     token    the number of the token that an account called with; 0 for none
     expires_at  when this token expires
+    things   the things whose observations a key of sensors may send
     """
 
     kind: str
@@ -98,16 +101,17 @@ class Principal:
     user: str = ""
     token: int = 0
     expires_at: datetime | None = None
+    things: frozenset[str] = frozenset()
 
     @property
     def is_staff(self) -> bool:
         """Whether the actor works for the city, and so may send requests for services that are only for staff."""
-        return self.is_for_staff or self.role not in (Role.APP, Role.MONITOR)
+        return self.is_for_staff or self.role not in (Role.APP, Role.SENSOR, Role.MONITOR)
 
     @property
     def channel(self) -> str:
         """How a request that the principal sends reaches the city."""
-        return "web" if self.kind == "portal" else "api"
+        return {"portal": "web", "sensor": "sensor"}.get(self.kind, "api")
 
     def __str__(self) -> str:
         name = str(self.number) if self.number else self.user

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from open311.domain.sensors import SensorTexts
     from open311.domain.workflow import CitizenText
 
 from open311.domain.lexicons import Synonym
@@ -285,6 +286,7 @@ class Translation:
     words            topics of articles, and texts of `days.toml`, by their original words
     emergency_words  see `Emergency.words`
     synonyms         what people say in the language, and what the services are called
+    sensor_rules     the texts of rules for sensors, by the rule's code
     """
 
     services: Mapping[str, ServiceTranslation] = field(default_factory=dict)
@@ -293,6 +295,7 @@ class Translation:
     words: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
     emergency_words: tuple[str, ...] = field(default=(), metadata=ADDED)
     synonyms: tuple[Synonym, ...] = field(default=(), metadata=ADDED)
+    sensor_rules: Mapping[str, SensorTexts] = field(default_factory=dict, metadata=ADDED)
 
 
 def texts_of(translation: Translation) -> Iterator[str]:

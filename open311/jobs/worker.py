@@ -40,6 +40,7 @@ from open311.operations.media.sweeping import sweep_photos
 from open311.operations.people.expiring import KINDS, expire
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
+from open311.operations.sensors.observing import watch_silence
 from open311.operations.statistics.counting import check_all
 from open311.operations.statistics.forecasting import make_due_forecasts
 from open311.operations.subscriptions.expiring import expire_subscriptions
@@ -246,6 +247,11 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     )
     def remind_departments(timestamp: int) -> None:  # noqa: ARG001
         remind(platform, utc_now())
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name=Task.WATCH_SENSORS, queueing_lock=Task.WATCH_SENSORS, lock=Task.WATCH_SENSORS, retry=retry)
+    def watch_sensors(timestamp: int) -> None:  # noqa: ARG001
+        watch_silence(platform, utc_now())
 
     @app.periodic(cron="* * * * *")
     @app.task(name=Task.RETRY_STALLED, queueing_lock=Task.RETRY_STALLED, pass_context=True)

@@ -29,6 +29,7 @@ from open311.domain.results import (
 from open311.domain.retention import Retention
 from open311.domain.routing import Draft, Route, Rule
 from open311.domain.seasons import Season
+from open311.domain.sensors import Sensor, SensorRule, SensorTexts
 from open311.domain.service_levels import LevelRule, ServiceLevel, read_service_level
 from open311.domain.services import (
     Attribute,
@@ -119,6 +120,9 @@ __all__ = [
     "Rule",
     "Season",
     "Secret",
+    "Sensor",
+    "SensorRule",
+    "SensorTexts",
     "Service",
     "ServiceLevel",
     "ServiceTranslation",

@@ -31,6 +31,7 @@ from open311.domain.results import Accepted, Resolution
 from open311.domain.retention import Retention
 from open311.domain.routing import Draft, Route, Rule, RuleBook, Step, decide, explain
 from open311.domain.seasons import Season
+from open311.domain.sensors import Sensor, SensorRule
 from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels
 from open311.domain.services import Audience, Department, PhotoRule, Service, Translation, Vicinity
 from open311.domain.text import folded
@@ -96,6 +97,8 @@ class Jurisdiction:
     left_out      the faults of files that are not used, such as an article that cannot be read
     overrides     whether admins may change texts and questions on the pages for staff, beside the files
     synonyms      what people in this city say, and what the services are called, beside the usual synonyms
+    sensors       the sensors that report by themselves
+    sensor_rules  what they report, and how
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -144,6 +147,8 @@ class Jurisdiction:
     left_out: tuple[str, ...] = ()
     overrides: bool = False
     synonyms: tuple[Synonym, ...] = ()
+    sensors: tuple[Sensor, ...] = ()
+    sensor_rules: tuple[SensorRule, ...] = ()
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -171,6 +176,18 @@ class Jurisdiction:
         """Who may see the photos of requests to a service."""
         service = self.service(code)
         return self.photos if service is None or service.photos is None else service.photos
+
+    def sensor(self, datastream: str) -> Sensor | None:
+        """The sensor with this datastream, or None."""
+        return self._sensors.get(datastream)
+
+    @cached_property
+    def _sensors(self) -> Mapping[str, Sensor]:
+        return {sensor.datastream: sensor for sensor in self.sensors}
+
+    def sensor_rules_of(self, sensor: Sensor) -> tuple[SensorRule, ...]:
+        """The rules that look at the observations of a sensor."""
+        return tuple(rule for rule in self.sensor_rules if rule.code in sensor.rules)
 
     def texts_in(self, language: str) -> tuple[CitizenText, ...]:
         """The texts for citizens in a language. If it has no texts, the texts in the city's first language."""

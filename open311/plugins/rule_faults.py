@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from shapely.ops import unary_union
 
 from open311.domain.calendar import MINUTES_A_DAY, WEEKDAYS, DayKind
 from open311.domain.routing import Rule
+from open311.domain.sensors import SensorRule
 from open311.domain.service_levels import LevelRule, find_disagreements
 from open311.domain.services import Attribute, Datatype, Service
 from open311.plugins.declared.lines import Lines, Path
@@ -34,7 +36,13 @@ class Fault(NamedTuple):
 def find_rule_faults(city: Jurisdiction) -> Iterator[str]:
     """Sentences about all faults, with the file and line if the city has a jurisdiction.toml."""
     lines = Lines(city.source)
-    found = (*_name_faults(city), *_place_faults(city), *_Routes(city, lines).faults(), *_level_faults(city))
+    found = (
+        *_name_faults(city),
+        *_place_faults(city),
+        *_Routes(city, lines).faults(),
+        *_level_faults(city),
+        *_sensor_faults(city),
+    )
     for fault in found:
         yield _located(lines, fault)
 
@@ -306,6 +314,80 @@ def _level_faults(city: Jurisdiction) -> Iterator[Fault]:
         for code, values in rule.answers.items():
             for sentence in answer_faults(city, where, rule.service, code, values):
                 yield Fault(path, sentence)
+
+
+# --- Sensors
+
+
+def _sensor_faults(city: Jurisdiction) -> Iterator[Fault]:
+    yield from _sensor_rule_faults(city)
+    codes = [rule.code for rule in city.sensor_rules]
+    datastreams: set[str] = set()
+    watched: set[tuple[str, str]] = set()
+    for index, sensor in enumerate(city.sensors):
+        path, words = ("sensors", index), f"sensor {sensor.datastream!r}"
+        if not _DATASTREAM.fullmatch(sensor.datastream):
+            sentence = (
+                f"{words} has an id that is empty, too long, or has other characters than letters, digits, -._~:/"
+            )
+            yield Fault((*path, "datastream"), sentence)
+        if sensor.datastream in datastreams:
+            yield Fault((*path, "datastream"), f"{words} is declared twice")
+        datastreams.add(sensor.datastream)
+        if not sensor.thing.strip() or not sensor.thing.isprintable() or "," in sensor.thing:
+            yield Fault((*path, "thing"), f"{words} has no thing; write its id on one line without commas")
+        if not city.covers(sensor.long, sensor.lat) and city.outside == "refuse":
+            yield Fault((*path, "lat"), f"{words} is outside the city, whose requests there are refused")
+        for code in sensor.rules:
+            if code not in codes:
+                yield Fault((*path, "rules"), f"{words} names sensor rule {code!r}, which is not declared")
+            elif (sensor.thing, code) in watched:
+                sentence = f"{words} has rule {code!r}, which another sensor of thing {sensor.thing!r} has too"
+                yield Fault((*path, "rules"), f"{sentence}; declare a rule for each")
+            watched.add((sensor.thing, code))
+
+
+_DATASTREAM = re.compile(r"[\w.~:/-]{1,150}", re.ASCII)
+
+
+def _sensor_rule_faults(city: Jurisdiction) -> Iterator[Fault]:
+    services = {service.code: service for service in city.services}
+    seen: set[str] = set()
+    for index, rule in enumerate(city.sensor_rules):
+        path, words = ("sensor_rules", index), f"sensor rule {rule.code!r}"
+        if rule.code in seen:
+            yield Fault((*path, "code"), f"{words} is declared twice")
+        seen.add(rule.code)
+        kinds = [name for name in ("above", "below") if getattr(rule, name) is not None]
+        kinds += ["silent_minutes"] if rule.silent_minutes else []
+        if len(kinds) != 1:
+            have = f"has {' and '.join(kinds)}" if kinds else "has none of above, below and silent_minutes"
+            yield Fault(path, f"{words} {have}; give exactly one of them")
+        elif rule.silent_minutes and (rule.hysteresis or rule.minimum_minutes):
+            unused = "hysteresis" if rule.hysteresis else "minimum_minutes"
+            yield Fault((*path, unused), f"{words} has {unused}, which a rule about silence does not use")
+        service = services.get(rule.service)
+        if service is None:
+            yield Fault((*path, "service"), f"{words} names an unknown service {rule.service!r}")
+        elif not service.active or service.replaced_by:
+            yield Fault(
+                (*path, "service"), f"{words} names service {rule.service!r}, which is not offered any more"
+            )
+        else:
+            yield from _sensor_answer_faults(city, rule, service, path)
+
+
+def _sensor_answer_faults(city: Jurisdiction, rule: SensorRule, service: Service, path: Path) -> Iterator[Fault]:
+    """Answers that do not fit the service's questions, and required questions without an answer."""
+    words = f"sensor rule {rule.code!r}"
+    for code, values in rule.attributes.items():
+        for sentence in answer_faults(city, words, service.code, code, values):
+            yield Fault((*path, "attributes"), sentence.replace(" asks for ", " answers ", 1))
+    for attribute in service.attributes:
+        is_asked = attribute.required and attribute.variable and not attribute.set_to and not attribute.default
+        if is_asked and not attribute.only_if and attribute.code not in rule.attributes:
+            sentence = f"{words} has no answer to {attribute.code!r}, which service {service.code!r} requires"
+            yield Fault(path, sentence)
 
 
 # --- Answers

@@ -73,10 +73,9 @@ def _fields(item: Any) -> dict[str, Any]:
     """A dataclass's values by field name, without the defaults of fields that are marked as `ADDED`."""
     values = {field.name: getattr(item, field.name) for field in fields(item)}  # `asdict` would also copy them
     for field in fields(item):
-        if field.metadata.get("is_added"):
-            default = field.default if field.default_factory is MISSING else field.default_factory()
-            if values[field.name] == default:
-                del values[field.name]
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if field.metadata.get("is_added") and values[field.name] == default:
+            del values[field.name]
     return values
 
 

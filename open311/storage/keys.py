@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -25,6 +25,7 @@ class ApiKey:
     may_update       whether updates with the key may change a request's status; without it they are comments
     notice           what all users of the app are told; "" for nothing
     suspended_for    why calls with the key are refused for now; "" for a key that works
+    things           the things whose observations the key may send, and nothing else; empty for keys of apps
     """
 
     id: int
@@ -38,6 +39,11 @@ class ApiKey:
     is_for_staff: bool
     notice: str
     suspended_for: str
+    things: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Make the things a tuple, because the drivers return lists."""
+        object.__setattr__(self, "things", tuple(self.things))
 
 
 def add_key(
@@ -50,6 +56,7 @@ def add_key(
     is_test: bool = False,
     may_update: bool = False,
     is_for_staff: bool = False,
+    things: Sequence[str] = (),
     now: datetime,
 ) -> int:
     """Store a key's digest, and return the key's number, which `revoke_key` needs."""
@@ -63,6 +70,7 @@ def add_key(
             is_test=is_test,
             may_update=may_update,
             is_for_staff=is_for_staff,
+            things=list(things),
             created_at=now,
         )
         .returning(api_key.c.id)

@@ -43,6 +43,7 @@ class Task(StrEnum):
     CHECK_STATISTICS = "check_statistics"
     MAKE_FORECASTS = "make_forecasts"
     REMIND_DEPARTMENTS = "remind_departments"
+    WATCH_SENSORS = "watch_sensors"
 
 
 class Line(StrEnum):

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 from open311.clock import utc_now
 from open311.domain.access import PORTAL, PROMETHEUS, Principal
 from open311.errors import Forbidden, NotFound
-from open311.operations.access.api_keys import require_key, require_scope
+from open311.operations.access.api_keys import require_app, require_key, require_scope, require_sensor_key
 from open311.operations.access.sessions import require_session
 from open311.operations.access.staff import require_city, require_staff
 from open311.operations.platform import Platform
@@ -45,9 +45,22 @@ class Access:
 
 
 def key_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:
-    """The holder of the key in api_key, Authorization: Bearer or X-Api-Key. Raises Forbidden (A56, A57)."""
+    """The app with the key in api_key, Authorization: Bearer or X-Api-Key. Raises Forbidden (A56, A57)."""
+    principal = _any_key_holder(platform, request, sent)
+    require_app(principal)
+    return principal
+
+
+def _any_key_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:
     given = first(sent, "api_key") or _bearer(request) or request.headers.get("X-Api-Key", "").strip()
     return require_key(platform, given)
+
+
+def _sensor_key_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:
+    """The holder of a key that was made for sensors. Raises Forbidden."""
+    principal = _any_key_holder(platform, request, sent)
+    require_sensor_key(principal)
+    return principal
 
 
 def require_partner(platform: Platform, request: Request, city: Jurisdiction) -> Principal:
@@ -139,6 +152,8 @@ PORTAL_FORM = Access("portal", _portal)
 """Everybody who uses the pages for citizens. Forms of other sites are refused."""
 API_KEY = Access("api_key", key_holder)
 """Only holders of an api_key that is valid for the city and not revoked."""
+SENSOR_KEY = Access("sensor_key", _sensor_key_holder)
+"""Only holders of an api_key that was made for things of the city, and is not revoked."""
 STAFF = Access("staff", _account_holder, require_city)
 """Only accounts of staff for the city. The operation checks the role of the account."""
 SIGNED_IN = Access("signed_in", _signed_in, _require_own_city)

@@ -18,7 +18,7 @@ from open311.operations.overriding.seeing import see_overrides
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.answers import send
-from open311.web.bodies import Form, read_form, read_json, read_raw
+from open311.web.bodies import Form, read_form, read_json, read_json_list, read_raw
 from open311.web.calls import Call, Values
 from open311.web.endpoints import City, Endpoint
 from open311.web.gate import limit_key
@@ -126,14 +126,20 @@ class BoundEndpoint:
 
     def _form(self, request: Request) -> Form:
         """The parameters of a call. They are in the query only if the body is no form."""
-        if self.endpoint.surface.is_for_staff or self.endpoint.is_raw:
+        endpoint = self.endpoint
+        if endpoint.surface.is_for_staff or endpoint.is_raw or endpoint.body is not None:
             return Form(read_query(request.query_string))
         return read_form(request, self._schema(None), self._platform.settings)
 
     def _body(self, request: Request, city: Jurisdiction | None) -> dict[str, Any]:
-        """The fields of a JSON body. Raises Invalid that names each faulty field."""
+        """The fields of a JSON body; of a list, its objects as they were sent, for the view to read.
+
+        Raises Invalid that names each faulty field.
+        """
         if self.endpoint.body is None:
             return {}
+        if self.endpoint.body.is_list:
+            return {"items": read_json_list(request, self._platform.settings)}
         schema = self.endpoint.body() if city is None else self.endpoint.body(zone=city.zone)
         values, problems = schema.read(read_json(request, self._platform.settings))
         if problems:

@@ -65,6 +65,22 @@ def read_form(request: Request, schema: Arguments, settings: Settings) -> Form:
 
 def read_json(request: Request, settings: Settings) -> dict[str, Any]:
     """The object in a JSON body; {} without a body. Raises as `read_form` does, and Invalid if it is no object."""
+    found = _read_value(request, settings)
+    if not isinstance(found, dict):
+        raise Invalid(tell("the body is JSON, but no object; send an object such as {{}}."))
+    return found
+
+
+def read_json_list(request: Request, settings: Settings) -> list[dict[str, Any]]:
+    """The objects in a JSON body that is a list of objects. Raises as `read_json` does."""
+    found = _read_value(request, settings)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Invalid(tell("the body is JSON, but no list of objects; send a list such as [{{}}]."))
+    return found
+
+
+def _read_value(request: Request, settings: Settings) -> Any:
+    """What a JSON body has; {} without a body."""
     media_type = request.mimetype
     if media_type and media_type != JSON_TYPE:
         named = {"media_type": media_type[:60], "known": JSON_TYPE}
@@ -86,8 +102,6 @@ def read_json(request: Request, settings: Settings) -> dict[str, Any]:
         place = {"line": error.lineno, "column": error.colno}
         fault = tell("the body is not JSON (line {line}, column {column}); send an object such as {{}}.", **place)
         raise Invalid(fault) from None
-    if not isinstance(found, dict):
-        raise Invalid(tell("the body is JSON, but no object; send an object such as {{}}."))
     return found
 
 

@@ -72,6 +72,7 @@ class Endpoint:
     gathers_problems  whether the view is called even if parameters are faulty, to report all problems at once (A59)
     is_raw            whether the view gets the bytes of the body without any decoding
     is_upload         whether the body may be as large as a photo
+    success           the status of a success, if it is not the usual one
     errors            error statuses in addition to those that follow from the other fields
     headers           headers of a success in addition to those that follow from the other fields
     sends             the body of the messages that the server sends to the address in the parameter `url`
@@ -93,6 +94,7 @@ class Endpoint:
     gathers_problems: bool = False
     is_raw: bool = False
     is_upload: bool = False
+    success: int = 200
     errors: frozenset[int] = field(default_factory=frozenset)
     headers: tuple[str, ...] = ()
     sends: type[Body] | None = None

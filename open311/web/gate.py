@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _KEY_LIMIT = "open311.key_limit"
 _DEVICE_LIMIT = "open311.device_limit"
+_THING_LIMIT = "open311.thing_limit"
 _PORTAL_LIMIT = "open311.portal_limit"
 _SIGN_IN_LIMIT = "open311.sign_in_limit"
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
@@ -159,6 +160,14 @@ def limit_device(environ: WSGIEnvironment, device_id: str) -> None:
         raise TooManyRequests(retry_after=wait_s)
 
 
+def limit_thing(environ: WSGIEnvironment, jurisdiction_id: str, thing: str) -> None:
+    """Count an observation of a thing. Raises TooManyRequests above the rate for things."""
+    limit = environ.get(_THING_LIMIT)
+    wait_s = limit(jurisdiction_id, thing) if limit is not None else 0
+    if wait_s:
+        raise TooManyRequests(retry_after=wait_s)
+
+
 def limit_portal(environ: WSGIEnvironment) -> None:
     """Count a report by a page for citizens. Raises TooManyRequests above the rate for the client's address."""
     limit = environ.get(_PORTAL_LIMIT)
@@ -186,6 +195,7 @@ class RateLimits:
             self._rates |= dict.fromkeys(methods, parse_many(rate)) if rate else {}
         self._key_rates = parse_many(settings.key_rate) if settings.key_rate else []
         self._device_rates = parse_many(settings.device_rate) if settings.device_rate else []
+        self._sensor_rates = parse_many(settings.sensor_rate) if settings.sensor_rate else []
         self._portal_rates = parse_many(settings.portal_rate) if settings.portal_rate else []
         self._sign_in_rates = parse_many(settings.sign_in_rate) if settings.sign_in_rate else []
 
@@ -203,6 +213,8 @@ class RateLimits:
             environ[_KEY_LIMIT] = self._wait_s_of_key
         if self._device_rates:
             environ[_DEVICE_LIMIT] = self._wait_s_of_device
+        if self._sensor_rates:
+            environ[_THING_LIMIT] = self._wait_s_of_thing
         if self._portal_rates:
             environ[_PORTAL_LIMIT] = self._wait_s_of_page
         if self._sign_in_rates:
@@ -212,6 +224,10 @@ class RateLimits:
     def _wait_s_of_key(self, principal: Principal) -> int:
         """Count a call with a key. Returns the seconds until the key may be used again; 0 if it may be used now."""
         return self._counts.wait_s(self._key_rates, principal.kind, str(principal.number))
+
+    def _wait_s_of_thing(self, jurisdiction_id: str, thing: str) -> int:
+        """Count an observation. Returns the seconds until the thing's next one is accepted; 0 if this one is."""
+        return self._counts.wait_s(self._sensor_rates, "thing", jurisdiction_id, thing)
 
     def _wait_s_of_page(self, address: str) -> int:
         """Count a report from an address by a page. Returns the seconds until its next one is accepted, or 0."""

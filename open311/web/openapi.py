@@ -35,6 +35,7 @@ HEADERS = {
     "Content-Disposition": ("string", "The file name under which a browser saves the photo."),
     "Content-Language": ("string", "The language of the texts."),
     "ETag": ("string", "Changes exactly when the body changes; send it in If-None-Match."),
+    "Location": ("string", "The address of what was made."),
     "Link": ("string", "Addresses of other pages, and of the licence of the data (RFC 8288)."),
     "Retry-After": ("integer", "After how many seconds to try again."),
     "Warning": ("string", "What the server ignored or changed in this call, such as a misspelt parameter."),
@@ -54,6 +55,7 @@ PATH_VARIABLES = {
     "backend": "The name of the back office in the city's backends.toml.",
     "delivery": "The number of a delivery.",
     "jurisdiction_id": "The city.",
+    "observation": "The id of an observation.",
     "id": "A service_request_id, a token, an internal number or an id in another system.",
     "name": "The name of a file in dumps.json, or of its checksum.",
     "notice": "The number of a notice.",
@@ -132,7 +134,8 @@ def operation_of(endpoint: Endpoint, suffix: Format | None = None) -> dict[str, 
     }
     if endpoint.body is not None:
         is_required = any(field.required for field in endpoint.body().fields.values())
-        json: dict[str, Any] = {"application/json": {"schema": endpoint.body()}}
+        body = endpoint.body(many=endpoint.body.is_list)
+        json: dict[str, Any] = {"application/json": {"schema": body}}
         operation["requestBody"] = {"required": is_required, "content": json}
     elif endpoint.is_raw:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {}}}}
@@ -190,7 +193,7 @@ def _parameters(endpoint: Endpoint) -> list[Any]:
     if endpoint.is_raw:
         return []
     if endpoint.method == "POST":
-        return list(WRITING_HEADERS)
+        return list(WRITING_HEADERS) if _is_form(endpoint) else []
     has_query = endpoint.reads is not NoArguments and endpoint.city is not City.IN_PATH
     query = [{"in": "query", "schema": endpoint.reads()}] if has_query else []
     return [*query, *READING_HEADERS]
@@ -216,8 +219,8 @@ def path_parameters(path: str) -> list[dict[str, Any]]:
 
 def _responses(endpoint: Endpoint, suffix: Format | None) -> dict[str, Any]:
     success = _success(endpoint, suffix)
-    found: dict[str, Any] = {"200": success}
-    if endpoint.method == "POST" and not endpoint.surface.is_for_staff and not endpoint.is_raw:
+    found: dict[str, Any] = {str(endpoint.success): success}
+    if endpoint.method == "POST" and _is_form(endpoint):
         found["201"] = success | {"description": "Success, on a server whose operator prefers this status"}
     if 206 in endpoint.errors:
         found["206"] = success | {"description": "The part that Range asks for"}
@@ -236,6 +239,11 @@ def _success(endpoint: Endpoint, suffix: Format | None) -> dict[str, Any]:
     elif endpoint.answers is not None and suffix is not None:
         found["content"] = _content(endpoint.answers, suffix)
     return found
+
+
+def _is_form(endpoint: Endpoint) -> bool:
+    """Whether the call has the parameters of a form, as those of the standard have."""
+    return not (endpoint.surface.is_for_staff or endpoint.is_raw or endpoint.body is not None)
 
 
 def _headers(endpoint: Endpoint) -> list[str]:

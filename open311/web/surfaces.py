@@ -117,6 +117,13 @@ CALLBACKS = Surface(
     errors=ErrorShape.PROBLEM,
     is_cross_origin=False,
 )
+SENSORS = Surface(
+    name="sensors",
+    prefix="/sensors/v1",
+    description="Observations of things, in the form of OGC SensorThings 1.1",
+    errors=ErrorShape.PROBLEM,
+    is_cross_origin=False,
+)
 HEALTH = Surface(
     name="health",
     prefix="/healthz",
@@ -236,6 +243,7 @@ SURFACES = (
     INQUIRY,
     STAFF,
     CALLBACKS,
+    SENSORS,
     HEALTH,
     READINESS,
     METRICS,

@@ -28,6 +28,7 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
         ),
         "Z3": "a check has one key only, and cannot see what is stored",
         "X3": "the words that sound like an emergency are a setting of the city",
+        "SN5": "which observations make requests is a rule of the city",
         "U3": "a check from outside cannot import a change that happened earlier",
         "OB5": "a check cannot change an item, and cannot know which of its changes others have made",
         "U6": "a check cannot make 20,000 updates",

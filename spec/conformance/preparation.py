@@ -50,6 +50,20 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Gauge:
+    """A thing that reports by itself, with observations that no rule reports.
+
+    url         the address of the observations
+    datastream  the id of its datastream
+    api_key     a key that was made for the thing
+    """
+
+    url: str
+    datastream: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Several:
     """An endpoint with at least two jurisdictions. `first` and `second` share no service code and no request id."""
 
@@ -193,6 +207,7 @@ class Preparation:
     inquiry_url: str | None = _need("the base address of an Inquiry v1 API")
 
     # Extensions
+    gauge: Gauge | None = _need("a datastream of a thing, and a key that may send its observations")
     future_cursor: str | None = _need("a cursor of the change feed that is beyond the server's last change")
 
     offered: frozenset[str] = field(

@@ -23,7 +23,7 @@ from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from spec.conformance.preparation import EXTENSIONS, Endpoint, Preparation, Several, Throttle
+from spec.conformance.preparation import EXTENSIONS, Endpoint, Gauge, Preparation, Several, Throttle
 from tests import build
 from tests.checked_client import platform_of
 from tests.conformance.connected_city import DOWN_FILE, jurisdiction, with_renamed_service
@@ -159,8 +159,16 @@ def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Pr
             locale="es",
             bulk_url=f"{served.origin}/open311/bulk/v1/requests",
             inquiry_url=f"{served.origin}/inquiry/v1",
+            gauge=_gauge(served),
             offered=OFFERED,
         )
+
+
+def _gauge(served: Served) -> Gauge:
+    """The gauge of the demo city, with a key of its own."""
+    things = ["elm-underpass"]
+    key = add_key(served.platform, label="gauge", jurisdiction_id=jurisdiction.id, things=things, now=utc_now())[1]
+    return Gauge(f"{served.origin}/sensors/v1/observations", "elm-underpass-water", key)
 
 
 class _SideServers:

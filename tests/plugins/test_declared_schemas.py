@@ -47,6 +47,8 @@ EXAMPLES: dict[str, Any] = {
     "client_secret": {"env": "SECRET"},
     "folder": "/srv/works",
     "to": "works@city.example",
+    "lat": 60.17,
+    "long": 24.94,
 }
 KEYS = st.sampled_from([*FORM.fields, *SERVICE.fields, *ATTRIBUTE.fields, "key", "_schema", "x"])
 LEAVES = st.text(max_size=3) | st.integers() | st.booleans() | st.floats() | st.dates()

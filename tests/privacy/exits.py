@@ -95,6 +95,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     f"{V2}/tiles": PLAIN,
     f"{V2}/tiles/<z>/<x>/<y>": PLAIN,
     f"{V2}/tokens/<code:token>": PLAIN,
+    "/sensors/v1/observations": (*PLAIN, "?api_key=KEY"),
+    "/sensors/v1/observations('<code:observation>')": PLAIN,
 }
 """Every path that anybody can read, without the suffix of its format, and the queries with which it is read.
 
@@ -228,6 +230,7 @@ def _values(town: Town) -> dict[str, list[str]]:
         "key": ["1"],
         "notice": _column(town, "SELECT id FROM city_notice"),
         "notice_id": _column(town, "SELECT id FROM city_notice"),
+        "observation": ["elm-underpass-water@2026-03-01T09:30:00Z"],
         "number": _column(town, "SELECT id FROM service_request")[:3],
         "subscription": _column(town, "SELECT name FROM subscription"),
         **dict(zip("zxy", ([str(number)] for number in tile_at(24.9414, 60.1718, 14)), strict=True)),

@@ -58,6 +58,7 @@ class Extensions(ABC):
     around_links: dict[str, str]
     secrets: dict[str, str]
     photos: dict[str, bytes]
+    observed: dict[str, Any] | None = None
 
     @abstractmethod
     def has(self, fault: str) -> bool: ...
@@ -706,6 +707,47 @@ class Extensions(ABC):
         tag = ("W/" if is_weak else "") + f'"{hashlib.sha256(payload).hexdigest()[:20]}"'
         headers["ETag"] = tag
         return (304, headers, b"") if call.headers.get("if-none-match") == tag else (200, headers, payload)
+
+    # --- Sensors
+
+    def sensors(self, call: Any, resource: str) -> Reply:
+        """Observations. The newest one is kept in `observed`."""
+        if call.headers.get("x-api-key") != "gaugekey" and not self.has("anybody sends observations"):
+            return self.told(403, "api_key is missing or of an app.")
+        if call.method == "GET":
+            return self.plain(200, {"value": [self.observed] if self.observed else []})
+        sent = json.loads(call.body)
+        if resource == "CreateObservations":
+            found = [
+                self.observation(dict(zip(array["components"], row, strict=True)) | array)
+                for array in sent
+                for row in array["dataArray"]
+            ]
+            texts = [one if isinstance(one, str) else one["@iot.selfLink"] for one in found]
+            return self.plain(201, texts[:1] if self.has("errors of a batch are left out") else texts)
+        found_one = self.observation(sent)
+        if isinstance(found_one, str):
+            return self.told(201 if self.has("any observation is taken") else 400, found_one)
+        status, headers, payload = self.plain(201, found_one)
+        return status, headers | {"Location": found_one["@iot.selfLink"]}, payload
+
+    def observation(self, sent: dict[str, Any]) -> dict[str, Any] | str:
+        """What is stored of an observation, or what is wrong with it."""
+        if sent["Datastream"]["@iot.id"] != "water":
+            return "error: Datastream is unknown"
+        if not isinstance(sent["result"], int | float):
+            return "error: result is no number"
+        if not re.match(r"\d{4}-", sent["phenomenonTime"]):
+            return "error: phenomenonTime is no time"
+        name = uuid4().hex if self.has("repeated observations are new") else f"water@{sent['phenomenonTime']}"
+        self.observed = {"@iot.id": name, "@iot.selfLink": f"/sensors/observations('{name}')"}
+        return self.observed
+
+    def plain(self, status: int, data: Any) -> Reply:
+        return status, {"Content-Type": "application/json"}, json.dumps(data).encode()
+
+    def told(self, status: int, detail: str) -> Reply:
+        return self.plain(status, {"status": status, "detail": detail})
 
     # --- Bulk
 

@@ -28,6 +28,7 @@ from spec.conformance.preparation import (
     Closing,
     Endpoint,
     Form,
+    Gauge,
     Member,
     Offers,
     Point,
@@ -304,6 +305,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
             bulk_url=f"{base}/bulk/requests",
             inquiry_url=f"{base}/inquiry/v1",
             future_cursor=self.future_cursor(),
+            gauge=Gauge(f"{base}/sensors/observations", "water", "gaugekey"),
             offered=frozenset(EXTENSIONS),
         )
 
@@ -382,6 +384,8 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
     def route(self, call: StubCall) -> tuple[int, dict[str, str], bytes]:
         """Answer /<instance>/v2/<resource>. The instances are one, many, crash, secure, slow and jsonp."""
         instance, _, rest = call.path.lstrip("/").partition("/")
+        if instance == "sensors":
+            return self.sensors(call, rest)
         if instance == "bulk":
             return self.bulk(call, rest.rpartition(".")[2])
         if instance == "inquiry":

@@ -269,6 +269,10 @@ FAULTS: dict[str, str] = {
     "calendars have LF": "Y12",
     "the feed ends today": "Y13",
     "discovery names no Inquiry": "Y14",
+    "repeated observations are new": "SN1",
+    "any observation is taken": "SN2",
+    "errors of a batch are left out": "SN3",
+    "anybody sends observations": "SN4",
     "closed_date is never empty": "C288 B3",
     "wrong root of bulk": "B4",
     "bulk has subtypes": "B5",
@@ -309,6 +313,7 @@ def test_every_rule_of_the_extensions_has_a_fault() -> None:
 def test_without_extensions_no_rule_fails_and_each_skip_names_the_missing_extension(manner: str) -> None:
     stub = StubServer(NO_EXTENSIONS, manner)
     prepared = replace(stub.preparation(ORIGIN), offered=frozenset(), bulk_url=None, inquiry_url=None, crowded=None)
+    prepared = replace(stub.preparation(ORIGIN), offered=frozenset(), bulk_url=None, gauge=None, crowded=None)
     report = judge(stub, prepared=prepared)
     found = {number: reason for number, reason in skipped(report).items() if number[0] != "C"}
     assert found.keys() == {number for number in requirements() if number[0] != "C"}

@@ -62,7 +62,7 @@ def recorded(app: Flask, platform: Platform) -> dict[str, Any]:
             for row in _rows(platform, select(reporter).order_by(reporter.c.request_id))
         ],
         "keys": [
-            _without(asdict(key), ("may_update", "is_for_staff", "notice", "suspended_for"))
+            _without(asdict(key), ("may_update", "is_for_staff", "notice", "suspended_for", "things"))
             for key in list_keys(platform)
         ],
         "steps": {city.id: feed_steps(client, city.id) for city in platform.registry},

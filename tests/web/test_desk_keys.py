@@ -48,6 +48,15 @@ def test_a_key_is_made_and_its_secret_is_shown_once(admin: Person, platform: Pla
     assert secret not in admin.get("keys").text + one.text
 
 
+def test_a_key_of_sensors_names_its_things(admin: Person, platform: Platform) -> None:
+    secret = checked(admin.post("keys", label="Gauges", things="elm-underpass")).xpath("//main//code/text()")[0]
+    assert require_key(platform, secret).things == {"elm-underpass"}
+    assert "for sensors: elm-underpass" in text_of(checked(admin.get("keys")))
+    document = checked(admin.post("keys", label="Gauges", things="oak"), 400)
+    assert "'oak' is no thing of city.example" in text_of(document)
+    assert document.xpath("//input[@name='things']/@value") == ["oak"]
+
+
 def test_a_key_without_a_label_is_refused_and_what_was_typed_stays(admin: Person, platform: Platform) -> None:
     before = len(list_keys(platform))
     for label in ("", "  ", "x" * 201, "a\nb"):

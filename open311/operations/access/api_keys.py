@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -34,6 +34,7 @@ def add_key(
     is_test: bool = False,
     may_update: bool = False,
     is_for_staff: bool = False,
+    things: Collection[str] = (),
     principal: Principal = SHELL,
     now: datetime,
     secret: str = "",
@@ -43,14 +44,18 @@ def add_key(
     jurisdiction_id  ALL_JURISDICTIONS for a key that is valid everywhere
     may_update       whether updates with the key count as the city's own
     is_for_staff     whether the key may send requests to services that are only for staff
+    things           the things whose observations the key may send, and nothing else; empty for an app's key
     secret           the secret of the demo key; for all other keys, leave it out to make a new secret
-    Raises Invalid if the jurisdiction is not served, and for a label that is empty or cannot be read.
+    Raises Invalid if the jurisdiction is not served or does not have the things, and for a label that is empty or
+    cannot be read.
     """
     _check_texts(label, contact)
     if jurisdiction_id != ALL_JURISDICTIONS and platform.registry.get(jurisdiction_id) is None:
         known = ", ".join(sorted(platform.registry.jurisdictions))
         fault = tell("{value!r} is not served here; use one of {known}.", value=jurisdiction_id, known=known)
         raise Invalid(fault, "jurisdiction")
+    if things:
+        _check_things(platform, things, jurisdiction_id, has_rights=is_test or may_update or is_for_staff)
     secret = secret or new_api_key()
     with platform.database.transaction() as connection:
         number = keys.add_key(
@@ -62,12 +67,28 @@ def add_key(
             is_test=is_test,
             may_update=may_update,
             is_for_staff=is_for_staff,
+            things=sorted(set(things)),
             now=now,
         )
         rights = {"test": is_test, "updates": may_update, "staff": is_for_staff}
-        details = {"rights": [name for name, is_given in rights.items() if is_given]}
+        details: dict[str, Any] = {"rights": [name for name, is_given in rights.items() if is_given]}
+        if things:
+            details["things"] = sorted(set(things))
         _record(connection, jurisdiction_id, number, "key.add", principal, now, details=details)
     return number, secret
+
+
+def _check_things(platform: Platform, things: Collection[str], jurisdiction_id: str, *, has_rights: bool) -> None:
+    """Raise Invalid for things that the city does not have, and for rights that a key of sensors cannot have."""
+    city = platform.registry.get(jurisdiction_id)
+    if city is None:
+        raise Invalid(tell("is missing; a key of sensors is for one city."), "jurisdiction")
+    if has_rights:
+        raise Invalid(tell("cannot be combined with other rights; make another key for them."), "things")
+    known = {sensor.thing for sensor in city.sensors}
+    if unknown := sorted(set(things) - known):
+        named = {"thing": unknown[0][:60], "city": city.id}
+        raise Invalid(tell("{thing!r} is no thing of {city}; its jurisdiction.toml names them.", **named), "things")
 
 
 def _check_texts(label: str, contact: str) -> None:
@@ -224,6 +245,11 @@ def require_key(platform: Platform, secret: str) -> Principal:
     if key.suspended_for:
         raise Forbidden(tell("is suspended: {reason}", reason=key.suspended_for), "api_key")
     scope = Scope(key.jurisdiction_id)
+    if key.things:
+        things = frozenset(key.things)
+        return Principal(
+            kind="sensor", number=key.id, role=Role.SENSOR, scope=scope, label=key.label, things=things
+        )
     return Principal(
         kind="key",
         number=key.id,
@@ -235,6 +261,19 @@ def require_key(platform: Platform, secret: str) -> Principal:
         is_for_staff=key.is_for_staff,
         notice=key.notice,
     )
+
+
+def require_app(principal: Principal) -> None:
+    """Raise Forbidden for a key of sensors, which may only send observations."""
+    if principal.role is Role.SENSOR:
+        raise Forbidden(tell("is a key of sensors, which may only send observations; {how}", how=HOW), "api_key")
+
+
+def require_sensor_key(principal: Principal) -> None:
+    """Raise Forbidden for a key that was not made for sensors."""
+    if principal.role is not Role.SENSOR:
+        fault = tell("is not a key of sensors; ask the city for one that is made for your things.")
+        raise Forbidden(fault, "api_key")
 
 
 def number_of_key(platform: Platform, secret: str) -> int:

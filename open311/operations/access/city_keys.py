@@ -40,6 +40,7 @@ class NewKey:
     is_test: bool = False
     may_update: bool = False
     is_for_staff: bool = False
+    things: tuple[str, ...] = ()
 
 
 def list_city_keys(platform: Platform, city: Jurisdiction, *, principal: Principal) -> list[ApiKey]:
@@ -73,6 +74,7 @@ def add_city_key(
         is_test=new.is_test,
         may_update=new.may_update,
         is_for_staff=new.is_for_staff,
+        things=new.things,
         principal=principal,
         now=now,
     )

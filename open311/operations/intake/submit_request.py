@@ -16,7 +16,7 @@ storage/hot/submissions.py has the statement of the others.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields, replace
 from datetime import datetime
@@ -61,6 +61,7 @@ def submit_request(
     problems: tuple[Problem, ...] = (),
     sender: Sender = UNKNOWN,
     wants_link: bool = False,
+    also: Callable[[Run, RequestRecord], None] | None = None,
 ) -> Receipt:
     """Store a request and answer with its id, its token, or a notice, as its service's type requires.
 
@@ -68,6 +69,7 @@ def submit_request(
     sender      what else is known of who sends the request, for the rules against abuse
     wants_link  whether the receipt has the secret of a link to the request. A call that repeats another one by its
                 own id gets none, because nothing proves that its sender knows the request
+    also        what else is stored in the transaction of the new request. If it raises an error, nothing is stored
     Raises NotFound for an unknown service_code, Invalid with all problems (A59), Unavailable.
     """
     submission = with_own_id(submission, jurisdiction)
@@ -106,14 +108,14 @@ def submit_request(
         origin=origin,
     )
     secret = new_status_secret() if wants_link else ""
-    if not (submission.client_request_id or own or origin or submission.photos or secret):
+    if not (submission.client_request_id or own or origin or submission.photos or secret or also):
         stored = _store(platform, platform.database.hot.write, jurisdiction, service, new)
         return _receipt(stored, submission, checked, jurisdiction, usual)
     post = _post(submission, jurisdiction, principal)
     photos, address = submission.photos, submission.own_address
     with arriving(platform, jurisdiction, photos, own_address=address, now=now) as arrival:
         result = _store_once(
-            platform, jurisdiction, service, new, post=post, own=own, arrival=arrival, secret=secret
+            platform, jurisdiction, service, new, post=post, own=own, arrival=arrival, secret=secret, also=also
         )
         if isinstance(result, NewRequest):
             return replace(
@@ -161,6 +163,7 @@ def _store_once(
     own: OwnId | None,
     arrival: Arrival,
     secret: str = "",
+    also: Callable[[Run, RequestRecord], None] | None = None,
 ) -> NewRequest | int:
     """Store a request unless an earlier call has. Returns what was stored, or the number of the earlier request."""
     hot, now = platform.database.hot, new.record.requested_at
@@ -183,6 +186,8 @@ def _store_once(
         arrival.attach(run, stored.record.number)
         if secret:
             status_links.add(run, jurisdiction.id, stored.record.number, secret, now)
+        if also:
+            also(run, stored.record)
         return stored
     assert own is not None
     return number_under(hot.rows, jurisdiction, own)

@@ -98,6 +98,8 @@ class CitizenSentence(Text):
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
         """The sentence, if each name in braces is known. Plain names only: a sentence cannot reach into values."""
         text = super().deserialize(value, attr, data, **kwargs)
+        if text == self.load_default:
+            return text
         try:
             parts = list(Formatter().parse(text))
         except ValueError:
@@ -137,6 +139,23 @@ class Number(Key):
         if not self.least <= value <= self.most:
             raise ValidationError(f"must be {self.least} to {self.most}, not {shown(value)}.")
         return value
+
+
+class Measure(Key):
+    """A number, with a point or without, within bounds."""
+
+    kind = "a number"
+
+    def __init__(self, meaning: str, *, least: float, most: float, default: Any = missing, unset: str = "") -> None:
+        super().__init__(meaning, default=default, unset=unset)
+        self.least, self.most = least, most
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self.misfit(value)
+        if not self.least <= value <= self.most:
+            raise ValidationError(f"must be {self.least:g} to {self.most:g}, not {shown(value)}.")
+        return float(value)
 
 
 class Choice(Key):

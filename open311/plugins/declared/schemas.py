@@ -21,6 +21,8 @@ from open311.domain.requests import Progress
 from open311.domain.retention import MOST_DAYS, Retention
 from open311.domain.routing import Rule
 from open311.domain.seasons import Season, read_month_day
+from open311.domain.sensors import FIELDS as SENSOR_FIELDS
+from open311.domain.sensors import Sensor, SensorRule, SensorTexts
 from open311.domain.service_levels import LevelRule
 from open311.domain.services import (
     Attribute,
@@ -49,6 +51,7 @@ from open311.plugins.declared.keys import (
     Key,
     LowerCase,
     MailAddress,
+    Measure,
     Number,
     OneTable,
     Phrases,
@@ -580,6 +583,96 @@ class SynonymTable(Table):
     )
 
 
+class SensorSentence(CitizenSentence):
+    """A sentence about what a sensor reports."""
+
+    names = SENSOR_FIELDS
+
+
+_MOST_RESULT = 1e15
+_SENSOR_NAMES = ", ".join(f"`{{{name}}}`" for name in SENSOR_FIELDS)
+
+
+class SensorRuleTable(Table):
+    """A condition that sensors report. One of `above`, `below` and `silent_minutes` must be given."""
+
+    makes, header, noun = SensorRule, "[[sensor_rules]]", "sensor rule"
+
+    code = Text("Your short name for the rule; `rules` of a sensor uses it")
+    service = Text("Code of the service that gets the request")
+    description = SensorSentence(f"The description of the request. It may hold {_SENSOR_NAMES}")
+    above = Measure(
+        "The condition holds while results are greater than this number",
+        least=-_MOST_RESULT,
+        most=_MOST_RESULT,
+        default=None,
+        unset="none",
+    )
+    below = Measure(
+        "The condition holds while results are less than this number",
+        least=-_MOST_RESULT,
+        most=_MOST_RESULT,
+        default=None,
+        unset="none",
+    )
+    hysteresis = Measure(
+        "How far beyond the threshold a result must be back, so that the condition is over",
+        least=0,
+        most=_MOST_RESULT,
+        default=0.0,
+    )
+    minimum_minutes = Number(
+        "How many minutes the condition must hold until it is reported, and be over until the request is closed",
+        least=0,
+        most=1_440,
+        default=0,
+    )
+    silent_minutes = Number(
+        "The condition holds if the sensor has sent nothing for so many minutes; with `0`, the rule is not about"
+        " silence",
+        least=0,
+        most=525_600,
+        default=0,
+    )
+    cool_down_minutes = Number(
+        "For how many minutes after a request was closed no new one is made. If the condition comes back in this"
+        " time, the request is opened again, unless a person has closed it",
+        least=1,
+        most=525_600,
+        default=60,
+    )
+    attributes = ByCode(
+        Texts(default=()), 'The answers to questions of the service, such as `{ KIND = ["water"] }`'
+    )
+    outcome = Choice(
+        Outcome,
+        "The outcome with which the request is closed when the condition is over, if nobody has taken it up",
+        default=Outcome.NOT_FOUND,
+    )
+    recovered = SensorSentence(
+        "What the public then reads; it may hold the same names as `description`",
+        default="",
+        unset="the text for the outcome",
+    )
+
+
+class SensorTable(Table):
+    """A sensor: one datastream of a thing that reports by itself."""
+
+    makes, header, noun, known_by = Sensor, "[[sensors]]", "sensor", "datastream"
+
+    datastream = Text(
+        "The id with which observations name it, `@iot.id` of its Datastream: letters, digits and `-._~:/`"
+    )
+    thing = Text("The id of the thing, which keys of sensors name. A thing can have several sensors")
+    lat = Measure("Where the thing is: latitude in degrees, WGS 84", least=-90, most=90)
+    long = Measure("Where the thing is: longitude in degrees, WGS 84", least=-180, most=180)
+    rules = Texts("Codes of the rules that look at its observations", default=())
+    name = Text("What people call the thing", default="", unset="`thing`")
+    address = Text("The address of the thing, for the request", default="")
+    unit = Text("The unit of the results, such as `cm`", default="")
+
+
 class JurisdictionTable(Table):
     """The file `jurisdiction.toml`."""
 
@@ -682,6 +775,8 @@ class JurisdictionTable(Table):
     service_levels = Tables(ServiceLevelTable(), "Service levels for some requests of a service, see below")
     synonyms = Tables(SynonymTable(), "What people here say for the words of the services, see below")
     layers = Tables(LayerTable(), "The assets of the city whose ids can be answers, see below")
+    sensors = Tables(SensorTable(), "The sensors that report by themselves, see below")
+    sensor_rules = Tables(SensorRuleTable(), "What sensors report, and how, see below")
 
 
 class AttributeTextsTable(Table):
@@ -706,6 +801,15 @@ class ServiceTextsTable(Table):
     attributes = ByCode(OneTable(AttributeTextsTable()), "The attributes' texts by the attribute's code, see below")
 
 
+class SensorTextsTable(Table):
+    """The texts of a rule for sensors in another language. The request has them below the first language's."""
+
+    makes, header, noun = SensorTexts, '[sensor_rules."CODE"]', "sensor rule"
+
+    description = SensorSentence("The description of the request", default="", unset="left out")
+    recovered = SensorSentence("What the public reads when the request is closed", default="", unset="left out")
+
+
 class LanguageTable(Table):
     """A file `languages/*.toml`."""
 
@@ -718,6 +822,9 @@ class LanguageTable(Table):
     services = ByCode(OneTable(ServiceTextsTable()), "The services' texts by the service's code, see below")
     words = ByCode(
         Text(), 'Topics of articles and texts of `days.toml`, by the original words, as in `"Rubbish" = "Basura"`'
+    )
+    sensor_rules = ByCode(
+        OneTable(SensorTextsTable()), "The texts of rules for sensors by the rule's code, see below"
     )
 
 

@@ -31,6 +31,7 @@ from open311.storage.tables.publication import (
 )
 from open311.storage.tables.remotes import remote, remote_name, remote_service, request_origin
 from open311.storage.tables.requests import reporter, request_event, request_number, request_token, service_request
+from open311.storage.tables.sensors import sensor_condition, sensor_reading
 from open311.storage.tables.staff import (
     audit_entry,
     staff_account,
@@ -111,6 +112,8 @@ __all__ = [
     "request_number",
     "request_origin",
     "request_token",
+    "sensor_condition",
+    "sensor_reading",
     "service",
     "service_request",
     "staff_account",

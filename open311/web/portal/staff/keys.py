@@ -47,6 +47,7 @@ def add_key_on_page(call: Call) -> Answer:
         is_test=values["test"],
         may_update=values["updates"],
         is_for_staff=values["staff"],
+        things=tuple(values["things"] or ()),
     )
     try:
         number, secret = add_city_key(call.platform, call.city, new, principal=call.caller, now=call.now)

@@ -1,0 +1,1 @@
+"""Tests of things that report by themselves."""
