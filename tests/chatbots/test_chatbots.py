@@ -129,6 +129,16 @@ def test_fixed_is_said_only_if_the_outcome_says_so(bot: Chatbot, desk: Desk, out
     assert ("does not say that the problem was fixed" in told) != says_fixed
 
 
+def test_services_are_suggested_for_a_sentence(bot: Chatbot) -> None:
+    found = bot.call("suggest_services", sentence="there is a huge crater in the road")
+    assert "potholes" in [one["service_code"] for one in found["suggestions"]]
+    assert "emergency_number" not in found
+    assert "fits these words" in bot.call("suggest_services", sentence="zzxxyy")["none"]
+    danger = bot.call("suggest_services", sentence="fire! it smells of gas here")
+    assert danger["emergency_number"] == "112"
+    assert "before anything else" in danger["first"]
+
+
 def test_the_citys_own_answers_are_found(bot: Chatbot) -> None:
     [first, *_] = bot.call("find_answers", question="bin not emptied")["answers"]
     assert first["kind"] == "faq"
