@@ -5,9 +5,9 @@ MAX_ROWS = 1_000
 MAX_IDS = 1_000
 """Ids in one comma-separated list (A19)."""
 MAX_SENTENCE_CHARACTERS = 500
-"""What a citizen writes to find a service."""
+"""The longest sentence by which services are suggested."""
 MOST_SUGGESTIONS = 3
-"""Services that are suggested for a sentence. More would be a list to read, and the service list is one."""
+"""How many services are suggested for a sentence: so few that a person reads all of them."""
 MAX_RADIUS_M = 50_000.0
 MAX_QUERY_CHARACTERS = 200
 MAX_VICINITY_M = 1_000
@@ -16,11 +16,11 @@ LONGEST_WAIT_S = 25.0
 WITHIN_DAYS = (1, 2, 3, 4, 5, 6, 7, 10, 14, 21, 30, 60, 90, 180, 365)
 """Each N of "closed within N days". The statistics keep counts for these N; another one needs a migration."""
 MOST_NOTICE_POINTS = 2_000
-"""Points of the polygon of a notice."""
+"""How many points the polygon of a notice may have."""
 MOST_HEADLINE_CHARACTERS = 160
 MOST_NOTICE_CHARACTERS = 2_000
 MOST_NOTICE_ROWS = 100
-"""Notices on one page of a list."""
+"""How many notices one page of a list has at most."""
 MOST_NOTICE_TEXTS = 20
 NOTICE_CATEGORIES = (
     "Geo",

@@ -43,8 +43,8 @@ def make(jurisdiction: str | None) -> None:
             found = make_forecasts(platform, city, utc_now())
             forecasts = [one for row in found.rows for one in row.forecasts]
             published = sum(one.is_published for one in forecasts)
-            of = f"{published} of {counted(len(forecasts), 'forecast')}"
-            say(f"{city.id}: {of} are published, in {counted(len(found.rows), 'row')}.")
+            share = f"{published} of {counted(len(forecasts), 'forecast')}"
+            say(f"{city.id}: {share} are published, in {counted(len(found.rows), 'row')}.")
 
 
 @forecast.command("try")

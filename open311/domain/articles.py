@@ -37,7 +37,7 @@ class Promotion(StrEnum):
 
 
 RESERVED = (ALL, *Promotion)
-"""Words that stand in paths where an id or a category could stand too."""
+"""Words that name lists in paths, where an id or a topic can stand too. So no article has such an id or topic."""
 
 
 class ActionType(StrEnum):
@@ -64,7 +64,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArticleTexts:
-    """The texts of an article in one language. Without a text here, the article has that of its own language.
+    """The texts of an article in another language. Where one is empty, readers get that of the article itself.
 
     html   the body as HTML, made of Markdown
     plain  the body without markup

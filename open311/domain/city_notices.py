@@ -28,7 +28,7 @@ MOST_OPEN = 50
 
 
 class Severity(StrEnum):
-    """How bad it is what the notice tells, from the worst."""
+    """How serious the subject of the notice is, from the worst."""
 
     EXTREME = "Extreme"
     SEVERE = "Severe"

@@ -1,7 +1,7 @@
 """How many days it takes until a request is closed, from requests of which some are still open. Pure functions.
 
-An open request has told only that it takes longer than its age. To leave it out would make every service look fast,
-and so would counting it as closed today. The estimate of Kaplan and Meier uses what it tells.
+An open request only tells that it takes longer than its age. Every service would look fast without the open
+requests, or with them counted as closed today. The estimate of Kaplan and Meier uses them for as long as their age.
 """
 
 from __future__ import annotations

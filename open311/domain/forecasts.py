@@ -125,7 +125,7 @@ class Tested:
 
     @property
     def reason(self) -> Reason:
-        """Why such a forecast is not published, as far as the tests tell."""
+        """Why the tests do not allow such a forecast to be published; NONE if they do."""
         if self.tried < LEAST_TRIED or self.error is None:
             return Reason.SHORT_HISTORY
         assert self.newest_error is not None
@@ -299,7 +299,7 @@ class Errors:
         return len(self._newest)
 
     def add(self, error: float) -> None:
-        """Take in an error; forget the oldest if there are too many."""
+        """Add an error; forget the oldest if there are too many."""
         self._newest.append(error)
         insort(self._sorted, error)
         if len(self._newest) > MOST_ERRORS:
@@ -335,7 +335,7 @@ class _Trial:
 
     @property
     def rank(self) -> tuple[bool, bool, bool, float]:
-        """The least is the best: publishable before others, then the least error compared with the best guess."""
+        """The least is the best: publishable before others, then by the error / that of the better simple guess."""
         tested, reason = self.tested, self.tested.reason
         if tested.error is None or tested.newest_error is None or tested.last_year_error is None:
             return True, True, True, 0.0

@@ -46,7 +46,7 @@ class NoticeKind(StrEnum):
 MAIL_SERVER = ("*", "mail")
 """The place of the mail server among the circuits of back offices."""
 RECEIVERS = "*receivers"
-"""The name of the receivers of a city's webhooks among the back offices."""
+"""Stands for the receivers of a city's webhooks where a notice has the name of a back office."""
 CONNECTION = (NoticeKind.DOWN, NoticeKind.WORKS)
 
 

@@ -38,7 +38,7 @@ CAVEAT = tell(
     " for example because they have not heard of it, so few reports do not mean few problems. A forecast says what"
     " to expect if people go on to report as they did. Do not compare neighbourhoods by it."
 )
-"""What forecasts do not tell: this stands beside all of them."""
+"""What forecasts do not tell. Each page and document with forecasts has this text."""
 CATEGORIES: Mapping[str, Message] = {
     "Geo": tell("Ground and water"),
     "Met": tell("Weather"),

@@ -1,4 +1,4 @@
-"""A search for the services that a citizen's sentence means. It forgives misspelt words, plurals and other words.
+"""A search for the services that a citizen's sentence means. It knows synonyms and forgives misspelt words.
 
 The words of the sentence are compared with the words of the services in all languages of the city. Synonyms lead
 from what people say to what catalogues say. A service gets points for each word that it has: more for a word in its
@@ -19,7 +19,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from open311.domain.lexicons import Lexicon, Synonym
-from open311.domain.text import folded
+from open311.domain.text import folded, most_typos
 
 MOST_WORDS = 60
 """Further words of a sentence are ignored."""
@@ -28,7 +28,7 @@ _ALGORITHMS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish",
                "it": "italian", "nl": "dutch", "pt": "portuguese", "ru": "russian", "sv": "swedish"}  # fmt: skip
 """The stemmers of snowball, by the language's tag. A language without one is searched by whole words."""
 _WORTH = (4.0, 3.5, 1.0, 2.0, 0.8)
-"""The points of a word in each of the texts of a service: see `Texts`."""
+"""The points of a word in each text of a service, in the order of the fields of `Texts`."""
 _STEM, _BEGINNING, _INSIDE, _MISSPELT, _SYNONYM, _PAIR = 0.95, 0.55, 0.45, 0.6, 0.9, 1.0
 _STRONG = 0.9
 """From this quality on, a reading of a word is no guess."""
@@ -37,7 +37,7 @@ _COVERED = 0.7
 _MORE_WORDS = 0.15
 """How much more a meaning counts for each further word."""
 _LEAST_KNOWN = 0.2
-"""A service must have one word of the sentence, or this part of a short one. A guessed word counts half."""
+"""A service must have one word of the sentence, or this part of fewer than five. A guess is half a word."""
 _LEAST_POINTS = 0.5
 """A service must have so many points, times the rarity of a word that only one service has."""
 _LEAST_PART = 0.25
@@ -47,9 +47,9 @@ _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
 _NAMED = 1.1
 """How much more a service counts than the best other one if somebody types its whole name."""
 _LONGEST_UNBROKEN = 30
-"""Parts of a word in a script without blanks are looked for in its beginning of so many letters."""
+"""A word in a script without blanks is searched for known parts only in its first letters, so many."""
 _MOST_GUESSED = 12
-"""For so many unknown words of a sentence, the known words that they may mean are looked for."""
+"""Only the first unknown words of a sentence, so many, are compared with known ones."""
 _MOST_ENDING = 3
 """A word also fits if it only has so many more letters at its end, such as potholes and pothole."""
 
@@ -275,7 +275,7 @@ def words_of(text: str) -> list[str]:
 
 
 class _Guesses:
-    """The known words that unknown words may mean. It is found with functions in C: a loop in Python is slow."""
+    """Finds the known words that an unknown word may mean, with functions in C: a loop in Python is slow."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = sorted(words)
@@ -290,7 +290,7 @@ class _Guesses:
         yield from self._with(word)
         if not word.isascii():  # some scripts write no blanks
             yield from ((part, _INSIDE) for part in _parts(word[:_LONGEST_UNBROKEN]) if part in self._known)
-        if most := _most_typos(word):
+        if most := most_typos(word):
             near = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=most, limit=None)
             yield from ((known, _MISSPELT) for known, _, _ in near if known[0] == word[0])
 
@@ -309,8 +309,3 @@ def _parts(word: str) -> Iterator[str]:
     """All parts of a word that have at least two letters."""
     for start in range(len(word)):
         yield from (word[start:end] for end in range(start + 2, len(word) + 1))
-
-
-def _most_typos(word: str) -> int:
-    """How many letters of a word may be wrong. Short words have too many neighbours."""
-    return 0 if len(word) < 5 else 1 if len(word) < 8 else 2

@@ -8,7 +8,7 @@ import unicodedata
 from schemas.limits import MAX_QUERY_CHARACTERS
 from schemas.values import clean_text, stripped
 
-__all__ = ["clean_text", "folded", "is_single_line", "search_words", "stripped"]
+__all__ = ["clean_text", "folded", "is_single_line", "most_typos", "search_words", "stripped"]
 
 _DASH_BEFORE_NO_WORD = re.compile(r'-(?![\w"])')
 
@@ -19,6 +19,11 @@ def folded(text: str) -> str:
         return text.casefold()
     parts = unicodedata.normalize("NFKD", text)
     return "".join(character for character in parts if not unicodedata.combining(character)).casefold()
+
+
+def most_typos(word: str) -> int:
+    """How many letters of a word may be wrong. Short words have too many neighbours."""
+    return 0 if len(word) < 5 else 1 if len(word) < 8 else 2
 
 
 def search_words(text: str) -> str:

@@ -1,8 +1,8 @@
 """A search that forgives what people type: misspelt words, plurals, and compounds written apart.
 
-The pages search the services with it, and the city's articles. Each word of the search is compared with each word
-of the items. An item gets points for each word that it has: more for a word in its name than in its description,
-and more for a word that few items have.
+The pages and Inquiry v1 search the city's articles with it; `service_search.py` finds services. Each word of the
+search is compared with each word of the items. An item gets points for each word that it has: more for a word in
+its name than in its description, and more for a word that few items have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from open311.domain.text import folded
+from open311.domain.text import folded, most_typos
 
 MOST_WORDS = 12
 """Further words of a search are ignored."""
@@ -44,7 +44,7 @@ _IN_QUESTIONS = (
     " 的 了 吗 我 是 在 怎么 什么 في من على الى ما هل ان كيف متى اين"
 )
 _COMMON = frozenset(_IN_QUESTIONS.split())
-"""Words of questions in the languages of the pages. A search has them in vain, unless it has nothing else."""
+"""Words of questions in the languages of the pages. They are ignored, unless a search has no other words."""
 
 
 class Texts(NamedTuple):
@@ -112,7 +112,7 @@ def _telling(words: Iterable[str]) -> list[str]:
 
 
 def _is_long(word: str) -> bool:
-    """Whether the beginning of other words can hardly have this word by chance."""
+    """Whether the word is so long that other words hardly ever begin with it by chance."""
     return len(word) >= _LEAST_INSIDE or not word.isascii()
 
 
@@ -132,7 +132,7 @@ def _fitting(word: str, known: Sequence[str]) -> Iterator[tuple[str, float]]:
     for one in known:
         if quality := _likeness(word, one):
             yield one, quality
-    if most := _most_typos(word):
+    if most := most_typos(word):
         for one, _, _ in process.extract(word, known, scorer=OSA.distance, score_cutoff=most, limit=None):
             yield one, _MISSPELT
 
@@ -148,8 +148,3 @@ def _likeness(word: str, known: str) -> float:
     if word.isascii():
         return _INSIDE if len(word) >= _LEAST_INSIDE and word in known else 0
     return _INSIDE if word in known or (len(known) > 1 and known in word) else 0  # some scripts write no blanks
-
-
-def _most_typos(word: str) -> int:
-    """How many letters of a word may be wrong. Short words have too many neighbours."""
-    return 0 if len(word) < 5 else 1 if len(word) < 8 else 2

@@ -54,7 +54,7 @@ def no_sums() -> Sums:
 def cells_of(row: Counted) -> Iterator[tuple[str, str, str, str]]:
     """(cut, service, department, area) of each cell that counts the row.
 
-    Where areas do not matter, a request has one row that counts.
+    A request has a row for each of its areas. Cuts without areas count only the first row.
     """
     for cut, names in CUTS.items():
         if row.place == 0 or "area" in names:

@@ -164,8 +164,8 @@ def _wrong(cut: str) -> Select[Any]:
     group = [both.c[name] for name in ("grain", *KINDS, "period")]
     totals = [cast(func.sum(both.c[name]), Integer) for name in SUMS]
     zero: ColumnElement[Any] = literal_column("0")
-    differs = and_(*(total == zero for total in totals))
-    return select(*group, array(totals)).group_by(*group).having(~differs)
+    is_right = and_(*(total == zero for total in totals))
+    return select(*group, array(totals)).group_by(*group).having(~is_right)
 
 
 def _rows() -> Any:

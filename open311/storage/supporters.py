@@ -117,13 +117,13 @@ def supported_by(
 
 
 def forget(connection: Connection, jurisdiction_id: str, person: Person, numbers: Collection[int]) -> int:
-    """Forget that a person supports these requests. The number of supporters stays. Returns how many it were."""
+    """Forget that a person supports these requests. Their numbers stay. Returns how many rows changed."""
     digests = digests_of(connection, jurisdiction_id, person)
     return _forget(connection, *_among(jurisdiction_id, numbers), is_one_of(digests))
 
 
 def forget_all(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> int:
-    """Forget who supports these requests. The numbers of supporters stay. Returns how many people it were."""
+    """Forget who supports these requests. The numbers stay. Returns how many rows have changed."""
     return _forget(connection, *_among(jurisdiction_id, numbers), supporter.c.given_at.is_not(None))
 
 

@@ -111,7 +111,7 @@ def _signed_in(platform: Platform, request: Request, sent: Parameters) -> Princi
         if _is_from_elsewhere(request, platform.settings.public_url):
             raise Forbidden(FOREIGN_FORM)
         if FORM_TOKEN in read_query(request.query_string):
-            raise Forbidden(FOREIGN_FORM)  # an address is in logs and histories, and a link could have it
+            raise Forbidden(FOREIGN_FORM)  # logs and histories keep addresses, and a link could have the token
         if not compare_digest(first(sent, FORM_TOKEN).encode(), form_token(secret).encode()):
             raise Forbidden(tell("This form is from an earlier session. Open the page again."))
     return principal

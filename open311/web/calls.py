@@ -93,6 +93,12 @@ class Call:
             raise LookupError("anybody may call this view")
         return self.principal
 
+    @property
+    def point(self) -> tuple[float, float] | None:
+        """The (long, lat) point of the parameters `lat` and `long`; None unless both have a value."""
+        long, lat = self.values["long"], self.values["lat"]
+        return None if long is None or lat is None else (long, lat)
+
     @cached_property
     def coding(self) -> Coding:
         """The content coding of the answer. NONE if the client accepts none or a proxy compresses instead."""

@@ -15,7 +15,7 @@ from open311.web.surfaces import DESK, PORTAL, SIGN_IN
 FORM_TOKEN = "form_token"  # noqa: S105  # the name of a field
 _NAME, _TICKET, _ONCE, _WANTED = "open311-desk", "open311-sign-in", "open311-once", "open311-wanted"
 ONCE_S = 600
-"""How long the browser keeps what a page shows once, and the page that was wanted before the sign-in."""
+"""How long the browser keeps what a page shows once, and the address of the page to show after the sign-in."""
 MOST_WANTED = 1_000
 _PLAIN = re.compile(r"[!-\[\]-~]+", re.ASCII)
 """The characters of an address, without blanks and backslashes."""
@@ -23,7 +23,7 @@ _SUPPORTER = "open311-supporter"
 _A_YEAR_S = 31_536_000
 _BROWSER_BYTES = 16
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
-"""What `secrets.token_urlsafe` makes of so many bytes. No other text is taken for the name of a browser."""
+"""The form of what `secrets.token_urlsafe` makes of so many bytes. Any other text is not the name of a browser."""
 
 
 def read_secret(request: Request) -> str:

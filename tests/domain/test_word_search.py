@@ -1,4 +1,4 @@
-"""The search for services: what people type, and what they mean."""
+"""The search for articles: what people type, and what they mean. The items here are services."""
 
 from __future__ import annotations
 

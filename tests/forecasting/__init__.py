@@ -1,1 +1,1 @@
-"""Series that the tests of forecasts share: their truth is known, because this module makes them."""
+"""Series that the tests of forecasts share. The package makes them, so the tests know the true season and trend."""

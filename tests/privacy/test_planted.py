@@ -22,7 +22,7 @@ NOT_PUBLIC = {
     *("blackbox", "private", "held", "suspected", "flood", "withdrawn"),
     *("subscriber", "follower", "supporter"),
 }
-"""The doors of reports and of an update that no list has, and of those who only get mail or support a report."""
+"""Ways in for what no list shows: some reports, an update, and people who only get mail or support a report."""
 DOORS_WITH_MAIL = {"form", "xml", "json", "photos", "private", "subscriber", "follower"}
 
 

@@ -1,4 +1,5 @@
-"""People who support requests, and the outbox of the stub server, by the rules Y and X of spec/extensions.md."""
+"""People who support requests, and the outbox of the stub server, by the rules Z1 to Z6 and OB1 to OB6 of
+spec/extensions.md."""
 
 from __future__ import annotations
 

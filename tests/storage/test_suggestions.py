@@ -1,4 +1,4 @@
-"""The counts of what became of suggestions."""
+"""The counts of how often suggested services are chosen."""
 
 from __future__ import annotations
 

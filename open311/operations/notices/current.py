@@ -19,7 +19,7 @@ from open311.storage import city_notices
 log = logger(__name__)
 
 MOST_AGE = timedelta(seconds=5)
-"""After this time, each process sees a notice that another process has changed."""
+"""After this time, a process reads the notices again, because another process may have changed them."""
 
 
 def current_notices(platform: Platform, city: Jurisdiction, now: datetime) -> list[CityNotice]:
@@ -70,7 +70,7 @@ def _is_old(kept: KeptNotices, now: datetime) -> bool:
 
 
 def _read_again(platform: Platform, kept: KeptNotices, now: datetime) -> None:
-    """Read all open notices. If another thread does so already, only the first call of all waits for it."""
+    """Read all open notices. If another thread is reading them, wait only if nothing has been read yet."""
     if not kept.lock.acquire(blocking=kept.read_at is None):
         return
     try:

@@ -33,10 +33,9 @@ from open311.plugins import Jurisdiction
 from open311.storage import audit, city_notices
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
-from schemas.limits import MOST_HEADLINE_CHARACTERS, MOST_NOTICE_CHARACTERS
+from schemas.limits import MOST_HEADLINE_CHARACTERS, MOST_NOTICE_CHARACTERS, MOST_NOTICE_TEXTS
 from schemas.texts import Message, tell
 
-MOST_TEXTS = 20
 MOST_SERVICES = 500
 MOST_REASON_CHARACTERS = 500
 
@@ -329,8 +328,8 @@ def _text_problems(city: Jurisdiction, new: CityNotice) -> Iterator[Problem]:
             "have no text in {language}, the first language of the city; add one.", language=city.languages[0]
         )
         yield Problem("texts", fault)
-    if len(languages) > MOST_TEXTS:
-        yield Problem("texts", tell("are more than {most}; send fewer.", most=MOST_TEXTS))
+    if len(languages) > MOST_NOTICE_TEXTS:
+        yield Problem("texts", tell("are more than {most}; send fewer.", most=MOST_NOTICE_TEXTS))
     for tag in dict.fromkeys(languages):
         if languages.count(tag) > 1:
             yield Problem(

@@ -176,7 +176,7 @@ def _editable(declared: Jurisdiction, stored: Sequence[Override], item: Item) ->
 
 
 def _check(city: Jurisdiction, item: Item, base: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
-    """Raise Invalid with all faults of a value that the rest of the catalogue does not matter for."""
+    """Raise Invalid with all faults of a value that do not depend on the rest of the catalogue."""
     problems = list(_problems(city, item, base, sent))
     if problems:
         raise Invalid.of(problems)
@@ -206,7 +206,7 @@ def _faults(city: Jurisdiction, item: Item, sent: Mapping[str, Any]) -> list[tup
 
 
 def _require_fit(declared: Jurisdiction, others: Sequence[Override], new: Override) -> None:
-    """Raise Invalid if the catalogue would be faulty with an override, or another override would not count then."""
+    """Raise Invalid if the catalogue would be faulty with an override, or if another would not count any more."""
     lost = {one.override.item for one in with_overrides(declared, others)[1] if one.standing is Standing.MISFIT}
     for one in with_overrides(declared, [*others, new])[1]:
         if one.standing is Standing.MISFIT and one.override.item not in lost:
@@ -224,7 +224,7 @@ def _require_seen(stored: Override | None, seen: int | None) -> None:
 def _write(
     platform: Platform, connection: Connection, declared: Jurisdiction, stored: list[Override], now: datetime
 ) -> list[Override]:
-    """Store the catalogue with the overrides. Returns them."""
+    """Store the catalogue with the overrides. Returns the overrides."""
     city, _ = with_overrides(declared, stored)
     write_city(platform, connection, city, now)
     return stored

@@ -19,7 +19,7 @@ INSTALL = "pip install 'open311-server[suggest]'"
 COLUMNS = ("jurisdiction_id", "codes", "text")
 """The columns of a file of sentences. `codes` are all services that are right, with | between them."""
 _NAME, _KEYWORDS = 3, 2
-"""How often BM25 gets the words of a name and of the keywords. The words of a description come once."""
+"""How often BM25 gets the words of the name and of the keywords; it gets those of the description once."""
 
 Ranking = Callable[[str], Sequence[str]]
 

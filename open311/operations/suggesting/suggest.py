@@ -23,7 +23,7 @@ MODEL_WEIGHT, LEAST_LIKELY = 2.0, 0.2
 def suggest(
     platform: Platform, city: Jurisdiction, sentence: str, *, now: datetime, left_out: Collection[str] = ()
 ) -> list[Service]:
-    """At most three services that the sentence means, the best first. None if it has no word of a service.
+    """At most three services that the sentence means, the best first; an empty list if it has no word of a service.
 
     left_out  codes of services that are not suggested, because they are not offered at the place
     """
@@ -53,7 +53,7 @@ class Offered:
 
 
 def offered_in(city: Jurisdiction, in_season: tuple[str, ...]) -> Offered:
-    """The services of a city with the search among them. To prepare it takes some tenths of a second."""
+    """The services of a city with the search among them. Preparing the search takes some tenths of a second."""
     services = city.listed(in_season)
     by_code = {service.code: service for service in services}
     return Offered(services, by_code, search_among(city, services))

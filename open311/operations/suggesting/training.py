@@ -1,7 +1,7 @@
 """The operation that trains a model of a city's own reports. It reads public texts only.
 
 Personal data are masked in them (decision 0036). A word that fewer than five reports have is left out, so the model
-holds nothing that a single person has written.
+has no word of a single report.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ LEAST_REQUESTS = 200
 """With fewer public descriptions, words of single reports would decide."""
 LEAST_OF_SERVICE = 10
 LEAST_OF_TERM = 5
-"""A word must be in so many reports."""
+"""A model has only words that are in at least so many reports."""
 MOST_TERMS = 20_000
 TESTED = 5
-"""One of so many requests is held back for the test: the newest ones, as the model will be used on later ones."""
+"""One of so many requests is held back for the test: the newest ones, because a model is used for later ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Trained:
 
 
 def train(platform: Platform, city: Jurisdiction, *, now: datetime) -> Trained:
-    """Train a model on the public descriptions of a city's requests, and test how much one helps.
+    """Train a model on the public descriptions of a city's requests, and test how much such a model helps.
 
     Raises Misconfigured if scikit-learn is not installed, or if the city has too few descriptions.
     """

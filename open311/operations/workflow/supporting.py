@@ -1,8 +1,8 @@
 """People say "me too" about a request, and take it back (decision 0049).
 
 A "me too" is no event of the request: it does not change the version that staff work on, and nobody gets mail about
-it. But it changes the publication, in the same transaction. The request is locked meanwhile, so that each of many
-calls at once counts.
+it. But it changes the publication, in the same transaction. The request is locked meanwhile, so that many calls at
+the same time all count.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def support(
 ) -> Support:
     """Count a person as a supporter of an open public request. A second call changes nothing.
 
-    A call that filled the honeypot, or comes from a blocked sender, is answered like others and not counted.
+    A call that has filled the honeypot, or comes from a blocked sender, gets the usual answer and is not counted.
     Raises NotFound for a request that the public cannot read, Conflict for a closed one, and Forbidden for a test
     key.
     """
@@ -139,7 +139,7 @@ def locked_target(connection: Connection, city: Jurisdiction, named: RequestReco
             if named.merged_into
             else _unknown(named.service_request_id)
         )
-    if locked.merged_into:  # since it was read
+    if locked.merged_into:  # it was merged after it was read
         raise Conflict(MERGED_NOW, "service_request_id")
     return locked
 

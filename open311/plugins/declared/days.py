@@ -155,7 +155,7 @@ def with_days(city: Jurisdiction, folder: Traversable) -> Jurisdiction:
 
 
 def _misfits(city: Jurisdiction, book: DayBook) -> Iterator[str]:
-    """What does not fit to the other files of the city."""
+    """What does not fit the other files of the city."""
     codes = [one.code for one in book.collections] + [one.code for one in book.lines]
     for code in sorted({code for code in codes if codes.count(code) > 1}):
         yield f"the code {code} is there {codes.count(code)} times."

@@ -188,7 +188,7 @@ def value_faults(city: Jurisdiction, item: Item, sent: Plain) -> Iterator[tuple[
 
 
 def _is_modest(value: Any) -> bool:
-    """Whether each text and each list in a value has a usual length."""
+    """Whether no text and no list in a value is too long."""
     if isinstance(value, str):
         return len(value) <= MOST_CHARACTERS
     if isinstance(value, dict):

@@ -50,7 +50,7 @@ from open311.storage.tables import close_cell, map_cell, publication
 MOST_POINTS = 500
 """A tile has at most so many requests, the newest ones."""
 MOST_SEARCHED = 1_000
-"""In so many requests of a tile, the newest ones, frequent words are looked for."""
+"""Frequent words are looked for in so many requests of a tile: the newest ones."""
 RARE = 1_000
 """Words that at most so many requests of a city have, by PostgreSQL's statistics, are looked up in their index."""
 _MOST_BY_CELL = 16
@@ -316,12 +316,14 @@ def _some_by_cell(
 ) -> tuple[ColumnElement[bool], CTE]:
     """Whether requests were left out, and those of the newest MOST_SEARCHED requests of a tile that match.
 
-    Requests in the buffer of the tile are found since the same time. Of a cell, at most MOST_SEARCHED are read: if
-    nearly all requests of a tile are in one cell, that time is not known.
+    The start is the time since which the tile without its buffer has more than MOST_SEARCHED requests. Requests in
+    the buffer are also read from this start on. The requests of each cell are limited too, because the start is not
+    known if nearly all requests of a tile are in one cell.
     """
     since = _start(wanted, chosen, most_of_each, MOST_SEARCHED).cte("since")
     start = func.coalesce(select(since).scalar_subquery(), literal_column("'-infinity'::timestamptz"))
-    # The condition is a column of the subquery: its limit keeps PostgreSQL from reading the index of words.
+    # The subquery has the words as a column and not as a condition. So its limit comes first, and PostgreSQL does
+    # not read the index of words.
     columns = [*wanted, is_match.label("is_match"), close_cell.label("cell")]
     source, of_one = _of_each("cells", columns, chosen, MOST_SEARCHED + 1, publication.c.requested_at >= start)
     read = select(of_one).select_from(source).cte("read").prefix_with("MATERIALIZED", dialect="postgresql")

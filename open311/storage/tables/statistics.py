@@ -160,7 +160,7 @@ Index(
     postgresql_where=text("cut <> 'service_area'"),
 )
 
-# Before which instant an open request must be due to be counted as overdue. The worker moves it.
+# The sums count an open request as overdue if it was due before this instant. The worker moves it.
 overdue_mark = Table(
     "overdue_mark",
     metadata,

@@ -141,11 +141,11 @@ def get_alert(call: Call, notice_id: str) -> Answer:
 
 
 def _is_wanted(call: Call, notice: CityNotice) -> bool:
-    code, long, lat = call.values["service_code"], call.values["long"], call.values["lat"]
+    code, point = call.values["service_code"], call.point
     service = call.city.service(code) if code else None
     if code and notice.service_codes and (service.code if service else code) not in notice.service_codes:
         return False
-    return long is None or lat is None or lies_in(notice, call.city, (long, lat))
+    return point is None or lies_in(notice, call.city, point)
 
 
 def _listed(call: Call, notice: CityNotice) -> _Listed:

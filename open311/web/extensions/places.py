@@ -113,15 +113,9 @@ def map_areas(call: Call) -> Answer:
     return _mapped(_AREAS, _areas(call, _geojson))
 
 
-def _point(call: Call) -> tuple[float, float] | None:
-    """The (long, lat) point of a call; None if the call has no point."""
-    long, lat = call.values["long"], call.values["lat"]
-    return None if long is None or lat is None else (long, lat)
-
-
 def _cities(call: Call, form: Boundary) -> list[_City]:
     ensure_synced(call.platform)  # this gives each city its federation id
-    point, named = _point(call), call.named_city
+    point, named = call.point, call.named_city
     served = [named] if named else sorted(call.platform.registry, key=lambda city: city.id)
     names = federation_ids(call.platform)
     return [
@@ -132,7 +126,7 @@ def _cities(call: Call, form: Boundary) -> list[_City]:
 
 
 def _areas(call: Call, form: Boundary) -> list[_Area]:
-    city, point = call.city, _point(call)
+    city, point = call.city, call.point
     return [
         _Area(jurisdiction_id=city.id, name=name, boundary=form(boundary))
         for name, boundary in city.areas.items()

@@ -49,8 +49,7 @@ def suggest_services(call: Call) -> Answer:
     an emergency, the answer has a notice that belongs before the services. Send the codes that you have shown as
     the parameter `suggestion` of the POST, so that the city learns which suggestions help.
     """
-    long, lat = call.values["long"], call.values["lat"]
-    point = None if long is None or lat is None else (long, lat)
+    point = call.point
     found: list[Service] = []
     if point is None or call.city.covers(*point):
         left_out = call.city.not_offered_at(point) if point else ()

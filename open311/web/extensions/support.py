@@ -1,4 +1,4 @@
-"""People who use apps say "me too" about requests (spec/extensions.md, M1 to M8)."""
+"""People who use apps say "me too" about requests (spec/extensions.md, Z1 to Z6)."""
 
 from __future__ import annotations
 

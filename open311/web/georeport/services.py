@@ -36,8 +36,7 @@ def list_services(call: Call) -> Answer:
     With lat and long, the list has the services that are offered at this point. It is empty outside the city.
     """
     languages = _languages(call)
-    long, lat = call.values["long"], call.values["lat"]
-    point = None if long is None or lat is None else (long, lat)
+    point = call.point
     if point is not None and not call.city.covers(*point):
         body = document(_LIST, [], call.output)
     else:

@@ -85,7 +85,7 @@ def list_zones(call: Call) -> Answer:
 
     With lat and long, only zones that contain the point. The list may be empty.
     """
-    found = find_zones(call.city, _point(call), _languages(call))
+    found = find_zones(call.city, call.point, _languages(call))
     zones = [_Zone(one.name, one.collections, calendar_address(call, one.name)) for one in found]
     return _answer(call, document(_ZONES, _ZONES.plain_list(zones), call.output))
 
@@ -97,7 +97,7 @@ def get_calendar(call: Call) -> Answer:
     With zone, or with lat and long, only collections that come there. At most 90 days.
     """
     values = call.values
-    zones = wanted_zones(call.city, values["zone"], _point(call))
+    zones = wanted_zones(call.city, values["zone"], call.point)
     first, last = read_span(values["fromdate"] or "", values["todate"] or "", call.city.day(call.now))
     found = read_days(call.city, first, last, zones, _languages(call))
     language = caller_language(call.request, call.city.languages)
@@ -119,7 +119,7 @@ def get_calendar_file(call: Call) -> Answer:
     A collection that a holiday moves keeps its UID, so that phones move it too.
     """
     city, values = call.city, call.values
-    zones = wanted_zones(city, values["zone"], _point(call))
+    zones = wanted_zones(city, values["zone"], call.point)
     languages = _languages(call)
     language = content_language(city, languages)
     name = city.name if zones is None else ", ".join((city.name, *sorted(zones)))
@@ -223,9 +223,3 @@ def _answer(call: Call, body: bytes) -> Answer:
 
 def _languages(call: Call) -> tuple[str, ...]:
     return wanted_languages(call.request, call.city, call.values["locale"])
-
-
-def _point(call: Call) -> tuple[float, float] | None:
-    """The (long, lat) point of a call; None if the call has no point."""
-    long, lat = call.values["long"], call.values["lat"]
-    return None if long is None or lat is None else (long, lat)

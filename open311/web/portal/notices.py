@@ -18,7 +18,7 @@ from open311.web.portal.shown import ShownRequest
 from schemas.texts import Message
 
 MOST_ON_PAGE = 5
-"""How many notices a page has that is not about notices. It links to the others."""
+"""How many notices a page about something else shows. It links to the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

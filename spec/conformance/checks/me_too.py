@@ -26,9 +26,12 @@ def _say(probe: Probe, request_id: str, path: str = "support", *, key: bool = Tr
     return probe.client.send(call)
 
 
-def _supported(probe: Probe) -> tuple[str, str, Answer]:
-    """A new request, a new person who supports it, and the answer. Raises UnmetNeedError if that is not offered."""
-    request_id, person = _filed(probe), uuid4().hex
+def _supported(probe: Probe, request_id: str = "") -> tuple[str, str, Answer]:
+    """A request, a new person who supports it, and the answer. Raises UnmetNeedError if that is not offered.
+
+    request_id  "" for a new request
+    """
+    request_id, person = request_id or _filed(probe), uuid4().hex
     answer = _say(probe, request_id, account_id=person)
     offered(probe, "me_too", lambda: answer.succeeded and b'"supporters"' in answer.body)
     return request_id, person, answer
@@ -89,8 +92,9 @@ def public_number(probe: Probe) -> None:
 
 @check("Z6", needs=_NEEDS, writes=True)
 def nothing_else_changes(probe: Probe) -> None:
-    request_id, _, _ = _supported(probe)
+    request_id = _filed(probe)
     before = only(_read(probe, request_id))
+    _supported(probe, request_id)
     _say(probe, request_id, account_id=uuid4().hex)
     query = [("api_key", probe.target.api_key), ("account_id", uuid4().hex)]
     probe.get(f"requests/{segment(request_id)}/support.json", query, fresh=True)

@@ -152,10 +152,9 @@ def articles_about(call: Call, frame: Frame, service_code: str) -> list[Article]
 
 def _zone(call: Call) -> str:
     """The zone that the reader has chosen, by its name or by a point; "" for none."""
-    long, lat = call.values["long"], call.values["lat"]
-    if long is None or lat is None:
+    if call.point is None:
         return str(call.values["zone"])
-    found = zones_at(call.city, (long, lat))
+    found = zones_at(call.city, call.point)
     return found[0] if found else ELSEWHERE
 
 

@@ -25,7 +25,7 @@ from open311.web.surfaces import PORTAL
 from schemas.portal import SupportPageArguments
 
 MOST_FROM_ADDRESS = (RateLimitItemPerDay(20),)
-"""How many people can support one request by the pages from one address: a browser can forget its cookie."""
+"""How often people at one network address can press the button of one request: a browser can forget its cookie."""
 MOST_ID_CHARACTERS = 60
 _ONE = "/<jurisdiction_id>/requests/<code:service_request_id>/support"
 
@@ -91,7 +91,7 @@ def _limit_address(call: Call, service_request_id: str) -> None:
 
 
 def _page(call: Call, found: Support, browser: str) -> Answer:
-    """What has become of it, and a form to follow the request by mail."""
+    """The page after a press: whether the person is counted, and a form to follow the request by mail."""
     frame = Frame(call.request, call.city)
     path = f"requests/{quote(found.service_request_id, safe='')}"
     is_followed = found.is_given and mails_followers(call.platform.settings, call.city)

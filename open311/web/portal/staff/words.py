@@ -203,7 +203,7 @@ SEVERITIES: Mapping[str, Message] = {
     "Minor": tell("Minor"),
     "Unknown": tell("Not known"),
 }
-"""How bad it is what a notice tells."""
+"""How serious the subject of a notice is."""
 NOTICE_STATES: Mapping[str, Message] = {
     "planned": tell("Planned"),
     "current": tell("Shown now"),
