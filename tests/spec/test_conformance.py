@@ -312,8 +312,8 @@ def test_every_rule_of_the_extensions_has_a_fault() -> None:
 @pytest.mark.parametrize("manner", ["-unknown arguments are ignored", "-unknown arguments are refused"])
 def test_without_extensions_no_rule_fails_and_each_skip_names_the_missing_extension(manner: str) -> None:
     stub = StubServer(NO_EXTENSIONS, manner)
-    prepared = replace(stub.preparation(ORIGIN), offered=frozenset(), bulk_url=None, inquiry_url=None, crowded=None)
-    prepared = replace(stub.preparation(ORIGIN), offered=frozenset(), bulk_url=None, gauge=None, crowded=None)
+    absent = {"bulk_url": None, "inquiry_url": None, "gauge": None, "crowded": None}
+    prepared = replace(stub.preparation(ORIGIN), offered=frozenset(), **absent)
     report = judge(stub, prepared=prepared)
     found = {number: reason for number, reason in skipped(report).items() if number[0] != "C"}
     assert found.keys() == {number for number in requirements() if number[0] != "C"}
