@@ -25,6 +25,7 @@ from open311.domain.text import folded
 MOST_WORDS = 60
 """Further words of a sentence are ignored."""
 _WORD = re.compile(r"\w+")
+_SHORTENED = re.compile(r"(?<=\w)['\u2019](?=(?:t|s|d|m|re|ve|ll)\b)")
 _ALGORITHMS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
                "it": "italian", "nl": "dutch", "pt": "portuguese", "ru": "russian", "sv": "swedish"}  # fmt: skip
 """The stemmers of snowball, by the language's tag. A language without one is searched by whole words."""
@@ -37,6 +38,8 @@ _STRONG = 0.9
 """From this quality on, a reading of a word is no guess."""
 _COVERED = 0.7
 """The part of a word's points that count if the word belongs to a phrase with a synonym."""
+_PLACE = 0.5
+"""The part of a word's points that count if the word mostly says where something is."""
 _MORE_WORDS = 0.15
 """How much more a meaning counts for each further word."""
 _LEAST_KNOWN = 0.2
@@ -150,6 +153,7 @@ class TextSearch:
         self._count = len(items)
         self._ignored = _folded_words(word for one in lexicons for word in one.ignored)
         self._negated = _folded_words(word for one in lexicons for word in one.negated)
+        self._places = _folded_words(word for one in lexicons for word in one.places)
         self._names: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for number, item in enumerate(items):
             for name in {tuple(words_of(texts.name)) for texts in item.values()}:
@@ -241,7 +245,8 @@ class TextSearch:
         for place, (word, forms, tells) in enumerate(readings):
             if tells and word not in seen:
                 seen.add(word)
-                yield _COVERED if place in covered else 1.0, forms
+                weight = _PLACE if word in self._places else 1.0
+                yield weight * (_COVERED if place in covered else 1.0), forms
 
     def _count_in(self, tally: _Tally, found: Points, weight: float, words: float) -> None:
         """Add what one word or phrase is worth for the items that have it."""
@@ -335,8 +340,8 @@ def _words_with_pairs(text: str) -> Iterator[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, folded."""
-    return _WORD.findall(folded(text))
+    """The words of a text, folded. What English shortens stays one word, such as `can't`."""
+    return _WORD.findall(_SHORTENED.sub("", folded(text)))
 
 
 class _Guesses:
