@@ -40,6 +40,8 @@ _COVERED = 0.7
 """The part of a word's points that count if the word belongs to a phrase with a synonym."""
 _PLACE = 0.5
 """The part of a word's points that count if the word mostly says where something is."""
+_LEAST_IN_PHRASE = 2
+"""A phrase without so many words that count is found only with all of its words: "on blocks" is not "block"."""
 _MORE_WORDS = 0.15
 """How much more a meaning counts for each further word."""
 _LEAST_KNOWN = 0.2
@@ -129,6 +131,10 @@ Points = Mapping[int, float]
 """The number of an item -> points."""
 
 
+_Phrases = dict[str, list[tuple[tuple[frozenset[str], ...], int]]]
+"""The first form of a phrase -> the phrases, each as the forms of its words, with the number of what they mean."""
+
+
 class TextSearch:
     """The words of services or articles, ready to be searched. Searches change nothing, so threads can share it."""
 
@@ -160,12 +166,18 @@ class TextSearch:
                 self._names[name].append(number)
         stemming = Stemming(self._languages)
         self._points = _points_of(items)
-        self._phrases: dict[str, list[tuple[tuple[frozenset[str], ...], int]]] = defaultdict(list)
+        self._phrases: _Phrases = defaultdict(list)
+        self._whole_phrases: _Phrases = defaultdict(list)
         self._meanings: list[Points] = []
         for synonym in (synonym for one in lexicons for synonym in one.synonyms):
             self._add(synonym, stemming)
         said = (
-            form for phrases in self._phrases.values() for phrase, _ in phrases for part in phrase for form in part
+            form
+            for known in (self._phrases, self._whole_phrases)
+            for phrases in known.values()
+            for phrase, _ in phrases
+            for part in phrase
+            for form in part
         )
         self._vocabulary = dict.fromkeys((*self._points, *said))
         self._guesses = _Guesses(self._vocabulary)
@@ -179,11 +191,15 @@ class TextSearch:
         if not meaning:
             return
         for phrase in synonym.said:
-            words = [word for word in words_of(phrase) if self._counts_in_phrases(word)]
+            words = words_of(phrase)
+            counting = [word for word in words if self._counts_in_phrases(word)]
+            known = self._phrases
+            if len(words) > len(counting) < _LEAST_IN_PHRASE:
+                known, counting = self._whole_phrases, words
             if any(word not in self._ignored for word in words):
-                forms = tuple(frozenset(stemming.forms(word)) for word in words)
+                forms = tuple(frozenset(stemming.forms(word)) for word in counting)
                 for form in forms[0]:
-                    self._phrases[form].append((forms, len(self._meanings)))
+                    known[form].append((forms, len(self._meanings)))
         self._meanings.append(meaning)
 
     def _meant(self, words: Sequence[str], stemming: Stemming) -> Iterator[tuple[int, float]]:
@@ -220,12 +236,13 @@ class TextSearch:
 
     def _tally(self, words: Sequence[str]) -> _Tally:
         stemming = Stemming(self._languages)
-        if not self._must_tell and self._ignored.issuperset(words):
-            readings = self._read(words, stemming, frozenset())
-        else:
-            readings = self._read(words, stemming, self._ignored)
+        says_nothing = not self._must_tell and self._ignored.issuperset(words)
+        read = self._read(words, stemming, frozenset() if says_nothing else self._ignored)
+        readings = [one for one in read if one.tells or one.word in self._negated]
         tally = _Tally(len({one.word for one in readings if one.tells}))
-        meant, covered = self._meant_by(readings)
+        meant: dict[int, float] = {}
+        covered = self._find_phrases(meant, self._phrases, readings)
+        covered |= self._find_phrases(meant, self._whole_phrases, read)
         evidence = [
             *((1.0, dict.fromkeys(self._joined(pair, stemming), _PAIR)) for pair in pairwise(words)),
             *self._single(readings, covered),
@@ -238,15 +255,15 @@ class TextSearch:
         return tally
 
     def _single(
-        self, readings: Sequence[_Reading], covered: Collection[int]
+        self, readings: Sequence[_Reading], covered: Collection[str]
     ) -> Iterator[tuple[float, Mapping[str, float]]]:
         """How much each word counts by itself, with its readings."""
         seen: set[str] = set()
-        for place, (word, forms, tells) in enumerate(readings):
+        for word, forms, tells in readings:
             if tells and word not in seen:
                 seen.add(word)
                 weight = _PLACE if word in self._places else 1.0
-                yield weight * (_COVERED if place in covered else 1.0), forms
+                yield weight * (_COVERED if word in covered else 1.0), forms
 
     def _count_in(self, tally: _Tally, found: Points, weight: float, words: float) -> None:
         """Add what one word or phrase is worth for the items that have it."""
@@ -271,17 +288,15 @@ class TextSearch:
         return best
 
     def _read(self, words: Sequence[str], stemming: Stemming, ignored: Collection[str]) -> list[_Reading]:
-        """The words of a sentence that count, each with its readings."""
+        """The words of a sentence, each with its readings."""
         read: dict[str, _Reading] = {}
         unknown = 0
         for word in dict.fromkeys(words):
-            if word in ignored and word not in self._negated:
-                continue
             tells = word not in ignored
-            unknown += not any(form in self._vocabulary for form in stemming.forms(word))
+            unknown += tells and not any(form in self._vocabulary for form in stemming.forms(word))
             forms = self._readings(word, stemming, may_guess=tells and unknown <= _MOST_GUESSED)
             read[word] = _Reading(word, forms, tells)
-        return [read[word] for word in words if word in read]
+        return [read[word] for word in words]
 
     def _readings(self, word: str, stemming: Stemming, *, may_guess: bool) -> Mapping[str, float]:
         """The known words that a typed word can mean, each with how well it fits."""
@@ -294,12 +309,11 @@ class TextSearch:
                 found[form] = max(found.get(form, 0), quality)
         return found
 
-    def _meant_by(self, readings: Sequence[_Reading]) -> tuple[Points, frozenset[int]]:
-        """The synonyms that a sentence has, each with its quality, and the places of words in longer phrases."""
-        found: dict[int, float] = {}
-        covered: set[int] = set()
+    def _find_phrases(self, meant: dict[int, float], known: _Phrases, readings: Sequence[_Reading]) -> set[str]:
+        """Add the synonyms that a sentence has, each with its quality; the words that belong to longer phrases."""
+        covered: set[str] = set()
         for place, reading in enumerate(readings):
-            begun = {id(one): one for form in reading.forms for one in self._phrases.get(form, ())}
+            begun = {id(one): one for form in reading.forms for one in known.get(form, ())}
             for phrase, number in begun.values():
                 rest = readings[place : place + len(phrase)]
                 if len(rest) < len(phrase):
@@ -307,10 +321,10 @@ class TextSearch:
                 fits = [max((quality for form, quality in one.forms.items() if form in part), default=0.0)
                         for part, one in zip(phrase, rest, strict=True)]  # fmt: skip
                 if quality := min(fits):
-                    found[number] = max(found.get(number, 0), quality)
+                    meant[number] = max(meant.get(number, 0), quality)
                     if len(phrase) > 1:
-                        covered.update(range(place, place + len(phrase)))
-        return found, frozenset(covered)
+                        covered.update(one.word for one in rest)
+        return covered
 
 
 def _folded_words(words: Iterable[str]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from open311.domain.lexicons import Lexicon, Synonym
-from open311.domain.text_search import Texts, TextSearch
+from open311.domain.text_search import Texts, TextSearch, words_of
 
 SERVICES = (
     {"en": Texts("Streetlight out", "lamp dark", "Lights", "A lamp that stays dark or flickers.")},
@@ -22,6 +22,7 @@ LEXICON = Lexicon(
     synonyms=(
         Synonym(said=("crater", "hole in the road"), means=("pothole",)),
         Synonym(said=("dry tap", "no running water"), means=("no water",)),
+        Synonym(said=("on the block", "can't see"), means=("graffiti",)),
         Synonym(said=("unicorn",), means=("horse with a horn",)),
     ),
     ignored=frozenset(
@@ -121,6 +122,23 @@ def test_without_services_and_lexicons_nothing_is_found() -> None:
 def test_a_synonym_without_words_is_no_synonym() -> None:
     lexicon = Lexicon(synonyms=(Synonym(said=("", "crater"), means=("", "?!")),))
     assert TextSearch(SERVICES, [lexicon]).find("crater") == []
+
+
+def test_a_phrase_with_one_word_that_counts_needs_its_other_words() -> None:
+    assert SEARCH.find("it is on the block") == [PAINT]
+    assert SEARCH.find("the block") == []
+
+
+def test_a_shortened_word_is_one_word_however_it_is_written() -> None:
+    for sentence in ("i can't see it", "i can\u2019t see it", "i cant see it"):
+        assert SEARCH.find(sentence) == [PAINT]
+    assert words_of("d'eau, l\u2019eau, O'Hare, it's") == ["d", "eau", "l", "eau", "o", "hare", "its"]
+
+
+def test_a_word_for_a_place_counts_less_than_others() -> None:
+    items = [{"en": Texts("Street repair")}, {"en": Texts("Dog bite")}]
+    assert TextSearch(items).find("dog in the street") == [0, 1]
+    assert TextSearch(items, [Lexicon(places=frozenset(["street"]))]).find("dog in the street")[0] == 1
 
 
 def test_a_long_sentence_is_read_to_its_sixtieth_word() -> None:
