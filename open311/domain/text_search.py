@@ -29,6 +29,8 @@ _SHORTENED = re.compile(r"(?<=\w)['\u2019](?=(?:t|s|d|m|re|ve|ll)\b)")
 _ALGORITHMS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
                "it": "italian", "nl": "dutch", "pt": "portuguese", "ru": "russian", "sv": "swedish"}  # fmt: skip
 """The stemmers of snowball, by the language's tag. A language without one is searched by whole words."""
+_OTHERS = ("arabic", "russian")
+"""The stemmers that change no word in Latin letters. They are slow."""
 _WORTH = (4.0, 3.5, 1.0, 2.0, 0.8)
 """The points of a word in each of the texts of a service: see `Texts`."""
 _MOST_WITH_PAIRS = 40
@@ -116,13 +118,16 @@ class Stemming:
     def __init__(self, languages: Iterable[str]) -> None:
         tags = dict.fromkeys(_ALGORITHMS.get(tag.partition("-")[0].lower(), "") for tag in languages)
         self._stemmers = [snowballstemmer.stemmer(tag) for tag in tags if tag]
+        self._latin = [
+            one for one, tag in zip(self._stemmers, filter(None, tags), strict=True) if tag not in _OTHERS
+        ]
         self._known: dict[str, tuple[str, ...]] = {}
 
     def forms(self, word: str) -> tuple[str, ...]:
         """The folded word, and its stem in each language."""
         found = self._known.get(word)
         if found is None:
-            stems = (folded(one.stemWord(word)) for one in self._stemmers)
+            stems = (folded(one.stemWord(word)) for one in (self._latin if word.isascii() else self._stemmers))
             found = self._known[word] = tuple(dict.fromkeys((word, *stems)))
         return found
 
@@ -293,6 +298,9 @@ class TextSearch:
         unknown = 0
         for word in dict.fromkeys(words):
             tells = word not in ignored
+            if not tells and word not in self._negated:
+                read[word] = _Reading(word, {word: 1.0}, tells)
+                continue
             unknown += tells and not any(form in self._vocabulary for form in stemming.forms(word))
             forms = self._readings(word, stemming, may_guess=tells and unknown <= _MOST_GUESSED)
             read[word] = _Reading(word, forms, tells)
