@@ -117,10 +117,9 @@ class Stemming:
 
     def __init__(self, languages: Iterable[str]) -> None:
         tags = dict.fromkeys(_ALGORITHMS.get(tag.partition("-")[0].lower(), "") for tag in languages)
-        self._stemmers = [snowballstemmer.stemmer(tag) for tag in tags if tag]
-        self._latin = [
-            one for one, tag in zip(self._stemmers, filter(None, tags), strict=True) if tag not in _OTHERS
-        ]
+        stemmers = {tag: snowballstemmer.stemmer(tag) for tag in tags if tag}
+        self._stemmers = list(stemmers.values())
+        self._latin = [one for tag, one in stemmers.items() if tag not in _OTHERS]
         self._known: dict[str, tuple[str, ...]] = {}
 
     def forms(self, word: str) -> tuple[str, ...]:
