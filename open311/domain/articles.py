@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
+from open311.domain.lexicons import Lexicon
 from open311.domain.text import folded
-from open311.domain.word_search import Texts, find
+from open311.domain.text_search import Texts, TextSearch
 
 NEVER = date(2099, 12, 31)
 """When an article without `expires` expires. Inquiry v1 wants a time, and its examples have this day."""
@@ -205,17 +206,16 @@ def _spellings(topic: str, words: Iterable[Words]) -> Iterator[str]:
             yield folded(translations[topic])
 
 
-def texts_to_search(own: Article, shown: Article) -> Texts:
-    """The texts of an article in its own language and in the reader's."""
-    both = (shown,) if shown is own else (shown, own)
+def search_among(own: Sequence[Article], shown: Sequence[Article], lexicons: Iterable[Lexicon]) -> TextSearch:
+    """The search among articles, by their texts in their own languages and in the reader's."""
+    items = [{one.language: _texts(one) for one in both} for both in zip(own, shown, strict=True)]
+    return TextSearch(items, lexicons, least_in_description=_LEAST_IN_BODY, must_tell=False)
+
+
+def _texts(article: Article) -> Texts:
     return Texts(
-        name=" ".join(one.title for one in both),
-        keywords=" ".join(word for one in both for word in one.keywords),
-        group=" ".join(word for one in both for word in (*one.categories, one.type, *one.features)),
-        description=" ".join(f"{one.summary} {one.plain}" for one in both),
+        name=article.title,
+        keywords=" ".join(article.keywords),
+        group=" ".join((*article.categories, article.type, *article.features)),
+        description=f"{article.summary} {article.plain}",
     )
-
-
-def search(texts: tuple[Texts, ...], words: str, most: int) -> list[int]:
-    """The numbers of the articles that fit some words, counted from 0, the best first."""
-    return find(texts, words, least_in_description=_LEAST_IN_BODY)[:most]

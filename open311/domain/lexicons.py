@@ -19,8 +19,10 @@ class Lexicon:
 
     ignored  words that say nothing about a service
     negated  words that say nothing alone, but belong to phrases, such as `no` in `no water`
+    places   words that mostly say where something is, such as `street`; alone they count less
     """
 
     synonyms: tuple[Synonym, ...] = ()
     ignored: frozenset[str] = frozenset()
     negated: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()

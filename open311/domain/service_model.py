@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from open311.domain.service_search import Stemming, words_of
+from open311.domain.text_search import Stemming, words_of
 
 _MARKER = re.compile(r"\[[^\]]*\]")
 

@@ -12,14 +12,14 @@ from open311.domain.articles import (
     ArticleKind,
     Words,
     named,
-    search,
-    texts_to_search,
+    search_among,
     translated,
 )
-from open311.domain.word_search import Texts
+from open311.domain.text_search import TextSearch
 from open311.errors import NotFound
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
+from open311.plugins.lexicon import lexicons_of
 from schemas.texts import tell
 
 Languages = tuple[str, ...]
@@ -71,8 +71,8 @@ def search_articles(
     platform: Platform, city: Jurisdiction, words: str, now: datetime, languages: Languages, most: int
 ) -> list[Article]:
     """The articles that fit some words in the reader's language or the city's own, the best first."""
-    texts, articles = platform.process.cached(_searchable, most=256)(city, languages, city.day(now))
-    return [articles[number] for number in search(texts, words, most)]
+    search, articles = platform.process.cached(_searchable, most=64)(city, languages, city.day(now))
+    return [articles[number] for number in search.find(words)[:most]]
 
 
 def articles_for(city: Jurisdiction, service_code: str, now: datetime, languages: Languages) -> list[Article]:
@@ -93,13 +93,11 @@ def by_topic(articles: Sequence[Article]) -> list[tuple[str, list[Article]]]:
     return list(found.items())
 
 
-def _searchable(
-    city: Jurisdiction, languages: Languages, day: date
-) -> tuple[tuple[Texts, ...], tuple[Article, ...]]:
-    """The texts of all articles that have not expired on a day, and the articles in the reader's language."""
+def _searchable(city: Jurisdiction, languages: Languages, day: date) -> tuple[TextSearch, tuple[Article, ...]]:
+    """The search among all articles that have not expired on a day, and the articles in the reader's language."""
     own = [one for one in city.articles if one.is_current(day)]
     shown = tuple(_in_languages(city, own, languages))
-    return tuple(map(texts_to_search, own, shown)), shown
+    return search_among(own, shown, lexicons_of(city)), shown
 
 
 def _shown(

@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import islice
 
 from open311.domain.service_model import ServiceModel, with_model
-from open311.domain.service_search import ServiceSearch, Texts
 from open311.domain.services import Service, translate
+from open311.domain.text_search import Texts, TextSearch
 from open311.operations.platform import Platform
 from open311.operations.suggesting.models import model_of
 from open311.plugins import Jurisdiction
@@ -49,7 +49,7 @@ class Offered:
 
     services: tuple[Service, ...]
     by_code: Mapping[str, Service]
-    search: ServiceSearch
+    search: TextSearch
 
 
 def offered_in(city: Jurisdiction, in_season: tuple[str, ...]) -> Offered:
@@ -59,9 +59,9 @@ def offered_in(city: Jurisdiction, in_season: tuple[str, ...]) -> Offered:
     return Offered(services, by_code, search_among(city, services))
 
 
-def search_among(city: Jurisdiction, services: tuple[Service, ...]) -> ServiceSearch:
+def search_among(city: Jurisdiction, services: tuple[Service, ...]) -> TextSearch:
     """The search among some services of a city, by their texts in all languages."""
-    return ServiceSearch([dict(_texts(city, service)) for service in services], lexicons_of(city))
+    return TextSearch([dict(_texts(city, service)) for service in services], lexicons_of(city))
 
 
 def texts_by_language(city: Jurisdiction, service: Service) -> Mapping[str, Service]:

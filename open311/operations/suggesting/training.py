@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from open311.domain.service_model import ServiceModel, terms_of
-from open311.domain.service_search import Stemming
+from open311.domain.text_search import Stemming
 from open311.errors import Misconfigured
 from open311.operations.platform import Platform
 from open311.operations.suggesting.evaluating import INSTALL, Score, Sentence, own_ranking, score

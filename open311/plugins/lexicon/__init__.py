@@ -41,4 +41,5 @@ def _read(found: dict[str, str | list[dict[str, list[str]]]]) -> Lexicon:
         synonyms=tuple(Synonym(said=tuple(one["said"]), means=tuple(one["means"])) for one in tables),
         ignored=words.get("ignored", frozenset()),
         negated=words.get("negated", frozenset()),
+        places=words.get("places", frozenset()),
     )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from open311.domain.lexicons import Lexicon, Synonym
-from open311.domain.service_search import ServiceSearch, Texts
+from open311.domain.text_search import Texts, TextSearch, words_of
 
 SERVICES = (
     {"en": Texts("Streetlight out", "lamp dark", "Lights", "A lamp that stays dark or flickers.")},
@@ -22,6 +22,7 @@ LEXICON = Lexicon(
     synonyms=(
         Synonym(said=("crater", "hole in the road"), means=("pothole",)),
         Synonym(said=("dry tap", "no running water"), means=("no water",)),
+        Synonym(said=("on the block", "can't see"), means=("graffiti",)),
         Synonym(said=("unicorn",), means=("horse with a horn",)),
     ),
     ignored=frozenset(
@@ -29,7 +30,7 @@ LEXICON = Lexicon(
     ),
     negated=frozenset(("no",)),
 )
-SEARCH = ServiceSearch(SERVICES, [LEXICON])
+SEARCH = TextSearch(SERVICES, [LEXICON])
 LIGHT, HOLE, PAINT, TREE, CHINESE, DIRT, WATER = range(7)
 
 
@@ -83,9 +84,30 @@ def test_a_word_in_the_name_counts_more_than_one_in_the_description() -> None:
 
 
 def test_a_whole_name_is_found_though_its_words_say_nothing() -> None:
-    search = ServiceSearch([{"en": Texts("What is it")}, {"en": Texts("What is a hole")}], [LEXICON])
+    search = TextSearch([{"en": Texts("What is it")}, {"en": Texts("What is a hole")}], [LEXICON])
     assert search.find("what IS it?") == [0]
     assert search.find("what is a") == []
+
+
+def test_articles_are_found_by_words_that_say_nothing_if_there_are_no_others() -> None:
+    items = [{"en": Texts("How it is")}, {"en": Texts("Trees")}]
+    assert TextSearch(items, [LEXICON], must_tell=False).find("how") == [0]
+    assert TextSearch(items, [LEXICON], must_tell=False).find("how are trees") == [1]
+    assert TextSearch(items, [LEXICON]).find("how") == []
+
+
+def test_an_item_with_too_few_of_the_words_only_in_its_description_is_not_found() -> None:
+    items = [{"en": Texts("Noise", "party", "", "loud music and neighbours")}, {"en": Texts("Trees")}]
+    search = TextSearch(items, least_in_description=0.5)
+    assert search.find("loud zebra party crowd") == [0]
+    assert search.find("loud zebra music crowd") == [0]
+    assert search.find("loud zebra lion crowd") == []
+
+
+def test_pairs_of_words_are_found_as_one_word_only_in_short_texts() -> None:
+    items = [{"en": Texts("A", "", "", "pot hole")}, {"en": Texts("B", "", "", "sun flower " + "filler " * 39)}]
+    assert TextSearch(items).find("pothole") == [0]
+    assert TextSearch(items).find("sunflower") == []
 
 
 def test_services_that_fit_much_less_than_the_best_are_left_out() -> None:
@@ -94,12 +116,29 @@ def test_services_that_fit_much_less_than_the_best_are_left_out() -> None:
 
 
 def test_without_services_and_lexicons_nothing_is_found() -> None:
-    assert ServiceSearch([]).find("pothole") == []
+    assert TextSearch([]).find("pothole") == []
 
 
 def test_a_synonym_without_words_is_no_synonym() -> None:
     lexicon = Lexicon(synonyms=(Synonym(said=("", "crater"), means=("", "?!")),))
-    assert ServiceSearch(SERVICES, [lexicon]).find("crater") == []
+    assert TextSearch(SERVICES, [lexicon]).find("crater") == []
+
+
+def test_a_phrase_with_one_word_that_counts_needs_its_other_words() -> None:
+    assert SEARCH.find("it is on the block") == [PAINT]
+    assert SEARCH.find("the block") == []
+
+
+def test_a_shortened_word_is_one_word_however_it_is_written() -> None:
+    for sentence in ("i can't see it", "i can\u2019t see it", "i cant see it"):
+        assert SEARCH.find(sentence) == [PAINT]
+    assert words_of("d'eau, l\u2019eau, O'Hare, it's") == ["d", "eau", "l", "eau", "o", "hare", "its"]
+
+
+def test_a_word_for_a_place_counts_less_than_others() -> None:
+    items = [{"en": Texts("Street repair")}, {"en": Texts("Dog bite")}]
+    assert TextSearch(items).find("dog in the street") == [0, 1]
+    assert TextSearch(items, [Lexicon(places=frozenset(["street"]))]).find("dog in the street")[0] == 1
 
 
 def test_a_long_sentence_is_read_to_its_sixtieth_word() -> None:
@@ -110,7 +149,7 @@ def test_a_long_sentence_is_read_to_its_sixtieth_word() -> None:
 def test_the_result_is_always_the_same() -> None:
     found = SEARCH.rank("a dark hole in the dirty street")
     assert [SEARCH.rank("a dark hole in the dirty street") for _ in range(3)] == [found] * 3
-    assert ServiceSearch(SERVICES, [LEXICON]).rank("a dark hole in the dirty street") == found
+    assert TextSearch(SERVICES, [LEXICON]).rank("a dark hole in the dirty street") == found
 
 
 @given(st.text(max_size=300))

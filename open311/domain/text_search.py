@@ -1,8 +1,8 @@
-"""A search for the services that a citizen's sentence means. It knows synonyms and forgives misspelt words.
+"""A search for the items that a sentence means: services, or articles. It forgives misspelt and other words.
 
-The words of the sentence are compared with the words of the services in all languages of the city. Synonyms lead
-from what people say to what catalogues say. A service gets points for each word that it has: more for a word in its
-name than in its description, and more for a word that few services have.
+The words of the sentence are compared with the words of the items in several languages. Synonyms lead from what
+people say to what catalogues say. An item gets points for each word that it has: more for a word in its name than
+in its description, and more for a word that few items have.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import log
 from typing import NamedTuple
@@ -24,16 +25,25 @@ from open311.domain.text import folded, most_typos
 MOST_WORDS = 60
 """Further words of a sentence are ignored."""
 _WORD = re.compile(r"\w+")
+_SHORTENED = re.compile(r"(?<=\w)['\u2019](?=(?:t|s|d|m|re|ve|ll)\b)")
 _ALGORITHMS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
                "it": "italian", "nl": "dutch", "pt": "portuguese", "ru": "russian", "sv": "swedish"}  # fmt: skip
 """The stemmers of snowball, by the language's tag. A language without one is searched by whole words."""
+_OTHERS = ("arabic", "russian")
+"""The stemmers that change no word in Latin letters. They are slow."""
 _WORTH = (4.0, 3.5, 1.0, 2.0, 0.8)
-"""The points of a word in each text of a service, in the order of the fields of `Texts`."""
+"""The points of a word in each of the texts of a service: see `Texts`."""
+_MOST_WITH_PAIRS = 40
+"""Pairs of words are known as one word if the text is not longer. Those of long texts would be most known words."""
 _STEM, _BEGINNING, _INSIDE, _MISSPELT, _SYNONYM, _PAIR = 0.95, 0.55, 0.45, 0.6, 0.9, 1.0
 _STRONG = 0.9
 """From this quality on, a reading of a word is no guess."""
 _COVERED = 0.7
 """The part of a word's points that count if the word belongs to a phrase with a synonym."""
+_PLACE = 0.5
+"""The part of a word's points that count if the word mostly says where something is."""
+_LEAST_IN_PHRASE = 2
+"""A phrase without so many words that count is found only with all of its words: "on blocks" is not "block"."""
 _MORE_WORDS = 0.15
 """How much more a meaning counts for each further word."""
 _LEAST_KNOWN = 0.2
@@ -42,6 +52,8 @@ _LEAST_POINTS = 0.5
 """A service must have so many points, times the rarity of a word that only one service has."""
 _LEAST_PART = 0.25
 """Services with less than this part of the best service's points are not found."""
+_MOST_IN_DESCRIPTION = 2.0
+"""A word with more points is not only in a description."""
 _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
 """From so many Latin letters and this part of a longer word on, a word is found in it: light in streetlight."""
 _NAMED = 1.1
@@ -55,7 +67,10 @@ _MOST_ENDING = 3
 
 
 class Texts(NamedTuple):
-    """The texts of a service in one language. `questions` has the questions of its form and their values."""
+    """The texts of an item in one language. The group of an article is its topics.
+
+    questions  the questions of a service's form, and their values
+    """
 
     name: str
     keywords: str = ""
@@ -65,10 +80,36 @@ class Texts(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A service that fits a sentence: its number, counted from 0, and its points, > 0."""
+    """An item that fits a sentence: its number, counted from 0, and its points, > 0."""
 
     number: int
     points: float
+
+
+class _Reading(NamedTuple):
+    """A word of a sentence, and the known words that it can mean, each with how well it fits.
+
+    tells  whether the word says something by itself, and not only in phrases
+    """
+
+    word: str
+    forms: Mapping[str, float]
+    tells: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """What a sentence has for each item.
+
+    count  how many words of the sentence say something
+    known  how many of them the item has
+    named  the items that have one elsewhere than in their descriptions
+    """
+
+    count: int
+    points: dict[int, float] = field(default_factory=lambda: defaultdict(float))
+    known: dict[int, float] = field(default_factory=lambda: defaultdict(float))
+    named: set[int] = field(default_factory=set)
 
 
 class Stemming:
@@ -76,47 +117,71 @@ class Stemming:
 
     def __init__(self, languages: Iterable[str]) -> None:
         tags = dict.fromkeys(_ALGORITHMS.get(tag.partition("-")[0].lower(), "") for tag in languages)
-        self._stemmers = [snowballstemmer.stemmer(tag) for tag in tags if tag]
+        stemmers = {tag: snowballstemmer.stemmer(tag) for tag in tags if tag}
+        self._stemmers = list(stemmers.values())
+        self._latin = [one for tag, one in stemmers.items() if tag not in _OTHERS]
         self._known: dict[str, tuple[str, ...]] = {}
 
     def forms(self, word: str) -> tuple[str, ...]:
         """The folded word, and its stem in each language."""
         found = self._known.get(word)
         if found is None:
-            stems = (folded(one.stemWord(word)) for one in self._stemmers)
+            stems = (folded(one.stemWord(word)) for one in (self._latin if word.isascii() else self._stemmers))
             found = self._known[word] = tuple(dict.fromkeys((word, *stems)))
         return found
 
 
 Points = Mapping[int, float]
-"""The number of a service -> points."""
+"""The number of an item -> points."""
 
 
-class ServiceSearch:
-    """The words of a city's services, ready to be searched. Searches change nothing, so threads can share it."""
+_Phrases = dict[str, list[tuple[tuple[frozenset[str], ...], int]]]
+"""The first form of a phrase -> the phrases, each as the forms of its words, with the number of what they mean."""
 
-    def __init__(self, services: Sequence[Mapping[str, Texts]], lexicons: Iterable[Lexicon] = ()) -> None:
-        """Read the texts of the services.
 
-        services  the texts of each service by their language
+class TextSearch:
+    """The words of services or articles, ready to be searched. Searches change nothing, so threads can share it."""
+
+    def __init__(
+        self,
+        items: Sequence[Mapping[str, Texts]],
+        lexicons: Iterable[Lexicon] = (),
+        *,
+        least_in_description: float = 0.0,
+        must_tell: bool = True,
+    ) -> None:
+        """Read the texts of the items.
+
+        items                 the texts of each item by their language
+        least_in_description  the part of the sentence's words that an item must have if it has none elsewhere than
+                              in its description. A long description has common words of any sentence
+        must_tell             whether a sentence of nothing but ignored words finds nothing
         """
+        self._least_in_description, self._must_tell = least_in_description, must_tell
         lexicons = tuple(lexicons)
-        self._languages = tuple(dict.fromkeys(tag for one in services for tag in one))
-        self._count = len(services)
+        self._languages = tuple(dict.fromkeys(tag for one in items for tag in one))
+        self._count = len(items)
         self._ignored = _folded_words(word for one in lexicons for word in one.ignored)
         self._negated = _folded_words(word for one in lexicons for word in one.negated)
+        self._places = _folded_words(word for one in lexicons for word in one.places)
         self._names: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        for number, service in enumerate(services):
-            for name in {tuple(words_of(texts.name)) for texts in service.values()}:
+        for number, item in enumerate(items):
+            for name in {tuple(words_of(texts.name)) for texts in item.values()}:
                 self._names[name].append(number)
         stemming = Stemming(self._languages)
-        self._points = _points_of(services, stemming)
-        self._phrases: dict[str, list[tuple[tuple[frozenset[str], ...], int]]] = defaultdict(list)
+        self._points = _points_of(items)
+        self._phrases: _Phrases = defaultdict(list)
+        self._whole_phrases: _Phrases = defaultdict(list)
         self._meanings: list[Points] = []
         for synonym in (synonym for one in lexicons for synonym in one.synonyms):
             self._add(synonym, stemming)
         said = (
-            form for phrases in self._phrases.values() for phrase, _ in phrases for part in phrase for form in part
+            form
+            for known in (self._phrases, self._whole_phrases)
+            for phrases in known.values()
+            for phrase, _ in phrases
+            for part in phrase
+            for form in part
         )
         self._vocabulary = dict.fromkeys((*self._points, *said))
         self._guesses = _Guesses(self._vocabulary)
@@ -130,11 +195,15 @@ class ServiceSearch:
         if not meaning:
             return
         for phrase in synonym.said:
-            words = [word for word in words_of(phrase) if self._counts_in_phrases(word)]
+            words = words_of(phrase)
+            counting = [word for word in words if self._counts_in_phrases(word)]
+            known = self._phrases
+            if len(words) > len(counting) < _LEAST_IN_PHRASE:
+                known, counting = self._whole_phrases, words
             if any(word not in self._ignored for word in words):
-                forms = tuple(frozenset(stemming.forms(word)) for word in words)
+                forms = tuple(frozenset(stemming.forms(word)) for word in counting)
                 for form in forms[0]:
-                    self._phrases[form].append((forms, len(self._meanings)))
+                    known[form].append((forms, len(self._meanings)))
         self._meanings.append(meaning)
 
     def _meant(self, words: Sequence[str], stemming: Stemming) -> Iterator[tuple[int, float]]:
@@ -147,58 +216,67 @@ class ServiceSearch:
         return word not in self._ignored or word in self._negated
 
     def find(self, sentence: str) -> list[int]:
-        """The numbers of the services that fit a sentence, counted from 0, the best first."""
+        """The numbers of the items that fit a sentence, counted from 0, the best first."""
         return [one.number for one in self.rank(sentence)]
 
     def rank(self, sentence: str) -> list[Hit]:
-        """The services that fit a sentence, the best first."""
+        """The items that fit a sentence, the best first."""
         words = words_of(sentence)[:MOST_WORDS]
-        total, known, count = self._total(words)
+        tally = self._tally(words)
         named = self._names.get(tuple(words), ()) if words else ()
-        least_known = min(count * _LEAST_KNOWN, 1.0)
         least = log(1 + self._count) * _LEAST_POINTS
-        found = {one: total[one] for one in total if total[one] >= least and known[one] >= least_known > 0}
+        found = {one: points for one, points in tally.points.items() if points >= least and self._has(tally, one)}
         best = max(found.values(), default=_NAMED)
         found |= dict.fromkeys(named, best * _NAMED)
         hits = (Hit(*one) for one in found.items() if one[1] >= best * _LEAST_PART)
         return sorted(hits, key=lambda hit: (-hit.points, hit.number))
 
-    def _total(self, words: Sequence[str]) -> tuple[Points, Points, int]:
-        """The points of each service for a sentence, how many of the words it has, and how many words count."""
+    def _has(self, tally: _Tally, number: int) -> bool:
+        """Whether an item has enough of a sentence's words."""
+        known = tally.known[number]
+        if number not in tally.named and known < self._least_in_description * tally.count:
+            return False
+        return known >= min(tally.count * _LEAST_KNOWN, 1.0) > 0
+
+    def _tally(self, words: Sequence[str]) -> _Tally:
         stemming = Stemming(self._languages)
-        total: dict[int, float] = defaultdict(float)
-        known: dict[int, float] = defaultdict(float)
-        readings = self._read(words, stemming)
-        meant, covered = self._meant_by(readings)
+        says_nothing = not self._must_tell and self._ignored.issuperset(words)
+        read = self._read(words, stemming, frozenset() if says_nothing else self._ignored)
+        readings = [one for one in read if one.tells or one.word in self._negated]
+        tally = _Tally(len({one.word for one in readings if one.tells}))
+        meant: dict[int, float] = {}
+        covered = self._find_phrases(meant, self._phrases, readings)
+        covered |= self._find_phrases(meant, self._whole_phrases, read)
         evidence = [
             *((1.0, dict.fromkeys(self._joined(pair, stemming), _PAIR)) for pair in pairwise(words)),
             *self._single(readings, covered),
         ]
         for weight, forms in evidence:
             is_guess = max(forms.values(), default=0) < _STRONG
-            self._count_in(total, known, self._direct(forms), weight, 0.5 if is_guess else 1.0)
+            self._count_in(tally, self._direct(forms), weight, 0.5 if is_guess else 1.0)
         for number, quality in meant.items():
-            self._count_in(total, known, self._meanings[number], quality * _SYNONYM, 1.0)
-        return total, known, len({word for word, _ in readings if word not in self._ignored})
+            self._count_in(tally, self._meanings[number], quality * _SYNONYM, 1.0)
+        return tally
 
     def _single(
-        self, readings: Sequence[tuple[str, Mapping[str, float]]], covered: Collection[int]
+        self, readings: Sequence[_Reading], covered: Collection[str]
     ) -> Iterator[tuple[float, Mapping[str, float]]]:
         """How much each word counts by itself, with its readings."""
         seen: set[str] = set()
-        for place, (word, forms) in enumerate(readings):
-            if word not in self._ignored and word not in seen:
+        for word, forms, tells in readings:
+            if tells and word not in seen:
                 seen.add(word)
-                yield _COVERED if place in covered else 1.0, forms
+                weight = _PLACE if word in self._places else 1.0
+                yield weight * (_COVERED if word in covered else 1.0), forms
 
-    def _count_in(
-        self, total: dict[int, float], known: dict[int, float], found: Points, weight: float, words: float
-    ) -> None:
-        """Add what one word or phrase is worth for the services that have it."""
+    def _count_in(self, tally: _Tally, found: Points, weight: float, words: float) -> None:
+        """Add what one word or phrase is worth for the items that have it."""
         rarity = log(1 + self._count / len(found)) if found else 0
         for number, points in found.items():
-            total[number] += weight * points * rarity
-            known[number] += words
+            tally.points[number] += weight * points * rarity
+            tally.known[number] += words
+            if points > _MOST_IN_DESCRIPTION:
+                tally.named.add(number)
 
     def _joined(self, pair: tuple[str, str], stemming: Stemming) -> Iterator[str]:
         """The forms of two words that are written as one, if a service has it."""
@@ -213,65 +291,78 @@ class ServiceSearch:
                 best[number] = max(best.get(number, 0), points * quality)
         return best
 
-    def _read(self, words: Sequence[str], stemming: Stemming) -> list[tuple[str, Mapping[str, float]]]:
-        """The words of a sentence that count, each with its readings."""
-        read, unknown = [], 0
-        for word in filter(self._counts_in_phrases, words):
-            known = any(form in self._vocabulary for form in stemming.forms(word))
-            unknown += not known
-            read.append((word, self._readings(word, stemming, may_guess=unknown <= _MOST_GUESSED)))
-        return read
+    def _read(self, words: Sequence[str], stemming: Stemming, ignored: Collection[str]) -> list[_Reading]:
+        """The words of a sentence, each with its readings."""
+        read: dict[str, _Reading] = {}
+        unknown = 0
+        for word in dict.fromkeys(words):
+            tells = word not in ignored
+            if not tells and word not in self._negated:
+                read[word] = _Reading(word, {word: 1.0}, tells)
+                continue
+            unknown += tells and not any(form in self._vocabulary for form in stemming.forms(word))
+            forms = self._readings(word, stemming, may_guess=tells and unknown <= _MOST_GUESSED)
+            read[word] = _Reading(word, forms, tells)
+        return [read[word] for word in words]
 
     def _readings(self, word: str, stemming: Stemming, *, may_guess: bool) -> Mapping[str, float]:
         """The known words that a typed word can mean, each with how well it fits."""
         forms = stemming.forms(word)
         found = {form: 1.0 if form == word else _STEM for form in forms if form in self._vocabulary}
-        if found or word in self._ignored or not may_guess:
+        if found or not may_guess:
             return found
         for known, quality in self._guesses.for_word(word):
             for form in stemming.forms(known):
                 found[form] = max(found.get(form, 0), quality)
         return found
 
-    def _meant_by(self, readings: Sequence[tuple[str, Mapping[str, float]]]) -> tuple[Points, frozenset[int]]:
-        """The synonyms that a sentence has, each with its quality, and the places of words in longer phrases."""
-        found: dict[int, float] = {}
-        covered: set[int] = set()
-        for place, (_, forms) in enumerate(readings):
-            for phrase, number in {id(one): one for form in forms for one in self._phrases.get(form, ())}.values():
+    def _find_phrases(self, meant: dict[int, float], known: _Phrases, readings: Sequence[_Reading]) -> set[str]:
+        """Add the synonyms that a sentence has, each with its quality; the words that belong to longer phrases."""
+        covered: set[str] = set()
+        for place, reading in enumerate(readings):
+            begun = {id(one): one for form in reading.forms for one in known.get(form, ())}
+            for phrase, number in begun.values():
                 rest = readings[place : place + len(phrase)]
                 if len(rest) < len(phrase):
                     continue
-                fits = [max((quality for form, quality in one.items() if form in part), default=0.0)
-                        for part, (_, one) in zip(phrase, rest, strict=True)]  # fmt: skip
+                fits = [max((quality for form, quality in one.forms.items() if form in part), default=0.0)
+                        for part, one in zip(phrase, rest, strict=True)]  # fmt: skip
                 if quality := min(fits):
-                    found[number] = max(found.get(number, 0), quality)
+                    meant[number] = max(meant.get(number, 0), quality)
                     if len(phrase) > 1:
-                        covered.update(range(place, place + len(phrase)))
-        return found, frozenset(covered)
+                        covered.update(one.word for one in rest)
+        return covered
 
 
 def _folded_words(words: Iterable[str]) -> frozenset[str]:
     return frozenset(one for word in words for one in words_of(word))
 
 
-def _points_of(services: Sequence[Mapping[str, Texts]], stemming: Stemming) -> Mapping[str, Points]:
-    """Word or stem -> number of a service -> the points of the best text that has it."""
+def _points_of(items: Sequence[Mapping[str, Texts]]) -> Mapping[str, Points]:
+    """Word or stem in the text's own language -> number of an item -> the points of the best text that has it."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
-    for number, service in enumerate(services):
-        for texts in service.values():
+    stemmings = {tag: Stemming([tag]) for item in items for tag in item}
+    for number, item in enumerate(items):
+        for tag, texts in item.items():
+            stemming = stemmings[tag]
             for text, worth in zip(texts, _WORTH, strict=True):
-                words = words_of(text)
-                for word in (*words, *map("".join, pairwise(words))):
+                for word in _words_with_pairs(text):
                     for form in stemming.forms(word):
                         points = worth if form == word else worth * _STEM
                         found[form][number] = max(found[form].get(number, 0), points)
     return found
 
 
+def _words_with_pairs(text: str) -> Iterator[str]:
+    words = words_of(text)
+    yield from words
+    if len(words) <= _MOST_WITH_PAIRS:
+        yield from map("".join, pairwise(words))
+
+
 def words_of(text: str) -> list[str]:
-    """The words of a text, folded."""
-    return _WORD.findall(folded(text))
+    """The words of a text, folded. What English shortens stays one word, such as `can't`."""
+    return _WORD.findall(_SHORTENED.sub("", folded(text)))
 
 
 class _Guesses:
