@@ -119,7 +119,7 @@ def _around(application: WSGIApplication, platform: Platform, bound: list[BoundE
 def _sync(platform: Platform) -> None:
     for fault in platform.registry.faults:
         log.error("jurisdiction not served", plugin=fault.name, why=fault.why)
-    for city in platform.registry:
+    for city in platform.registry.declared:  # with overrides, the database would be needed
         for why in city.left_out:
             log.error("file of a city left out", jurisdiction=city.id, why=why)
     try:

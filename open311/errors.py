@@ -79,7 +79,14 @@ class Unauthenticated(Open311Error):
 
 
 class Unavailable(Open311Error):
-    """What the call needs, such as the database, cannot do its work. The same call may succeed in a moment."""
+    """What the call needs, such as the database, cannot do its work. The same call may succeed in a moment.
+
+    retry_after_s  when it may succeed, if that is known; None for the server's usual time
+    """
+
+    def __init__(self, message: str, field: str = "", *, retry_after_s: int | None = None) -> None:
+        super().__init__(message, field)
+        self.retry_after_s = retry_after_s
 
 
 class Misconfigured(Open311Error):

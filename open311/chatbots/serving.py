@@ -16,6 +16,8 @@ from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import ValidationError
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from open311 import __version__
 from open311.chatbots.city_api import CityApi, ToolProblem
@@ -75,7 +77,7 @@ def http_application(api: CityApi, hosts: list[str]) -> Starlette:
     hosts  the values of `Host` that are accepted, such as "bot.example" or "127.0.0.1:*". Pages of other sites in a
            browser of this machine cannot call the server under another name
     """
-    return make_server(api, takes_keys=True).streamable_http_app(
+    application = make_server(api, takes_keys=True).streamable_http_app(
         streamable_http_path=PATH,
         json_response=True,
         stateless_http=True,
@@ -85,6 +87,26 @@ def http_application(api: CityApi, hosts: list[str]) -> Starlette:
             allowed_origins=[f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")],
         ),
     )
+    application.add_middleware(_OnlyCalls)
+    return application
+
+
+class _OnlyCalls:
+    """Refuses all methods but POST with 405, as MCP allows for servers that never speak first.
+
+    Otherwise a GET would open a stream that never has anything and never ends, also without a key.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] != "POST":
+            told = "Send calls of the Model Context Protocol by POST."
+            answer = PlainTextResponse(told, status_code=405, headers={"Allow": "POST"})
+            await answer(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 def serve_http(api: CityApi, host: str, port: int, hosts: list[str]) -> None:

@@ -146,6 +146,8 @@ def read_range(text: str) -> str:
 
     Raises HostBits and TooWide, and ValueError for other faults.
     """
+    if "%" in text:
+        raise ValueError(text)  # read_address leaves out the zone, so a range with one would hold no caller
     found = ip_network(text.strip(), strict=False)
     address = ip_address(text.strip().partition("/")[0])
     if isinstance(found, IPv6Network) and found.network_address.ipv4_mapped and found.prefixlen >= 96:

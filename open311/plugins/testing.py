@@ -20,7 +20,7 @@ from open311.domain.ids import check_pattern
 from open311.domain.personal_data import is_region
 from open311.domain.places import Place
 from open311.domain.routing import Draft
-from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
+from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation, Translation
 from open311.domain.text import clean_text
 from open311.errors import Problem
 from open311.plugins.backend_faults import find_backend_faults
@@ -96,6 +96,7 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
         *_privacy(jurisdiction),
         *_departments(jurisdiction),
         *_services(jurisdiction),
+        *_citizen_texts(jurisdiction),
         *find_rule_faults(jurisdiction),
         *find_backend_faults(jurisdiction),
         *_hook_faults(jurisdiction),
@@ -323,11 +324,40 @@ def _shown(draft: Draft) -> str:
     return f"{' '.join(parts)} at {draft.requested_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def _citizen_texts(jurisdiction: Jurisdiction) -> Iterator[str]:
+    for text in jurisdiction.texts:
+        yield from _unprintable(f"text {text.outcome}", text.text)
+
+
+def _unfit_translation(where: str, translation: Translation) -> Iterator[str]:
+    """A name that is left empty is shown in the original language, but a blank one would be shown as it is."""
+    for group, name in translation.groups.items():
+        yield from _unfit_if_there(f"{where}: group {group!r}", name)
+    for text in translation.texts:
+        yield from _unprintable(f"{where}: text {text.outcome}", text.text)
+    for code, texts in translation.services.items():
+        yield from _unfit_if_there(f"{where}: {code!r} name", texts.name)
+        for one in (texts.description, texts.notice, *texts.keywords):
+            yield from _unprintable(f"{where}: {code!r}", one)
+        for name, question in texts.attributes.items():
+            inner = f"{where}: {code!r}: {name!r}"
+            yield from _unfit_if_there(f"{inner} description", question.description)
+            yield from _unprintable(inner, question.datatype_description)
+            for key, value in question.values.items():
+                yield from _unfit_if_there(f"{inner}: {key!r}", value)
+
+
+def _unfit_if_there(where: str, text: str) -> Iterator[str]:
+    if text:
+        yield from _unfit_text(where, text)
+
+
 def _translations(jurisdiction: Jurisdiction) -> Iterator[str]:
     codes = {service.code: service for service in jurisdiction.services}
     for language, translation in jurisdiction.translations.items():
         if language not in jurisdiction.languages:
             yield f"languages/{language}.toml exists, but the key languages does not contain {language}"
+        yield from _unfit_translation(f"languages/{language}.toml", translation)
         for group in set(translation.groups) - {service.group for service in jurisdiction.services}:
             yield f"languages/{language}.toml translates group {group!r}, which no service has"
         for code, texts in translation.services.items():

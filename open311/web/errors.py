@@ -92,7 +92,8 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
         log.error("failed", path=loggable(request.path), cause=repr(error.__cause__ or error))
     response = _response(error.problems, status, request)
     if status == 503:
-        response.headers["Retry-After"] = RETRY_AFTER_S
+        wait_s = error.retry_after_s if isinstance(error, Unavailable) else None
+        response.headers["Retry-After"] = RETRY_AFTER_S if wait_s is None else str(wait_s)
     if status == 401 and surface_of(request.path).is_for_staff:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == 401 and surface_of(request.path) is DESK and _is_page(request):

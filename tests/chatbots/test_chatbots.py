@@ -367,6 +367,16 @@ def test_a_page_of_another_site_cannot_call_the_server(origin: str) -> None:
         assert requests.post(url, data="x" * 200_000, headers=accept, timeout=10).status_code == 413
 
 
+def test_over_http_nobody_can_open_a_stream_that_never_ends(origin: str) -> None:
+    import requests
+
+    with served("--url", f"{origin}/open311/v2") as port:
+        for method in ("GET", "DELETE", "PUT"):
+            accept = {"Accept": "text/event-stream"}
+            answer = requests.request(method, f"http://127.0.0.1:{port}/mcp", headers=accept, timeout=10)
+            assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from shapely import Polygon, box
 
+from open311.domain.workflow import CitizenText
 from open311.plugins import (
     Accepted,
     Attribute,
@@ -210,6 +211,28 @@ def test_a_translation_of_an_undeclared_text_is_reported(toml: dict[str, Any], w
 
     assert len(faults) == 1
     assert words in faults[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"groups": {"Streets": " "}}, "group 'Streets' is empty or has blanks"),
+        ({"texts": (CitizenText(outcome="fixed", text="Hecho\0"),)}, "text fixed holds characters"),
+        ({"services": {"lamp": ServiceTranslation(name=" ")}}, "'lamp' name is empty or has blanks"),
+        ({"services": {"lamp": ServiceTranslation(notice="a\x07")}}, "'lamp' holds characters"),
+        ({"services": {"lamp": ServiceTranslation(keywords=("a\x07",))}}, "'lamp' holds characters"),
+    ],
+)
+def test_a_translation_that_cannot_be_shown_is_reported(changes: dict[str, Any], words: str) -> None:
+    (fault,) = find_faults(replace(GOOD, translations={"es": Translation(**changes)}))
+
+    assert f"languages/es.toml: {words}" in fault
+
+
+def test_a_text_for_citizens_that_cannot_be_sent_is_reported() -> None:
+    texts = (CitizenText(outcome="fixed", text="Done\0"),)
+
+    assert find_faults(replace(GOOD, texts=texts)) == ["text fixed holds characters that XML cannot carry"]
 
 
 def test_a_plugin_for_another_api_version_is_reported() -> None:

@@ -154,7 +154,7 @@ def test_without_forecasts_the_answer_says_when_they_come(client: FlaskClient) -
         answer = client.get(f"{PATH}.{suffix}")
         assert answer.status_code == 503
         assert "once a day" in answer.text
-        assert answer.headers["Retry-After"]
+        assert answer.headers["Retry-After"] == "3600"  # an hour, as the text says
 
 
 @pytest.mark.parametrize("query", ["?area=%00", "?service_code=a%00b"])

@@ -163,12 +163,20 @@ def test_a_faulty_form_keeps_what_was_typed(dispatcher: Person, platform: Platfo
         ({"category": "Fun"}, "category"),
         ({"service_code": "bridges"}, "service_code"),
         ({"language_2": "<b>"}, "texts"),
+        ({"language_2": "x" * 5_000}, "texts"),
     ):
         answer = dispatcher.post("notices", **fields(**changes))
         page = checked(answer, 400)
         assert page.xpath(f"//p[@id='{field}-fault']"), changes
         assert "No hay agua" in page.xpath("//input/@value")
     assert stored(platform) == []
+
+
+def test_a_language_that_has_no_name_here_does_not_break_the_page(dispatcher: Person, platform: Platform) -> None:
+    assert dispatcher.post("notices", **fields(language_2="xx")).status_code == 303
+    (one,) = stored(platform)
+    page = checked(dispatcher.get(f"notices/{one.number}"))
+    assert "xx" in page.xpath("//input[@type='hidden']/@value")
 
 
 def test_two_people_who_change_a_notice_do_not_overwrite_each_other(dispatcher: Person, platform: Platform) -> None:

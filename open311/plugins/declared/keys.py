@@ -34,8 +34,12 @@ class Key(fields.Field[Any]):
         super().__init__(
             required=default is missing,
             load_default=default,
+            allow_none=False,
             metadata=metadata,
-            error_messages={"required": 'is missing; write {name} = "…".'},
+            error_messages={
+                "required": 'is missing; write {name} = "…".',
+                "null": f"must be {self.kind}, not null; leave it out for the default.",
+            },
         )
 
     @property

@@ -132,7 +132,7 @@ class _View:
         own = [service.code if (service := city.service(code)) else code for code in codes]
         found = find_forecasts(call.platform, city, service_codes=tuple(own), area=call.values["area"])
         if found is None:
-            raise Unavailable(NONE_YET)
+            raise Unavailable(NONE_YET, retry_after_s=3_600)
         return cls(
             as_of=found.as_of,
             caveat=for_caller(CAVEAT, call.request),

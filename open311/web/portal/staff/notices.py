@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from babel.core import UnknownLocaleError
 
 from open311.domain.city_notices import Category, CityNotice, NoticeText, Severity
 from open311.domain.public_words import CATEGORIES
@@ -203,7 +204,7 @@ def _slots(call: Call, texts: Sequence[NoticeText]) -> list[Slot]:
 def _name(tag: str) -> str:
     try:
         return name_of(tag)
-    except ValueError:  # a form may send anything
+    except (ValueError, UnknownLocaleError):  # a form may send anything
         return tag
 
 
