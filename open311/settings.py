@@ -20,6 +20,7 @@ from open311.outgoing import LOOPBACK, SmtpServer, key_of, proxy_of, read_mailbo
 PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
 """Variables that are no settings: that of `open311 run` for its children, and that of `open311 conformance`."""
+NO_DATABASE = "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."
 _HOST = r"https?://[\w.-]+(?::\d+)?"
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[\w-][\w.-]*)*/?", re.ASCII)
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")

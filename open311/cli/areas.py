@@ -39,7 +39,7 @@ def recompute(jurisdiction: str | None) -> None:
 
 
 def _recompute(platform: Platform, city: Jurisdiction) -> int:
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=console(), transient=True) as bar:
         task = bar.add_task(city.id, total=recompute_areas.count_requests(platform, city))
         return recompute_areas.recompute_areas(
             platform, city, now=utc_now(), on_batch=lambda rows: bar.advance(task, rows)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
+from open311.cli.environment import read_settings
 from open311.cli.group import CommandGroup
 from open311.cli.output import counted, fail, say, say_table, warn
-from open311.cli.platforms import command_platform, read_settings
+from open311.cli.platforms import command_platform
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
 from open311.domain.attributes import Answer

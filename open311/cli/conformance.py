@@ -164,7 +164,7 @@ def _run(target: Target, client: Client, level: str, only: tuple[str, ...]) -> R
 @contextmanager
 def _progress(whole: int) -> Iterator[Callable[[Finding], None]]:
     """Show a progress bar if standard error is a terminal. Yields the function to call with each finding."""
-    with Progress(console=error_console, transient=True, disable=not sys.stderr.isatty()) as progress:
+    with Progress(console=error_console(), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Checking", total=whole)
         yield lambda finding: progress.update(task, advance=1, description=finding.requirement.number)
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import click
 
+from open311.cli.environment import settings_with_database
 from open311.cli.group import CommandGroup
 from open311.cli.output import fail, say
-from open311.cli.platforms import settings_with_database
 from open311.operations.platform import open_platform
 from open311.storage import migrations
 

@@ -240,7 +240,7 @@ def _decide_all(
         return
     refused = Counter[str]()
     ids = [one.delivery.id for one in find_all(platform, search)]
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=console(), transient=True) as bar:
         task = bar.add_task(decision.command, total=len(ids))
         for id in ids:
             try:
@@ -317,7 +317,7 @@ def plan(jurisdiction: str, is_applied: bool) -> None:
     found: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], str] = {}
     seen = 0
-    with command_platform() as platform, Progress(console=console, transient=True) as bar:
+    with command_platform() as platform, Progress(console=console(), transient=True) as bar:
         city = find_jurisdiction(platform, jurisdiction)
         task = bar.add_task("open requests", total=None)
         for batch in replan(platform, city, now=utc_now(), principal=shell_user(), is_dry_run=not is_applied):

@@ -21,7 +21,7 @@ DEMO_CITY, DEMO_ACCOUNT = "city.example", "demo"
 def fill_with_examples(platform: Platform, count: int) -> None:
     """Add made-up requests to each city that has no requests yet."""
     cities = list(platform.registry)
-    progress = track(cities, "Making up example requests", console=console, transient=True)
+    progress = track(cities, "Making up example requests", console=console(), transient=True)
     added = sum(add_examples(platform, city, count=count, now=utc_now()) for city in progress)
     if added:
         say(f"Made up {added} example requests in {counted(len(cities), 'city', 'cities')}.")

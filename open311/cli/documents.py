@@ -11,8 +11,8 @@ import click
 import orjson
 
 from open311.app import create_app
+from open311.cli.environment import read_settings
 from open311.cli.output import say, say_table
-from open311.cli.platforms import read_settings
 from open311.operations.platform import Platform
 from open311.plugins.registry import Registry
 from open311.settings import Settings, default, variable

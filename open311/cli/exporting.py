@@ -144,7 +144,7 @@ def export_command(
             if output != STANDARD_OUTPUT:
                 say(f"{output}: {export.count:,} requests of {city.id}")
     except KeyboardInterrupt:
-        error_console.print("Stopped; nothing was written.", markup=False)
+        error_console().print("Stopped; nothing was written.", markup=False)
         sys.exit(STOPPED)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -199,7 +199,7 @@ def _search(city: Jurisdiction, values: Mapping[str, str]) -> RequestSearch:
     found = read_search(read, city, now=utc_now(), policy="allow", problems=problems)
     requested = found.requested if values["start_date"] or values["end_date"] else Window()
     if unknown := unknown_department(values["department"], city):
-        error_console.print(f"Warning: {unknown}.", markup=False)
+        error_console().print(f"Warning: {unknown}.", markup=False)
     return RequestSearch(
         jurisdiction_id=city.id,
         department=found.department,
@@ -246,7 +246,7 @@ def _bar() -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     with Progress(
-        *columns, console=error_console, transient=True, disable=not error_console.is_terminal
+        *columns, console=error_console(), transient=True, disable=not error_console().is_terminal
     ) as progress:
         yield progress
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
+from typing import NoReturn
 
 import click
 
@@ -54,20 +55,25 @@ class CommandGroup(click.Group):
             self._name_unknown_settings(ctx)
         try:
             return super().invoke(ctx)
-        except Unavailable as error:
-            from open311.storage.failures import why_down  # imported here, so that other commands start faster
-
-            why = why_down(error)
-            fail(f"the database cannot be used: {why}" if why else str(error), as_log=_is_service(ctx))
         except KeyboardInterrupt:
             warn("stopped.", as_log=_is_service(ctx))
             sys.exit(STOPPED)
         except Open311Error as error:
-            fail("; ".join(_with_option_name(one) for one in error.problems), as_log=_is_service(ctx))
+            fail_with(error, as_log=_is_service(ctx))
 
     def _name_unknown_settings(self, ctx: click.Context) -> None:
         for line in unknown_settings(os.environ):
             warn(line, as_log=bool(ctx._protected_args) and ctx._protected_args[0] in SERVICES)
+
+
+def fail_with(error: Open311Error, *, as_log: bool) -> NoReturn:
+    """End the command with the message of an error and status 1. `as_log` is that of `fail`."""
+    if isinstance(error, Unavailable):
+        from open311.storage.failures import why_down  # imported here, so that other commands start faster
+
+        why = why_down(error)
+        fail(f"the database cannot be used: {why}" if why else str(error), as_log=as_log)
+    fail("; ".join(_with_option_name(one) for one in error.problems), as_log=as_log)
 
 
 def _with_option_name(problem: Problem) -> str:

@@ -187,7 +187,7 @@ def _progress() -> Iterator[Progress]:
         TextColumn("{task.percentage:>3.0f} %  {task.fields[rows]} rows"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console(), transient=True, disable=not console().is_terminal) as progress:
         yield progress
 
 

@@ -9,9 +9,10 @@ from typing import BinaryIO
 
 import click
 
+from open311.cli.environment import read_settings
 from open311.cli.group import CommandGroup
 from open311.cli.output import counted, fail, say, say_table
-from open311.cli.platforms import command_platform, find_jurisdiction, read_settings
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.errors import Unavailable
 from open311.operations.mailing import watching

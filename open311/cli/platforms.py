@@ -1,4 +1,4 @@
-"""The objects that commands need: settings, a platform with the right schema, a jurisdiction."""
+"""The objects that commands need: a platform with the right schema, a jurisdiction."""
 
 from __future__ import annotations
 
@@ -6,32 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from open311.cli.environment import settings_with_database
 from open311.domain.access import ALL_JURISDICTIONS
 from open311.errors import Misconfigured
 from open311.observe import configure_logs
-from open311.operations.platform import NO_DATABASE, Platform, open_platform
+from open311.operations.platform import Platform, open_platform
 from open311.plugins import Jurisdiction
-from open311.settings import Settings
 from open311.storage.migrations import schema_state
-
-
-def read_settings() -> Settings:
-    """The current settings. A wrong setting raises Misconfigured, and the command ends with the error's message."""
-    return Settings.from_environ()
-
-
-def settings_with_database() -> Settings:
-    """The current settings, which name a database. Raises Misconfigured if they do not.
-
-    Only `open311 run` works without DATABASE_URL: it starts a private database. Other commands use that database
-    only if DATABASE_URL names it, because the user may mean another one.
-    """
-    settings = read_settings()
-    if settings.database_url:
-        return settings
-    has_private = (settings.data_path / "pg").exists()
-    hint = " `open311 run` shows the DATABASE_URL of its own database." if has_private else ""
-    raise Misconfigured(NO_DATABASE + hint)
 
 
 @contextmanager

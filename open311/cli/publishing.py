@@ -45,7 +45,7 @@ def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
 
 def _republish(platform: Platform, jurisdiction_id: str) -> int:
     progress = next(row for row in read_progress(platform) if row.edition.jurisdiction_id == jurisdiction_id)
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=console(), transient=True) as bar:
         task = bar.add_task(jurisdiction_id, total=progress.total, completed=progress.rendered)
         return republish(platform, jurisdiction_id, utc_now(), lambda rows: bar.advance(task, rows))
 
@@ -63,4 +63,4 @@ def _show(platform: Platform, ids: list[str]) -> None:
                 format_instant(row.edition.begun_at),
                 format_instant(finished) if finished else "in work",
             )
-    console.print(table)
+    console().print(table)

@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from open311.cli.demo import add_demo_key, add_demo_login, fill_with_examples
+from open311.cli.environment import read_settings
 from open311.cli.output import counted, say
-from open311.cli.platforms import read_settings
 from open311.cli.ports import claimed_port
 from open311.cli.supervisor import Supervisor
 from open311.embedded import Cluster, find_binaries, install_binaries, is_private_url

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import click
 
+from open311.cli.environment import settings_with_database
 from open311.cli.parent import end_with_parent
-from open311.cli.platforms import settings_with_database
 from open311.cli.web_processes import serve_application
 from open311.observe import all_lines_logged
 

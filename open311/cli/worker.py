@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import click
 
+from open311.cli.environment import settings_with_database
 from open311.cli.output import fail, say
 from open311.cli.parent import end_with_parent
-from open311.cli.platforms import require_schema, settings_with_database
+from open311.cli.platforms import require_schema
 from open311.cli.signals import GRACE_S
 from open311.clock import utc_now
 from open311.jobs.dispatching import work_once

@@ -7,11 +7,13 @@ by the length of the change: 02:30 becomes 03:30.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from importlib.util import find_spec, module_from_spec
 from zoneinfo import ZoneInfo
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -215,11 +217,22 @@ def public_holidays(code: str, year: int) -> Mapping[date, str]:
     """The public holidays of a country, or of a part of a country. Raises ValueError for an unknown code."""
     from holidays import country_holidays  # imported here, because cities without a calendar do not need it
 
+    _import_single_countries()
     country, _, part = code.partition("-")
     try:
         return dict(country_holidays(country, subdiv=part or None, years=year))
     except NotImplementedError as error:  # the library raises this for an unknown code
         raise ValueError(f"{code!r} is unknown to the library of public holidays") from error
+
+
+def _import_single_countries() -> None:
+    """Let the library import the module of a country alone. Its package imports all 250, which need 8 MB.
+
+    So this is the package without the code of its `__init__`, which only imports names for users' convenience.
+    """
+    name = "holidays.countries"
+    if name not in sys.modules and (spec := find_spec(name)) is not None:
+        sys.modules[name] = module_from_spec(spec)
 
 
 def _clock(minute: int) -> str:

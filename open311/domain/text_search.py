@@ -15,7 +15,6 @@ from itertools import pairwise
 from math import log
 from typing import NamedTuple
 
-import snowballstemmer
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -116,6 +115,8 @@ class Stemming:
     """The stems of words. The stemmers keep state while they work, so each thread needs its own."""
 
     def __init__(self, languages: Iterable[str]) -> None:
+        import snowballstemmer  # imported here: it imports all its languages, 4 MB, and most processes need none
+
         tags = dict.fromkeys(_ALGORITHMS.get(tag.partition("-")[0].lower(), "") for tag in languages)
         stemmers = {tag: snowballstemmer.stemmer(tag) for tag in tags if tag}
         self._stemmers = list(stemmers.values())

@@ -1,8 +1,9 @@
 """Sign-in by OpenID Connect: the calls to the provider, and the checks of its answers.
 
 Authlib makes the addresses and checks the claims of the ID token, and joserfc checks its signature. Both are used
-without their own HTTP sessions, because calls go through the guard and the limits of `Transport`. Source: OpenID
-Connect Core 1.0, Discovery 1.0 and RP-Initiated Logout 1.0; RFC 7636 and RFC 9207.
+without their own HTTP sessions, because calls go through the guard and the limits of `Transport`. Both are
+imported where they are used: they need 4 MB, and most servers have no provider. Source: OpenID Connect Core 1.0,
+Discovery 1.0 and RP-Initiated Logout 1.0; RFC 7636 and RFC 9207.
 """
 
 from __future__ import annotations
@@ -14,22 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
-
-from authlib.common.urls import add_params_to_uri
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from authlib.oidc.core import CodeIDToken
-from joserfc import jws, jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import import_key
 
 from open311.federation import bodies
 from open311.federation.addresses import Guard, host_of
 from open311.federation.failures import GeoReportError, Unreadable
 from open311.federation.tls import Tls, UnusableTls
 from open311.federation.transport import Answer, Call, Limits, Transport
+
+if TYPE_CHECKING:
+    from joserfc import jwt
 
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -117,6 +113,9 @@ class Provider:
         back        the address of ours to which the provider leads afterwards
         asks_again  whether the provider asks who the person is, even if it knows
         """
+        from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+        from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
         address: str = prepare_grant_uri(
             self._known()["authorization_endpoint"],
             self.client.client_id,
@@ -137,6 +136,8 @@ class Provider:
 
         Raises ProviderDown or ProviderUnusable.
         """
+        from authlib.common.urls import add_params_to_uri
+
         found = self._known().get("end_session_endpoint")
         if not isinstance(found, str) or not self._is_safe(found):
             return ""
@@ -289,6 +290,9 @@ def checked_claims(
     keys    the provider's JWKS
     tokens  the whole answer of the token endpoint
     """
+    from authlib.oidc.core import CodeIDToken
+    from joserfc.errors import JoseError
+
     if not isinstance(id_token, str):
         raise SignInRefused("the provider gave no ID token")
     token = _verified(id_token, keys)
@@ -307,6 +311,10 @@ def checked_claims(
 
 def _verified(id_token: str, keys: Mapping[str, Any]) -> jwt.Token:
     """The token, if one of the keys has signed it. Raises SignInRefused."""
+    from joserfc import jws, jwt
+    from joserfc.errors import JoseError
+    from joserfc.jwk import import_key
+
     listed = keys.get("keys")
     try:
         header = jws.extract_compact(id_token.encode()).headers()

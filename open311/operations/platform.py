@@ -19,12 +19,11 @@ from open311.operations.overriding.kept import KeptOverrides
 from open311.operations.overriding.seeing import see_overrides
 from open311.operations.upkeep.metering import CallCounts
 from open311.plugins.registry import Registry, load_registry
-from open311.settings import Settings
+from open311.settings import NO_DATABASE, Settings
 from open311.storage.engine import Database, open_database
 from open311.storage.queue import Queue
 from open311.storage.requests import NumberSource
 
-NO_DATABASE = "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."
 P = ParamSpec("P")
 T = TypeVar("T")
 

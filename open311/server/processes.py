@@ -1,15 +1,19 @@
-"""Web processes. They are forked from one process that has prepared everything, and replaced if they die."""
+"""Web processes. They are forked from a process that has prepared everything, and replaced if they die."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import select
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, NoReturn, TypeVar
 
 from open311.observe import logger
 
@@ -19,6 +23,10 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 LIFE_S = 2.0
 """Seconds. A process that ran for less time than this is replaced after a pause of this length."""
 BEAT_S = 1.0
+PR_SET_CHILD_SUBREAPER = 36
+"""See prctl(2)."""
+
+T = TypeVar("T")
 
 
 def raise_file_limit() -> None:
@@ -44,102 +52,217 @@ class Signals:
     def _stop(self, *_: object) -> None:
         self.is_stopping = True
 
-    def wait(self, seconds: float) -> None:
-        """Wait until a signal arrives, at most for the given seconds."""
-        if select.select([self._readable], [], [], seconds)[0]:
+    def wait(self, seconds: float, report: int | None = None) -> None:
+        """Wait until a signal arrives, or `report` can be read, at most for the given seconds."""
+        ends = [self._readable] if report is None else [self._readable, report]
+        if self._readable in select.select(ends, [], [], seconds)[0]:
             with suppress(BlockingIOError):
                 os.read(self._readable, 512)
 
 
-class Processes:
+@dataclass(slots=True)
+class _Start:
+    """A start of processes that is not over yet.
+
+    process  the child of this process that prepares them all. If there is only one place, it is the process itself.
+    report   the end of a pipe. Each process writes its place and its id there; then the pipe closes.
+    said     what has been written to the pipe
+    """
+
+    process: int
+    places: Sequence[int]
+    report: int
+    said: bytes = b""
+    is_over: bool = False
+
+    def read(self) -> None:
+        """Read what the processes have reported so far."""
+        with suppress(BlockingIOError):
+            while said := os.read(self.report, 4_096):
+                self.said += said
+            self.is_over = True
+
+    def reported(self) -> dict[int, int]:
+        """Each process that is ready, with its place."""
+        lines = (line.split() for line in self.said.splitlines())
+        return {int(process): int(place) for place, process in lines}
+
+
+class Processes(Generic[T]):
     """A number of processes that do the same work. A process that dies is replaced.
 
-    work        called in each process with its signals and its place; returns when a signal to stop has arrived.
-                The place is a number from 0; a replacement has the place of the process that it replaces.
+    This process stays small. It forks a loader, which calls `prepare`, forks all processes that are missing, and
+    ends. They share what was prepared, and this process becomes their parent. The loader does not stay, because it
+    would keep a copy of each page of memory that a process changes. If only one process is missing, or on systems
+    other than Linux, each process prepares for itself.
+
+    prepare     called without arguments; its result is given to `work`
+    work        called in each process with the result of `prepare`, its signals and its place; returns when a
+                signal to stop has arrived. The place is a number from 0; a replacement has the place of the process
+                that it replaces.
     before_end  called in this process before it stops the others
     grace_s     how long a process may take to end before it is killed
     """
 
     def __init__(
         self,
-        work: Callable[[Signals, int], None],
+        prepare: Callable[[], T],
+        work: Callable[[T, Signals, int], None],
         signals: Signals,
         *,
         count: int,
         grace_s: float,
         before_end: Callable[[], None],
     ) -> None:
+        self._prepare = prepare
         self._work = work
         self._signals = signals
         self._grace_s = grace_s
         self._before_end = before_end
         self._born: dict[int, tuple[int, float]] = {}
         self._start_at = dict.fromkeys(range(count), 0.0)
+        self._start: _Start | None = None
+        self._ended: dict[int, int] = {}
+        self._has_started = False
+        self._adopts = adopt_orphans()
 
     def run(self) -> None:
-        """Start the processes, replace processes that die, and stop all processes after SIGINT or SIGTERM."""
+        """Start the processes, replace processes that die, and stop all processes after SIGINT or SIGTERM.
+
+        If the first start fails, this process ends with the status of the loader, which has said why.
+        """
         try:
             while not self._signals.is_stopping:
                 self._start_missing()
-                self._signals.wait(BEAT_S)
-                self._remove_ended()
+                self._wait(BEAT_S)
+                self._settle()
         finally:
             self._before_end()
             self._end_all()
 
     def _start_missing(self) -> None:
         now = time.monotonic()
-        for place in [place for place, at in self._start_at.items() if at <= now]:
+        places = [place for place, at in self._start_at.items() if at <= now]
+        if self._start or not places:
+            return
+        self._start = self._fork_loader(places if self._adopts else places[:1])
+        for place in self._start.places:
             del self._start_at[place]
-            self._born[self._fork(place)] = place, now
 
-    def _fork(self, place: int) -> int:
+    def _fork_loader(self, places: Sequence[int]) -> _Start:
+        readable, writable = os.pipe()
+        os.set_blocking(readable, False)
         with signals_held():
             process = os.fork()
             if not process:
-                self._be_child(place)
-            return process
+                os.close(readable)
+                exit_after(partial(self._load, places, writable))
+        os.close(writable)
+        return _Start(process, places, readable)
 
-    def _be_child(self, place: int) -> NoReturn:
-        """Work, then exit at once. A normal exit would also run the exits of the parent's context managers."""
-        status = 1
-        try:
-            signals = Signals()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-            self._work(signals, place)
-            status = 0
-        except BaseException as error:
-            log.error("a web process failed", exc_info=error)
-        finally:
-            os._exit(status)
+    def _load(self, places: Sequence[int], report: int) -> None:
+        """Prepare, and fork the processes, or be the only process. Signals to stop end a loader at once."""
+        signal.set_wakeup_fd(-1)
+        for number in (*STOPPING, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        prepared = self._prepare()
+        if len(places) == 1:
+            self._work_at(places[0], prepared, report)
+            return
+        for place in places:
+            with signals_held():
+                if not os.fork():
+                    exit_after(partial(self._work_at, place, prepared, report))
 
-    def _remove_ended(self) -> None:
-        """Remove ended processes and plan their replacement. A short-lived process is replaced after a pause."""
-        for process, status in list(self._ended()):
-            (place, born_at), now = self._born.pop(process), time.monotonic()
-            self._start_at[place] = now if now - born_at > LIFE_S else now + LIFE_S
-            if not self._signals.is_stopping:
-                log.error("a web process ended and is started again", process=process, status=status)
+    def _work_at(self, place: int, prepared: T, report: int) -> None:
+        signals = Signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        os.write(report, f"{place} {os.getpid()}\n".encode())
+        os.close(report)
+        self._work(prepared, signals, place)
 
-    def _ended(self) -> Iterator[tuple[int, int]]:
-        """Processes that have ended, with their exit status. The status is -N if signal N ended the process."""
-        for process in self._born:
-            found, status = os.waitpid(process, os.WNOHANG)
-            if found:
-                yield process, os.waitstatus_to_exitcode(status)
+    def _wait(self, seconds: float) -> None:
+        self._signals.wait(seconds, self._start.report if self._start and not self._start.is_over else None)
+
+    def _settle(self) -> None:
+        """Learn which processes have started and which have ended, and plan replacements."""
+        with suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                self._ended[found[0]] = os.waitstatus_to_exitcode(found[1])
+        if self._start:
+            self._settle_start(self._start)
+        for process in self._born.keys() & self._ended.keys():
+            self._plan_replacement(process, self._ended[process])
+        if not self._start:
+            self._ended.clear()  # also processes that those of ours have left behind
+
+    def _settle_start(self, start: _Start) -> None:
+        """Once the start is over: the processes that have reported are born, the other places remain missing."""
+        if not start.is_over:
+            start.read()
+        reported = start.reported()
+        if not start.is_over or (start.process not in reported and start.process not in self._ended):
+            return
+        now = time.monotonic()
+        os.close(start.report)
+        self._start = None
+        self._born |= {process: (place, now) for process, place in reported.items()}
+        self._has_started = self._has_started or bool(reported)
+        missing = set(start.places) - set(reported.values())
+        self._start_at |= dict.fromkeys(missing, now + LIFE_S)
+        if missing and not self._signals.is_stopping:
+            status = self._ended.get(start.process, 1)
+            if status > 0 and not self._has_started:
+                sys.exit(status)
+            log.error("web processes did not start; the next try follows", places=sorted(missing), status=status)
+
+    def _plan_replacement(self, process: int, status: int) -> None:
+        """Plan the replacement of a process that has ended. A short-lived process is replaced after a pause."""
+        (place, born_at), now = self._born.pop(process), time.monotonic()
+        self._start_at[place] = now if now - born_at > LIFE_S else now + LIFE_S
+        if not self._signals.is_stopping:
+            log.error("a web process ended and is started again", process=process, status=status)
 
     def _end_all(self) -> None:
+        """End all processes. Those of a start that is not over are known when it is: the loader ends at once."""
         kill_at = time.monotonic() + self._grace_s
-        self._tell(signal.SIGTERM)
+        if self._start:
+            self._tell(signal.SIGTERM, self._start.process)
+        while self._start and time.monotonic() < kill_at:
+            self._wait(0.1)
+            self._settle()
+        self._tell(signal.SIGTERM, *self._born)
         while self._born and time.monotonic() < kill_at:
-            self._remove_ended()
-            self._signals.wait(0.1 if self._born else 0)
-        self._tell(signal.SIGKILL)
+            self._settle()
+            self._wait(0.1 if self._born else 0)
+        self._tell(signal.SIGKILL, *self._born, *([self._start.process] if self._start else ()))
 
-    def _tell(self, number: signal.Signals) -> None:
-        for process in self._born:
+    def _tell(self, number: signal.Signals, *processes: int) -> None:
+        for process in processes:
             with suppress(ProcessLookupError):
                 os.kill(process, number)
+
+
+def adopt_orphans() -> bool:
+    """Let this process become the parent of processes whose parent ends. Returns whether the system can do so."""
+    if sys.platform != "linux":
+        return False
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def exit_after(work: Callable[[], None]) -> NoReturn:
+    """Work in a forked process, then exit at once. A normal exit would also run exits of the parent's contexts."""
+    status = 1
+    try:
+        work()
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 1
+    except BaseException as error:
+        log.error("a web process failed", exc_info=error)
+    finally:
+        os._exit(status)
 
 
 @contextmanager

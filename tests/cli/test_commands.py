@@ -23,8 +23,8 @@ from open311.cli.run import shell_lines
 from open311.clock import utc_now
 from open311.domain.commands import commands as orders
 from open311.embedded.databases import make_url
-from open311.operations.platform import NO_DATABASE, Platform
-from open311.settings import Settings, variable
+from open311.operations.platform import Platform
+from open311.settings import NO_DATABASE, Settings, variable
 from open311.storage.engine import open_database
 from tests import build
 from tests.conftest import CITY

@@ -20,7 +20,6 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.tiles import (
-    MOST_POINTS,
     MOST_SEARCHED,
     Way,
     cells_query,
@@ -157,7 +156,8 @@ def test_frequent_words_are_looked_for_in_the_newest_requests_of_a_tile(platform
         read = sum(int(rows) * int(loops) for rows, loops in re.findall(_READ, found))
         assert read <= 2 * (MOST_SEARCHED + 1)
         crowded = find_points(hot, tile, frequent)
-        assert (crowded.is_cut, crowded.shown) == (True, MOST_POINTS)
+        assert crowded.is_cut
+        assert 0 < crowded.shown <= read
         absent = points_query(tile, replace(frequent, words="absent"), Way.SOME)
         [(count, has_more, _, _)] = hot.rows(*absent)
         assert (count, has_more) == (0, True)

@@ -49,7 +49,7 @@ from open311.storage.tables import close_cell, map_cell, publication
 
 MOST_POINTS = 500
 """A tile has at most so many requests, the newest ones."""
-MOST_SEARCHED = 1_000
+MOST_SEARCHED = 200
 """Frequent words are looked for in so many requests of a tile: the newest ones."""
 RARE = 1_000
 """Words that at most so many requests of a city have, by PostgreSQL's statistics, are looked up in their index."""

@@ -7,8 +7,6 @@ replaces optimised code by plain code. The numbers in titles are the numbers of 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -25,12 +23,7 @@ def quick_lane() -> None:
 
 def forked_application() -> None:
     """Let each web process make its own application, instead of inheriting one."""
-    web_processes = import_module("open311.cli.web_processes")
-
-    def maker(settings: Any) -> Callable[[], Any]:
-        return partial(web_processes._make_application, settings)
-
-    _replace("open311.cli.web_processes", "_application_maker", maker)
+    _replace("open311.server.processes", "adopt_orphans", lambda: False)
 
 
 def caps() -> None:

@@ -1,0 +1,101 @@
+"""What each web process of `open311 serve` needs: the application, and its threads.
+
+The process that starts web processes does not import this module, because it stays small without it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask
+
+from open311.app import create_app
+from open311.cli.greeting import announce
+from open311.cli.memory import keep_freed_memory
+from open311.cli.signals import GRACE_S
+from open311.clock import utc_now
+from open311.operations.media.files import log_store_fault
+from open311.operations.platform import open_platform
+from open311.server.limits import Limits
+from open311.server.processes import Signals
+from open311.server.shares import Share
+from open311.server.threads import Threads
+from open311.settings import Settings
+from open311.web.portal.rendering import prepare_pages
+from open311.web.surfaces import HEALTH
+
+OBJECTS_BEFORE_COLLECTION = 20_000
+"""The GC threshold. A page of 1000 requests makes about this many objects, and no reference cycles."""
+PARENT_CHECK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What web processes share.
+
+    loader  the id of the process that has prepared it
+    """
+
+    application: Flask
+    loader: int
+
+
+def prepare(settings: Settings) -> Prepared:
+    """The application, ready for a fork: it has no connection and no thread, because forks cannot share them."""
+    keep_freed_memory()
+    platform = open_platform(settings)
+    application = create_app(settings, platform)
+    announce(platform)
+    prepare_pages()
+    platform.close()  # each process opens its own connections when it needs them
+    return Prepared(application, os.getpid())
+
+
+def serve_prepared(
+    prepared: Prepared,
+    listener: socket.socket,
+    settings: Settings,
+    signals: Signals,
+    *,
+    share: Share,
+    parent: int,
+    stop_listening: Callable[[], None],
+) -> None:
+    """Serve in a web process until a signal to stop arrives or the parent is killed."""
+    application = prepared.application
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+    threads = Threads(
+        listener,
+        application.wsgi_app,
+        limits_of(settings),
+        count=settings.threads,
+        prompt=(HEALTH.prefix,),
+        share=share,
+    )
+    threads.start()
+    log_store_fault(application.extensions["open311"], utc_now())
+    while not signals.is_stopping:
+        signals.wait(PARENT_CHECK_S)
+        if os.getppid() not in (parent, prepared.loader):  # the loader is the parent until it ends, for some ms
+            stop_listening()
+            break
+    threads.stop(GRACE_S)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits for clients. With trusted proxies an address has no limit, because all calls come from them."""
+    return Limits(
+        head_s=settings.header_timeout_s,
+        body_s=settings.body_timeout_s,
+        reader_s=settings.reader_timeout_s,
+        least_bytes=settings.least_bytes_per_s,
+        idle_s=settings.keepalive_s,
+        wait_s=settings.thread_wait_s,
+        body_bytes=max(4 * settings.max_body_bytes, settings.max_upload_bytes),
+        connections=settings.connections,
+        per_address=0 if settings.trusted_proxies else settings.connections_per_address,
+    )
