@@ -58,6 +58,7 @@ RELEASED = {
     "0031_city_notices": "870d4cbd7d0d5a70dc0105c7c5c3be57d531a02e44f771e31591be1294455d9c",
     "0032_suggestion_counts": "1dc0f986f31b5a593852bad93ed6f8340fd1f990aaf3ec5909725fdd210fe72b",
     "0033_forecasts": "11e63893623075dab4c17475b65c562ef9740fb4ec2176bca2c11a5324e3d792",
+    "0035_counted_supporters": "c123d20704e40695c6fd2a3b51e7696c12eff7bfc7efbc4b0ee9f56d41eaed40",
 }
 
 
