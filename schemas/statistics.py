@@ -1,4 +1,4 @@
-"""Parameters and bodies of the statistics (spec/extensions.md, Q1 to Q13)."""
+"""Parameters and bodies of the statistics (spec/extensions.md, Q1 to Q14)."""
 
 from __future__ import annotations
 
@@ -91,6 +91,7 @@ class StatisticsRowSchema(Body):
     target_ambiguous = _count("Requests for which several targets apply that disagree.", 0)
     target_not_managed = _count("Requests whose time the city does not manage.", 5)
     target_none = _count("Requests without a target.", 10)
+    supporters = _count("People who support the requests of `opened`, counted for each request.", 240)
     feedback_asked = _answers("Closed requests whose reporter was asked whether the problem is solved.", 40)
     feedback_answered = _answers("Reporters who answered.", 25)
     feedback_yes = _answers("Those who said that it is solved.", 20)

@@ -24,6 +24,7 @@ NAMES = (
     *("within", "within_of", "on_time", "on_time_of"),
     *BANDS,
     *(f"target_{target}" for target in TARGETS),
+    "supporters",
     *("feedback_asked", "feedback_answered", "feedback_yes", "feedback_partly", "feedback_no"),
 )
 """The numbers of a row."""
@@ -80,6 +81,7 @@ class Report:
         self.requested_on = self.requested.astimezone(ZoneInfo(zone)).date()
         self.closed_on = self.closed.astimezone(ZoneInfo(zone)).date() if self.closed else None
         self.target = self._target(levels)
+        self.supporters: int = more.get("supporters") or 0
         self.feedback: str | None = item.get("feedback") if self.closed else None
 
     @property
@@ -178,6 +180,7 @@ def _numbers(
         "on_time": len(on_time),
         "on_time_of": len(judged),
         **{f"target_{target}": sum(report.target == target for report in reports) for target in TARGETS},
+        "supporters": sum(report.supporters for report in reports),
         **_answers([report.feedback for report in reports if report.feedback is not None]),
     }
 

@@ -210,6 +210,7 @@ class Tally:
     waiting        open requests that are more than `within_days` old
     ages           open requests by age; one more than AGE_BANDS
     targets        open and closed requests by `Target`
+    supporters     people who say "me too" about these requests, counted for each request
     answers        closed requests whose reporter was asked whether the problem is solved; said that it is solved;
                    that it is solved in part; that it is not
     buckets        closed requests by the bucket of their hours
@@ -219,6 +220,7 @@ class Tally:
     open: int = 0
     ended: int = 0
     quick: int = 0
+    supporters: int = 0
     on_time: int = 0
     late: int = 0
     overdue: int = 0
@@ -230,7 +232,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the counts of other requests."""
-        for name in ("closed", "open", "ended", "quick"):
+        for name in ("closed", "open", "ended", "quick", "supporters"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.ages = [one + more for one, more in zip(self.ages, other.ages, strict=True)]
         for target, number in other.targets.items():
@@ -309,6 +311,7 @@ class Row:
     within, within_of    closed within N days; of those closed and those that are open for longer than N days
     on_time, on_time_of  closed by the target; of those closed with a target date and those open past it
     target_…          open and closed requests by `Target`
+    supporters        people who say "me too" about open and closed requests, counted for each request
     feedback_…        reporters who were asked after the closing whether the problem is solved; who answered; who
                       said that it is solved, in part, or not. None for fewer than LEAST_ANSWERS answers
     target            the city's words, if the group is a service with one target; "" otherwise
@@ -337,6 +340,7 @@ class Row:
     target_ambiguous: int
     target_not_managed: int
     target_none: int
+    supporters: int
     feedback_asked: int | None
     feedback_answered: int | None
     feedback_yes: int | None

@@ -32,6 +32,7 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    tuple_,
     union,
     union_all,
 )
@@ -46,6 +47,7 @@ from open311.storage.tables import (
     counted_request,
     publication,
     statistics_check,
+    support_change,
 )
 
 CONSUMER = "statistics"
@@ -125,6 +127,7 @@ def _sums_of(rows: Iterable[Counted]) -> Sums:
                 sums = found[(row.jurisdiction_id, cut, grain, service, department, area, period)]
                 for name in names:
                     sums[name] += 1
+                sums["supporters"] += row.supporters
             for grain, period in closed:
                 found[(row.jurisdiction_id, cut, grain, service, department, area, period)]["ended"] += 1
     return found
@@ -176,6 +179,30 @@ def _sum(stored: ColumnElement[Any], added: ColumnElement[Any]) -> ColumnElement
     return func.nullif(func.coalesce(stored, zero) + func.coalesce(added, zero), zero)
 
 
+# --- Changes that are no events
+
+
+def note_support(connection: Connection, jurisdiction_id: str, numbers: Iterable[int]) -> None:
+    """Store that the numbers of supporters of these requests change, so that the dispatcher counts them again.
+
+    The caller must have locked the requests.
+    """
+    rows = [{"jurisdiction_id": jurisdiction_id, "request_id": number} for number in sorted(set(numbers))]
+    if rows:
+        connection.execute(insert(support_change), rows)
+
+
+def take_support(connection: Connection, rows: int) -> dict[str, list[int]]:
+    """Delete the oldest of these changes, and return the requests by their city. The caller must have the lock."""
+    columns = support_change.c
+    oldest = select(columns.jurisdiction_id, columns.id).order_by(columns.id).limit(rows)
+    taken = delete(support_change).where(tuple_(columns.jurisdiction_id, columns.id).in_(oldest))
+    found: dict[str, set[int]] = defaultdict(set)
+    for row in connection.execute(taken.returning(columns.jurisdiction_id, columns.request_id)):
+        found[row.jurisdiction_id].add(row.request_id)
+    return {city: sorted(numbers) for city, numbers in sorted(found.items())}
+
+
 # --- The check of all requests
 
 
@@ -223,11 +250,13 @@ def _wrong_sums(cut: str) -> Select[Any]:
     mine = [counted.jurisdiction_id == bindparam("city"), counted.hours.is_not(None)]
     if "area" not in CUTS[cut]:
         mine.append(counted.place == literal_column("0"))
-    one = literal_column("1", Integer)
+    one: ColumnElement[int] = literal_column("1", Integer)
 
-    def rows(period: ColumnElement[Any], name: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
+    def rows(
+        period: ColumnElement[Any], name: ColumnElement[Any], *conditions: ColumnElement[bool], n: Any = one
+    ) -> Select[Any]:
         named = (column.label(key) for key, column in keys.items())
-        return select(*named, period.label("period"), name.label("name"), one.label("n")).where(*mine, *conditions)
+        return select(*named, period.label("period"), name.label("name"), n.label("n")).where(*mine, *conditions)
 
     def sum_of(name: str, *conditions: ColumnElement[bool], day: ColumnElement[Any] = counted.requested_on) -> Any:
         return rows(day, literal_column(f"'{name}'", Text), *conditions)
@@ -244,6 +273,7 @@ def _wrong_sums(cut: str) -> Select[Any]:
         rows(counted.requested_on, counted.target, counted.target.in_(sorted(_STORED_TARGETS))),
         sum_of("asked", counted.feedback.is_not(None)),
         rows(counted.requested_on, counted.feedback, counted.feedback != literal_column("''")),
+        rows(counted.requested_on, literal_column("'supporters'", Text), n=counted.supporters),
     ]
     right = union_all(*parts).subquery("right_rows")
     names = literal_column(f"ARRAY[{', '.join(repr(name) for name in _SUMS)}]", ARRAY(Text))

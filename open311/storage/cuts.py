@@ -43,6 +43,7 @@ class Counted:
     department: str
     area: str
     target: str
+    supporters: int
     feedback: str | None
 
 

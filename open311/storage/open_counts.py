@@ -6,7 +6,7 @@ mark, which the worker moves. A question about another instant counts the reques
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -34,7 +34,7 @@ from open311.storage.cuts import CUTS, KEYS, KINDS, Counted, Sums, cells_of, no_
 from open311.storage.tables import counted_request, open_count, overdue_mark
 
 GRAINS = (Grain.DAY, Grain.MONTH)
-SUMS = ("open", "overdue", "matched", "ambiguous", "not_managed")
+SUMS = ("open", "overdue", "matched", "ambiguous", "not_managed", "supporters")
 NEVER = datetime(2, 1, 1, tzinfo=UTC)
 """The mark of a city that the worker has not marked yet."""
 _STORED_TARGETS = frozenset({Target.MATCHED, Target.AMBIGUOUS, Target.NOT_MANAGED})
@@ -53,16 +53,16 @@ def sums_of(rows: Iterable[Counted], mark: datetime) -> Sums:
             names.append("overdue")
         if row.target in _STORED_TARGETS:
             names.append(row.target)
-        _add(found, row, names, 1)
+        _add(found, row, {**dict.fromkeys(names, 1), "supporters": row.supporters})
     return found
 
 
-def _add(found: Sums, row: Counted, names: Iterable[str], number: int) -> None:
+def _add(found: Sums, row: Counted, numbers: Mapping[str, int]) -> None:
     periods = [(grain.value, period_of(grain, row.requested_on)) for grain in GRAINS]
     for cut, service, department, area in cells_of(row):
         for grain, period in periods:
             sums = found[(row.jurisdiction_id, cut, grain, service, department, area, period)]
-            for name in names:
+            for name, number in numbers.items():
                 sums[name] += number
 
 
@@ -107,7 +107,7 @@ def move_mark(connection: Connection, jurisdiction_id: str, now: datetime) -> bo
     sums = no_sums()
     due_between = (columns.due_at >= first, columns.due_at < last)
     for row in connection.execute(select(*columns).where(*ours, *due_between)):
-        _add(sums, Counted(**row._mapping), ["overdue"], 1 if before < now else -1)
+        _add(sums, Counted(**row._mapping), {"overdue": 1 if before < now else -1})
     add(connection, sums)
     mark = last if before < now else now
     values = {"due_before": mark}
@@ -139,10 +139,14 @@ def _wrong(cut: str) -> Select[Any]:
     mine = [counted.jurisdiction_id == bindparam("city"), counted.hours.is_(None)]
     if "area" not in CUTS[cut]:
         mine.append(counted.place == literal_column("0"))
-    is_one = {
+    is_one: dict[str, ColumnElement[Any]] = {
         "open": literal_column("true"),
         "overdue": counted.due_at < bindparam("mark"),
-        **{name: counted.target == literal_column(f"'{name}'") for name in SUMS[2:]},
+        **{name: counted.target == literal_column(f"'{name}'") for name in sorted(_STORED_TARGETS)},
+    }
+    numbers = {
+        **{name: cast(func.coalesce(one, literal_column("false")), Integer) for name, one in is_one.items()},
+        "supporters": counted.supporters,
     }
     parts = []
     for grain in GRAINS:
@@ -152,7 +156,7 @@ def _wrong(cut: str) -> Select[Any]:
                 literal_column(f"'{grain.value}'", Text).label("grain"),
                 *(column.label(name) for name, column in keys.items()),
                 cast(period, open_count.c.period.type).label("period"),
-                *(cast(func.coalesce(is_one[name], literal_column("false")), Integer).label(name) for name in SUMS),
+                *(numbers[name].label(name) for name in SUMS),
             ).where(*mine)
         )
     parts.append(

@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, BigInteger, Connection, and_, any_, bindparam, sel
 
 from open311.domain.requests import Visibility
 from open311.domain.tiles import CELL_ZOOMS
+from open311.storage import supporters
 from open311.storage.geometry import cell_x, cell_y
 from open311.storage.tables import feedback, publication, published_department, service_request
 
@@ -22,6 +23,7 @@ class PublicFacts:
     answers    attribute code -> values
     is_merged  whether it was merged into another request
     cell       x and y of the smallest cell of the map; None without a point
+    supporters  how many people say "me too"
     feedback   what the reporter has answered after the last closing; "" for no answer, None if nobody was asked
     """
 
@@ -35,6 +37,7 @@ class PublicFacts:
     answers: Mapping[str, Sequence[str]]
     is_merged: bool
     cell: tuple[int, int] | None
+    supporters: int
     feedback: str | None
 
 
@@ -43,6 +46,7 @@ def load_facts(connection: Connection, jurisdiction_id: str, numbers: Sequence[i
     shown, stored, said = publication.c, service_request.c, feedback.c
     is_same = and_(shown.jurisdiction_id == stored.jurisdiction_id, shown.id == stored.id)
     is_about = and_(said.jurisdiction_id == shown.jurisdiction_id, said.request_id == shown.id)
+    people = supporters.count(connection, jurisdiction_id, numbers)
     found = connection.execute(
         select(
             shown.id,
@@ -80,6 +84,7 @@ def load_facts(connection: Connection, jurisdiction_id: str, numbers: Sequence[i
             answers={item["code"]: item["values"] for item in row.answers if item.get("is_asked", True)},
             is_merged=row.merged_into != 0,
             cell=(row.x, row.y) if row.has_point else None,
+            supporters=people.get(row.id, 0),
             feedback=row.answer,
         )
         for row in found

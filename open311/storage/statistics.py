@@ -62,6 +62,7 @@ from open311.storage.tables import (
     outbox,
     overdue_mark,
     statistics_check,
+    support_change,
 )
 
 Tallies = dict[str, Tally]
@@ -72,7 +73,7 @@ _COUNTED, _SUMMED = counted_request.c, closed_count.c
 _SUMS = ("closed", "ended", "quick", "on_time", "late", "matched", "ambiguous", "not_managed")
 _ANSWERS = ("asked", "solved", "partly", "not_solved")
 _BUCKET_NAMES = tuple(f"bucket_{number}" for number in range(len(BUCKETS)))
-_NAMES = (*_SUMS, *_ANSWERS, *_BUCKET_NAMES)
+_NAMES = (*_SUMS, *_ANSWERS, "supporters", *_BUCKET_NAMES)
 _ARRAY_HEADER = 20
 """The length of what precedes the elements of a binary array with one dimension."""
 _ELEMENTS = Struct(">" + "iq" * len(_NAMES))
@@ -116,11 +117,12 @@ def _state() -> Statement:
     held = select(func.min(held_change.c.written_at)).where(
         held_change.c.jurisdiction_id == city, held_change.c.consumer == literal_column(f"'{CONSUMER}'")
     )
+    supported = select(func.min(support_change.c.written_at)).where(support_change.c.jurisdiction_id == city)
     mark = select(overdue_mark.c.due_before).where(overdue_mark.c.jurisdiction_id == city)
     return Statement.of(
         select(
             is_uncounted.exists(),
-            func.least(waiting.scalar_subquery(), held.scalar_subquery()),
+            func.least(*(part.scalar_subquery() for part in (waiting, held, supported))),
             mark.scalar_subquery(),
         ),
         is_prepared=True,
@@ -367,11 +369,12 @@ def _add_sums(read: Read, question: Question, found: Tallies) -> None:
 
 def _tally_of(sums: Sequence[int]) -> Tally:
     """The counts of a group from its sums, in the order of _NAMES."""
-    closed, ended, quick, on_time, late, matched, ambiguous, not_managed, *answers = sums[:12]
+    closed, ended, quick, on_time, late, matched, ambiguous, not_managed, *answers, supporters = sums[:13]
     return Tally(
         closed=closed,
         ended=ended,
         quick=quick,
+        supporters=supporters,
         on_time=on_time,
         late=late,
         targets={
@@ -381,7 +384,7 @@ def _tally_of(sums: Sequence[int]) -> Tally:
             Target.NONE: closed - matched - ambiguous - not_managed,
         },
         answers=answers,
-        buckets=list(sums[12:]),
+        buckets=list(sums[13:]),
     )
 
 
@@ -400,7 +403,7 @@ def _closed(kind: _Kind) -> Statement:
 def _add_closed(read: Read, question: Question, chosen: Chosen, found: Tallies) -> None:
     """Count the closed requests of a live search one by one."""
     kind = _Kind.of(question, is_live=True)
-    for group, hours, target, is_quick, is_on_time, number in read(
+    for group, hours, target, is_quick, is_on_time, number, supporters in read(
         _closed_live(kind), _values(question, chosen.reported)
     ).rows():
         buckets = [0] * len(BUCKETS)
@@ -409,6 +412,7 @@ def _add_closed(read: Read, question: Question, chosen: Chosen, found: Tallies) 
             Tally(
                 closed=number,
                 quick=number * is_quick,
+                supporters=supporters,
                 on_time=number * (is_on_time is True),
                 late=number * (is_on_time is False),
                 targets=dict.fromkeys(Target, 0) | {Target(target): number},
@@ -424,7 +428,7 @@ def _closed_live(kind: _Kind) -> Statement:
     key = _key(kind.grouping, _COUNTED, _COUNTED.requested_on).label("group_key")
     kinds = (_COUNTED.hours, _COUNTED.target, _COUNTED.is_quick, _COUNTED.is_on_time)
     query = (
-        select(key, *kinds, func.count())
+        select(key, *kinds, func.count(), func.sum(_COUNTED.supporters))
         .where(_COUNTED.hours.is_not(None), *_conditions(kind, _COUNTED.requested_on))
         .group_by(key, *kinds)
     )
@@ -452,11 +456,12 @@ def _add_open_sums(read: Read, question: Question, today: date, found: Tallies) 
     ]
     if not spans:
         return
-    for group, band, number, overdue, matched, ambiguous, not_managed in read(
+    for group, band, number, overdue, matched, ambiguous, not_managed, supporters in read(
         _open(_Kind.of(question)), _values(question) | _span_values(spans)
     ).rows():
         one = found[group]
         _add_band(question, bounds, band, one, number, overdue)
+        one.supporters += supporters
         one.targets[Target.MATCHED] += matched
         one.targets[Target.AMBIGUOUS] += ambiguous
         one.targets[Target.NOT_MANAGED] += not_managed
@@ -534,7 +539,8 @@ def _add_open(read: Read, question: Question, as_of: datetime, today: date, chos
     bounds = _bounds(question)
     values = _values(question, chosen.reported) | {"today": today, "end": as_of}
     statement = _open_live(_Kind.of(question, is_live=True), tuple(bounds))
-    for group, band, target, number, overdue in read(statement, values).rows():
+    for group, band, target, number, overdue, supporters in read(statement, values).rows():
+        found[group].supporters += supporters
         _add_band(question, bounds, band, found[group], number, overdue)
         found[group].targets[Target(target)] += number
 
@@ -546,7 +552,13 @@ def _open_live(kind: _Kind, bounds: tuple[int, ...]) -> Statement:
     key = _key(kind.grouping, _COUNTED, _COUNTED.requested_on).label("group_key")
     kinds = (func.width_bucket(age, ages).label("band"), _COUNTED.target)
     query = (
-        select(key, *kinds, func.count(), func.count().filter(_COUNTED.due_at < bindparam("end")))
+        select(
+            key,
+            *kinds,
+            func.count(),
+            func.count().filter(_COUNTED.due_at < bindparam("end")),
+            func.sum(_COUNTED.supporters),
+        )
         .where(_COUNTED.hours.is_(None), *_conditions(kind, _COUNTED.requested_on))
         .group_by(key, *kinds)
     )

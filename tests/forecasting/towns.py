@@ -39,6 +39,7 @@ def counted(
         department="streets",
         area=area,
         target="none",
+        supporters=0,
         feedback="none",
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.access import SHELL
 from open311.domain.events import Erasable, FeedbackGiven
@@ -21,6 +22,7 @@ from open311.domain.requests import Status, Visibility
 from open311.domain.service_levels import LevelRule, read_service_level
 from open311.domain.services import Service
 from open311.domain.statistics import Grouping, Question, Row
+from open311.domain.supporters import Supporter, SupporterKind
 from open311.domain.workflow import Outcome
 from open311.errors import Open311Error, Unavailable
 from open311.jobs.dispatching import dispatch_all
@@ -33,11 +35,13 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.operations.workflow.act import act
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.erase_request import erase_from_request
+from open311.operations.workflow.supporting import support, take_back
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage import counted_requests, followers, open_counts
 from open311.storage.engine import Connection
 from open311.storage.migrations import migrate
+from open311.storage.tables import open_count
 from tests import build, by_hand
 from tests.asked import answered
 from tests.operations.witness import run_until_killed, witnessed
@@ -126,6 +130,7 @@ class History:
         """One change. Nothing happens if the command is not legal for the request."""
         kinds = [self.report] * 4 + [self.import_closed] * 4 + [self.close] * 3
         kinds += [self.answer] * 12
+        kinds += [self.support] * 6 + [self.take_back] * 2
         kinds += [
             self.reopen,
             self.show,
@@ -196,6 +201,17 @@ class History:
                 event = FeedbackGiven(at=NOW, actor="reporter", answer=said)
                 change_requests(connection, [(record, [event])], names_for(connection, self.city))
 
+    def support(self) -> None:
+        """One of a few people says "me too", perhaps about a request that was merged into another one."""
+        support(self.platform, self.city, self._any(), self._somebody(), principal=SHELL, now=NOW)
+
+    def take_back(self) -> None:
+        take_back(self.platform, self.city, self._any(), self._somebody(), principal=SHELL)
+
+    def _somebody(self) -> Supporter:
+        name = self.random.choice(("ann", "ben", "eve"))
+        return Supporter(kind=SupporterKind.EMAIL, value=f"{name}@mail.example")
+
     def reopen(self) -> None:
         self._act(commands.Reopen(reason="again"))
 
@@ -258,6 +274,7 @@ def test_every_number_equals_a_plain_count_after_any_history(platform: Platform,
         for _ in range(20):
             check(platform, history.question())
     assert (ask(platform)[0].feedback_answered or 0) > 4
+    assert ask(platform)[0].supporters > 2
     assert check_all(platform, NOW) == 0
     before = sums(platform)
     assert recount(platform, history.city, NOW) > 0
@@ -481,7 +498,8 @@ def test_the_migration_makes_the_sums_and_answers_that_the_worker_makes(platform
         with platform.database.transaction() as connection:
             open_counts.move_mark(connection, city.id, NOW)
             answers = "SELECT * FROM feedback WHERE answer <> '' ORDER BY 2"
-            queries = ("SELECT * FROM open_count ORDER BY 2, 3, 4, 5, 6, 7", answers)
+            names = ", ".join(column.name for column in open_count.c if column.name != "supporters")
+            queries = (f"SELECT {names} FROM open_count ORDER BY 2, 3, 4, 5, 6, 7", answers)
             return [connection.exec_driver_sql(query).all() for query in queries]
 
     before = stored()
@@ -490,6 +508,79 @@ def test_the_migration_makes_the_sums_and_answers_that_the_worker_makes(platform
         migrate(connection, "0027")
         migrate(connection)
     assert stored() == before
+
+
+def test_the_check_after_the_migration_counts_the_supporters_that_there_are(platform: Platform) -> None:
+    build.store_all(platform, (closed(number, timedelta(hours=number)) for number in range(2, 9)))
+    build.store(platform, number=1)
+    dispatch_all(platform)
+    (city,) = platform.registry
+    for name in ("ann", "ben"):
+        person = Supporter(kind=SupporterKind.ACCOUNT, value=name)
+        support(platform, city, "R1", person, principal=SHELL, now=NOW)
+    dispatch_all(platform)
+    check_all(platform, NOW)
+    with platform.database.transaction() as connection:
+        migrate(connection, "0034")
+        migrate(connection)
+    assert [(row.opened, row.supporters) for row in ask(platform)] == [(8, 0)]
+    assert check_all(platform, NOW) == 1
+    assert [(row.opened, row.supporters) for row in ask(platform)] == [(8, 2)]
+
+
+def test_people_who_support_a_request_at_once_are_all_counted_in_the_statistics(platform: Platform) -> None:
+    build.store(platform, number=1)
+    dispatch_all(platform)
+    (city,) = platform.registry
+    people = [Supporter(kind=SupporterKind.ACCOUNT, value=f"user-{number}") for number in range(12)]
+
+    def press(one: Supporter) -> None:
+        support(platform, city, "R1", one, principal=SHELL, now=NOW)
+        dispatch(platform, NOW)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(press, people))
+    dispatch_all(platform)
+    assert ask(platform)[0].supporters == 12
+    for one in people[:5]:
+        take_back(platform, city, "R1", one, principal=SHELL)
+    dispatch_all(platform)
+    assert ask(platform)[0].supporters == 7
+    assert check_all(platform, NOW) == 0
+
+
+def test_supporters_that_are_not_counted_yet_hold_back_as_of(platform: Platform) -> None:
+    build.store(platform, number=1)
+    dispatch_all(platform)
+    (city,) = platform.registry
+    later = utc_now() + timedelta(days=1)
+    question = Question(jurisdiction_id=city.id)
+    person = Supporter(kind=SupporterKind.ACCOUNT, value="user-1")
+    support(platform, city, "R1", person, principal=SHELL, now=NOW)
+    before = answered(platform, city, question, now=later)
+    assert (before.as_of < later, before.rows[0].supporters) == (True, 0)
+    dispatch_all(platform)
+    after = answered(platform, city, question, now=later)
+    assert (after.as_of, after.rows[0].supporters) == (later, 1)
+
+
+def test_a_failure_to_count_supporters_does_not_stop_the_changes_of_requests(platform: Platform) -> None:
+    build.store(platform, number=1)
+    dispatch_all(platform)
+    (city,) = platform.registry
+    person = Supporter(kind=SupporterKind.ACCOUNT, value="user-1")
+    support(platform, city, "R1", person, principal=SHELL, now=NOW)
+    build.store(platform, number=2)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE counted_request ADD CONSTRAINT fault CHECK (supporters = 0)")
+    dispatch_all(platform)
+    assert [(row.opened, row.supporters) for row in ask(platform)] == [(2, 0)]
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE counted_request DROP CONSTRAINT fault")
+        assert connection.exec_driver_sql("SELECT count(*) FROM support_change").scalar_one() == 1
+        assert connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar_one() == 0
+    dispatch_all(platform)
+    assert [(row.opened, row.supporters) for row in ask(platform)] == [(2, 1)]
 
 
 def test_requests_from_before_the_statistics_are_counted_by_the_check(platform: Platform) -> None:

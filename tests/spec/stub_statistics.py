@@ -1,4 +1,4 @@
-"""The statistics of the stub server, by the rules Q1 to Q13 of spec/extensions.md."""
+"""The statistics of the stub server, by the rules Q1 to Q14 of spec/extensions.md."""
 
 from __future__ import annotations
 
@@ -135,6 +135,7 @@ class Statistics(Forecasts):
             "target_ambiguous": 0,
             "target_not_managed": 0,
             "target_none": len(unclosed) if self.has("targets are of open requests") else len(found),
+            "supporters": len(found) if self.has("requests are supporters") else 0,
             **self.feedback(),
             "target": None,
             "is_left_out": is_left_out,

@@ -241,6 +241,7 @@ FAULTS: dict[str, str] = {
     "the busiest area is hot": "H9",
     "forecasts have no caveat": "H10",
     "single answers are told": "Q13",
+    "requests are supporters": "Q14",
     "a person counts twice": "Z1",
     "anybody supports requests": "Z1",
     "support is for ever": "Z2 Z5",

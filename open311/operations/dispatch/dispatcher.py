@@ -23,6 +23,7 @@ from open311.operations.dispatch import consumers
 from open311.operations.dispatch.changes import Changes
 from open311.operations.dispatch.consumer import Consumer
 from open311.operations.platform import Platform
+from open311.operations.statistics.counting import count_supporters
 from open311.storage import outbox
 from open311.storage.engine import Connection, savepoint
 
@@ -42,7 +43,8 @@ def dispatch(platform: Platform, now: datetime, *, rows: int = BATCH_ROWS) -> in
     with platform.database.transaction() as connection:
         if not outbox.try_lock(connection):
             return 0
-        return _retry(platform, connection, now, rows) + _take(platform, connection, now, rows)
+        tried = _retry(platform, connection, now, rows) + _take(platform, connection, now, rows)
+        return tried + _count_supporters(platform, connection, rows)
 
 
 def _take(platform: Platform, connection: Connection, now: datetime, rows: int) -> int:
@@ -50,6 +52,18 @@ def _take(platform: Platform, connection: Connection, now: datetime, rows: int) 
     for consumer in consumers.CONSUMERS if changes else ():
         _hand_over(platform, connection, consumer, changes, now)
     return len(changes)
+
+
+def _count_supporters(platform: Platform, connection: Connection, rows: int) -> int:
+    """Count requests whose supporters have changed. If it fails, the changes wait for the next dispatcher."""
+    try:
+        with savepoint(connection):
+            return count_supporters(platform, connection, rows=rows)
+    except Unavailable:  # the transaction is lost; the next dispatcher begins again
+        raise
+    except Exception:  # the changes of requests go on
+        log.exception("supporters were not counted")
+        return 0
 
 
 def _hand_over(

@@ -19,7 +19,7 @@ from open311.operations.media.erasing import defer_deletion, erase_originals_of_
 from open311.operations.people.named import Recipient, checked_reason, recipients_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.apply import Change, cause_of_following, change_requests
+from open311.operations.workflow.apply import Change, cause_of_following, change_requests, publish_supported
 from open311.operations.workflow.erase_request import blank_texts, erasing, photos_erased
 from open311.plugins import Jurisdiction
 from open311.storage import audit, followers, history, people, requests, supporters, updates
@@ -181,7 +181,11 @@ class _Eraser:
             rows["public_update.media_url"] += updates.blank_public_media_of(connection, self.city.id, places)
             rows["received_update.media_urls"] += updates.blank_media_of(connection, self.city.id, by_others)
         rows["received_update"] += people.blank_senders(connection, self.city.id, sent)
-        return rows, change_requests(connection, changes, names_for(connection, self.city))
+        names = names_for(connection, self.city)
+        after = change_requests(connection, changes, names)
+        if rows["supporter"]:  # who has supported both a request and one that was merged into it now counts twice
+            publish_supported(connection, {record.merged_into for record in records.values()} - {0}, names)
+        return rows, after
 
     def _without_mail(
         self, connection: Connection, records: Mapping[int, RequestRecord], own: Collection[int]

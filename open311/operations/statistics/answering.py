@@ -276,6 +276,7 @@ def _row(
         target_ambiguous=targets[Target.AMBIGUOUS],
         target_not_managed=targets[Target.NOT_MANAGED],
         target_none=targets[Target.NONE],
+        supporters=counts.supporters,
         feedback_asked=asked,
         feedback_answered=answered,
         feedback_yes=yes,

@@ -38,6 +38,19 @@ class CountingStatistics:
                 count_requests(connection, city, numbers, changes.facts(connection, jurisdiction_id))
 
 
+def count_supporters(platform: Platform, connection: Connection, *, rows: int) -> int:
+    """Count again the requests whose supporters have changed, which is no event. Returns the number of requests.
+
+    The caller must have the outbox's lock.
+    """
+    taken = counted_requests.take_support(connection, rows)
+    for jurisdiction_id, numbers in taken.items():
+        city = platform.registry.get(jurisdiction_id)
+        if city is not None:
+            count_requests(connection, city, numbers, load_facts(connection, jurisdiction_id, numbers))
+    return sum(map(len, taken.values()))
+
+
 def count_requests(
     connection: Connection, city: Jurisdiction, numbers: Sequence[int], facts: Iterable[PublicFacts]
 ) -> int:
@@ -145,5 +158,6 @@ def _counted(facts: PublicFacts, city: Jurisdiction) -> Iterator[Counted]:
             department=facts.department,
             area=area,
             target=target.value,
+            supporters=facts.supporters,
             feedback=facts.feedback if closed_at else None,
         )

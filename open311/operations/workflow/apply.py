@@ -7,7 +7,7 @@ use `add_requests`. A POST instead uses `storage.hot.submissions`, which stores 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from open311.operations.publishing import Names, notes_of, publish_requests
 from open311.operations.workflow.public_updates import mask_again, updates_of
 from open311.operations.workflow.texts import text_for
 from open311.plugins import Jurisdiction
-from open311.storage import external_ids, history, requests, supporters, tokens, updates
+from open311.storage import counted_requests, external_ids, history, requests, supporters, tokens, updates
 from open311.storage.engine import Connection
 from schemas.texts import tell
 
@@ -123,10 +123,16 @@ def _publish_parents(
     city = names.jurisdiction.id
     supported = supporters.count(connection, city, [after.number for _, after in moved]) if moved else {}
     parents = {one.merged_into for pair in moved for one in pair if one.number in supported} - {0}
-    if parents:
-        publish_requests(
-            connection, requests.load_numbers(connection, city, [*parents], is_locked=True).values(), names
-        )
+    publish_supported(connection, parents, names)
+
+
+def publish_supported(connection: Connection, numbers: Collection[int], names: Names) -> None:
+    """Publish again requests whose number of supporters may have changed without an event of theirs."""
+    if numbers:
+        city = names.jurisdiction.id
+        found = requests.load_numbers(connection, city, [*numbers], is_locked=True)
+        publish_requests(connection, found.values(), names)
+        counted_requests.note_support(connection, city, found)
 
 
 def _naming(connection: Connection, after: RequestRecord, city: Jurisdiction) -> list[RequestRecord]:

@@ -14,7 +14,13 @@ from open311.domain.requests import RequestRecord
 from open311.operations.media.erasing import defer_deletion, erase_originals, erase_photos
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.apply import Change, cause_of_following, change_requests, load_request
+from open311.operations.workflow.apply import (
+    Change,
+    cause_of_following,
+    change_requests,
+    load_request,
+    publish_supported,
+)
 from open311.plugins import Jurisdiction
 from open311.storage import (
     deliveries,
@@ -99,7 +105,10 @@ def erase_parts(
         rows["received_update"] += people.blank_senders(connection, jurisdiction.id, sent)
     photos = photos_erased(connection, jurisdiction, numbers, parts)
     rows["media"] += len(photos)
-    after = change_requests(connection, changes, names_for(connection, jurisdiction))
+    names = names_for(connection, jurisdiction)
+    after = change_requests(connection, changes, names)
+    if rows["supporter"]:  # who has supported both a request and one that was merged into it now counts twice
+        publish_supported(connection, {record.merged_into for record in records} - {0}, names)
     return Erasure(after, rows, photos)
 
 

@@ -20,7 +20,7 @@ from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publish_requests
 from open311.operations.workflow.act import undeadlocked
 from open311.plugins import Jurisdiction
-from open311.storage import mails, requests, supporters
+from open311.storage import counted_requests, mails, requests, supporters
 from open311.storage.engine import Connection
 from schemas.texts import tell
 
@@ -85,6 +85,7 @@ def give(
     digest = person.digest(mails.make_key(connection), city.id)
     if is_counted and supporters.add(connection, *place, person.api_key_id, digest, now):
         publish_requests(connection, [record], names_for(connection, city))
+        counted_requests.note_support(connection, city.id, [record.number])
     return _support(connection, record, is_given=True)
 
 
@@ -111,6 +112,7 @@ def withdraw(connection: Connection, city: Jurisdiction, record: RequestRecord, 
     digest = person.digest(mails.make_key(connection), city.id)
     if supporters.remove(connection, city.id, [*concerned], person.api_key_id, digest):
         publish_requests(connection, concerned.values(), names_for(connection, city))
+        counted_requests.note_support(connection, city.id, concerned)
     return _support(connection, record, is_given=False)
 
 

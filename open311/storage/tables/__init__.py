@@ -49,6 +49,7 @@ from open311.storage.tables.statistics import (
     open_count,
     overdue_mark,
     statistics_check,
+    support_change,
 )
 from open311.storage.tables.subscriptions import announced_request, notification, subscription, webhook
 from open311.storage.tables.suggestions import suggestion_count
@@ -125,6 +126,7 @@ __all__ = [
     "status_link",
     "subscription",
     "suggestion_count",
+    "support_change",
     "supporter",
     "webhook",
 ]

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    Identity,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -15,7 +16,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from open311.domain.statistics import BUCKETS
 from open311.storage.tables.columns import instant_column, metadata, text_column
@@ -38,6 +39,7 @@ counted_request = Table(
     text_column("department", None),
     text_column("area", None),  # "" outside all areas
     text_column("target", None),
+    Column("supporters", Integer, nullable=False, server_default=text("0")),
     Column("feedback", Text),  # what the reporter has answered; "" for no answer yet, NULL if nobody was asked
     PrimaryKeyConstraint("jurisdiction_id", "id", "place"),
 )
@@ -107,6 +109,7 @@ closed_count = Table(
     ),
     *(Column(f"bucket_{number}", Integer) for number in range(len(BUCKETS))),
     *(Column(name, Integer) for name in ("asked", "solved", "partly", "not_solved")),  # the reporters' answers
+    Column("supporters", Integer),
     PrimaryKeyConstraint("jurisdiction_id", "cut", "grain", "area", "service_code", "department", "period"),
 )
 Index(
@@ -140,6 +143,7 @@ open_count = Table(
     text_column("area", None),
     Column("period", Date, nullable=False),  # its first day
     *(Column(name, Integer, nullable=False) for name in ("open", "overdue", "matched", "ambiguous", "not_managed")),
+    Column("supporters", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("jurisdiction_id", "cut", "grain", "area", "service_code", "department", "period"),
 )
 Index(
@@ -177,6 +181,17 @@ feedback = Table(
     Column("request_id", BigInteger, nullable=False),
     text_column("answer"),  # a value of domain.mails.Feedback; "" for no answer yet
     PrimaryKeyConstraint("jurisdiction_id", "request_id"),
+)
+
+# The requests whose number of supporters has changed, which is no event, until the dispatcher has counted them.
+support_change = Table(
+    "support_change",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("request_id", BigInteger, nullable=False),
+    Column("written_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
 )
 
 # How far the daily check of all counted requests has come. Without a row, a city has no uncounted requests.

@@ -1,4 +1,4 @@
-"""Statistics, an extension: Q1 to Q13."""
+"""Statistics, an extension: Q1 to Q14."""
 
 from __future__ import annotations
 
@@ -241,3 +241,18 @@ def feedback(probe: Probe) -> None:
         answer.must(yes + partly + no == answered <= asked, "yes + partly + no = answered <= asked", row)
         share = number_of(row, "feedback_share")
         answer.must(share is not None and abs(share - yes / answered) < 1e-4, "the share of yes", row)
+
+
+@check("Q14")
+def supporters(probe: Probe) -> None:
+    for status in ("open", "closed"):
+        answer, row = _whole(probe, ("start_date", _day(probe, 30)), ("status", status))
+        found = (("start_date", probe.ago(32)), ("status", status), ("extensions", "true"))
+        _, listed = rows(probe, *found, ("page_size", str(_MOST)))
+        if len(listed) >= _MOST:
+            raise UnmetNeedError("more requests than fit on a page")
+        shown = [one.get("extended_attributes") for one in listed]
+        most = sum(number_of(one, "supporters") or 0 for one in shown if isinstance(one, dict))
+        people = number_of(row, "supporters")
+        is_right = people is not None and 0 <= people <= most
+        answer.must(is_right, f"supporters, at most {most:g} as in the list", row.get("supporters"))
