@@ -13,7 +13,7 @@ INSTALL = "pip install 'open311-server[mcp]'"
 @click.command("mcp")
 @click.option(
     "--url",
-    default="http://127.0.0.1:8000/open311/v2",
+    default="http://127.0.0.1:3111/open311/v2",
     show_default=True,
     help="The address of services.json without /services.json.",
 )

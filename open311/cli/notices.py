@@ -96,9 +96,9 @@ def add(
     Times without a zone are in the zone of the city.
 
     \b
-    Example:
-      open311 notices add "Water is off in Harbour" --area Harbour --until 2030-03-04T18:00 --category Infra
-      open311 notices add "City hall is closed" --in es "El ayuntamiento está cerrado" "" --until 2030-01-02
+    Examples:
+      open311 notices add "Water is off in Harbour" --area Harbour --until "$(date --date tomorrow +%FT18:00)"
+      open311 notices add "City hall is closed" --in es "Cerrado" "" --until "$(date --date tomorrow +%F)"
     """
     now = utc_now()
     with command_platform() as platform:

@@ -119,6 +119,11 @@ class CityNotice:
         prepare(made)
         return made
 
+    @property
+    def is_about_whole_city(self) -> bool:
+        """Whether the notice has neither an area nor a shape."""
+        return not self.area and self.polygon is None
+
     def state(self, now: datetime) -> NoticeState:
         """Where the notice is in its life."""
         if self.ended_at is not None or self.ends_at <= now:

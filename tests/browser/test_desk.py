@@ -32,6 +32,7 @@ from tests.browser.browsing import (
     opened,
     press,
     reported,
+    sync_api,
 )
 from tests.conftest import CITY
 from tests.desk_pages import HOME
@@ -184,6 +185,32 @@ def test_a_question_is_changed_with_keys_alone_and_without_javascript(
     assert "On what is it?" in citizen.content()
     page.get_by_role("button", name="Let the files count again").press("Enter")
     page.get_by_text("files count again.").wait_for()
+
+
+def test_a_list_without_links_is_walked_through_with_keys(signed_in: SignIn) -> None:
+    page = signed_in(role=Role.ADMIN, viewport=NARROW)
+    errors: list[Any] = []
+    page.on("pageerror", lambda error: errors.append(error))
+    page.get_by_role("link", name="Blocked senders").click()
+    page.get_by_label("Address, id or number").fill("spam@mail.example")
+    page.get_by_label("Reason").fill("Spam")
+    press(page, "Block the sender")
+    page.get_by_text("The sender is blocked.").wait_for()
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.textContent") == "Remove"
+    assert not errors
+    ends = page.locator("td[data-label]").last
+    assert ends.evaluate("one => getComputedStyle(one, '::before').content") == '"Ends: "'
+
+
+def test_the_first_faulty_field_has_the_focus(signed_in: SignIn) -> None:
+    page = signed_in(viewport=NARROW)
+    page.get_by_role("link", name="Notices of the city").click()
+    page.get_by_label("Headline, English").fill("Water is off")
+    press(page, "Add the notice")
+    until = page.get_by_label("Until")
+    sync_api.expect(until).to_be_focused()
+    sync_api.expect(until).to_be_in_viewport()
 
 
 def test_keys_can_be_switched_off(signed_in: SignIn, platform: Platform) -> None:

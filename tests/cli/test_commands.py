@@ -1143,6 +1143,11 @@ def test_a_second_shell_gets_the_settings_that_differ_and_no_secret() -> None:
     ]
 
 
+def test_a_chatbot_finds_the_server_of_this_machine_without_an_address() -> None:
+    shown = " ".join(CliRunner().invoke(main, ["mcp", "--help"]).output.split())
+    assert f"[default: http://127.0.0.1:{Settings().port}/open311/v2]" in shown
+
+
 # --- Commands in the documentation
 
 

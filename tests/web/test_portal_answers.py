@@ -83,6 +83,34 @@ def test_answers_are_beside_the_services_of_a_search(client: FlaskClient) -> Non
     assert "Maybe this answers it" not in client.get(CITY).text
 
 
+@pytest.mark.parametrize(
+    ("locale", "words", "is_asked"),
+    [
+        ("en", "when is my rubbish collected", True),
+        ("en", "garden wast", True),
+        ("en", "the lamp is dark", False),
+        ("es", "cuándo recogen la basura", True),
+        ("fr", "quand passe la collecte des ordures", True),
+        ("ht", "kilè yo ranmase fatra", True),
+        ("ar", "متى تجمع القمامة", True),
+        ("ar", "المصباح لا يعمل", False),
+        ("zh-Hans", "什么时候收垃圾", True),
+        ("es", "garbage", True),
+    ],
+)
+def test_who_asks_for_rubbish_is_led_to_the_collection_days(
+    client: FlaskClient, locale: str, words: str, is_asked: bool
+) -> None:
+    page = checked(client.get(CITY, query_string={"q": words, "locale": locale}))
+    links = page.xpath("//section[@class='box']//a/@href")
+    assert bool([one for one in links if one.startswith(f"{CITY}collection")]) is is_asked
+
+
+def test_a_city_without_collections_leads_nobody_to_their_days(make_app: Callable[..., Flask]) -> None:
+    page = make_app(build.city()).test_client().get(TOWN, query_string={"q": "rubbish"})
+    assert not checked(page).xpath("//main//a[contains(@href, 'collection')]")
+
+
 def test_the_form_shows_the_answers_that_lead_to_it(client: FlaskClient) -> None:
     document = checked(client.get(f"{CITY}report?service_code=potholes"))
     (box,) = document.xpath("//section[h2='Maybe this answers it']")

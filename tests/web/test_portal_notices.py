@@ -64,6 +64,28 @@ def test_the_form_shows_what_is_about_its_service_and_place(client: FlaskClient,
     assert "About here" in told
 
 
+def test_the_later_steps_of_the_form_show_only_what_is_about_the_place(
+    client: FlaskClient, platform: Platform
+) -> None:
+    add(platform, "About everything")
+    add(platform, "About here", area="Harbour")
+    form = f"{HOME}report?service_code=potholes&lat=60.13&long=24.95"
+    assert len(notices_in(client.get(form))) == 2
+    for step in ("place", "check"):
+        (told,) = notices_in(client.get(f"{form}&step={step}"))
+        assert "About here" in told
+
+
+def test_on_the_first_page_only_an_alarm_stands_before_the_search(client: FlaskClient, platform: Platform) -> None:
+    add(platform)
+    search, notices = "//form[@role='search']", "section[contains(@class, 'notices')]"
+    assert checked(client.get(HOME)).xpath(f"{search}/following-sibling::{notices}")
+    add(platform, "Boil the water", severity=Severity.SEVERE)
+    page = checked(client.get(HOME))
+    assert page.xpath(f"{search}/preceding-sibling::{notices}")
+    assert len(page.xpath(f"//{notices}")) == 1
+
+
 def test_a_closed_request_has_no_notices(client: FlaskClient, platform: Platform) -> None:
     build.store(platform, service_request_id="R/1", status=Status.CLOSED)
     add(platform)

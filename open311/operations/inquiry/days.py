@@ -9,8 +9,10 @@ from datetime import date, datetime, timedelta
 from open311.domain.collection_days import Day as Day
 from open311.domain.collection_days import DayBook, DayStatus, Item, days
 from open311.domain.places import Place
+from open311.domain.word_search import Texts, find
 from open311.errors import Invalid, NotFound, Problem
 from open311.plugins import Jurisdiction
+from open311.translations import in_language
 from schemas.texts import Message, tell
 
 LONGEST_DAYS, USUAL_DAYS = 90, 14
@@ -18,6 +20,8 @@ TODAY_BEFORE, TODAY_AFTER = 7, 31
 """How many days before and after the present one the feed 311 Today has, by Inquiry v1."""
 ELSEWHERE = "elsewhere"
 """Names the parts of the city that belong to no zone."""
+USUAL_WORDS = tell("rubbish garbage trash refuse recycling waste collection pick-up")
+"""What people write who want to know the collection days. A translation has the usual words of its language."""
 FILE_BEFORE, FILE_AFTER = 14, 366
 """How many days before and after the present one a calendar for phones has."""
 
@@ -38,6 +42,17 @@ def find_zones(city: Jurisdiction, point: tuple[float, float] | None, languages:
         Zone(name, tuple(one.name for one in book.collections if any(part.comes_to(name) for part in one.rounds)))
         for name in wanted
     ]
+
+
+def is_asked_for(city: Jurisdiction, words: str, languages: tuple[str, ...]) -> bool:
+    """Whether somebody who searches for some words may want to know the collection days.
+
+    languages  those of the reader; the city's first language always counts too
+    """
+    books = (city.days, _translated(city, languages))
+    names = " ".join(one.name for book in books for one in book.collections)
+    usual = " ".join(in_language(USUAL_WORDS, language) for language in (*languages, city.languages[0]))
+    return bool(names and find((Texts(name=names, keywords=usual, group="", description=""),), words))
 
 
 def zones_at(city: Jurisdiction, point: tuple[float, float]) -> tuple[str, ...]:

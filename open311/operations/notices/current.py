@@ -51,7 +51,7 @@ def notices_about(
 
 def lies_in(notice: CityNotice, city: Jurisdiction, point: tuple[float, float] | None) -> bool:
     """Whether a notice is about a point. One about an area that the city does not have any more is about none."""
-    if not notice.area and notice.shape is None:
+    if notice.is_about_whole_city:
         return True
     if point is None:
         return False

@@ -49,6 +49,11 @@ class ShownNotices:
     notices: Sequence[ShownNotice]
     has_more: bool
 
+    @property
+    def has_alarm(self) -> bool:
+        """Whether people should read the notices before anything else."""
+        return any(one.is_alarming for one in self.notices)
+
 
 def notices_of_city(call: Call, frame: Frame, *, most: int | None = MOST_ON_PAGE) -> ShownNotices:
     """What the city tells everybody now. `most`: None for all."""
@@ -57,10 +62,24 @@ def notices_of_city(call: Call, frame: Frame, *, most: int | None = MOST_ON_PAGE
     return ShownNotices([_shown(call, frame, one) for one in shown], len(found) > len(shown))
 
 
-def notices_for(call: Call, frame: Frame, *, service_code: str, point: tuple[float, float] | None) -> ShownNotices:
-    """What the city tells about a service and a (long, lat) point."""
+def notices_for(
+    call: Call,
+    frame: Frame,
+    *,
+    service_code: str,
+    point: tuple[float, float] | None,
+    only_about_place: bool = False,
+) -> ShownNotices:
+    """What the city tells about a service and a (long, lat) point.
+
+    only_about_place  without the notices about the whole city
+    """
     every = current_notices(call.platform, call.city, call.now)
-    found = notices_about(every, call.city, service_code=service_code, point=point)
+    found = [
+        one
+        for one in notices_about(every, call.city, service_code=service_code, point=point)
+        if not (only_about_place and one.is_about_whole_city)
+    ]
     return ShownNotices([_shown(call, frame, one) for one in found[:MOST_ON_PAGE]], len(found) > MOST_ON_PAGE)
 
 

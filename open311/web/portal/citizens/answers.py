@@ -17,7 +17,15 @@ from open311.operations.inquiry.articles import (
     related_to,
     search_articles,
 )
-from open311.operations.inquiry.days import ELSEWHERE, Day, find_zones, read_days, wanted_zones, zones_at
+from open311.operations.inquiry.days import (
+    ELSEWHERE,
+    Day,
+    find_zones,
+    is_asked_for,
+    read_days,
+    wanted_zones,
+    zones_at,
+)
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
@@ -143,6 +151,11 @@ def collection_page(call: Call) -> Answer:
 def articles_beside(call: Call, frame: Frame, words: str) -> list[Article]:
     """The articles that fit words with which somebody searches for a service."""
     return search_articles(call.platform, call.city, words, call.now, frame.catalogue_languages, MOST_BESIDE)
+
+
+def asks_for_days(call: Call, frame: Frame, words: str) -> bool:
+    """Whether the collection days may answer what somebody searches for."""
+    return is_asked_for(call.city, words, frame.catalogue_languages)
 
 
 def articles_about(call: Call, frame: Frame, service_code: str) -> list[Article]:

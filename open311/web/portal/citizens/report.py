@@ -249,7 +249,13 @@ def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tupl
         most_bytes=settings.max_photo_bytes,
         most_together=most_together(settings),
         days=form.call.city.retention.reporter_days,
-        told_notices=notices_for(form.call, form.frame, service_code=form.service.code, point=form.pin),
+        told_notices=notices_for(
+            form.call,
+            form.frame,
+            service_code=form.service.code,
+            point=form.pin,
+            only_about_place=step != "details",
+        ),
         **more,
     )
 

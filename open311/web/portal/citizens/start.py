@@ -13,7 +13,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.languages import in_languages
-from open311.web.portal.citizens.answers import articles_beside
+from open311.web.portal.citizens.answers import articles_beside, asks_for_days
 from open311.web.portal.notices import notices_of_city
 from open311.web.portal.rendering import Frame, page, see_other
 from open311.web.portal.shown import ShownRequest
@@ -50,6 +50,7 @@ def start_page(call: Call) -> Answer:
         number=number,
         named=_named(call, frame, words),
         answers=articles_beside(call, frame, words) if words else (),
+        asks_for_days=bool(words) and asks_for_days(call, frame, words),
         groups=grouped(services),
         told_notices=notices_of_city(call, frame),
     )

@@ -14,7 +14,7 @@
     if (!rows.length) return;
     const now = rows.findIndex((row) => row.contains(document.activeElement));
     const next = rows[Math.min(rows.length - 1, Math.max(0, now < 0 ? 0 : now + by))];
-    next.querySelector("a").focus();
+    next.querySelector("a, summary, button")?.focus();
   };
   const click = (id) => document.getElementById(id)?.click();
   const keys = {
@@ -36,6 +36,12 @@
     event.preventDefault();
     keys[event.key]();
   });
+})();
+(() => {
+  // After a form was sent with a fault: the first faulty field may be far below the beginning of the page.
+  const field = document.querySelector("main [aria-invalid=true]");
+  if (field) field.focus();
+  else document.querySelector("main p.fault")?.scrollIntoView({ block: "center" });
 })();
 (() => {
   const button = document.getElementById("locate");
