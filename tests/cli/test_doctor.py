@@ -30,6 +30,7 @@ from open311.clock import exact_now
 from open311.domain.notices import MAIL_SERVER
 from open311.domain.remotes import PullState, Remote
 from open311.embedded import find_binaries
+from open311.jobs.dispatching import dispatch_all
 from open311.media.stores import MARKER
 from open311.operations.examining.examine import Limits, examine
 from open311.operations.examining.findings import Finding, Level
@@ -579,11 +580,14 @@ def test_a_back_office_that_is_down_or_waits_for_a_person(
     backends(tmp_path / "backends", monkeypatch, toml)
     assert found() == []
     build.submit(platform_of(app))
-    sql(alive, "DELETE FROM outbox")
+    dispatch_all(platform_of(app))
     columns = "jurisdiction_id, request_id, version, backend, subject, key, state, created_at, due_at"
     insert = f"INSERT INTO delivery ({columns}) SELECT jurisdiction_id, id, 1, 'works', 'case'"
     past = "now() - interval '1 hour', now() - interval '1 hour' FROM service_request"
-    sql(alive, f"{insert}, 'a', 'parked', {past}")
+    known = (
+        "INSERT INTO destination (jurisdiction_id, backend) SELECT jurisdiction_id, 'works' FROM service_request"
+    )
+    sql(alive, known, f"{insert}, 'a', 'parked', {past}")
     one = only(found(), "back offices")
     assert (one.level, one.cure) == (Level.WARNING, "open311 deliveries list")
     assert one.what.endswith("has 1 parked that wait for a person")
@@ -592,13 +596,8 @@ def test_a_back_office_that_is_down_or_waits_for_a_person(
         (Level.FAULT, "open311 worker"),
         (Level.WARNING, "open311 deliveries list"),
     ]
-    sql(alive, "DELETE FROM delivery")
-    down = "INSERT INTO destination (jurisdiction_id, backend, failures, failing_since, rests_until, cause)"
-    sql(
-        alive,
-        f"{down} SELECT jurisdiction_id, 'works', 20, now(), now() + interval '1 minute', 'jane@mail.example'"
-        " FROM service_request",
-    )
+    down = "failures = 20, failing_since = now(), rests_until = now() + interval '1 minute'"
+    sql(alive, "DELETE FROM delivery", f"UPDATE destination SET {down}, cause = 'jane@mail.example'")
     one = only(found(), "back offices")
     assert (one.level, "is down since" in one.what, "jane" in one.what) == (Level.FAULT, True, False)
 
