@@ -232,6 +232,24 @@ def test_a_secret_of_a_back_end_that_is_missing(
     assert SECRET not in run("--all").output
 
 
+def test_a_private_key_that_everybody_can_read(
+    alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml = '[[backends]]\nname = "works"\nkind = "open311"\nurl = "https://works.example/v2"\n'
+    tls = f'[backends.tls]\ncert = "{tmp_path / "cert.pem"}"\nkey = "{tmp_path / "key.pem"}"\n'
+    issued = trustme.CA().issue_cert("localhost", not_after=exact_now() + timedelta(days=60))
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    key = tmp_path / "key.pem"
+    issued.private_key_pem.write_to_path(str(key))
+    key.chmod(0o600)
+    backends(tmp_path / "backends", monkeypatch, toml + tls)
+    assert found() == []
+    key.chmod(0o644)
+    assert only(found(), "secrets").cure == f"chmod o-rwx {key}"
+    key.unlink()
+    assert only(found(), "secrets").what.startswith("the private key of works of ")
+
+
 def test_a_package_that_is_too_old(alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = tmp_path / "old" / "segno-0.1.dist-info"
     facts.mkdir(parents=True)

@@ -111,6 +111,8 @@ def _secrets_of(cities: Iterable[Jurisdiction]) -> Iterator[tuple[str, Secret]]:
             for name, value in _values(config):
                 if isinstance(value, Secret) and value:
                     yield f"the {name} of {config.name} of {city.id}", value
+                if isinstance(value, TlsFiles) and value.key:
+                    yield f"the private key of {config.name} of {city.id}", Secret(file=value.key)
 
 
 def _values(config: object) -> Iterator[tuple[str, object]]:
@@ -142,7 +144,7 @@ def _secrets(environment: Mapping[str, str], owned: Mapping[str, Secret]) -> Ite
 def _mode(file: Path) -> int | None:
     try:
         return file.stat().st_mode
-    except OSError:  # a file that is missing is reported where its secret is read
+    except OSError:  # the caller, or who reads the file, reports what is missing
         return None
 
 
@@ -186,7 +188,7 @@ def check_disks(settings: Settings, room: Room) -> Iterator[Finding]:
 def _disks(folders: Mapping[str, Path], photo_bytes: int, room: Room) -> Iterator[Trouble]:
     seen = set()
     for name, folder in folders.items():
-        existing = next(one for one in (folder, *folder.parents) if one.exists())
+        existing = next(one for one in (folder, *folder.parents) if _mode(one) is not None)
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             yield fault(f"{name}: this user cannot write to {existing}", f"ls -ld {existing}")
             continue
