@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check clients browser openapi keys texts bench break chaos told lock clean force
+.PHONY: help run test coverage check clients browser openapi keys texts bench load break chaos told lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -60,6 +60,9 @@ texts: .venv/run.stamp ## bring the translations of texts for callers up to date
 # Linux only, because CPU and memory are read from /proc. The database stays in var/pg-bench for the next run.
 bench: .venv/bench.stamp ## compare with other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to test the benchmark itself, AGAINST=folder for another checkout
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(AGAINST),--against '$(AGAINST)') $(ARGS)
+
+load: .venv/dev.stamp ## send calls to a server on this machine for some seconds; ARGS="--rate 100 --seconds 20 --writes 10 --key KEY"; --help lists all
+	@$(BIN)/python -m tests.benchmarks.loading $(ARGS)
 
 # This target uses the database of `make bench ROWS=20k`.
 break: .venv/bench.stamp ## test slow clients, killed processes and a failing database: nobody may be refused, no POST may be lost; takes five minutes

@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "run.run",
     "serve": "serve.serve",
     "worker": "worker.worker",
+    "doctor": "doctor.doctor",
     "db": "database.db",
     "federate": "federate.federate",
     "keys": "keys.keys",

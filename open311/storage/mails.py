@@ -259,6 +259,16 @@ def count_stopped(connection: Connection) -> dict[tuple[str, str], int]:
     return {(city, why): count for city, why, count in rows}
 
 
+def count_bounced(connection: Connection, since: datetime) -> dict[str, int]:
+    """How many addresses have got no mail since then because mail to them came back, by city."""
+    columns = mail_recipient.c
+    query = select(columns.jurisdiction_id, func.count().label("addresses")).where(
+        columns.stopped_for == Stop.BOUNCED, columns.changed_at >= since
+    )
+    rows = connection.execute(query.group_by(columns.jurisdiction_id))
+    return {row.jurisdiction_id: row.addresses for row in rows}
+
+
 def _count(connection: Connection, some: Any) -> int:
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 

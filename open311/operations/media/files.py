@@ -111,6 +111,11 @@ def store_fault(platform: Platform, now: datetime) -> str:
     return platform.process.cached(_fault, most=2)(platform, int(now.timestamp()) // CHECK_EVERY_S)
 
 
+def is_own_store(platform: Platform, marker: str) -> bool:
+    """Whether the media store has the marker of the database. This writes nothing. Raises StoreUnavailable."""
+    return _marker_in(store_of(platform)) == marker
+
+
 def log_store_fault(platform: Platform, now: datetime) -> None:
     """Log it if photos cannot be stored when a process starts. Calls without photos are served."""
     if fault := store_fault(platform, now):

@@ -263,6 +263,14 @@ def head() -> str:
     return max(file.name[:4] for file in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
 
 
+def pending(state: SchemaState) -> list[str]:
+    """The revisions that have to be migrated, in their order; none if the schema is not behind."""
+    if state.fit not in (Fit.BEHIND, Fit.EMPTY):
+        return []
+    names = sorted(file.name[:4] for file in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
+    return [name for name in names if name > state.revision]
+
+
 def _config() -> Config:
     from alembic.config import Config
 
