@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from open311.domain.collection_days import Day as Day
 from open311.domain.collection_days import DayBook, DayStatus, Item, days
 from open311.domain.places import Place
-from open311.domain.word_search import Texts, find
+from open311.domain.text_search import Texts, TextSearch
 from open311.errors import Invalid, NotFound, Problem
 from open311.plugins import Jurisdiction
 from open311.translations import in_language
@@ -49,10 +49,10 @@ def is_asked_for(city: Jurisdiction, words: str, languages: tuple[str, ...]) -> 
 
     languages  those of the reader; the city's first language always counts too
     """
-    books = (city.days, _translated(city, languages))
-    names = " ".join(one.name for book in books for one in book.collections)
-    usual = " ".join(in_language(USUAL_WORDS, language) for language in (*languages, city.languages[0]))
-    return bool(names and find((Texts(name=names, keywords=usual, group="", description=""),), words))
+    spoken = tuple(dict.fromkeys((*languages, city.languages[0])))
+    names = " ".join(one.name for book in (city.days, _translated(city, languages)) for one in book.collections)
+    usual = {one: Texts(name=names, keywords=in_language(USUAL_WORDS, one)) for one in spoken}
+    return bool(names and TextSearch([usual]).find(words))
 
 
 def zones_at(city: Jurisdiction, point: tuple[float, float]) -> tuple[str, ...]:
