@@ -22,9 +22,11 @@ ServiceCode = Annotated[
     str,
     Field(min_length=1, max_length=100, description="The service_code of a service, as list_services gives it."),
 ]
-Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="Latitude in degrees, WGS 84.")]
+Latitude = Annotated[
+    float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False, description="Latitude in degrees, WGS 84.")
+]
 Longitude = Annotated[
-    float, Field(ge=-180, le=180, allow_inf_nan=False, description="Longitude in degrees, WGS 84.")
+    float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False, description="Longitude in degrees, WGS 84.")
 ]
 Day = Annotated[
     str, Field(default="", pattern=r"^(\d{4}-\d{2}-\d{2})?$", description="A day of the city, such as 2026-03-31.")

@@ -161,8 +161,7 @@ def find_answers(caller: Caller, asked: kinds.FindAnswers) -> Plain:
 
 def statistics(caller: Caller, asked: kinds.Statistics) -> Plain:
     """Counts and times of reports."""
-    wanted = {name: value for name, value in asked.model_dump().items() if value}
-    found = caller.api.ask(lambda client: client.read("stats", wanted))
+    found = caller.api.ask(lambda client: _statistics(client, asked))
     if not isinstance(found, Mapping):
         raise ToolProblem("The city's server has no statistics.")
     return {
@@ -240,13 +239,14 @@ def _draft(caller: Caller, asked: kinds.Report, content: Plain) -> Plain:
             f"answers: {service.service_name} has no question {_listed(unknown)}; see service_questions."
         )
     open_questions = [_question(one) for one in questions if one.required and not asked.answers.get(one.code)]
+    first = "Ask the person the unanswered questions first. " if open_questions else ""
     return {
         "sent": False,
         "draft": {**content, "service_name": service.service_name},
         "unanswered": open_questions,
         "confirmation": Confirmations(caller.api.api_key).issue(content, caller.now),
-        "next": "Nothing has been sent. Show the draft to the person. If the person says yes, call report again"
-        " with the same arguments and this confirmation.",
+        "next": f"Nothing has been sent. {first}Show the draft to the person. If the person says yes, call report"
+        " again with the same arguments and this confirmation.",
     }
 
 
@@ -290,6 +290,17 @@ def _definition(client: GeoReportClient, service_code: str) -> ServiceDefinition
         if found[service_code].metadata
         else ServiceDefinition(service_code=service_code)
     )
+
+
+def _statistics(client: GeoReportClient, asked: kinds.Statistics) -> object:
+    """The statistics. For a service or an area that the city does not have, they would be zeros."""
+    if asked.service_code and asked.service_code not in {one.service_code for one in client.services()}:
+        raise ToolProblem(f"The city has no service {asked.service_code!r}; see list_services.")
+    if asked.area:
+        areas = [str(row.get("name")) for row in _rows(client.read("areas"))]
+        if asked.area not in areas:
+            raise ToolProblem(f"The city has no area {asked.area!r}. Its areas are: {', '.join(areas) or 'none'}.")
+    return client.read("stats", {name: value for name, value in asked.model_dump().items() if value})
 
 
 def _found_answers(client: GeoReportClient, question: str) -> list[Plain]:
