@@ -269,7 +269,7 @@ CITIES = "open311.cities"
 
 SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 FEED_PATH = re.compile(
-    rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions|notices|stats)\.(?P<feed>{'|'.join(Feed)})",
+    rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions|notices|stats|stats/forecast)\.(?P<feed>{'|'.join(Feed)})",
     re.IGNORECASE,
 )
 """Paths of lists in formats that are extensions."""

@@ -127,8 +127,9 @@ def test_the_ticket_is_out_of_reach_of_scripts_and_is_removed_at_the_end(
     assert secure.startswith(f"__Secure-{TICKET}=")
     assert "Secure" in secure.split("; ")
     answer = led_back(client, provider.answer(begun(client)))
-    session, spent = answer.headers.getlist("Set-Cookie")
+    session, wanted, spent = answer.headers.getlist("Set-Cookie")
     assert session.startswith(f"{COOKIE}=staff_")
+    assert wanted.startswith("open311-wanted=;")
     assert spent.startswith(f"{TICKET}=;")
 
 

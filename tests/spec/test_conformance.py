@@ -319,7 +319,9 @@ def test_without_extensions_no_rule_fails_and_each_skip_names_the_missing_extens
     found = {number: reason for number, reason in skipped(report).items() if number[0] != "C"}
     assert found.keys() == {number for number in requirements() if number[0] != "C"}
     for number, reason in found.items():
-        assert number in EXEMPTIONS or number[0] in "BY" or reason.startswith(("not offered: ", "GET ")), (
+        is_elsewhere = number.startswith(("B", "SN", "Y"))  # rules of addresses that only a preparation names
+        is_exempt = number in EXEMPTIONS or is_elsewhere
+        assert is_exempt or reason.startswith(("not offered: ", "GET ")), (
             number,
             reason,
         )
@@ -335,7 +337,7 @@ def test_a_run_over_http_without_preparation_finds_no_fault() -> None:
     assert len(report.findings) == len(requirements())
     assert all(finding.reason for finding in report.with_outcome(Outcome.SKIPPED))
     assert len(report.with_outcome(Outcome.PASSED)) > 150
-    assert report.requests_sent == client.sent < 420
+    assert report.requests_sent == client.sent < 430
 
 
 def test_a_server_without_extensions_gets_few_calls() -> None:

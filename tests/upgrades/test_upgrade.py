@@ -48,7 +48,7 @@ PAGE_LINK = re.compile(r'<link rel="alternate" type="text/html"[^>]*/>')
 """The link of an Atom entry to the page of its request. Release 0.1 had no such pages."""
 TYPE_OF_JSON = ' type="application/json"'
 """The attribute that the other links of an entry do not have in release 0.1."""
-LATER_COLUMNS = ("extended_attributes.origin", "extended_attributes.via")
+LATER_COLUMNS = tuple(f"extended_attributes.{name}" for name in ("origin", "via", "supporters"))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
+PATHS = (BASE, "/inquiry/v1")
 KEYLESS = "api_key: is missing; send a valid api_key"
 
 MakeApp = Callable[..., Flask]
@@ -187,7 +188,8 @@ def test_a_redirect_ignores_a_forged_host_header(guarded: FlaskClient) -> None:
 def test_https_calls_are_answered_and_discovery_names_https(guarded: FlaskClient) -> None:
     answer = guarded.get("/open311/discovery.json", base_url="https://311.city.example")
     assert answer.status_code == 200
-    assert [entry["url"] for entry in answer.json["endpoints"]] == ["https://311.city.example/open311/v2"]
+    found = [entry["url"] for entry in answer.json["endpoints"]]
+    assert found == [f"https://311.city.example{path}" for path in PATHS]
     assert send(guarded, base_url="https://311.city.example").status_code == 403
 
 
@@ -208,7 +210,7 @@ def test_x_forwarded_proto_of_a_trusted_proxy_is_read(make_app: MakeApp) -> None
 def test_a_forwarded_scheme_other_than_http_and_https_is_ignored(make_app: MakeApp, scheme: str) -> None:
     client = make_app(trusted_proxies=1).test_client()
     answer = client.get("/open311/discovery.json", headers={"X-Forwarded-Proto": scheme})
-    assert [entry["url"] for entry in answer.json["endpoints"]] == ["http://localhost/open311/v2"]
+    assert [entry["url"] for entry in answer.json["endpoints"]] == [f"http://localhost{path}" for path in PATHS]
 
 
 # --- Host

@@ -49,7 +49,8 @@ def test_a_key_is_made_and_its_secret_is_shown_once(admin: Person, platform: Pla
 
 
 def test_a_key_of_sensors_names_its_things(admin: Person, platform: Platform) -> None:
-    secret = checked(admin.post("keys", label="Gauges", things="elm-underpass")).xpath("//main//code/text()")[0]
+    sent = admin.post("keys", label="Gauges", things="elm-underpass")
+    secret = checked(admin.get(sent.headers["Location"])).xpath("//main//code/text()")[0]
     assert require_key(platform, secret).things == {"elm-underpass"}
     assert "for sensors: elm-underpass" in text_of(checked(admin.get("keys")))
     document = checked(admin.post("keys", label="Gauges", things="oak"), 400)
