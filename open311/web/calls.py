@@ -20,6 +20,7 @@ from open311.formats.writing import ActivityFormat, AlertFormat, BulkFormat, Fee
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.codings import Coding, wanted_coding
+from open311.web.languages import wanted_languages
 from open311.web.surfaces import BASE
 from schemas.texts import Message
 
@@ -98,6 +99,11 @@ class Call:
         """The (long, lat) point of the parameters `lat` and `long`; None unless both have a value."""
         long, lat = self.values["long"], self.values["lat"]
         return None if long is None or lat is None else (long, lat)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which to look up texts of the catalogue: see `wanted_languages`."""
+        return wanted_languages(self.request, self.city, self.values["locale"])
 
     @cached_property
     def coding(self) -> Coding:

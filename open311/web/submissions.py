@@ -18,7 +18,7 @@ from open311.operations.masking import NAMES
 from open311.operations.media.choosing import Dropped
 from open311.translations import in_language
 from open311.web.calls import Call
-from open311.web.languages import caller_language, preferred, wanted_languages
+from open311.web.languages import caller_language, preferred
 from schemas.arguments import as_sent
 from schemas.texts import Message, joined, tell, tell_count
 
@@ -213,7 +213,7 @@ def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
     """A language and the notice in it. A notice that the catalogue has changed meanwhile stays as it is stored."""
     city, service = call.city, call.city.service(receipt.service_code)
     if city.translations and service is not None and service.notice == receipt.service_notice:
-        for language in wanted_languages(call.request, city, call.values["locale"]):
+        for language in call.languages:
             if notice := city.translated_notice(service, language):
                 return language, notice
     return city.languages[0], receipt.service_notice

@@ -13,7 +13,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, endpoint
 from open311.web.georeport.services import ListedService
-from open311.web.languages import caller_language, content_language, in_languages, wanted_languages
+from open311.web.languages import caller_language, content_language, in_languages
 from open311.web.submissions import emergency_notice
 from open311.web.surfaces import GEOREPORT
 from schemas.suggestions import SuggestionArguments, SuggestionsSchema
@@ -54,7 +54,7 @@ def suggest_services(call: Call) -> Answer:
     if point is None or call.city.covers(*point):
         left_out = call.city.not_offered_at(point) if point else ()
         found = suggest(call.platform, call.city, call.values["q"], now=call.now, left_out=left_out)
-    languages = wanted_languages(call.request, call.city, call.values["locale"])
+    languages = call.languages
     number = call.city.emergency_number((call.values["q"],))
     own = caller_language(call.request)
     shown = _Suggestions(

@@ -10,7 +10,7 @@ from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, endpoint
-from open311.web.languages import content_language, in_languages, wanted_languages
+from open311.web.languages import content_language, in_languages
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import DefinitionArguments, ServiceListArguments
 from schemas.georeport import ExtendedDefinitionSchema, ServiceDefinitionSchema, ServiceSchema
@@ -35,7 +35,7 @@ def list_services(call: Call) -> Answer:
 
     With lat and long, the list has the services that are offered at this point. It is empty outside the city.
     """
-    languages = _languages(call)
+    languages = call.languages
     point = call.point
     if point is not None and not call.city.covers(*point):
         body = document(_LIST, [], call.output)
@@ -61,15 +61,11 @@ def get_service_definition(call: Call, service_code: str) -> Answer:
     A client needs this call before a POST only if the service list says `metadata: true`. With extensions=true,
     each question also says on which answers it depends.
     """
-    languages = _languages(call)
+    languages = call.languages
     service = call.city.require_readable(service_code, call.now)
     remembered = call.platform.process.cached(_definition_body, most=4_096)
     body = remembered(call.city, service.code, languages, call.output, call.values["extensions"])
     return Answer(body=body, language=content_language(call.city, languages))
-
-
-def _languages(call: Call) -> tuple[str, ...]:
-    return wanted_languages(call.request, call.city, call.values["locale"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.inquiry.keeping import kept_until_midnight
-from open311.web.languages import content_language, wanted_languages
+from open311.web.languages import content_language
 from open311.web.portal.rendering import city_path
 from open311.web.surfaces import INQUIRY
 from schemas.inquiry import (
@@ -160,7 +160,7 @@ def search_answers(call: Call) -> Answer:
     Case, accents and small typing errors do not matter. The search knows the texts in the city's first language and
     in that of the call.
     """
-    languages = wanted_languages(call.request, call.city, call.values["locale"])
+    languages = call.languages
     words, most = call.values["q"], call.values["page_size"]
     found = search_articles(call.platform, call.city, words, call.now, languages, most)
     items = [_Found(call, one, languages) for one in found]
@@ -175,7 +175,7 @@ def expiration(article: Article, city: Jurisdiction) -> datetime:
 
 
 def _answer(call: Call, kind: ArticleKind, topic: str) -> Answer:
-    languages = wanted_languages(call.request, call.city, call.values["locale"])
+    languages = call.languages
     found = find_named(call.city, kind, topic, call.now, languages)
     of_list, of_one = _SHAPES[kind]
     items = [_Item(call, one, languages) for one in found.articles]

@@ -29,7 +29,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import Media, endpoint
 from open311.web.inquiry.keeping import kept_until_midnight
-from open311.web.languages import caller_language, content_language, wanted_languages
+from open311.web.languages import caller_language, content_language
 from open311.web.links import own_url
 from open311.web.portal.rendering import city_path, formats_of
 from open311.web.surfaces import INQUIRY
@@ -85,7 +85,7 @@ def list_zones(call: Call) -> Answer:
 
     With lat and long, only zones that contain the point. The list may be empty.
     """
-    found = find_zones(call.city, call.point, _languages(call))
+    found = find_zones(call.city, call.point, call.languages)
     zones = [_Zone(one.name, one.collections, calendar_address(call, one.name)) for one in found]
     return _answer(call, document(_ZONES, _ZONES.plain_list(zones), call.output))
 
@@ -99,7 +99,7 @@ def get_calendar(call: Call) -> Answer:
     values = call.values
     zones = wanted_zones(call.city, values["zone"], call.point)
     first, last = read_span(values["fromdate"] or "", values["todate"] or "", call.city.day(call.now))
-    found = read_days(call.city, first, last, zones, _languages(call))
+    found = read_days(call.city, first, last, zones, call.languages)
     language = caller_language(call.request, call.city.languages)
     days = [_Day(one.date.isoformat(), one.holiday, list(_items(one, language))) for one in found]
     return _answer(call, document(_DAYS, _DAYS.plain_list(days), call.output))
@@ -120,7 +120,7 @@ def get_calendar_file(call: Call) -> Answer:
     """
     city, values = call.city, call.values
     zones = wanted_zones(city, values["zone"], call.point)
-    languages = _languages(call)
+    languages = call.languages
     language = content_language(city, languages)
     name = city.name if zones is None else ", ".join((city.name, *sorted(zones)))
     events = list(_events(call, days_of_file(city, call.now, zones, languages), language, zones))
@@ -138,7 +138,7 @@ def get_calendar_file(call: Call) -> Answer:
 )
 def get_today(call: Call) -> Answer:
     """The feed 311 Today: what happens on 39 days, from 7 days ago to 31 days ahead (Inquiry v1)."""
-    city, languages = call.city, _languages(call)
+    city, languages = call.city, call.languages
     language = content_language(city, languages)
     name = in_language(tell("{city} 311 Today", city=city.name), language)
     feed = TodayFeed(
@@ -216,10 +216,6 @@ def _written(day: date, language: str) -> str:
 def _answer(call: Call, body: bytes) -> Answer:
     return Answer(
         body=body,
-        language=content_language(call.city, _languages(call)),
+        language=content_language(call.city, call.languages),
         cache_control=kept_until_midnight(call),
     )
-
-
-def _languages(call: Call) -> tuple[str, ...]:
-    return wanted_languages(call.request, call.city, call.values["locale"])
