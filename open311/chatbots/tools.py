@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from open311.chatbots import arguments as kinds
@@ -19,7 +19,6 @@ from open311.federation.client import (
     NewRequest,
     Receipt,
     Service,
-    ServiceDefinition,
     ServiceRequest,
 )
 
@@ -97,8 +96,10 @@ def suggest_services(caller: Caller, asked: kinds.SuggestServices) -> Plain:
 
 def service_questions(caller: Caller, asked: kinds.ServiceQuestions) -> Plain:
     """The questions of a service."""
-    definition = caller.api.ask(lambda client: _definition(client, asked.service_code), asked.language)
-    return {"service_code": asked.service_code, "questions": [_question(one) for one in definition.attributes]}
+    _, questions = caller.api.ask(
+        lambda client: _service_with_questions(client, asked.service_code), asked.language
+    )
+    return {"service_code": asked.service_code, "questions": [_question(one) for one in questions]}
 
 
 def nearby_requests(caller: Caller, asked: kinds.NearbyRequests) -> Plain:
@@ -131,15 +132,14 @@ def report(caller: Caller, asked: kinds.Report) -> Plain:
 
 def request_status(caller: Caller, asked: kinds.RequestStatus) -> Plain:
     """What the record says about a report."""
-    wanted = {"service_request_id": [asked.service_request_id], "filters": {"extensions": "true"}}
-    try:
-        found = caller.api.ask(lambda client: list(client.requests(**cast("Any", wanted))))
-    except ValueError as error:
-        raise ToolProblem("service_request_id: send one number, as the city gave it.") from error
-    same = [one for one in found if one.service_request_id == asked.service_request_id]
+    wanted = asked.service_request_id
+    found = caller.api.ask(
+        lambda client: list(client.requests(service_request_id=[wanted], filters={"extensions": "true"}))
+    )
+    same = [one for one in found if one.service_request_id == wanted]
     if not same:
         raise ToolProblem(
-            f"The public record has no request {asked.service_request_id!r}. The number may be wrong, or the"
+            f"The public record has no request {wanted!r}. The number may be wrong, or the"
             " request is not public, or not yet."
         )
     return _status(same[0])
@@ -232,7 +232,10 @@ TOOLS = (
 
 
 def _draft(caller: Caller, asked: kinds.Report, content: Plain) -> Plain:
-    service, questions = caller.api.ask(lambda client: _service_with_questions(client, asked), asked.language)
+    service, shown = caller.api.ask(
+        lambda client: _service_with_questions(client, asked.service_code), asked.language
+    )
+    questions = [one for one in shown if one.variable]
     unknown = asked.answers.keys() - {one.code for one in questions}
     if unknown:
         raise ToolProblem(
@@ -270,32 +273,28 @@ def _new(asked: kinds.Report) -> NewRequest:
     )
 
 
-def _service_with_questions(client: GeoReportClient, asked: kinds.Report) -> tuple[Service, Sequence[Attribute]]:
+def _find_service(client: GeoReportClient, service_code: str) -> Service:
+    """A service of the city. Raises ToolProblem if the city has none with this code."""
     for service in client.services():
-        if service.service_code == asked.service_code:
-            if not service.metadata:
-                return service, ()
-            definition = client.definition(asked.service_code)
-            return service, [one for one in definition.attributes if one.variable]
-    raise ToolProblem(f"The city has no service {asked.service_code!r}; see list_services.")
+        if service.service_code == service_code:
+            return service
+    raise ToolProblem(f"The city has no service {service_code!r}; see list_services.")
 
 
-def _definition(client: GeoReportClient, service_code: str) -> ServiceDefinition:
-    """The questions of a service; none for a service without a definition."""
-    found = {one.service_code: one for one in client.services()}
-    if service_code not in found:
-        raise ToolProblem(f"The city has no service {service_code!r}; see list_services.")
-    return (
-        client.definition(service_code)
-        if found[service_code].metadata
-        else ServiceDefinition(service_code=service_code)
-    )
+def _asked(client: GeoReportClient, service: Service) -> Sequence[Attribute]:
+    """The questions of a service, with texts that are only shown."""
+    return client.definition(service.service_code).attributes if service.metadata else ()
+
+
+def _service_with_questions(client: GeoReportClient, service_code: str) -> tuple[Service, Sequence[Attribute]]:
+    service = _find_service(client, service_code)
+    return service, _asked(client, service)
 
 
 def _statistics(client: GeoReportClient, asked: kinds.Statistics) -> object:
     """The statistics. For a service or an area that the city does not have, they would be zeros."""
-    if asked.service_code and asked.service_code not in {one.service_code for one in client.services()}:
-        raise ToolProblem(f"The city has no service {asked.service_code!r}; see list_services.")
+    if asked.service_code:
+        _find_service(client, asked.service_code)
     if asked.area:
         areas = [str(row.get("name")) for row in _rows(client.read("areas"))]
         if asked.area not in areas:
