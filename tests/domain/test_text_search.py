@@ -31,9 +31,11 @@ LEXICON = Lexicon(
     negated=frozenset(("no",)),
 )
 SEARCH = TextSearch(SERVICES, [LEXICON])
+WITHOUT_SYNONYMS = TextSearch(SERVICES, [Lexicon(ignored=frozenset(("the", "is")))])
 LIGHT, HOLE, PAINT, TREE, CHINESE, DIRT, WATER = range(7)
 
 
+@pytest.mark.parametrize("search_of", [SEARCH, WITHOUT_SYNONYMS], ids=["synonyms", "words"])
 @pytest.mark.parametrize(
     ("search", "best"),
     [
@@ -54,6 +56,15 @@ LIGHT, HOLE, PAINT, TREE, CHINESE, DIRT, WATER = range(7)
         ("路灯", CHINESE),
         ("路灯不亮了", CHINESE),
         ("dirty street", DIRT),
+    ],
+)
+def test_the_words_of_the_texts_find_the_best_service_first(search_of: TextSearch, search: str, best: int) -> None:
+    assert search_of.find(search)[0] == best
+
+
+@pytest.mark.parametrize(
+    ("search", "best"),
+    [
         ("cleaned", DIRT),
         ("crateers", HOLE),
         ("there's a huge HOLE in my road!!", HOLE),
@@ -74,8 +85,20 @@ def test_nothing_is_found_for_words_that_fit_nothing(search: str) -> None:
     assert SEARCH.find(search) == []
 
 
-def test_short_words_must_be_right() -> None:
-    assert HOLE not in SEARCH.find("pole")
+@pytest.mark.parametrize("search", ["", "  ", "zzz", "!?", "🙂"])
+def test_without_synonyms_nothing_is_found_for_words_that_fit_nothing(search: str) -> None:
+    assert WITHOUT_SYNONYMS.find(search) == []
+
+
+def test_a_text_with_words_of_two_languages_is_found_by_each() -> None:
+    search = TextSearch([{"en": Texts("Pothole")}, {"en": Texts("Straßenbaum Árbol caído")}])
+    for words in ("strassenbaum", "arbol caido", "árboles"):
+        assert search.find(words) == [1]
+
+
+@pytest.mark.parametrize("search_of", [SEARCH, WITHOUT_SYNONYMS], ids=["synonyms", "words"])
+def test_short_words_must_be_right(search_of: TextSearch) -> None:
+    assert HOLE not in search_of.find("pole")
 
 
 def test_a_word_in_the_name_counts_more_than_one_in_the_description() -> None:
@@ -154,6 +177,6 @@ def test_the_result_is_always_the_same() -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_can_be_searched_for(search: str) -> None:
-    found = SEARCH.find(search)
-    assert len(set(found)) == len(found)
-    assert set(found) <= set(range(len(SERVICES)))
+    for found in (SEARCH.find(search), WITHOUT_SYNONYMS.find(search)):
+        assert len(set(found)) == len(found)
+        assert set(found) <= set(range(len(SERVICES)))
