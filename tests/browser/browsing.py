@@ -118,6 +118,12 @@ def opened(chromium: Any, address: str) -> Iterator[Open]:
     assert own == {urlsplit(address).netloc}
 
 
+def follow(link: Any) -> None:
+    """Click a link and wait until the next page has its pictures and has run its scripts."""
+    with link.page.expect_event("load"):
+        link.click()
+
+
 def press(page: Any, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
     page.wait_for_load_state()
@@ -125,7 +131,7 @@ def press(page: Any, name: str) -> None:
 
 def reported(page: Any, photo: Path | None = None) -> str:
     """Report a pothole by the map. Returns the number of the report."""
-    page.get_by_role("link", name="Pothole", exact=True).click()
+    follow(page.get_by_role("link", name="Pothole", exact=True))
     page.get_by_label("Description").fill("Deep hole before the school")
     press(page, "Continue: the place")
     page.locator("input[type=image]").click(position={"x": 150, "y": 120})

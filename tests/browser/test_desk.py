@@ -29,6 +29,7 @@ from tests.browser.browsing import (
     address,
     axe,
     chromium,
+    follow,
     opened,
     press,
     reported,
@@ -97,10 +98,10 @@ def test_a_report_is_closed_with_a_photo_on_a_phone_and_the_citizen_sees_it(
     picture = tmp_path / "done.jpg"
     picture.write_bytes(jpeg("green", size=(1_600, 1_200)))
     crew = signed_in("crew", Role.AGENT, geolocation=POINT, permissions=["geolocation"])
-    crew.get_by_role("link", name="My work").click()
+    follow(crew.get_by_role("link", name="My work"))
     press(crew, "Near me")
     crew.wait_for_url(re.compile("lat=60.171800"))
-    crew.locator(".card", has_text="R/1").get_by_role("link", name="Close it").click()
+    follow(crew.locator(".card", has_text="R/1").get_by_role("link", name="Close it"))
     crew.get_by_label("Photo of the work").set_input_files(str(picture))
     crew.get_by_label("Everybody who may see the request may see the photo").check()
     press(crew, "Close the request")
@@ -120,11 +121,11 @@ def test_a_pothole_is_reported_with_a_photo_and_followed_until_staff_close_it(
     citizen = opened()
     request_id = reported(citizen, picture)
     prepare_all(platform)
-    citizen.get_by_role("link", name="The public page of the report").click()
+    follow(citizen.get_by_role("link", name="The public page of the report"))
     assert citizen.locator(".badge").inner_text() == "Open"
     assert citizen.get_by_role("img", name="Photo 1 of the report").count() == 1
     staff = signed_in(viewport=DESKTOP)
-    staff.get_by_role("link", name=f"Pothole {request_id}").click()
+    follow(staff.get_by_role("link", name=f"Pothole {request_id}"))
     staff.locator("#do-close summary").click()
     staff.locator("#close-outcome").select_option("fixed")
     staff.locator("#close-note").fill("The hole is filled.")
@@ -138,7 +139,7 @@ def test_a_pothole_is_reported_with_a_photo_and_followed_until_staff_close_it(
 def test_without_javascript_a_command_goes_through(signed_in: SignIn, platform: Platform) -> None:
     number = filled(platform)
     page = signed_in(java_script_enabled=False)
-    page.get_by_role("link", name="Pothole R/1").click()
+    follow(page.get_by_role("link", name="Pothole R/1"))
     page.locator("#do-note summary").click()
     page.locator("#note-text").fill("The owner was there.")
     press(page, "Write a note")
@@ -191,7 +192,7 @@ def test_a_list_without_links_is_walked_through_with_keys(signed_in: SignIn) -> 
     page = signed_in(role=Role.ADMIN, viewport=NARROW)
     errors: list[Any] = []
     page.on("pageerror", lambda error: errors.append(error))
-    page.get_by_role("link", name="Blocked senders").click()
+    follow(page.get_by_role("link", name="Blocked senders"))
     page.get_by_label("Address, id or number").fill("spam@mail.example")
     page.get_by_label("Reason").fill("Spam")
     press(page, "Block the sender")
@@ -205,7 +206,7 @@ def test_a_list_without_links_is_walked_through_with_keys(signed_in: SignIn) -> 
 
 def test_the_first_faulty_field_has_the_focus(signed_in: SignIn) -> None:
     page = signed_in(viewport=NARROW)
-    page.get_by_role("link", name="Notices of the city").click()
+    follow(page.get_by_role("link", name="Notices of the city"))
     page.get_by_label("Headline, English").fill("Water is off")
     press(page, "Add the notice")
     until = page.get_by_label("Until")
@@ -226,8 +227,8 @@ def test_keys_can_be_switched_off(signed_in: SignIn, platform: Platform) -> None
 def test_parts_of_a_photo_are_drawn_and_blackened(signed_in: SignIn, platform: Platform) -> None:
     filled(platform)
     page = signed_in(viewport=DESKTOP)
-    page.get_by_role("link", name="Pothole R/1").click()
-    page.locator(".photos a").click()
+    follow(page.get_by_role("link", name="Pothole R/1"))
+    follow(page.locator(".photos a"))
     box = page.locator("#drawing").bounding_box()
     left, top = box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.2
     page.mouse.move(left, top)
@@ -257,7 +258,7 @@ def visited(page: Any, number: int) -> Iterator[str]:
     page.get_by_label("Who is it for").fill("FixIt app")
     press(page, "Make the key")
     yield "new key"
-    page.get_by_role("link", name="The page of this key").click()
+    follow(page.get_by_role("link", name="The page of this key"))
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     yield "key with all forms"
     page.goto(f"{HOME}requests/{number}")
@@ -266,7 +267,7 @@ def visited(page: Any, number: int) -> Iterator[str]:
     page.locator("#do-close button").click()
     page.wait_for_load_state()
     yield "request with faults"
-    page.locator(".photos a").click()
+    follow(page.locator(".photos a"))
     page.wait_for_load_state()
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     yield "photo"
@@ -352,7 +353,7 @@ def test_no_page_needs_scrolling_sideways_at_400_percent_and_every_target_is_lar
 def test_a_signed_out_browser_shows_nothing_by_its_back_button(signed_in: SignIn, platform: Platform) -> None:
     filled(platform)
     page = signed_in()
-    page.get_by_role("link", name="Pothole R/1").click()
+    follow(page.get_by_role("link", name="Pothole R/1"))
     press(page, "Sign out")
     page.go_back()
     page.wait_for_load_state()

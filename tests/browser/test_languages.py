@@ -22,6 +22,7 @@ from tests.browser.browsing import (
     address,  # noqa: F401  # fixtures
     axe,
     chromium,  # noqa: F401
+    follow,
     opened,  # noqa: F401
 )
 
@@ -78,14 +79,14 @@ def visited(page: Any, language: str) -> Iterator[str]:
 def test_a_report_in_arabic_goes_through_on_a_phone(opened: Open, platform: Platform) -> None:
     say = words_of("ar")
     page = opened(f"{CITY}?locale=ar")
-    page.get_by_role("link", name="حفرة في الطريق", exact=True).click()
+    follow(page.get_by_role("link", name="حفرة في الطريق", exact=True))
     page.get_by_label(say("Description"), exact=True).fill("حفرة عميقة أمام المدرسة")
     press(page, say("Continue: the place"))
     page.locator("input[type=image]").click(position={"x": 150, "y": 120})
     press(page, say("Continue: check and send"))
     press(page, say("Send the report"))
     number = page.locator("main strong").first.inner_text()
-    page.get_by_role("link", name=say("The public page of the report")).click()
+    follow(page.get_by_role("link", name=say("The public page of the report")))
     assert page.locator("html").get_attribute("dir") == "rtl"
     assert page.locator(".badge").inner_text() == "مفتوح"
     assert number in page.locator("main").inner_text()

@@ -12,7 +12,19 @@ from open311.clock import utc_now
 from open311.domain.access import SHELL, Role
 from open311.operations.access.staff import add_account, issue_login
 from open311.operations.platform import Platform
-from tests.browser.browsing import CHROMIUM, CITY, NARROW, PHONE, Open, address, axe, chromium, opened, press
+from tests.browser.browsing import (
+    CHROMIUM,
+    CITY,
+    NARROW,
+    PHONE,
+    Open,
+    address,
+    axe,
+    chromium,
+    follow,
+    opened,
+    press,
+)
 from tests.conftest import CITY as CITY_ID
 from tests.desk_pages import HOME
 
@@ -37,7 +49,7 @@ def signed_in(opened: Open, platform: Platform) -> Callable[..., Any]:
 
 def written(page: Any) -> None:
     """Write a notice with the form of the desk."""
-    page.get_by_role("link", name="Notices of the city").click()
+    follow(page.get_by_role("link", name="Notices of the city"))
     page.get_by_label("Headline, English").fill("Water is off")
     page.get_by_label("More, English").fill("A pipe has burst.")
     page.get_by_text("The same in other languages").click()
@@ -59,7 +71,7 @@ def test_the_desk_writes_a_notice_and_ends_it(signed_in: Callable[..., Any], opt
     page = signed_in(**options)
     written(page)
     assert "Water is off" in page.inner_text("table")
-    page.get_by_role("link", name="Water is off").click()
+    follow(page.get_by_role("link", name="Water is off"))
     page.get_by_label("More, English").fill("A pipe has burst. It is repaired by noon.")
     press(page, "Save the changes")
     page.get_by_text("The notice was changed.").wait_for()
@@ -70,11 +82,11 @@ def test_the_desk_writes_a_notice_and_ends_it(signed_in: Callable[..., Any], opt
 
 def test_axe_finds_nothing_on_the_pages_with_a_notice(signed_in: Callable[..., Any], opened: Open) -> None:
     desk = signed_in()
-    desk.get_by_role("link", name="Notices of the city").click()
+    follow(desk.get_by_role("link", name="Notices of the city"))
     assert faults(desk) == ""
     written(desk)
     assert faults(desk) == ""
-    desk.get_by_role("link", name="Water is off").click()
+    follow(desk.get_by_role("link", name="Water is off"))
     assert faults(desk) == ""
     for path in (CITY, f"{CITY}notices", f"{CITY}report?service_code=potholes", f"{CITY}?locale=ar"):
         page = opened(path, viewport=PHONE)

@@ -36,6 +36,7 @@ from tests.browser.browsing import (
     address,
     axe,
     chromium,
+    follow,
     number_on,
     opened,
     press,
@@ -59,7 +60,7 @@ def test_a_report_with_a_photo_goes_through_without_javascript(
     page = opened(java_script_enabled=False)
     number = reported(page, photo)
     prepare_all(platform)
-    page.get_by_role("link", name="The public page of the report").click()
+    follow(page.get_by_role("link", name="The public page of the report"))
     assert number in page.locator("main").inner_text()
     assert page.locator(".badge").inner_text() == "Open"
     image = page.get_by_role("img", name="Photo 1 of the report")
@@ -359,7 +360,7 @@ def test_without_script_or_webgl_the_page_has_a_picture_and_a_list(
     assert page.get_by_role("img", name="Map of the city with the numbers of the list").is_visible()
     assert not page.locator("#map").is_visible()
     assert page.locator("#found li").count() == 9  # those of the last 90 days
-    page.locator("#found a").first.click()
+    follow(page.locator("#found a").first)
     page.get_by_text("Who acts next").wait_for()
 
 
@@ -525,10 +526,10 @@ def test_people_find_answers_and_collection_days_without_javascript(opened: Open
     press(page, "Search")
     box = page.locator("section.box")
     assert "Maybe this answers it" in box.inner_text()
-    box.get_by_role("link", name="Furniture and other bulky items").click()
+    follow(box.get_by_role("link", name="Furniture and other bulky items"))
     assert page.locator("h1").inner_text() == "Furniture and other bulky items"
-    page.get_by_role("link", name="Answers", exact=True).first.click()
-    page.get_by_role("link", name="Collection days").click()
+    follow(page.get_by_role("link", name="Answers", exact=True).first)
+    follow(page.get_by_role("link", name="Collection days"))
     page.get_by_label("Where do you live?").select_option("Harbour")
     press(page, "Show the days")
     assert page.locator("tbody tr").count() > 5

@@ -11,7 +11,7 @@ from flask import Flask
 from open311.clock import utc_now
 from open311.domain.access import SHELL, Role
 from open311.operations.access.staff import add_account
-from tests.browser.browsing import CHROMIUM, PHONE, chromium, press, serving
+from tests.browser.browsing import CHROMIUM, PHONE, chromium, follow, press, serving
 from tests.checked_client import platform_of
 from tests.conftest import CITY
 from tests.desk_pages import HOME
@@ -47,7 +47,7 @@ def test_a_person_signs_in_at_another_site_and_out_again(
     page = context.new_page()
     page.set_default_timeout(20_000)
     page.goto("/desk/sign-in")
-    page.get_by_role("link", name="Demoville").click()
+    follow(page.get_by_role("link", name="Demoville"))
     page.wait_for_url(f"{provider.address}/**")
     page.locator("input[name=sub]").fill(SUBJECT)
     press(page, "Authorize")
@@ -56,7 +56,7 @@ def test_a_person_signs_in_at_another_site_and_out_again(
     assert context.cookies(f"{address}/c/{CITY}/") == []
     press(page, "Sign out")
     page.wait_for_url("**/desk/sign-in?done=out")
-    page.get_by_role("link", name="Sign out of the sign-in service").click()
+    follow(page.get_by_role("link", name="Sign out of the sign-in service"))
     page.wait_for_url(f"{provider.address}/**")
     page.goto(HOME)
     assert "You are not signed in" in page.locator("main").inner_text()
