@@ -95,7 +95,7 @@ lock: ## find the newest releases that setup.cfg allows, and write the files in 
 	mkdir -p .lock; \
 	lock run; lock dev '--extra dev'; lock bench '--extra bench'; lock clients '--extra clients'; \
 	lock browser '--extra dev --extra browser'; \
-	lock server '--extra geoparquet --extra heic --extra mcp --extra mqtt --extra redis --extra s3'
+	lock server '--extra geoparquet --extra heic --extra mcp --extra mqtt --extra otel --extra redis --extra s3'
 
 BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 

@@ -20,7 +20,7 @@ EXTRAS = {
     "bench": ("bench",),
     "browser": ("dev", "browser"),
     "clients": ("clients",),
-    "server": ("geoparquet", "heic", "redis", "s3"),
+    "server": ("geoparquet", "heic", "mcp", "mqtt", "otel", "redis", "s3"),
 }
 PYTHONS = ("3.11", "3.12", "3.13")
 MACHINES = (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darwin", "Darwin", "arm64"))
