@@ -393,8 +393,7 @@ class Settings:
         for name, rate in ((f"OPEN311_{kind}_RATE", rate) for kind, rate in rates.items()):
             if not is_rate(rate):
                 raise Misconfigured(f"{name}: must look like 300 per minute, not {rate!r}.")
-        if self.rate_storage.split("://")[0] not in RATE_STORAGES:
-            raise Misconfigured("OPEN311_RATE_STORAGE: must be memory:// or a redis:// address.")
+        self._check_rate_storage()
         if self.database_url:
             self._check_database_url()
         if self.licence and not re.fullmatch(r"https?://[!-;=?-~]+", self.licence):
@@ -464,6 +463,20 @@ class Settings:
             raise Misconfigured("OPEN311_MAP_ATTRIBUTION: must be set, because OPEN311_MAP_BACKGROUND is set.")
         if not all(re.fullmatch(_HOST, host, re.ASCII) for host in self.map_hosts):
             raise Misconfigured("OPEN311_MAP_HOSTS: must look like https://fonts.city.example, without a path.")
+
+    def _check_rate_storage(self) -> None:
+        """Check the address of the counts. No error quotes it, because it may hold a password."""
+        kind, _, rest = self.rate_storage.partition("://")
+        if kind not in RATE_STORAGES:
+            raise Misconfigured("OPEN311_RATE_STORAGE: must be memory:// or a redis:// address.")
+        if kind != "memory" and find_spec("redis") is None:
+            raise Misconfigured("OPEN311_RATE_STORAGE: needs the extra `redis`; install open311-server[redis].")
+        try:
+            has_host = kind not in ("redis", "rediss") or (urlsplit(f"//{rest}").port != 0 and bool(rest))
+        except ValueError:  # the port is not a number
+            has_host = False
+        if not has_host:
+            raise Misconfigured("OPEN311_RATE_STORAGE: must look like redis://redis.city.example:6379.")
 
     def _check_media(self) -> None:
         if "://" in self.media and not _BUCKET.fullmatch(self.media):

@@ -38,6 +38,7 @@ class Process:
     queue_rows  rendered rows of the queues of staff
     running     the keys of the repeatable POSTs that the process is storing
     is_cut_off  an event, which is set when a worker has lost its database and ends
+    is_ending   an event, which is set when a web process was told to stop and takes its last calls
     blocks      the block list
     overrides   what admins have changed in texts and questions
     notices     the notices of cities that are valid or planned
@@ -52,6 +53,7 @@ class Process:
         self.queue_rows = RowCache()
         self.running = RunningKeys()
         self.is_cut_off = Event()
+        self.is_ending = Event()
         self.blocks = KeptBlocks()
         self.overrides = KeptOverrides()
         self.notices = KeptNotices()

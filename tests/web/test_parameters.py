@@ -103,11 +103,17 @@ def test_long_queries_are_not_cached(app: Flask, platform: Platform) -> None:
     assert kept().currsize == before + 1
 
 
-def test_calls_are_answered_if_the_rate_storage_is_unavailable(
+def test_a_process_limits_calls_by_itself_if_the_rate_storage_is_unavailable(
     make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("redis")
     app = make_app(get_rate="1 per hour", rate_storage="redis://127.0.0.1:1")
     client = FlaskClient(app)
-    assert [client.get(f"{BASE}/services.json").status_code for _ in range(2)] == [200, 200]
-    assert "calls are not counted" in capsys.readouterr().err
+    assert [client.get(f"{BASE}/services.json").status_code for _ in range(2)] == [200, 429]
+    assert "this process counts by itself" in capsys.readouterr().err
+    checked = client.get("/readyz")
+    assert (checked.status_code, checked.json["status"]) == (200, "degraded")
+    assert checked.json["checks"]["rates"] == {
+        "ok": False,
+        "detail": "OPEN311_RATE_STORAGE does not answer; each process counts by itself",
+    }

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import ceil
+from typing import Any, cast
 
 from limits import RateLimitItem
 from limits.storage import Storage, storage_from_string
@@ -19,6 +20,9 @@ from open311.observe import logger
 log = logger(__name__)
 
 SWEEP_EVERY = 1_000
+TIMEOUT_S = 0.5
+"""How long a call may wait for the store, in seconds: once to connect, and once for the answer."""
+REST_S = 5.0
 
 
 class Counters(Storage):
@@ -77,37 +81,85 @@ class Counters(Storage):
 
 
 class Rates:
-    """Counts how often somebody has done something, in the store of the setting `rate_storage`."""
+    """Counts how often somebody has done something, in the store of the setting `rate_storage`.
 
-    def __init__(self, storage: str = "memory://") -> None:
-        self._storage = storage
-        self._limiter: FixedWindowRateLimiter | None = None
+    While the store does not answer, this process counts by itself, and asks the store again from time to time.
+    """
+
+    def __init__(self, storage: str = "memory://", *, rest_s: float = REST_S) -> None:
+        """`rest_s`: how long the store is not asked after it has failed, in seconds. So few calls wait for it."""
+        self._storage = "" if storage.startswith("memory:") else storage
+        self._rest_s = rest_s
+        self._own = FixedWindowRateLimiter(Counters())
+        self._shared: FixedWindowRateLimiter | None = None
         self._lock = threading.Lock()
+        self._rests_until = 0.0
+        self._is_failing = False
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the counts are shared with other processes."""
+        return bool(self._storage)
 
     def wait_s(self, rates: Iterable[RateLimitItem], *caller: str) -> int:
-        """Count a call. Returns the seconds until the caller may call again; 0 if this call is allowed.
+        """Count a call. Returns the seconds until the caller may call again; 0 if this call is allowed."""
+        if self._storage and _now() >= self._rests_until:
+            try:
+                wait_s = _hit(self._shared_limiter(), rates, caller)
+            except Exception as error:  # the packages for Redis have no common class of errors
+                self._note_failure(error)
+            else:
+                self._note_answer()
+                return wait_s
+        return _hit(self._own, rates, caller)
 
-        If the store of the counts fails, the call is allowed and not counted.
-        """
-        limiter = self._limiter_now()
+    def answers(self) -> bool:
+        """Whether the store of the counts answers. A store in memory always does."""
+        if not self._storage:
+            return True
         try:
-            for rate in rates:
-                if not limiter.hit(rate, *caller):
-                    reset = limiter.get_window_stats(rate, *caller).reset_time
-                    return max(1, ceil(reset - utc_now().timestamp()))
-        except limiter.storage.base_exceptions as error:
-            log.error("calls are not counted", cause=type(error).__name__)
-        return 0
+            return self._shared_limiter().storage.check()
+        except Exception:  # the caller tells the operator
+            return False
 
-    def _limiter_now(self) -> FixedWindowRateLimiter:
-        if self._limiter is None:
+    def _shared_limiter(self) -> FixedWindowRateLimiter:
+        if self._shared is None:
             with self._lock:
-                if self._limiter is None:
-                    is_local = self._storage.startswith("memory:")
-                    self._limiter = FixedWindowRateLimiter(
-                        Counters() if is_local else storage_from_string(self._storage)
-                    )
-        return self._limiter
+                if self._shared is None:
+                    self._shared = FixedWindowRateLimiter(_open(self._storage))
+        return self._shared
+
+    def _note_failure(self, error: Exception) -> None:
+        self._rests_until = _now() + self._rest_s
+        if not self._is_failing:
+            self._is_failing = True
+            log.error("OPEN311_RATE_STORAGE fails; this process counts by itself", cause=type(error).__name__)
+
+    def _note_answer(self) -> None:
+        if self._is_failing:
+            self._is_failing = False
+            log.warning("OPEN311_RATE_STORAGE answers again")
+
+
+def _open(storage: str) -> Storage:
+    """The store at an address of Redis. It answers quickly or fails, because calls wait for it."""
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    again_once: Any = Retry(NoBackoff(), 1)  # a kept connection may be of a Redis that has restarted
+    opened = storage_from_string(
+        storage, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=again_once
+    )
+    return cast("Storage", opened)
+
+
+def _hit(limiter: FixedWindowRateLimiter, rates: Iterable[RateLimitItem], caller: Sequence[str]) -> int:
+    """Count a call for each rate. Returns the seconds to wait at the first rate that is exceeded, or 0."""
+    for rate in rates:
+        if not limiter.hit(rate, *caller):
+            reset = limiter.get_window_stats(rate, *caller).reset_time
+            return max(1, ceil(reset - utc_now().timestamp()))
+    return 0
 
 
 def _now() -> float:

@@ -9,9 +9,10 @@ from datetime import datetime
 from open311.domain.notices import commands_for
 from open311.domain.photos import PhotoState
 from open311.errors import Unavailable
+from open311.operations.access.rates import Rates
 from open311.operations.delivery.watching import Watched, watch_backends
 from open311.operations.mailing.watching import MailState, mail_fault, read_state
-from open311.operations.media.files import store_fault
+from open311.operations.media.files import CHECK_EVERY_S, store_fault
 from open311.operations.platform import Platform
 from open311.storage import media, migrations
 from open311.storage.engine import Connection, has_room, takes_writes
@@ -36,8 +37,15 @@ class Check:
 
 
 def check_readiness(platform: Platform, now: datetime) -> list[Check]:
-    """Check database, schema, jobs, deliveries, the media store and plugins. Never raises."""
-    return [*_database(platform, now), _media(platform, now), _plugins(platform)]
+    """Check database, schema, jobs, deliveries, the media store, the store of counts and plugins. Never raises."""
+    checks = [*_ending(platform), *_database(platform, now), _media(platform, now)]
+    return [*checks, *_rates(platform, now), _plugins(platform)]
+
+
+def _ending(platform: Platform) -> Iterator[Check]:
+    """A check that fails while this process takes its last calls, so that a load balancer sends no more."""
+    if platform.process.is_ending.is_set():
+        yield Check("ending", False, "this server stops soon; send calls to another")
 
 
 def _database(platform: Platform, now: datetime) -> Iterator[Check]:
@@ -59,6 +67,22 @@ def _media(platform: Platform, now: datetime) -> Check:
     """Check that photos can be stored. This is not vital: reports are accepted without their photos."""
     fault = store_fault(platform, now)
     return Check(MEDIA, not fault, fault or "answers", is_vital=False)
+
+
+def _rates(platform: Platform, now: datetime) -> Iterator[Check]:
+    """Check the store of the rate limits, if it is not in memory. Calls are served without it.
+
+    Each process asks the store at most once in `CHECK_EVERY_S` seconds.
+    """
+    rates = platform.process.rates
+    if rates.is_shared:
+        answers = platform.process.cached(_rates_answer, most=2)(rates, int(now.timestamp()) // CHECK_EVERY_S)
+        detail = "answers" if answers else "OPEN311_RATE_STORAGE does not answer; each process counts by itself"
+        yield Check("rates", answers, detail, is_vital=False)
+
+
+def _rates_answer(rates: Rates, period: int) -> bool:  # noqa: ARG001  # the cache forgets by the period
+    return rates.answers()
 
 
 def _mail(platform: Platform, connection: Connection, now: datetime) -> Check:
