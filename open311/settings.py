@@ -134,6 +134,12 @@ class Settings:
     keepalive_s: int = _number(
         75, "longest time that a connection may stay open without a call, in seconds", least=1
     )
+    drain_s: int = _number(
+        0,
+        "for several web hosts behind a load balancer: how many seconds after SIGTERM `open311 serve` still takes"
+        " calls, while /readyz answers 503; with it, the server also refuses connections until it can serve",
+        most=600,
+    )
     thread_wait_s: int = _number(
         10, "longest time that a call waits for a free thread, in seconds; then the call gets 503", least=1
     )

@@ -83,6 +83,13 @@ def test_a_blank_variable_is_no_error(monkeypatch: pytest.MonkeyPatch, row: obje
         ("OPEN311_POST_RATE", "a few", "OPEN311_POST_RATE: must look like 300 per minute, not 'a few'"),
         ("OPEN311_GET_RATE", "600", "OPEN311_GET_RATE: must look like 300 per minute, not '600'"),
         ("OPEN311_RATE_STORAGE", "file:///tmp", "OPEN311_RATE_STORAGE: must be memory:// or a redis:// address"),
+        (
+            "OPEN311_RATE_STORAGE",
+            "redis://",
+            "OPEN311_RATE_STORAGE: must look like redis://redis.city.example:6379",
+        ),
+        ("OPEN311_RATE_STORAGE", "redis://:secret@cache:port", "OPEN311_RATE_STORAGE: must look like redis://"),
+        ("OPEN311_DRAIN_S", "601", "OPEN311_DRAIN_S: must be at most 600, not 601"),
         ("OPEN311_SMTP_URL", "mail.example", "OPEN311_SMTP_URL: must look like smtp://user:password@"),
         ("OPEN311_SMTP_URL", "smtp://u:hunter2@a.example?tls=1", "OPEN311_SMTP_URL: has only the options"),
         (

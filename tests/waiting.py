@@ -18,16 +18,16 @@ OLDER_TRANSACTIONS = """
 """
 
 
-def until(probe: Callable[[], Result], what: str) -> Result:
-    """Call the probe until it returns a true value, and return this value; fail after 60 seconds."""
-    deadline = time.monotonic() + DEADLINE_S
+def until(probe: Callable[[], Result], what: str, *, seconds: float = DEADLINE_S) -> Result:
+    """Call the probe until it returns a true value, and return this value; fail after 60 seconds, or others."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         result = probe()
         if result:
             return result
         with selectors.DefaultSelector() as nothing:
             nothing.select(PAUSE_S)
-    raise AssertionError(f"after {DEADLINE_S:.0f} s, still waiting for {what}")
+    raise AssertionError(f"after {seconds:.0f} s, still waiting for {what}")
 
 
 def settle(platform: Platform) -> None:

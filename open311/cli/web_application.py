@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from open311.clock import utc_now
 from open311.operations.media.files import log_store_fault
 from open311.operations.platform import open_platform
 from open311.server.limits import Limits
+from open311.server.listening import begin_listening
 from open311.server.processes import Signals
 from open311.server.shares import Share
 from open311.server.threads import Threads
@@ -31,6 +33,9 @@ from open311.web.surfaces import HEALTH
 OBJECTS_BEFORE_COLLECTION = 20_000
 """The GC threshold. A page of 1000 requests makes about this many objects, and no reference cycles."""
 PARENT_CHECK_S = 1.0
+DRAIN_CHECK_S = 0.1
+PATIENCE_S = 2.0
+"""How long a process that stops waits for the process that started it to stop listening, beside `drain_s`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,10 @@ def serve_prepared(
     parent: int,
     stop_listening: Callable[[], None],
 ) -> None:
-    """Serve in a web process until a signal to stop arrives or the parent is killed."""
+    """Serve in a web process until a signal to stop arrives or the parent is killed.
+
+    After a signal, calls are taken until the parent has stopped listening, which it does after `drain_s`.
+    """
     application = prepared.application
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     threads = Threads(
@@ -76,6 +84,8 @@ def serve_prepared(
         prompt=(HEALTH.prefix,),
         share=share,
     )
+    if settings.drain_s and not signals.is_stopping:
+        begin_listening(listener)
     threads.start()
     log_store_fault(application.extensions["open311"], utc_now())
     while not signals.is_stopping:
@@ -83,6 +93,11 @@ def serve_prepared(
         if os.getppid() not in (parent, prepared.loader):  # the loader is the parent until it ends, for some ms
             stop_listening()
             break
+    application.extensions["open311"].process.is_ending.set()
+    threads.drain()
+    give_up_at = time.monotonic() + settings.drain_s + PATIENCE_S
+    while threads.is_listening and time.monotonic() < give_up_at:
+        signals.wait(DRAIN_CHECK_S)
     threads.stop(GRACE_S)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from open311.cli.memory import collection_paused
 from open311.cli.output import fail
 from open311.cli.signals import GRACE_S
 from open311.errors import Open311Error
-from open311.server.listening import listen
+from open311.server.listening import listen, stop_listening
 from open311.server.processes import Processes, Signals, raise_file_limit
 from open311.server.shares import Shares
 from open311.settings import Settings
@@ -23,26 +22,31 @@ if TYPE_CHECKING:
 
 
 def serve_application(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Then calls that have begun have `GRACE_S` seconds to finish."""
+    """Serve until SIGINT or SIGTERM. Then calls that have begun have `GRACE_S` seconds to finish.
+
+    With `drain_s`, other hosts serve while this one cannot: connections are refused until the first process can
+    serve, and after SIGTERM calls are still taken for this time, while /readyz answers 503. Without it, connections
+    wait from the beginning until they can be served.
+    """
     signals = Signals()
     with _listener(settings) as listener:
         work = partial(_serve, listener, settings, Shares(settings.workers), os.getpid())
-        stop_listening = partial(_stop_listening, listener)
         raise_file_limit()
         processes = Processes(
             partial(_prepare, settings),
             work,
             signals,
             count=settings.workers,
+            drain_s=settings.drain_s,
             grace_s=GRACE_S,
-            before_end=stop_listening,
+            before_end=partial(stop_listening, listener),
         )
         processes.run()
 
 
 def _listener(settings: Settings) -> socket.socket:
     try:
-        return listen(settings.host, settings.port)
+        return listen(settings.host, settings.port, is_open=not settings.drain_s)
     except OSError as error:
         where = f"{settings.host}, port {settings.port}"
         fail(
@@ -79,11 +83,5 @@ def _serve(
         signals,
         share=shares.share(place),
         parent=parent,
-        stop_listening=partial(_stop_listening, listener),
+        stop_listening=partial(stop_listening, listener),
     )
-
-
-def _stop_listening(listener: socket.socket) -> None:
-    """Stop accepting connections, in all processes, because they share the listener."""
-    with suppress(OSError):
-        listener.shutdown(socket.SHUT_RDWR)

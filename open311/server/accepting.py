@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 import time
@@ -29,7 +30,10 @@ TOO_MANY = "Your address has too many connections; close some."
 
 
 class Acceptor:
-    """Accepts connections, in a separate thread."""
+    """Accepts connections, in a separate thread.
+
+    is_listening  whether new connections can arrive; False after the listener was shut down
+    """
 
     def __init__(self, listener: socket.socket, held: Held, poller: Poller, limits: Limits, share: Share) -> None:
         self._listener = listener
@@ -38,6 +42,7 @@ class Acceptor:
         self._limits = limits
         self._share = share
         self._basis = _basis(listener)
+        self.is_listening = True
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Accept connections until `is_stopping` returns True. Shut down the listener, so that `accept` returns."""
@@ -52,7 +57,8 @@ class Acceptor:
     def _accept(self) -> None:
         try:
             connected, address = self._listener.accept()
-        except OSError:  # such as too many open files, or a listener that was shut down
+        except OSError as error:  # such as too many open files
+            self.is_listening = error.errno != errno.EINVAL
             time.sleep(PAUSE_S)
             return
         connected.setblocking(False)

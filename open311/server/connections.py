@@ -24,6 +24,8 @@ SMALL_BYTES = 256
 """A piece of a request with fewer bytes is small."""
 MOST_SMALL_PIECES = 50
 """A client trickles if it has sent more small pieces than this for one request."""
+NEW_S = 1.0
+"""A connection that is younger than this is new: its client may not have had the time to send a request."""
 MOST_UNSENT_BYTES = 131_072
 """The next pipelined request waits until the kernel has less than half of this left to send."""
 
@@ -69,6 +71,7 @@ class Connection:
         self.lock = Lock()
         self.phase = Phase.HEAD
         self.deadline = now + limits.head_s
+        self._accepted_at = now
         self.moved = 0
         self.message: Message | None = None
         self.answer: Answer | None = None
@@ -150,6 +153,17 @@ class Connection:
     def is_silent(self) -> bool:
         """Whether the connection waits for the first byte of a request."""
         return self.phase is Phase.IDLE or (self.phase is Phase.HEAD and not self.received)
+
+    def is_new(self, now: float) -> bool:
+        """Whether the first request of the connection may still be on its way."""
+        return self.phase is Phase.HEAD and self.is_silent and now < self._accepted_at + NEW_S
+
+    def has_arrivals(self) -> bool:
+        """Whether data of the client has arrived that is not received yet."""
+        try:
+            return bool(self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:  # usually BlockingIOError
+            return False
 
     def refuse(self) -> Message | None:
         """Mark the connection as refused.

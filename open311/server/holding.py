@@ -63,11 +63,14 @@ class Held:
             log.error("an answer could not be closed", exc_info=error)
 
     def end_if_silent(self, connection: Connection) -> bool:
-        """Close a connection if it waits for the first byte of a request. Returns whether it was closed."""
+        """Close a connection if it waits for the first byte of a request. Returns whether it was closed.
+
+        It stays open if this byte has arrived, but no thread has received it yet.
+        """
         if not connection.lock.acquire(blocking=False):
             return False
         try:
-            is_silent = connection.is_silent
+            is_silent = connection.is_silent and not connection.has_arrivals()
             if is_silent:
                 self.end(connection)
             return is_silent

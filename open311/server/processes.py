@@ -37,10 +37,14 @@ def raise_file_limit() -> None:
 
 
 class Signals:
-    """SIGINT and SIGTERM of this process. Each signal ends `wait`. After a fork, the child makes its own object."""
+    """SIGINT and SIGTERM of this process. Each signal ends `wait`. After a fork, the child makes its own object.
+
+    is_stopping  whether a signal has arrived
+    is_urgent    whether the process has to stop without a delay: after SIGINT or a second signal
+    """
 
     def __init__(self) -> None:
-        self.is_stopping = False
+        self.is_stopping = self.is_urgent = False
         self._readable, writable = os.pipe()
         for end in (self._readable, writable):
             os.set_blocking(end, False)
@@ -49,7 +53,8 @@ class Signals:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # so that the end of a child also ends `wait`
         signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
 
-    def _stop(self, *_: object) -> None:
+    def _stop(self, number: int, _: object) -> None:
+        self.is_urgent = self.is_stopping or number == signal.SIGINT
         self.is_stopping = True
 
     def wait(self, seconds: float, report: int | None = None) -> None:
@@ -100,6 +105,8 @@ class Processes(Generic[T]):
     work        called in each process with the result of `prepare`, its signals and its place; returns when a
                 signal to stop has arrived. The place is a number from 0; a replacement has the place of the process
                 that it replaces.
+    drain_s     how long the processes go on after SIGTERM before this process calls `before_end`. They have got
+                the signal by then, so that they can tell their clients.
     before_end  called in this process before it stops the others
     grace_s     how long a process may take to end before it is killed
     """
@@ -111,12 +118,14 @@ class Processes(Generic[T]):
         signals: Signals,
         *,
         count: int,
+        drain_s: float,
         grace_s: float,
         before_end: Callable[[], None],
     ) -> None:
         self._prepare = prepare
         self._work = work
         self._signals = signals
+        self._drain_s = drain_s
         self._grace_s = grace_s
         self._before_end = before_end
         self._born: dict[int, tuple[int, float]] = {}
@@ -136,6 +145,7 @@ class Processes(Generic[T]):
                 self._start_missing()
                 self._wait(BEAT_S)
                 self._settle()
+            self._drain()
         finally:
             self._before_end()
             self._end_all()
@@ -223,6 +233,14 @@ class Processes(Generic[T]):
         self._start_at[place] = now if now - born_at > LIFE_S else now + LIFE_S
         if not self._signals.is_stopping:
             log.error("a web process ended and is started again", process=process, status=status)
+
+    def _drain(self) -> None:
+        """Tell the processes to stop, and let them go on for a while. Processes that die are not replaced."""
+        end_at = time.monotonic() + self._drain_s
+        self._tell(signal.SIGTERM, *self._born)
+        while self._born and not self._signals.is_urgent and (left_s := end_at - time.monotonic()) > 0:
+            self._wait(min(left_s, BEAT_S))
+            self._settle()
 
     def _end_all(self) -> None:
         """End all processes. Those of a start that is not over are known when it is: the loader ends at once."""

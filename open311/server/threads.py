@@ -81,7 +81,7 @@ class Threads:
         self._resting: deque[Connection] = deque()
         self._idle = 0
         self._turns = 0
-        self._is_stopping = self._is_over = False
+        self._is_draining = self._is_stopping = self._is_over = False
         self._end_pipe = -1
         self._threads: list[Thread] = []
 
@@ -103,16 +103,26 @@ class Threads:
                 log.error("a thread failed and goes on", thread=work.__name__, exc_info=error)
                 time.sleep(PAUSE_S)
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether new connections can arrive."""
+        return self._acceptor.is_listening
+
+    def drain(self) -> None:
+        """Close each connection after its next answer, so that clients use another server. Calls are taken."""
+        self._is_draining = True
+
     def stop(self, grace_s: float) -> None:
         """Finish the calls that have begun. Returns when they are finished, or after the given time.
 
         Shut down the listener first, because only the shutdown wakes the thread that accepts connections.
         """
-        self._is_stopping = True
+        self._is_draining = self._is_stopping = True
         give_up_at = time.monotonic() + grace_s
-        while len(self._held) and time.monotonic() < give_up_at:
+        while len(self._held) and (now := time.monotonic()) < give_up_at:
             for connection in self._held:
-                self._held.end_if_silent(connection)
+                if not connection.is_new(now):
+                    self._held.end_if_silent(connection)
             time.sleep(PAUSE_S)
         self._is_over = True
         self._end_pipe, writable = os.pipe()
@@ -220,7 +230,7 @@ class Threads:
         connection.phase, start, result = Phase.SERVING, Start(), None
         try:
             result = self._application(message.environ, start)
-            answer = connection.answer = Answer(message, start, result, is_kept=not self._is_stopping)
+            answer = connection.answer = Answer(message, start, result, is_kept=not self._is_draining)
         except Exception as error:
             log.error("fault", path=loggable(message.environ["PATH_INFO"]), exc_info=error)
             close_result(result)

@@ -326,3 +326,47 @@ def test_a_server_stopped_while_it_loads_cities_ends_with_status_0(started: Star
         _, said = server.communicate(timeout=GRACE_S / 2)
     assert server.returncode == 0, said
     assert said == ""
+
+
+# --- Restarts behind a load balancer
+
+CLOSES = b"connection: close"
+
+
+def test_a_server_that_drains_serves_and_says_that_it_is_not_ready(started: Started, port: int) -> None:
+    get = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
+    with started(OPEN311_DRAIN_S="600") as server:
+        until(lambda: answers(port), "the first answer")
+        with caller(port, get % b"healthz") as kept:
+            assert CLOSES not in kept.recv(65_536).lower()
+            server.send_signal(signal.SIGTERM)
+            until(lambda: b" 503 " in asked(port, get % b"readyz").partition(b"\r\n")[0], "a server that drains")
+            assert b'"ending":{' in asked(port, get % b"readyz")
+            assert answers(port), "new connections are served"
+            kept.sendall(get % b"healthz")
+            said = received(kept)
+        assert said.startswith(b"HTTP/1.1 200 OK")
+        assert CLOSES in said.lower()
+        server.send_signal(signal.SIGTERM)  # a second signal ends the wait
+        assert server.wait(GRACE_S) == 0
+    assert not is_listening(port)
+
+
+def asked(port: int, call: bytes) -> bytes:
+    """The answer to a call on a connection that the server closes."""
+    with caller(port, call) as connection:
+        return received(connection)
+
+
+@pytest.mark.parametrize("drain_s", ["0", "5"])
+def test_only_a_server_with_other_hosts_refuses_connections_while_it_loads(
+    started: Started, port: int, city: Path, drain_s: str
+) -> None:
+    os.mkfifo(city / "gate")
+    with started(OPEN311_DRAIN_S=drain_s):
+        until((city / "loaded").exists, "the city")
+        assert is_listening(port) == (drain_s == "0")
+        with (city / "gate").open("w"):  # opens as soon as the loading process reads it
+            pass
+        (city / "gate").unlink()
+        until(lambda: answers(port), "the first answer")
