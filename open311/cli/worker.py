@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -22,17 +23,59 @@ from open311.operations.media.files import log_store_fault
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.readiness import BACK_OFFICES, MEDIA, check_background
 from open311.storage.engine import libpq_dsn
+from open311.storage.queue import Line
 
-MOST_BUSY = 16
-"""The connections of a worker. Two back offices with four calls at a time and two jobs need twelve."""
+MOST_BUSY = 14
+"""The connections for the threads of a worker. Two back offices with four calls at a time need eight."""
+MOST_AT_ONCE = 32
+
+
+class Lines(click.ParamType[tuple[Line, ...]]):
+    """The names of queues, with commas between them."""
+
+    name = "queues"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Line, ...]:
+        """The lines that these names mean."""
+        named = {word.strip() for word in str(value).split(",")}
+        unknown = named - set(NAMES)
+        if unknown:
+            self.fail(
+                f"{', '.join(map(repr, sorted(unknown)))}: unknown; send some of {','.join(NAMES)}.", param, ctx
+            )
+        return tuple(line for name, line in NAMES.items() if name in named)
+
+
+NAMES = {line.name.lower(): line for line in Line}
 
 
 @click.command()
+@click.option(
+    "--queues",
+    "lines",
+    type=Lines(),
+    default=",".join(NAMES),
+    show_default=True,
+    metavar="NAME,…",
+    help="Do only the work of these queues.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, MOST_AT_ONCE),
+    default=1,
+    show_default=True,
+    help="Jobs of each queue at a time.",
+)
 @click.option("--once", is_flag=True, help="Stop when outbox and queue are empty.")
 @click.option("--check", "is_check", is_flag=True, help="Only report whether background work is done in time.")
-def worker(once: bool, is_check: bool) -> None:
+def worker(lines: tuple[Line, ...], concurrency: int, once: bool, is_check: bool) -> None:
     """Do background work: dispatch changes, send deliveries, get ids for batch requests, republish, dump,
     clean up.
+
+    The queue `fast` has what somebody waits for: changes, deliveries, webhooks, mail, updates and short jobs;
+    `photos` prepares, copies and deletes photos; `bulk` has dumps, statistics, forecasts, retention and other work
+    on whole cities. Any number of workers may run, on any number of machines, and each queue needs at least one. A
+    job that is due at a time is done once, however many workers there are.
 
     If a worker is killed, another worker takes over its jobs, and nothing is lost. A worker whose database is gone
     ends with status 1. Let a service manager start it again.
@@ -45,24 +88,30 @@ def worker(once: bool, is_check: bool) -> None:
         _check()
         return
     end_with_parent()
-    with all_lines_logged(), _platform() as platform:
+    with all_lines_logged(), _platform(MOST_BUSY + 2 * concurrency * len(lines)) as platform:
         log_store_fault(platform, utc_now())
         app = make_worker(platform, libpq_dsn(platform.settings.sqlalchemy_url))
         if once:
-            work_once(platform, app, shutdown_graceful_timeout=GRACE_S)
-        elif not run_worker(platform, app, shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0):
+            work_once(platform, app, lines, concurrency=concurrency, shutdown_graceful_timeout=GRACE_S)
+        elif not run_worker(
+            platform,
+            app,
+            lines,
+            concurrency=concurrency,
+            shutdown_graceful_timeout=GRACE_S,
+            fetch_job_polling_interval=2.0,
+        ):
             sys.exit(1)
 
 
 @contextmanager
-def _platform() -> Iterator[Platform]:
+def _platform(most_busy: int = MOST_BUSY) -> Iterator[Platform]:
     settings = settings_with_database()
     configure_logs(settings.log_level)
     # A worker that waits 5 seconds for a free connection ends. Jobs, the dispatcher and the lines to back offices
     # work at the same time, and a recount needs two connections. A connection is opened only when it is needed.
-    platform = open_platform(
-        replace(settings, statement_timeout_ms=0, pool_size=max(settings.pool_size, MOST_BUSY))
-    )
+    pool_size = max(settings.pool_size, most_busy)
+    platform = open_platform(replace(settings, statement_timeout_ms=0, pool_size=pool_size))
     try:
         require_schema(platform)
         yield platform

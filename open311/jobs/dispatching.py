@@ -6,6 +6,7 @@ so every POST would wait for that lock.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -20,6 +21,7 @@ from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.mailing import sending as mail_sending
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.sending import send_all
+from open311.storage.queue import Line
 
 POLL_S = 0.5
 
@@ -37,16 +39,22 @@ def dispatch_all(platform: Platform) -> int:
     return done
 
 
-def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> None:
+def work_once(
+    platform: Platform, app: procrastinate.App, lines: Collection[Line] = tuple(Line), **options: Any
+) -> None:
     """Dispatch changes, send deliveries, webhooks and mails, read updates and run jobs until nothing is left.
 
     Each of these can cause more work.
 
+    lines    the lines of which jobs are run. All other work belongs to FAST.
     options  arguments of procrastinate's run_worker
     """
+    if Line.FAST not in lines:
+        app.run_worker(queues=list(lines), wait=False, **options)
+        return
     dispatch_all(platform)
     while True:
-        app.run_worker(wait=False, **options)
+        app.run_worker(queues=list(lines), wait=False, **options)
         done = deliver_all(platform, utc_now) + pull_all(platform, utc_now) + apply_updates(platform, utc_now)
         done += send_all(platform, utc_now) + mail_sending.send_all(platform, utc_now)
         if not done + dispatch_all(platform):

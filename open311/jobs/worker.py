@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
@@ -55,6 +55,8 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 LONGEST_WAIT_S = 600
 STALLED_AFTER_S = 40
 """A job is stalled if its worker has sent no heartbeat for this time. Workers send one every 10 seconds."""
+CONNECTIONS = 2 * len(Line) + 2
+"""The connections of procrastinate. Each line keeps one to learn of new jobs."""
 KEEP_DONE_JOBS = timedelta(days=7)
 
 
@@ -79,25 +81,28 @@ class RetryForever(BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": int(wait_s)})
 
 
-def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bool:
+def run_worker(
+    platform: Platform, app: procrastinate.App, lines: Collection[Line] = tuple(Line), **options: Any
+) -> bool:
     """Run jobs and dispatch changes until SIGINT or SIGTERM. Returns False if the worker ends by itself.
 
-    options  arguments of procrastinate's run_worker
+    lines    the lines of which this worker runs jobs. What is done in threads, such as deliveries, belongs to FAST.
+    options  arguments of procrastinate's run_worker, for each line
     A worker ends by itself if its database is gone. No job is lost: the next worker retries its jobs.
     """
-    threads = (dispatching, delivering, pulling, federating, telling, mailing)
+    threads = (dispatching, delivering, pulling, federating, telling, mailing) if Line.FAST in lines else ()
     with ExitStack() as running:
         for begin in threads:
             running.enter_context(begin(platform))
         try:
-            has_signal = asyncio.run(_work_until_signal(app, options))
+            has_signal = asyncio.run(_work_until_signal(app, lines, options))
         except (ConnectorException, psycopg.OperationalError) as error:
             log.error("the database is gone; this worker ends", cause=cause_of(error.__cause__ or error))
             return False
     return has_signal and not platform.process.is_cut_off.is_set()
 
 
-async def _work_until_signal(app: procrastinate.App, options: Mapping[str, Any]) -> bool:
+async def _work_until_signal(app: procrastinate.App, lines: Collection[Line], options: Mapping[str, Any]) -> bool:
     """Run jobs. Returns whether a signal has ended that; a second signal kills this process.
 
     Procrastinate's own signal handlers do not show whether a signal was the cause: a worker whose heartbeat fails
@@ -105,7 +110,7 @@ async def _work_until_signal(app: procrastinate.App, options: Mapping[str, Any])
     """
     loop = asyncio.get_running_loop()
     async with app.open_async():
-        working = asyncio.create_task(_run_lines(app, options))
+        working = asyncio.create_task(_run_lines(app, lines, options))
 
         def stop() -> None:
             for number in STOPPING:
@@ -122,23 +127,23 @@ async def _work_until_signal(app: procrastinate.App, options: Mapping[str, Any])
     return False
 
 
-async def _run_lines(app: procrastinate.App, options: Mapping[str, Any]) -> None:
+async def _run_lines(app: procrastinate.App, lines: Collection[Line], options: Mapping[str, Any]) -> None:
     """Run the jobs of each line until one of the lines ends, or until this is cancelled; then end all of them."""
-    lines = [
+    running = [
         asyncio.create_task(
             app.run_worker_async(queues=[line], name=line, install_signal_handlers=False, **options)
         )
-        for line in Line
+        for line in lines
     ]
     try:
-        await asyncio.wait(lines, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for line in lines:
-            line.cancel()
-        await asyncio.wait(lines)
-    for line in lines:
-        if not line.cancelled():
-            line.result()
+        for one in running:
+            one.cancel()
+        await asyncio.wait(running)
+    for one in running:
+        if not one.cancelled():
+            one.result()
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
@@ -146,115 +151,105 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
 
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo))
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, max_size=CONNECTIONS))
     retry = RetryForever(platform)
 
-    @app.task(name=Task.RESOLVE, retry=retry)
+    def task(name: Task, **options: Any) -> Callable[..., Any]:
+        return app.task(name=name, queue=line_of(name), retry=retry, **options)
+
+    @task(Task.RESOLVE)
     def resolve(jurisdiction_id: str, number: int, token: str) -> None:
         resolve_token(platform, jurisdiction_id, number, token, utc_now())
 
-    @app.task(name=Task.REPUBLISH, retry=retry)
+    @task(Task.REPUBLISH)
     def republish_city(jurisdiction_id: str) -> None:
         rendered = republish(platform, jurisdiction_id, utc_now())
         log.info("republished", jurisdiction=jurisdiction_id, requests=rendered)
 
     @app.periodic(cron="7 * * * *")
-    @app.task(name=Task.CLEAN_UP, queueing_lock=Task.CLEAN_UP, retry=retry)
+    @task(Task.CLEAN_UP, queueing_lock=Task.CLEAN_UP)
     def clean(timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
         deleted = clean_up(platform, utc_now()) | expire_subscriptions(platform, utc_now())
         log.info("cleaned up", **deleted, wrong_counts=recount(platform))
 
     @app.periodic(cron="*/5 * * * *")  # usually it finds that the last check was today
-    @app.task(
-        name=Task.CHECK_STATISTICS, queueing_lock=Task.CHECK_STATISTICS, lock=Task.CHECK_STATISTICS, retry=retry
-    )
+    @task(Task.CHECK_STATISTICS, queueing_lock=Task.CHECK_STATISTICS, lock=Task.CHECK_STATISTICS)
     def check_statistics(timestamp: int) -> None:  # noqa: ARG001
         if corrected := check_all(platform, utc_now()):
             log.info("statistics checked", corrected=corrected)
 
     @app.periodic(cron="13 * * * *")  # the first run of a city's day makes its forecasts
-    @app.task(
-        name=Task.MAKE_FORECASTS,
-        queue=line_of(Task.MAKE_FORECASTS),
-        queueing_lock=Task.MAKE_FORECASTS,
-        lock=Task.MAKE_FORECASTS,
-        retry=retry,
-    )
+    @task(Task.MAKE_FORECASTS, queueing_lock=Task.MAKE_FORECASTS, lock=Task.MAKE_FORECASTS)
     def forecast(timestamp: int) -> None:  # noqa: ARG001
         if made := make_due_forecasts(platform, utc_now()):
             log.info("forecasts made", cities=made)
 
-    @app.task(name=Task.PREPARE_PHOTOS, retry=retry)
+    @task(Task.PREPARE_PHOTOS)
     def prepare(jurisdiction_id: str, number: int) -> None:
         shown = prepare_photos(platform, jurisdiction_id, number, utc_now())
         log.info("photos prepared", jurisdiction=jurisdiction_id, shown=shown)
 
-    @app.task(name=Task.COPY_PHOTOS, retry=retry, pass_context=True)
+    @task(Task.COPY_PHOTOS, pass_context=True)
     def copy(context: procrastinate.JobContext, jurisdiction_id: str, number: int) -> None:
         is_last = context.job.attempts + 1 >= MOST_TRIES
         fetched = copy_photos(platform, jurisdiction_id, number, utc_now(), is_last=is_last)
         log.info("photos copied", jurisdiction=jurisdiction_id, fetched=fetched)
 
-    @app.task(name=Task.DELETE_PHOTOS, retry=retry)
+    @task(Task.DELETE_PHOTOS)
     def delete_photos(jurisdiction_id: str) -> None:
         deleted = delete_erased(platform, jurisdiction_id, utc_now())
         log.info("files of erased photos deleted", jurisdiction=jurisdiction_id, photos=deleted)
 
     @app.periodic(cron="23 4 * * *")
-    @app.task(name=Task.SWEEP_PHOTOS, queueing_lock=Task.SWEEP_PHOTOS, retry=retry)
+    @task(Task.SWEEP_PHOTOS, queueing_lock=Task.SWEEP_PHOTOS)
     def sweep(timestamp: int) -> None:  # noqa: ARG001
         _sweep(platform)
 
     @app.periodic(cron="47 3 * * *")
-    @app.task(name=Task.RETENTION, queueing_lock=Task.RETENTION, lock=Task.RETENTION, retry=retry)
+    @task(Task.RETENTION, queueing_lock=Task.RETENTION, lock=Task.RETENTION)
     def end_retention(timestamp: int) -> None:  # noqa: ARG001
         _expire(platform)
 
     @app.periodic(cron="17 3 * * *")
-    @app.task(name=Task.RECOUNT_MAP, queueing_lock=Task.RECOUNT_MAP, lock=Task.RECOUNT_MAP, retry=retry)
+    @task(Task.RECOUNT_MAP, queueing_lock=Task.RECOUNT_MAP, lock=Task.RECOUNT_MAP)
     def recount_map(timestamp: int) -> None:  # noqa: ARG001
         log.info("map recounted", wrong=mapping.recount(platform))
 
-    @app.task(name=Task.DUMP, retry=retry, lock=Task.DUMP)
+    @task(Task.DUMP, lock=Task.DUMP)
     def dump(jurisdiction_id: str) -> None:
         _dump(platform, jurisdiction_id, make_dump)
 
-    @app.task(name=Task.RENEW_DUMPS, retry=retry)
+    @task(Task.RENEW_DUMPS)
     def renew(jurisdiction_id: str) -> None:
         _dump(platform, jurisdiction_id, renew_dumps)
 
     @app.periodic(cron="37 * * * *")  # the first run of a day makes the dumps; later runs make missing ones
-    @app.task(name=Task.DUMP_ALL, queueing_lock=Task.DUMP_ALL, retry=retry)
+    @task(Task.DUMP_ALL, queueing_lock=Task.DUMP_ALL)
     def dump_all(timestamp: int) -> None:  # noqa: ARG001
         _defer_dumps(platform)
 
     @app.periodic(cron="*/5 * * * *")
-    @app.task(name=Task.MARK_CHANGES, queueing_lock=Task.MARK_CHANGES, retry=retry)
+    @task(Task.MARK_CHANGES, queueing_lock=Task.MARK_CHANGES)
     def mark(timestamp: int) -> None:  # noqa: ARG001
         mark_changes(platform, utc_now())
 
     @app.periodic(cron="* * * * *")
-    @app.task(name=Task.TELL_OPERATOR, queueing_lock=Task.TELL_OPERATOR, lock=Task.TELL_OPERATOR, retry=retry)
+    @task(Task.TELL_OPERATOR, queueing_lock=Task.TELL_OPERATOR, lock=Task.TELL_OPERATOR)
     def tell(timestamp: int) -> None:  # noqa: ARG001
         tell_operator(platform, utc_now())
 
     @app.periodic(cron="*/10 * * * *")
-    @app.task(
-        name=Task.REMIND_DEPARTMENTS,
-        queueing_lock=Task.REMIND_DEPARTMENTS,
-        lock=Task.REMIND_DEPARTMENTS,
-        retry=retry,
-    )
+    @task(Task.REMIND_DEPARTMENTS, queueing_lock=Task.REMIND_DEPARTMENTS, lock=Task.REMIND_DEPARTMENTS)
     def remind_departments(timestamp: int) -> None:  # noqa: ARG001
         remind(platform, utc_now())
 
     @app.periodic(cron="* * * * *")
-    @app.task(name=Task.WATCH_SENSORS, queueing_lock=Task.WATCH_SENSORS, lock=Task.WATCH_SENSORS, retry=retry)
+    @task(Task.WATCH_SENSORS, queueing_lock=Task.WATCH_SENSORS, lock=Task.WATCH_SENSORS)
     def watch_sensors(timestamp: int) -> None:  # noqa: ARG001
         watch_silence(platform, utc_now())
 
     @app.periodic(cron="* * * * *")
-    @app.task(name=Task.RETRY_STALLED, queueing_lock=Task.RETRY_STALLED, pass_context=True)
+    @task(Task.RETRY_STALLED, queueing_lock=Task.RETRY_STALLED, pass_context=True)
     async def retry_stalled(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
         await _retry_stalled(context.app.job_manager)
 

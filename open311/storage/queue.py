@@ -47,22 +47,40 @@ class Task(StrEnum):
 
 
 class Line(StrEnum):
-    """A line of jobs. A worker runs one job of each line at a time.
+    """A line of jobs. The jobs of one line do not delay those of another.
 
-    USUAL  most jobs
-    SLOW   jobs that wait for other people's servers or compute for long, so that these do not delay the others
+    FAST    short jobs that somebody waits for
+    PHOTOS  the photos of reports: they are decoded, fetched from other people's servers, and deleted
+    BULK    work on whole cities, which may take minutes: dumps, statistics, retention
+
+    Do not change these values. They are stored with each job.
     """
 
-    USUAL = "default"
-    SLOW = "slow"
+    FAST = "default"
+    PHOTOS = "photos"
+    BULK = "slow"
 
 
-_SLOW = frozenset({Task.COPY_PHOTOS, Task.MAKE_FORECASTS})
+_PHOTOS = frozenset({Task.PREPARE_PHOTOS, Task.COPY_PHOTOS, Task.DELETE_PHOTOS})
+_BULK = frozenset(
+    {
+        Task.REPUBLISH,
+        Task.CLEAN_UP,
+        Task.CHECK_STATISTICS,
+        Task.MAKE_FORECASTS,
+        Task.SWEEP_PHOTOS,
+        Task.RETENTION,
+        Task.RECOUNT_MAP,
+        Task.DUMP,
+        Task.DUMP_ALL,
+        Task.RENEW_DUMPS,
+    }
+)
 
 
 def line_of(task: Task) -> Line:
     """The line in which a task's jobs wait."""
-    return Line.SLOW if task in _SLOW else Line.USUAL
+    return Line.PHOTOS if task in _PHOTOS else Line.BULK if task in _BULK else Line.FAST
 
 
 class Queue:

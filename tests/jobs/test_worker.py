@@ -87,9 +87,9 @@ def test_a_worker_resolves_a_token_to_a_readable_id(
     assert client.get(f"{BASE}/requests.json").json[0]["service_request_id"] == item["service_request_id"]
 
 
-def run_worker(settings: Settings) -> subprocess.CompletedProcess[str]:
+def run_worker(settings: Settings, *options: str) -> subprocess.CompletedProcess[str]:
     """Run `open311 worker --once` as a separate process."""
-    command = [*WORKER, "--once"]
+    command = [*WORKER, "--once", *options]
     return subprocess.run(
         command, env=environment(settings), capture_output=True, text=True, timeout=60, check=False
     )

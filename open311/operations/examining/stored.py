@@ -14,7 +14,7 @@ from open311.storage.health import TableState
 from open311.storage.migrations import Fit, SchemaState
 
 LEAST_POSTGRESQL = 13
-WORKER_CONNECTIONS = 20
+WORKER_CONNECTIONS = 30
 """What a worker needs beside the web processes, see spec/operating.md."""
 APART_S = 2.0
 """How far the clocks of two machines may be apart. Times of requests come from both."""
