@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check clients browser openapi keys texts bench load break chaos told lock clean force
+.PHONY: help run test coverage check clients browser openapi keys texts bench load break chaos told rolling lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -73,6 +73,9 @@ chaos: .venv/dev.stamp ## send reports between killed servers: none may be lost 
 
 told: .venv/dev.stamp ## change requests 50000 times while the worker is killed: each subscriber must hold what is public; ARGS="--changes 2000 --kills 10"
 	@$(BIN)/python -m tests.benchmarks.telling $(ARGS)
+
+rolling: .venv/dev.stamp ## restart two web hosts and two workers behind nginx and haproxy under load: no call may fail; ARGS="--seconds 120"
+	@$(BIN)/python -m tests.benchmarks.rolling $(ARGS)
 
 # All requirements are resolved together, and each lock file contains a part of the result. So the lock files have the
 # same releases, and packages of another lock file can be added to .venv.

@@ -24,12 +24,10 @@ from open311.cli import main
 from open311.embedded import Cluster, find_binaries
 from open311.settings import Settings
 from tests.conftest import HOME
+from tests.guide import BLOCKS, FILES, HAPROXY, SITE, UPSTREAM
 from tests.ports import free_port
 from tests.test_readme import serving
 
-GUIDE = (Path(__file__).parents[1] / "spec" / "operating.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```\n", GUIDE, re.MULTILINE | re.DOTALL)
-FILES = dict(re.findall(r"^```\w+\n#!(/\S+)\n(.*?)^```\n", GUIDE, re.MULTILINE | re.DOTALL))
 ROWS = "service_request_id,service_code,status,requested_datetime,address\n" + "".join(
     f"{number},potholes,open,2026-02-03T14:10:00Z,5 Mill Lane\n" for number in range(1, 4)
 )
@@ -144,7 +142,9 @@ def test_an_operator_runs_every_command_of_the_guide(
 
 def test_the_guide_contains_the_complete_files() -> None:
     assert sorted(FILES) == [
-        "/etc/nginx/sites-available/open311",
+        HAPROXY,
+        UPSTREAM,
+        SITE,
         "/etc/open311/environment",
         "/etc/systemd/system/open311-worker.service",
         "/etc/systemd/system/open311.service",
@@ -173,7 +173,7 @@ def test_nginx_accepts_the_site(tmp_path: Path) -> None:
     subject = ["-subj", "/CN=311.city.example", "-days", "2", "-nodes", "-newkey", "rsa:2048"]
     made = [openssl, "req", "-x509", *subject, "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(made, capture_output=True, check=True)
-    site = FILES["/etc/nginx/sites-available/open311"]
+    site = FILES[SITE]
     site = site.replace("/etc/ssl/private/311.city.example.key", str(key))
     site = site.replace("/etc/ssl/certs/311.city.example.pem", str(certificate))
     site = site.replace("listen 443", "listen 33443").replace("listen 80", "listen 33080")
