@@ -9,6 +9,7 @@ from flask import Flask, Request, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
+from open311 import tracing
 from open311.errors import Unavailable
 from open311.observe import configure_logs, logger
 from open311.operations.platform import Platform, open_platform
@@ -28,6 +29,7 @@ from open311.web.portal import citizens
 from open311.web.portal import staff as desk
 from open311.web.quick import QuickLane
 from open311.web.routes import register_endpoints
+from open311.web.traces import Traces
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -109,6 +111,8 @@ def _around(application: WSGIApplication, platform: Platform, bound: list[BoundE
         application = HttpsOnly(application, settings.public_url)
     application = KnownHost(application)
     application = Refusals(application, max(settings.max_body_bytes, settings.max_upload_bytes))
+    if tracing.is_wanted():
+        application = Traces(application, {one.endpoint.name: one.endpoint.path for one in bound})
     application = Envelope(application, platform.process.calls, platform.registry)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -27,6 +27,7 @@ from open311.server.processes import Signals
 from open311.server.shares import Share
 from open311.server.threads import Threads
 from open311.settings import Settings
+from open311.tracing import begin_tracing, end_tracing
 from open311.web.portal.rendering import prepare_pages
 from open311.web.surfaces import HEALTH
 
@@ -84,6 +85,7 @@ def serve_prepared(
         prompt=(HEALTH.prefix,),
         share=share,
     )
+    begin_tracing()
     if settings.drain_s and not signals.is_stopping:
         begin_listening(listener)
     threads.start()
@@ -99,6 +101,7 @@ def serve_prepared(
     while threads.is_listening and time.monotonic() < give_up_at:
         signals.wait(DRAIN_CHECK_S)
     threads.stop(GRACE_S)
+    end_tracing()
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -24,6 +24,7 @@ from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.readiness import BACK_OFFICES, MEDIA, check_background
 from open311.storage.engine import libpq_dsn
 from open311.storage.queue import Line
+from open311.tracing import begin_tracing, end_tracing
 
 MOST_BUSY = 14
 """The connections for the threads of a worker. Two back offices with four calls at a time need eight."""
@@ -114,8 +115,10 @@ def _platform(most_busy: int = MOST_BUSY) -> Iterator[Platform]:
     platform = open_platform(replace(settings, statement_timeout_ms=0, pool_size=pool_size))
     try:
         require_schema(platform)
+        begin_tracing()
         yield platform
     finally:
+        end_tracing()
         platform.close()
 
 

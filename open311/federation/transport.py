@@ -6,7 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -29,6 +29,7 @@ from open311.federation.failures import (
 )
 from open311.federation.tls import Tls
 from open311.outgoing import proxy_of
+from open311.tracing import calling, carried
 
 _CHUNK = 65_536
 _MOST_REDIRECTS = 5
@@ -161,6 +162,14 @@ class Transport:
         Raises Unreachable, ForbiddenAddress, TooSlow or TooLarge; or Refused if the server asks for a longer pause
         than `patience_s`.
         """
+        with calling(call.method) as note:
+            if trace := carried():
+                call = replace(call, headers={**call.headers, **trace})
+            answer = self._send(call)
+            note(answer.status)
+        return answer
+
+    def _send(self, call: Call) -> Answer:
         # With one entry in its history, urllib3 pauses before the first retry too.
         first = (RequestHistory(None, None, None, None, None),)
         limits = self.limits

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 import procrastinate
@@ -48,6 +49,7 @@ from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import Dump, make_dump, renew_dumps
 from open311.operations.upkeep.republish import republish
 from open311.storage.queue import Line, Task, line_of
+from open311.tracing import working
 
 log = logger(__name__)
 
@@ -155,7 +157,8 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     retry = RetryForever(platform)
 
     def task(name: Task, **options: Any) -> Callable[..., Any]:
-        return app.task(name=name, queue=line_of(name), retry=retry, **options)
+        register: Callable[..., Any] = app.task(name=name, queue=line_of(name), retry=retry, **options)
+        return lambda function: register(_traced(name, function))
 
     @task(Task.RESOLVE)
     def resolve(jurisdiction_id: str, number: int, token: str) -> None:
@@ -254,6 +257,19 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
         await _retry_stalled(context.app.job_manager)
 
     return app
+
+
+def _traced(task: Task, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The code of a task, with a span. A job may go on with the trace of the call that stored it."""
+    if asyncio.iscoroutinefunction(function):  # such a job only looks after the queue
+        return function
+
+    @wraps(function)
+    def run(*context: Any, traceparent: str = "", **arguments: Any) -> None:
+        with working(task, traceparent):
+            function(*context, **arguments)
+
+    return run
 
 
 def _expire(platform: Platform) -> None:

@@ -17,6 +17,8 @@ from sqlalchemy.pool import QueuePool
 
 from open311.storage.failures import Refused, is_dead, is_down, takes_no_writes, unavailable
 from open311.storage.hot.connections import HotConnections
+from open311.storage.traced import trace_statements
+from open311.tracing import is_wanted
 
 __all__ = [
     "Connection",
@@ -161,6 +163,8 @@ def open_database(
     )
     event.listen(engine, "checkout", _replace_dead)
     event.listen(engine, "handle_error", _drop_read_only)
+    if is_wanted():
+        trace_statements(engine)
     return Database(engine, HotConnections(extensions.make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, text
 
 from open311.storage.engine import Database
+from open311.tracing import carried
 
 if TYPE_CHECKING:
     from procrastinate import App
@@ -101,7 +102,8 @@ class Queue:
     def defer(self, connection: Connection, task: Task, *, at: datetime | None = None, **arguments: Any) -> None:
         """Add a job, which can run after this transaction has committed, but not before `at`."""
         line = line_of(task)
-        self._app.configure_task(task.value, connection=connection, queue=line, schedule_at=at).defer(**arguments)
+        task_in_line = self._app.configure_task(task.value, connection=connection, queue=line, schedule_at=at)
+        task_in_line.defer(**arguments, **carried())
 
     def defer_once(self, connection: Connection, task: Task, lock: str, **arguments: Any) -> bool:
         """Add a job, unless a job with the same lock is waiting already. Returns whether the job was added."""
@@ -113,7 +115,7 @@ class Queue:
                 task_in_line = self._app.configure_task(
                     task.value, connection=connection, queue=line, queueing_lock=lock
                 )
-                task_in_line.defer(**arguments)
+                task_in_line.defer(**arguments, **carried())
         except AlreadyEnqueued:
             return False
         return True

@@ -12,6 +12,8 @@ from open311.storage.hot.results import Result
 from open311.storage.hot.sessions import Session
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
+from open311.storage.traced import TracedSession
+from open311.tracing import is_wanted
 
 Read = Callable[[Statement, Mapping[str, Any]], Result]
 """A function that runs a statement with its values."""
@@ -27,6 +29,7 @@ class HotConnections:
         """
         self._dsn = dsn
         self._prepares = prepares
+        self._connect = TracedSession if is_wanted() else Session
         self._own = threading.local()
         self._lock = threading.Lock()
         self._open: list[Session] = []
@@ -85,7 +88,7 @@ class HotConnections:
 
     def session(self) -> Session:
         """Open another connection, which the caller must close. Raises Unavailable."""
-        return Session(self._dsn, prepares=False)
+        return self._connect(self._dsn, prepares=False)
 
     def count_open(self) -> int:
         """The number of open connections, one for each thread that has run a statement."""
@@ -105,7 +108,7 @@ class HotConnections:
         if session is not None and session.is_usable:
             return session
         self._drop(session)
-        self._own.session = session = Session(self._dsn, prepares=self._prepares)
+        self._own.session = session = self._connect(self._dsn, prepares=self._prepares)
         with self._lock:
             self._open.append(session)
         return session
