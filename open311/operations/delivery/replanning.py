@@ -23,7 +23,7 @@ ACT = "delivery.plan"
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A request, and the delivery that it has not got."""
+    """A request, and a delivery of it that is missing."""
 
     request: RequestRecord
     delivery: Delivery

@@ -8,9 +8,9 @@ A POST writes all of these rows or none of them:
 - `request_token` and a job, for a batch service
 - `repeatable_post`, if the client sends a key for repeated calls
 - `external_id`, if the client sends its own id of the request
-- `media`, for each photo: the row exists before, and gets the number of the request
+- `media`, for each photo: its row was written before, and now gets the number of the request
 - `status_link`, if the client asks for the reporter's link
-storage/hot/submissions.py has the statement of the others.
+storage/hot/submissions.py has the statement that writes most of these rows.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def _stop(connection: Connection, one: Follower, report: _Report, now: datetime)
 
 
 def _report(message: Message) -> _Report | None:
-    """The report in a mail; None if it has none, as the answer of a person or a program on vacation."""
+    """The report in a mail; None if it has none, such as an answer of a person or of a vacation program."""
     for part in message.walk():
         if part.get_content_type() == "message/delivery-status":
             return _read(part)
