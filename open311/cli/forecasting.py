@@ -31,8 +31,8 @@ def forecast() -> None:
 def make(jurisdiction: str | None) -> None:
     """Make the forecasts of a city now, and store them.
 
-    The worker makes them once a day, so nobody needs this regularly. After an import of old requests, it saves the
-    wait. Until the statistics of a city are counted, it has no forecasts.
+    The worker makes them once a day, so nobody needs this regularly. Use it after an import of old requests, so
+    that you need not wait. A city has no forecasts until its statistics are counted.
 
     \b
     Example:

@@ -454,7 +454,7 @@ def _is_held(claim: Claim, stored: Delivery | None) -> bool:
 
 
 def _is_new(delivery: Delivery) -> bool:
-    """Whether the back office cannot have the delivery or a part of it, so that it only has to be sent."""
+    """Whether nothing of the delivery can be in the back office, so that no look-up is needed before it is sent."""
     is_begun = delivery.is_uncertain or delivery.token or delivery.missing
     return delivery.state is DeliveryState.WAITING and not is_begun
 

@@ -21,7 +21,7 @@ from open311.storage.engine import Connection
 log = logger(__name__)
 
 MOST_BYTES = 2_000_000
-"""The rest of a longer mail is not read."""
+"""At most so many bytes of a mail are read."""
 _TOKEN = re.compile(r"\+(?P<token>[0-9]{1,19}-[0-9a-fA-F]{20})@")
 _STATUS = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})")
 _GONE = frozenset({(5, 0, 0), (5, 2, 0), (5, 2, 1)})

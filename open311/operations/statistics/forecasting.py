@@ -88,7 +88,7 @@ class _Counts:
     services          the codes of the services that the city has now
     at_intake         those of them that are closed at intake
     last              the last day that is over
-    months, weeks     the periods of which the city has whole data
+    months, weeks     the numbers of the periods that are whole (`gaps`)
     by_month, by_week the requests of each cell by period
     closed, open      how fast the requests of the last year were closed
     """
