@@ -63,7 +63,7 @@ def closing_days(closed: Mapping[int, int], still_open: Mapping[int, int]) -> Cl
 
 
 def day_of_share(closed: Mapping[int, int], still_open: Mapping[int, int], share: float) -> int | None:
-    """The first day by whose end `share` of the requests are closed; None if it cannot be told."""
+    """The first day at the end of which `share` of the requests are closed; None if it cannot be told."""
     at_risk, is_open = sum(closed.values()) + sum(still_open.values()), 1.0
     leaving = Counter(still_open)
     for day in range(max(closed, default=0) + 1):

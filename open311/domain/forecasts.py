@@ -207,11 +207,11 @@ class Past:
         self._levels: dict[int, float | None] = {}
 
     def newest(self, origin: int, ahead: int) -> float | None:  # noqa: ARG002  # all guesses have this shape
-        """The simple guess: the newest number."""
+        """The simple guess: the newest number; None if it is missing."""
         return self.series.get(origin)
 
     def last_year(self, origin: int, ahead: int) -> float | None:
-        """The simple guess: the number of the same period a year ago."""
+        """The simple guess: the number of the same period a year ago; None if it is missing."""
         return self.series.get(origin + ahead - self.rhythm.year)
 
     def guess(self, method: Method, origin: int, ahead: int) -> float | None:
@@ -234,7 +234,7 @@ class Past:
         return None if level is None or usual is None else level * usual
 
     def year_mean(self, origin: int) -> float | None:
-        """The mean of the year that ends with `origin`."""
+        """The mean of the year that ends with `origin`; None if too many of its periods are missing."""
         if origin not in self._means:
             self._means[origin] = self._year_mean(origin)
         return self._means[origin]
@@ -252,7 +252,7 @@ class Past:
         return total / self.rhythm.year
 
     def _around(self, at: int, origin: int) -> float | None:
-        """The mean of a period and its neighbours, as far as they are known at the end of `origin`."""
+        """The mean of a period and its neighbours known at the end of `origin`; None if the period is missing."""
         spread = self.rhythm.spread
         if not spread:
             return self.series.get(at)
@@ -261,7 +261,7 @@ class Past:
         return sum(found) / len(found) if at in self.series else None
 
     def _level(self, origin: int) -> float | None:
-        """The mean of the newest numbers, each divided by its seasonal factor."""
+        """The mean of the newest numbers, each divided by its seasonal factor; None if too few are known."""
         if origin not in self._levels:
             self._levels[origin] = self._level_at(origin)
         return self._levels[origin]
@@ -275,7 +275,10 @@ class Past:
         return sum(found) / len(found) if 2 * len(found) > self.rhythm.level else None
 
     def _usual(self, at: int, origin: int) -> float | None:
-        """The seasonal factor of the period `at`: its number / the mean of a year, the median over some years."""
+        """The seasonal factor of the period `at`: its number / the mean of a year, the median over some years.
+
+        None if it is known of no year.
+        """
         years = (at - number * self.rhythm.year for number in range(_INDEX_YEARS))
         found = [ratio for year in years if (ratio := self._ratio(year, origin)) is not None]
         return median(found) if len(found) >= _LEAST_YEARS else None
@@ -283,7 +286,7 @@ class Past:
     def _ratio(self, at: int, origin: int) -> float | None:
         """A number, divided by the mean of the year around it.
 
-        If this year is not over at `origin`, it ends there.
+        If this year is not over at `origin`, it ends there. None if either of the two is missing.
         """
         end = min(at + self.rhythm.year // 2 - 1, origin)
         key = (at, end) if at + self.rhythm.spread <= origin else (at, origin)

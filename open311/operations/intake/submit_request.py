@@ -138,7 +138,7 @@ def is_repeat(
 
 
 def _post(submission: Submission, jurisdiction: Jurisdiction, principal: Principal) -> repeats.Post | None:
-    """The call, if its client may repeat it."""
+    """The call, if its client may repeat it; None without a key for that."""
     if not submission.client_request_id:
         return None
     return repeats.Post(

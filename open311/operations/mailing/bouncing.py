@@ -110,7 +110,7 @@ def _report(message: Message) -> _Report | None:
 
 
 def _read(part: Message) -> _Report | None:
-    """The report about the first recipient: the first block of fields that has an Action."""
+    """The report about the first recipient: the first block of fields with an Action; None without one."""
     blocks = part.get_payload()
     for block in blocks if isinstance(blocks, list) else ():
         if not isinstance(block, Message):

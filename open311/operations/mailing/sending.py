@@ -50,7 +50,7 @@ from open311.storage.engine import Connection
 log = logger(__name__)
 
 _PAUSE = timedelta(hours=1)
-"""How long a mail waits whose recipient has got many."""
+"""How long a mail waits if its recipient has got many mails today."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,7 @@ class ReportForm:
 
     @property
     def emergency(self) -> Message | None:
-        """What the reader is told if what was typed sounds like an emergency."""
+        """What the reader is told if the typed text sounds like an emergency; None if it does not."""
         typed = (self.value("description"), *(value for values in self._sent.values() for value in values))
         number = self.call.city.emergency_number(typed)
         return emergency_notice(number) if number else None

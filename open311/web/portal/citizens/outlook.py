@@ -114,7 +114,7 @@ class _Table:
 
     @property
     def month(self) -> PeriodForecast | None:
-        """The month of the forecasts in the table."""
+        """The month of the forecasts in the table; None if the table has no rows."""
         return self.rows[0][2] if self.rows else None
 
 
