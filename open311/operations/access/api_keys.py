@@ -151,7 +151,8 @@ def suspend_key(
     """Refuse all calls with a key, at once and in all processes, until `resume_key`.
 
     reason  what callers are told
-    Returns False if no valid key has this number.
+    Returns False if no valid key has this number. Raises Invalid if the reason is missing, too long, or not one
+    line.
     """
     why = _line(reason, "reason")
     if not why:

@@ -70,7 +70,9 @@ def submit_request(
     wants_link  whether the receipt has the secret of a link to the request. A call that repeats another one by its
                 own id gets none, because nothing proves that its sender knows the request
     also        what else is stored in the transaction of the new request. If it raises an error, nothing is stored
-    Raises NotFound for an unknown service_code, Invalid with all problems (A59), Unavailable.
+    Raises NotFound for an unknown service_code, Forbidden for a service that is only for staff, Invalid with all
+    problems (A59), Conflict for a request that comes from this city, Gone if an earlier call stored
+    the request and it is deleted, and Unavailable.
     """
     submission = with_own_id(submission, jurisdiction)
     problems += tuple(own_id_problems(submission.external_id))
@@ -252,7 +254,10 @@ def _receipt(
 
 
 def _privacy(record: RequestRecord, jurisdiction: Jurisdiction) -> dict[str, Any]:
-    """What the receipt says about texts that the public does not read; nothing if it never reads the request."""
+    """What the receipt says about texts that the public does not read.
+
+    Nothing if the public never reads the request.
+    """
     service = jurisdiction.service(record.service_code)
     is_blackbox = service is not None and service.type is ServiceType.BLACKBOX
     if is_blackbox or record.visibility is Visibility.PRIVATE:
@@ -352,7 +357,7 @@ def _events(
 
 
 def _first_receipt(platform: Platform, jurisdiction: Jurisdiction, number: int) -> Receipt:
-    """The answer to the call that stored a request."""
+    """The answer to the call that stored a request. Raises Gone if the request is deleted."""
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, number=number)
         if record is None:
