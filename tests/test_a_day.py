@@ -27,7 +27,9 @@ curl() {
     command curl "$@"
 }
 """
-"""The feed of changes waits for older transactions, also for those of other tests. Then it is asked again (K5)."""
+"""The feed of changes waits for older transactions, also for those of other tests. So
+this `curl` asks until the feed has caught up (K5), and then runs the command of the page.
+"""
 needs_shell = pytest.mark.skipif(
     shutil.which("curl") is None or shutil.which("bash") is None, reason="there is no curl or bash on this machine"
 )

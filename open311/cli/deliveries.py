@@ -145,8 +145,8 @@ def show(delivery: int, jurisdiction: str, as_json: bool) -> None:
 def retry(delivery: tuple[int, ...], jurisdiction: str, reason: str, accepts_risk: bool, **options: Any) -> None:
     """Try each DELIVERY now. With --all, these are the parked ones, unless --state says otherwise.
 
-    One whose answer was lost may be in the back office already. Look there first: if it is, use `skip
-    --external-id`.
+    If the answer to a delivery was lost, the back office may have the request already. Look there first: if it has
+    the request, use `skip --external-id`.
 
     \b
     Example:
@@ -278,7 +278,7 @@ def _say_counts(platform: Platform, search: DeliverySearch, decision: Decision) 
 @_JURISDICTION
 @click.option("--request", default="", help="Also show what would be sent of this request: its id or number.")
 def test(backend: str, jurisdiction: str, request: str) -> None:
-    """Look whether the back office of BACKEND, or a neighbour, can be reached. It gets no case.
+    """Check whether the back office of BACKEND, or a neighbour, can be reached. No case is sent.
 
     The answer names what was tried. Some kinds can try the credentials, others only the address.
 

@@ -76,7 +76,7 @@ def federate() -> None:
 @click.option("--pull/--no-pull", default=False, help="Whether its public requests are shown in your lists.")
 @click.option("--moved", is_flag=True, help="NAME is the same server as before, at another address.")
 def add(url: str, name: str, jurisdiction_id: str, wanted: tuple[str, ...], **options: Any) -> None:
-    """Look over the server at URL, and make it a neighbour. A neighbour with this name is changed.
+    """Inspect the server at URL, and make it a neighbour. If a neighbour has this name already, change it.
 
     \b
     Example:

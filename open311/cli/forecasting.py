@@ -31,8 +31,8 @@ def forecast() -> None:
 def make(jurisdiction: str | None) -> None:
     """Make the forecasts of a city now, and store them.
 
-    The worker makes them once a day, so nobody needs this regularly. After an import of old requests, it saves the
-    wait. Until the statistics of a city are counted, it has no forecasts.
+    The worker makes them once a day, so nobody needs this regularly. Use it after an import of old requests, so
+    that you need not wait. A city has no forecasts until its statistics are counted.
 
     \b
     Example:
@@ -56,7 +56,7 @@ def try_command(file: BinaryIO, first: str | None, last: str | None) -> None:
 
     FILE is CSV with a header and two columns: a month (2026-03) or a day (2026-03-31), and the number of requests.
     Months that it does not have are missing, and not 0. Nothing is stored, and no database is needed. An error is
-    the sum of all errors, divided by the sum of all numbers.
+    the sum of the absolute differences between forecast and number, divided by the sum of all numbers.
 
     \b
     Example:

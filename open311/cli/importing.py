@@ -103,9 +103,9 @@ def import_command(
     Faulty values are corrected and counted. A row is refused only if it has no id, no service or no usable opening
     time, if its id has lost digits, or if a request that was made here has the same id.
 
-    An import can be stopped and run again, and a later state of the same data changes what differs. A row
-    that is older than the stored request changes nothing. If a source does not say when a request changed, the row
-    that is imported later counts. Fields that a row leaves out stay as they are.
+    An import can be stopped and run again. If you import a newer state of the same data, only what differs is
+    changed. A row that is older than the stored request changes nothing. If a source does not say when a request
+    changed, the row that is imported later counts. Fields that a row leaves out stay as they are.
 
     A row is in conflict if the request was changed here by staff, and the file differs. The change made here stays,
     unless the row is dated later. Every conflict is printed with the rule that decided it. Commands such as

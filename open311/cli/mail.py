@@ -62,7 +62,7 @@ def status() -> None:
 
 @mail.command()
 def retry() -> None:
-    """Try all mails again now that wait because an earlier try failed."""
+    """Try now all mails that wait because an earlier try failed."""
     with command_platform() as platform:
         count = watching.retry_all(platform, now=utc_now())
     say(f"{counted(count, 'mail')} will be tried now.")
@@ -101,7 +101,7 @@ def stop(address: str, jurisdiction: str) -> None:
 @_ADDRESS
 @_JURISDICTION
 def allow(address: str, jurisdiction: str) -> None:
-    """Let ADDRESS get mail again that was stopped, because its mail came back or its owner wanted none.
+    """Let ADDRESS get mail again, after its mail came back or its owner wanted none.
 
     \b
     Example:
@@ -123,8 +123,8 @@ def allow(address: str, jurisdiction: str) -> None:
 def bounce(file: tuple[BinaryIO, ...], to: str, maildir: Path | None) -> None:
     """Read mails that came back to OPEN311_BOUNCE_MAIL: from FILEs, a maildir, or else standard input.
 
-    An address that does not exist gets no mail any more. What is no report about a delivery changes nothing. If the
-    database is down, the status is 75, so that a mail server tries again.
+    An address that does not exist gets no mail any more. A mail that is no report about a delivery changes nothing.
+    If the database is down, the status is 75, so that a mail server tries again.
 
     \b
     Example:

@@ -19,8 +19,9 @@ from open311.storage.queue import MOST_COUNTED
 def media() -> None:
     """Look after the store of photos, which OPEN311_MEDIA names.
 
-    A file `_store` in it has the marker of the database. A store without the file is empty or another one, so the
-    server takes no photo for it and deletes none in it. Copy the file with the photos when you move them.
+    A file `_store` in it has the marker of the database. A store without this file is empty, or is not the store of
+    this database, so the server stores no photo in it and deletes none there.
+    Copy the file with the photos when you move them.
     """
 
 

@@ -73,7 +73,10 @@ def _running_database(settings: Settings) -> Iterator[tuple[Settings, Cluster | 
 
 @contextmanager
 def _known_database(settings: Settings) -> Iterator[None]:
-    """Explain a DATABASE_URL of an earlier `open311 run`, whose private database has ended with it."""
+    """Raise Misconfigured instead of Unavailable if DATABASE_URL names the private database of an `open311 run`.
+
+    That database ended together with its run. The message of Misconfigured says what to do.
+    """
     try:
         yield
     except Unavailable:
@@ -86,10 +89,11 @@ def _known_database(settings: Settings) -> Iterator[None]:
 
 
 def _left_behind(cluster: Cluster) -> str:
-    """The sentence about data that a copied folder names and does not use."""
+    """The message for a folder whose file `elsewhere` names a folder of data that this cluster does not use."""
     return (
-        f"{cluster.home} was copied without its data, which is in {cluster.left}. This server starts with an empty"
-        " database. To keep the data, run pg_dump on the server of the original and pg_restore here."
+        f"{cluster.home} names {cluster.left} as the place of its data, but that folder is missing or belongs to"
+        " another copy. This server starts with an empty database. To keep the data, run pg_dump on the server of"
+        " the original and pg_restore here."
     )
 
 
@@ -125,8 +129,8 @@ def _texts(settings: Settings) -> dict[str, str]:
 def shell_lines(settings: Settings) -> list[str]:
     """What a second shell needs for commands: an `export` of each setting that differs from its default.
 
-    Secrets are only named, in comments, so that all lines can be pasted. The port is part of the login links that
-    a command prints.
+    Secrets are only named, in comments, so that all lines can be pasted. The port is exported too, because
+    `open311 staff login-link` prints links with it.
     """
     changed = [row for row in fields(Settings) if getattr(settings, row.name) != default(row)]
     texts = _texts(settings)

@@ -26,7 +26,7 @@ def sensors() -> None:
 @sensors.command("list")
 @click.option("--jurisdiction", default="", help="Only this city's sensors, by its jurisdiction_id.")
 def list_command(jurisdiction: str) -> None:
-    """Show all sensors: the last observation of each, and how its rules stand.
+    """Show all sensors: the newest observation of each, and the state of its rules.
 
     \b
     Example:
@@ -45,9 +45,9 @@ def list_command(jurisdiction: str) -> None:
 def bridge(config: Path, is_check: bool) -> None:
     """Take messages from an MQTT broker, and send them to the API as observations, until SIGTERM.
 
-    CONFIG is a TOML file; spec/sensors.md explains it. The key of sensors is in the environment variable that it
-    names. A message is acknowledged to the broker only after the API has taken or refused it. This command needs no
-    database. Install open311-server[mqtt] for it.
+    CONFIG is a TOML file; spec/sensors.md explains it. The environment variable that CONFIG names has the key of
+    sensors. A message is acknowledged to the broker only after the API has accepted or refused it. This command
+    needs no database. Install open311-server[mqtt] for it.
 
     \b
     Example:

@@ -89,7 +89,7 @@ def add(name: str, role: str, departments: tuple[str, ...], jurisdiction: str, d
 @click.option("--all-departments", "is_for_all", is_flag=True, help="Let the account work for all departments.")
 @_JURISDICTION
 def change(name: str, role: str | None, departments: tuple[str, ...], is_for_all: bool, jurisdiction: str) -> None:
-    """Give the account NAME another role or other departments. Its tokens have them at once.
+    """Give the account NAME another role or other departments. Its tokens have the new rights at once.
 
     \b
     Example:
@@ -224,8 +224,8 @@ def revoke(name: str, jurisdiction: str, number: int | None, reassign: str) -> N
     """Revoke the account NAME with all its tokens, or only one of its tokens.
 
     What the account did stays in the histories. `open311 staff restore` makes the account valid again. Open
-    requests that are assigned to it stay so, unless --reassign names another account, or nobody. This can also be
-    done later, by the same command.
+    requests stay assigned to the account, unless --reassign names another account, or nobody. This can also be done
+    later, by the same command.
 
     \b
     Example:

@@ -29,7 +29,7 @@ def name_of(record: RequestRecord) -> str:
 def lines_of(view: StaffView, names: Mapping[str, str], now: datetime, *, asks_for_reporter: bool) -> Iterator[str]:
     """All lines about a request, the most important ones first, its history last.
 
-    names  the names of the accounts in it, by the actor that each is in events
+    names  the names of the accounts in the request, by actor, such as `staff:3`
     """
     record = view.record
     yield f"{name_of(record)}: {record.service_code}, {record.status}, {record.visibility}"

@@ -1,6 +1,6 @@
 """What each web process of `open311 serve` needs: the application, and its threads.
 
-The process that starts web processes does not import this module, because it stays small without it.
+The process that starts web processes does not import this module, so that it stays small.
 """
 
 from __future__ import annotations

@@ -39,9 +39,10 @@ class Suspicion(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbuseRules:
-    """A city's rules against abuse. What breaks one is held until a person has looked at it.
+    """A city's rules against abuse.
 
-    Reports and updates are counted apart.
+    A report or an update that breaks a rule is held until a person has looked at it. Reports and updates are
+    counted apart.
 
     honeypot      the name of a form's field that people do not see; "" for none
     per_key, per_address, per_device  the largest rate, such as `20 per hour`; "" for no limit

@@ -18,8 +18,8 @@ class Role(StrEnum):
     MONITOR     may read metrics
     READER      of staff: may read requests
     AGENT       of staff: may also work on them
-    DISPATCHER  of staff: may also hide requests and show them again
-    ADMIN       of staff: may also manage accounts
+    DISPATCHER  of staff: may also decide what the public sees, and decide about deliveries and notices
+    ADMIN       of staff: may also export and erase data of persons, and manage keys, blocks and texts
     """
 
     APP = "app"

@@ -1,7 +1,8 @@
-"""How many days it takes until a request is closed, from requests of which some are still open. Pure functions.
+"""How many days it takes until a request is closed, estimated from closed and open requests. Pure functions.
 
-An open request only tells that it takes longer than its age. Every service would look fast without the open
-requests, or with them counted as closed today. The estimate of Kaplan and Meier uses them for as long as their age.
+An open request only shows that it takes longer than its age. If open requests were left out, or counted as closed
+today, every service would look fast. The estimate of Kaplan and Meier counts an open request as not closed up to
+its age.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def closing_days(closed: Mapping[int, int], still_open: Mapping[int, int]) -> Cl
 
 
 def day_of_share(closed: Mapping[int, int], still_open: Mapping[int, int], share: float) -> int | None:
-    """The first day by whose end `share` of the requests are closed; None if it cannot be told."""
+    """The first day at the end of which `share` of the requests are closed; None if it cannot be told."""
     at_risk, is_open = sum(closed.values()) + sum(still_open.values()), 1.0
     leaving = Counter(still_open)
     for day in range(max(closed, default=0) + 1):

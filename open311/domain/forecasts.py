@@ -1,12 +1,13 @@
 """Forecasts of the number of requests, with a test on the past that decides which are published. Pure functions.
 
-A series has one number for each period: a month, or a block of seven days. A period of which the city has no whole
-data is missing, and is never read as 0. Lags are counted in periods of the calendar, never in numbers of a list, so
-that a gap moves nothing.
+A series has one number for each period: a month, or a block of seven days. A period is missing if the
+city lacks data for too many of its days (`gaps`), and is never read as 0. Lags are counted in periods of the
+calendar, never in numbers of a list, so that a gap moves nothing.
 
 Each forecast is made again for the past, with only what was known then (a rolling origin). It is published if it
 was nearer to the truth than both simple guesses: the newest number, and that of the same period a year ago. The
-interval comes from the errors of these tests, and its width follows how often it held (decision 0053).
+interval comes from the errors of these tests. It becomes wider after a number outside it, and narrower after a
+number inside it (decision 0053).
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ LEAST_MEAN = 10
 WARM_UP = 10
 """How many errors must be known before the first interval is tried."""
 LEAST_TRIED = 20
-"""How many intervals of the past must have been tried."""
+"""A forecast is published only if at least so many intervals of the past were tried."""
 MOST_ERRORS = 60
 """An interval is made of this many errors at most: the newest ones."""
 NOMINAL = 0.8
 HELD_LEAST, HELD_MOST = 0.7, 0.9
-"""The share of intervals that must have held the number."""
+"""A forecast is published only if this share of the tried intervals contained the number."""
 _PACE = 0.05
-"""How fast the width of intervals follows their hits (the step of adaptive conformal inference)."""
+"""How much the width of the intervals changes after each number (the step of adaptive conformal inference)."""
 _NARROWEST, _WIDEST = 0.6, 0.02
 _INDEX_YEARS = 3
 _LEAST_YEARS = 1
@@ -40,7 +41,7 @@ class Method(StrEnum):
     """How a number is forecast.
 
     MEAN_AND_LAST_YEAR  half of the mean of a year, and half of the number of the same period a year ago
-    SEASONAL_LEVEL      the newest level, times what is usual for the time of the year
+    SEASONAL_LEVEL      the mean of the newest numbers without the season, times the seasonal factor of the period
     BLEND               half of each of these two
     """
 
@@ -52,12 +53,12 @@ class Method(StrEnum):
 class Reason(StrEnum):
     """Why a forecast is not published; NONE if it is.
 
-    FEW            fewer than LEAST_MEAN requests in a usual period
+    FEW            fewer than LEAST_MEAN requests in a period of the last year, on average
     SHORT_HISTORY  too few periods of the past, so it cannot be tested
     GAP            a period that the forecast needs is missing
     RANDOM_WALK    the newest number was as good a guess
     LAST_YEAR      the number of the same period a year ago was as good a guess
-    INTERVAL       fewer than 70 % or more than 90 % of the intervals held the number
+    INTERVAL       fewer than 70 % or more than 90 % of the intervals contained the number
     """
 
     NONE = ""
@@ -75,8 +76,8 @@ class Rhythm:
 
     name      as it stands in the document
     year      how many periods a year has
-    level     how many of the newest periods tell the level
-    spread    how many periods on both sides are read with a period of an earlier year
+    level     from how many of the newest periods SEASONAL_LEVEL is made
+    spread    for a period of an earlier year, so many periods before and after it are read too
     aheads    for which periods after the newest one there are forecasts
     most_tests  how many periods of the past are tested at most: the newest ones
     """
@@ -90,7 +91,7 @@ class Rhythm:
 
     @property
     def most_stand_ins(self) -> int:
-        """How many periods of a year may be missing. The same period of the year before then stands in for each."""
+        """How many periods of a year may be missing. The same period of the year before replaces each of them."""
         return self.year // 6
 
 
@@ -107,8 +108,9 @@ class Tested:
     """How a method did in the past.
 
     tests       how many periods it was tried on
-    error       the sum of its errors / the sum of the numbers; so are the next two, for the simple guesses
-    held, tried how many intervals held the number, of how many
+    error       the sum of the absolute differences between forecast and number / the sum of the numbers
+    last_year_error, newest_error  the same for the two simple guesses
+    held, tried how many intervals contained the number, of how many
     """
 
     tests: int = 0
@@ -120,7 +122,7 @@ class Tested:
 
     @property
     def coverage(self) -> float | None:
-        """The share of intervals that held the number; None if none was tried."""
+        """The share of intervals that contained the number; None if none was tried."""
         return self.held / self.tried if self.tried else None
 
     @property
@@ -157,7 +159,8 @@ class Forecast:
 def forecasts(series: Series, rhythm: Rhythm, newest: int) -> Iterator[Forecast]:
     """The forecasts of a series for each period ahead of `newest`, the last period that is over.
 
-    Whether the series is a random walk is told by the next period, where it is clearest. It then holds for all.
+    The forecast for the next period shows best whether the series is a random walk. If it is one, no forecast is
+    published.
     """
     past, is_walk = Past(series, rhythm), False
     year = [number for at in range(newest - rhythm.year + 1, newest + 1) if (number := series.get(at)) is not None]
@@ -204,15 +207,15 @@ class Past:
         self._levels: dict[int, float | None] = {}
 
     def newest(self, origin: int, ahead: int) -> float | None:  # noqa: ARG002  # all guesses have this shape
-        """The simple guess: the newest number."""
+        """The simple guess: the newest number; None if it is missing."""
         return self.series.get(origin)
 
     def last_year(self, origin: int, ahead: int) -> float | None:
-        """The simple guess: the number of the same period a year ago."""
+        """The simple guess: the number of the same period a year ago; None if it is missing."""
         return self.series.get(origin + ahead - self.rhythm.year)
 
     def guess(self, method: Method, origin: int, ahead: int) -> float | None:
-        """What a method says at the end of the period `origin`; None if a period that it needs is missing."""
+        """What a method forecasts at the end of the period `origin`; None if a period that it needs is missing."""
         match method:
             case Method.MEAN_AND_LAST_YEAR:
                 return self._mean_and_last_year(origin, ahead)
@@ -231,7 +234,7 @@ class Past:
         return None if level is None or usual is None else level * usual
 
     def year_mean(self, origin: int) -> float | None:
-        """The mean of the year that ends with `origin`."""
+        """The mean of the year that ends with `origin`; None if too many of its periods are missing."""
         if origin not in self._means:
             self._means[origin] = self._year_mean(origin)
         return self._means[origin]
@@ -249,7 +252,7 @@ class Past:
         return total / self.rhythm.year
 
     def _around(self, at: int, origin: int) -> float | None:
-        """The mean of a period and its neighbours, as far as they are known at the end of `origin`."""
+        """The mean of a period and its neighbours known at the end of `origin`; None if the period is missing."""
         spread = self.rhythm.spread
         if not spread:
             return self.series.get(at)
@@ -258,7 +261,7 @@ class Past:
         return sum(found) / len(found) if at in self.series else None
 
     def _level(self, origin: int) -> float | None:
-        """The mean of the newest numbers, each divided by what is usual for its time of the year."""
+        """The mean of the newest numbers, each divided by its seasonal factor; None if too few are known."""
         if origin not in self._levels:
             self._levels[origin] = self._level_at(origin)
         return self._levels[origin]
@@ -272,13 +275,19 @@ class Past:
         return sum(found) / len(found) if 2 * len(found) > self.rhythm.level else None
 
     def _usual(self, at: int, origin: int) -> float | None:
-        """How many times the mean of a year is usual for the time of the year of `at`: the median of some years."""
+        """The seasonal factor of the period `at`: its number / the mean of a year, the median over some years.
+
+        None if it is known of no year.
+        """
         years = (at - number * self.rhythm.year for number in range(_INDEX_YEARS))
         found = [ratio for year in years if (ratio := self._ratio(year, origin)) is not None]
         return median(found) if len(found) >= _LEAST_YEARS else None
 
     def _ratio(self, at: int, origin: int) -> float | None:
-        """A number, divided by the mean of the year around it, as far as that is over at `origin`."""
+        """A number, divided by the mean of the year around it.
+
+        If this year is not over at `origin`, it ends there. None if either of the two is missing.
+        """
         end = min(at + self.rhythm.year // 2 - 1, origin)
         key = (at, end) if at + self.rhythm.spread <= origin else (at, origin)
         if key not in self._ratios:
@@ -306,7 +315,7 @@ class Errors:
             self._sorted.remove(self._newest.pop(0))
 
     def follow(self, *, has_held: bool) -> None:
-        """Make the next interval narrower after one that held, and wider after one that did not."""
+        """Make the next interval narrower after one that contained the number, and wider after one that did not."""
         alpha = self.alpha + _PACE * (1 - NOMINAL - (not has_held))
         self.alpha = min(_NARROWEST, max(_WIDEST, alpha))
 

@@ -1,7 +1,7 @@
-"""Which days a city has no data of, and which months and weeks are therefore missing. Pure functions.
+"""On which days the data of a city are missing, and which months and weeks are therefore missing. Pure functions.
 
-A day without a single request can be a quiet day, or a day of which nothing was imported. It counts as the second
-if days like it had many requests: the same days of the week before and after.
+A day without any request can be a quiet day, or a day from which nothing was imported. Its data count as missing if
+many requests were to be expected, by the same days of the week before and after.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 PROOF = 20
-"""Days in a row without any request are a gap if this many were to be expected on them."""
+"""Days in a row without any request are a gap if at least so many requests were to be expected on all of them."""
 NEAR_WEEKS = 4
-"""What to expect on a day is the mean of so many days of the same weekday before the run, and as many after it."""
+"""The number to expect on a day: the mean of so many days of the same weekday before a gap, and as many after."""
 MOST_DAYS = 3
 """A month is whole if at most this many of its days are missing, such as holidays."""
 MOST_DAYS_OF_WEEK = 1
@@ -40,7 +40,7 @@ def _runs(days: list[date], last: date) -> Iterator[list[date]]:
 
 
 def _usual(counts: Mapping[date, int], day: date, run: list[date], first: date, last: date) -> float:
-    """The mean of the nearest days of the same weekday outside a run."""
+    """The number to expect on a day: the mean of the nearest days of the same weekday outside a run."""
     before = day - timedelta(days=7 * ((day - run[0]).days // 7 + 1))
     after = day + timedelta(days=7 * ((run[-1] - day).days // 7 + 1))
     found = [before - timedelta(days=7 * number) for number in range(NEAR_WEEKS)]
@@ -50,7 +50,7 @@ def _usual(counts: Mapping[date, int], day: date, run: list[date], first: date, 
 
 
 def whole_months(counts: Mapping[date, int], last: date) -> set[int]:
-    """The numbers of the months (`month_of`) that are whole: over at `last`, and with data on their days."""
+    """The numbers of the whole months (`month_of`): over at `last`, and without data on at most MOST_DAYS days."""
     if not counts:
         return set()
     months = range(month_of(min(counts)), month_of(last + _DAY))

@@ -14,10 +14,10 @@ from typing import TypeVar
 from open311.domain.forecasts import FOUR_WEEKS, Method, Past, Series
 
 LEAST_ERRORS = 13
-"""How many blocks of four weeks of the past must have been forecast: a year."""
+"""At least so many blocks of four weeks of the past must have been forecast: a year."""
 LEAST_COUNT = 10
 FALSE_SHARE = 0.05
-"""How many of the named areas may be named by chance, on average (the false discovery rate)."""
+"""The share of the named areas that may be named by chance, on average (the false discovery rate)."""
 _METHOD = Method.MEAN_AND_LAST_YEAR
 Name = TypeVar("Name", bound=Hashable)
 

@@ -247,7 +247,7 @@ class _Case:
         return "" if found.lower() in _PLAIN_WORDS else found
 
     def _closing(self, status: Status, closed_at: datetime | None, updated_at: datetime | None) -> datetime | None:
-        """The closing time. In GeoReport, this is the time of the last update (A34)."""
+        """The closing time; None without one. In GeoReport, this is the time of the last update (A34)."""
         found = closed_at or updated_at
         if status is Status.CLOSED and found is None:
             self._mendings.append(Mending.CLOSED_UNDATED)

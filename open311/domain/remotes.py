@@ -80,7 +80,8 @@ class PullState:
     """How far the requests of a neighbour have been read.
 
     until   when the last pull began, by our clock: its changes up to then are known; None before the first pull.
-            A neighbour whose clock is slow by more than the overlap of two pulls is late until all is compared
+            If the neighbour's clock is slow by more than the overlap of two pulls, a change may be seen only when
+            all requests are compared
     asked   the last id that was asked for because it is not in the neighbour's list; the next pull goes on after it
     cause   why the last pull failed, or how many requests were left out and why; "" if all are shown. A pull that
             reads only changes keeps what the pull before it has left out

@@ -193,7 +193,10 @@ class ServiceLevels:
         return self._working.add_working_time(received, timedelta(hours=amount))
 
     def _later(self, due: datetime, unit: Unit, start: datetime, end: datetime) -> datetime | None:
-        """The due date, moved by a pause. In working time, only the office hours of the pause count."""
+        """The due date, moved by a pause. In working time, only the office hours of the pause count.
+
+        None if the city has no calendar that the unit needs.
+        """
         if not unit.needs_calendar:
             return due + (end - start)
         if self._working is None:

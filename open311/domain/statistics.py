@@ -361,7 +361,7 @@ class Row:
 
     @property
     def feedback_share(self) -> float | None:
-        """The share of `feedback_answered` who said that the problem is solved."""
+        """The share of `feedback_answered` who said that the problem is solved; None if `feedback_yes` is None."""
         return None if self.feedback_yes is None else round(self.feedback_yes / (self.feedback_answered or 1), 4)
 
 

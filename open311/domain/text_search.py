@@ -33,10 +33,13 @@ _OTHERS = ("arabic", "russian")
 _WORTH = (4.0, 3.5, 1.0, 2.0, 0.8)
 """The points of a word in each of the texts of a service: see `Texts`."""
 _MOST_WITH_PAIRS = 40
-"""Pairs of words are known as one word if the text is not longer. Those of long texts would be most known words."""
+"""In a text of at most so many words, two neighbouring words are also known as one.
+
+Long texts would add too many.
+"""
 _STEM, _BEGINNING, _INSIDE, _MISSPELT, _SYNONYM, _PAIR = 0.95, 0.55, 0.45, 0.6, 0.9, 1.0
 _STRONG = 0.9
-"""From this quality on, a reading of a word is no guess."""
+"""A reading of a word with a lower quality is a guess."""
 _COVERED = 0.7
 """The part of a word's points that count if the word belongs to a phrase with a synonym."""
 _PLACE = 0.5
@@ -46,23 +49,26 @@ _LEAST_IN_PHRASE = 2
 _MORE_WORDS = 0.15
 """How much more a meaning counts for each further word."""
 _LEAST_KNOWN = 0.2
-"""A service must have one word of the sentence, or this part of fewer than five. A guess is half a word."""
+"""An item must have at least this part of a sentence's words, and one word is always enough.
+
+A guess is half a word.
+"""
 _LEAST_POINTS = 0.5
-"""A service must have so many points, times the rarity of a word that only one service has."""
+"""The least points of an item, as a multiple of the rarity of a word that only one item has."""
 _LEAST_PART = 0.25
 """Services with less than this part of the best service's points are not found."""
 _MOST_IN_DESCRIPTION = 2.0
-"""A word with more points is not only in a description."""
+"""A word with more points is in a name or in keywords, and not only in a description."""
 _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
-"""From so many Latin letters and this part of a longer word on, a word is found in it: light in streetlight."""
+"""A word is found in a longer one if it has so many Latin letters, and this part of it: light in streetlight."""
 _NAMED = 1.1
-"""How much more a service counts than the best other one if somebody types its whole name."""
+"""How many times the points of the best other item an item gets if somebody types its whole name."""
 _LONGEST_UNBROKEN = 30
-"""A word in a script without blanks is searched for known parts only in its first letters, so many."""
+"""In a word of a script without blanks, only so many of its first letters are searched for known words."""
 _MOST_GUESSED = 12
-"""Only the first unknown words of a sentence, so many, are compared with known ones."""
+"""Only so many unknown words of a sentence, the first ones, are compared with known words."""
 _MOST_ENDING = 3
-"""A word also fits if it only has so many more letters at its end, such as potholes and pothole."""
+"""A typed word may have at most so many letters more than a known one, such as potholes and pothole."""
 
 
 class Texts(NamedTuple):
@@ -102,7 +108,7 @@ class _Tally:
 
     count  how many words of the sentence say something
     known  how many of them the item has
-    named  the items that have one elsewhere than in their descriptions
+    named  the items that have one in their name or keywords
     """
 
     count: int
@@ -271,7 +277,7 @@ class TextSearch:
                 yield weight * (_COVERED if word in covered else 1.0), forms
 
     def _count_in(self, tally: _Tally, found: Points, weight: float, words: float) -> None:
-        """Add what one word or phrase is worth for the items that have it."""
+        """Add the points of one word or phrase to the items that have it."""
         rarity = log(1 + self._count / len(found)) if found else 0
         for number, points in found.items():
             tally.points[number] += weight * points * rarity

@@ -62,6 +62,7 @@ class ClusterFiles:
         """Find the folders of a cluster. Every process gets the same result.
 
         The caller must hold the lock on the file `gate`, because this function may write the file `elsewhere`.
+        Raises Misconfigured if the cluster's user cannot reach the folder any more.
         """
         named = _read_elsewhere(home)
         elsewhere = named if named is not None and _belongs_to(home, named) else None
@@ -93,7 +94,10 @@ class ClusterFiles:
         return self.home / "server.log"
 
     def prepare_sockets(self) -> None:
-        """Make the folder of the socket. Refuse another user's folder, because everybody can make one in /tmp."""
+        """Make the folder of the socket. Refuse another user's folder, because everybody can make one in /tmp.
+
+        Raises Misconfigured for such a folder.
+        """
         with contextlib.suppress(FileExistsError):
             self.sockets.mkdir(mode=0o700)
             self.account.give_folder(self.sockets)

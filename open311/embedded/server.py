@@ -86,7 +86,10 @@ class PostgresServer:
         draft.rename(files.data)
 
     def start(self) -> None:
-        """Start the server, or wait for a server that is starting or stopping. Returns when it answers."""
+        """Start the server, or wait for a server that is starting or stopping. Returns when it answers.
+
+        Raises Misconfigured if it does not start.
+        """
         files, started_at = self.files, time.monotonic()
         while True:
             pid = self._postmaster() or self._spawn()
@@ -97,7 +100,10 @@ class PostgresServer:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Stop the server and end its sessions: fast shutdown first, then immediate shutdown."""
+        """Stop the server and end its sessions: fast shutdown first, then immediate shutdown.
+
+        Raises Misconfigured if it does not stop.
+        """
         pid = self._postmaster()
         for order in (signal.SIGINT, signal.SIGQUIT):
             if pid is None:

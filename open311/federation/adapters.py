@@ -152,7 +152,7 @@ def tls_of(config: HttpConfig) -> Tls | None:
 
 
 def credentials_of(config: HttpConfig) -> ClientCredentials | None:
-    """The client credentials of a configuration. Raises Misconfigured."""
+    """The client credentials of a configuration; None if it has none. Raises Misconfigured."""
     oauth = config.oauth
     if oauth is None:
         return None

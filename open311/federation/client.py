@@ -390,7 +390,10 @@ class GeoReportClient:
         return replace(call, url=url, query=())
 
     def request(self, service_request_id: str) -> ServiceRequest:
-        """One request. Raises Refused with status 404 if there is none."""
+        """One request.
+
+        Raises Refused with status 404 if there is none, and Unreadable if only others are answered.
+        """
         call = self._call("GET", f"requests/{_segment(service_request_id)}", self._city() + self._language())
         found = self._all(ServiceRequest, *self._read(call), call)
         same = [each for each in found if each.service_request_id == service_request_id]
@@ -413,7 +416,7 @@ class GeoReportClient:
         return self._receipt(Receipt, call)
 
     def token(self, token: str) -> Token:
-        """The token with the id of its request; the id is "" as long as there is none."""
+        """The token with the id of its request; the id is "" as long as there is none. Raises Unreadable."""
         call = self._call("GET", f"tokens/{_segment(token)}", self._city())
         found = self._all(Token, *self._read(call), call, {"token": token})
         if len(found) != 1:
@@ -454,7 +457,7 @@ class GeoReportClient:
     # --- Media
 
     def media(self, url: str) -> Media:
-        """The picture, film or sound at an address, such as a `media_url`."""
+        """The picture, film or sound at an address, such as a `media_url`. Raises Unreadable for anything else."""
         call = Call("GET", url, headers={"User-Agent": self._headers["User-Agent"]})
         answer = self._transport.send(call)
         if answer.status != 200:

@@ -49,7 +49,7 @@ class ByMail:
     to: Mailbox = field(repr=False)
 
     def send(self, message: Message, *, now: datetime) -> str:
-        """Send the mail. One that may have arrived counts as sent, so that nobody gets it twice."""
+        """Send the mail. A mail that may have arrived counts as sent, so that nobody gets it twice."""
         first, *others = message.lines
         mail = Mail(
             to=(self.to,),

@@ -32,7 +32,7 @@ _ERRORS = frozenset(
         "invalid_scope",
     }
 )
-"""The errors of RFC 6749. Another text of the server is not repeated, because it may quote the secret."""
+"""The errors of RFC 6749. Any other text of the server is not repeated, because it may quote the secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

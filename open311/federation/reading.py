@@ -236,7 +236,7 @@ class Reader:
         return flag
 
     def _instant(self, plain: Plain) -> datetime | None:
-        """A time in UTC, in whole seconds."""
+        """A time in UTC, in whole seconds; None for a blank text."""
         if isinstance(plain, str) and not plain.strip():
             return None
         match = _LOOSE.fullmatch(plain.strip()) if isinstance(plain, str) else None

@@ -54,6 +54,7 @@ def sign(body: bytes, webhook_id: str, *, secrets: Sequence[str], now: datetime)
 
     webhook_id  the same at each try, so that the receiver can drop a repetition; visible ASCII without a full stop
     secrets     `whsec_…`; several while one is rotated, because the receiver may still have the old one
+    Raises ValueError for another webhook_id, or a secret that cannot be used.
     """
     if not _ID.fullmatch(webhook_id):
         raise ValueError("webhook_id must be 1 to 255 visible ASCII characters without a full stop")

@@ -48,7 +48,7 @@ _CERTIFICATE_ALERTS = frozenset(
         *("CERTIFICATE_REVOKED", "UNSUPPORTED_CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE"),
     )
 )
-"""With TLS 1.3, a server refuses our certificate after we have sent the call. It has not read the call then."""
+"""With TLS 1.3, a server refuses our certificate after we have sent the call, but it has not read the call."""
 _SIZES = frozenset({"content-length", "transfer-encoding"})
 
 

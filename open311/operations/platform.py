@@ -72,7 +72,7 @@ class Process:
         return caching
 
     def kept_for_minute(self, name: str, key: Hashable, now: datetime, make: Callable[[], T], *, most: int) -> T:
-        """What this process keeps under a key until the minute ends: a container, which `make` makes empty.
+        """The container that this process keeps under a key until the minute ends. `make` makes an empty one.
 
         name  whose keys these are; each name always has the same `make` and `most`
         most  for how many keys a container is kept

@@ -32,7 +32,7 @@ class Held:
         return iter(list(self._connections.values()))
 
     def get(self, number: int) -> Connection | None:
-        """The open connection with this file descriptor."""
+        """The open connection with this file descriptor; None if there is none."""
         return self._connections.get(number)
 
     def count(self, address: str) -> int:

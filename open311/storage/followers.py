@@ -91,9 +91,9 @@ def _change(connection: Connection, one: Follower, **values: object) -> None:
 
 
 def of_subscriptions(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> list[Follower]:
-    """Those who get mail about these subscriptions and have none waiting that takes further news.
+    """The followers of these subscriptions without a waiting mail that can take further news.
 
-    They stay until the transaction ends. A person who leaves at this moment is left out.
+    They cannot be deleted until the transaction ends. A person who leaves at this moment is left out.
     """
     columns, theirs, waits = follower.c, subscription.c, text(IS_OPEN_TO_CHANGES)
     has_mail = select(mail.c.id).where(

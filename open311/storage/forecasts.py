@@ -179,7 +179,7 @@ def save(connection: Connection, jurisdiction_id: str, found: Outlooks) -> bool:
 
 
 def made_at(connection: Connection, jurisdiction_id: str) -> datetime | None:
-    """The time of which a city's forecasts are; None if it has none."""
+    """The `as_of` of a city's forecasts: every change before it is counted. None if the city has no forecasts."""
     columns = forecast_run.c
     found: datetime | None = connection.execute(
         select(columns.as_of).where(columns.jurisdiction_id == jurisdiction_id)

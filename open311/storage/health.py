@@ -49,7 +49,7 @@ def versions(connection: Connection) -> Versions:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the schema lacks, or has otherwise than our tables declare.
+    """A part of the schema that is missing, or that differs from the declaration of our tables.
 
     ddl  the statements that correct it without a lock on the table; empty if no statement is known
     """

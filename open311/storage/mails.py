@@ -106,7 +106,7 @@ def save(connection: Connection, changed: QueuedMail, *, due_at: datetime | None
 
 
 def count_unasked(connection: Connection, jurisdiction_id: str, since: datetime, most: int) -> int:
-    """How many mails the city has made since then to people who had not agreed. Counting stops at `most`."""
+    """How many mails to people who had not agreed the city has made since an instant. Counting stops at `most`."""
     kinds = text("kind IN ('received', 'confirm')")
     some = select(mail.c.id).where(mail.c.jurisdiction_id == jurisdiction_id, mail.c.created_at >= since, kinds)
     return _count(connection, some.limit(most))
@@ -115,7 +115,10 @@ def count_unasked(connection: Connection, jurisdiction_id: str, since: datetime,
 def count_to(
     connection: Connection, jurisdiction_id: str, recipient: bytes, since: datetime, *, is_unasked: bool = False
 ) -> int:
-    """How many mails to an address were made since then. `is_unasked`: only those to which nobody had agreed."""
+    """How many mails to an address were made since an instant.
+
+    `is_unasked`: only those to which nobody had agreed.
+    """
     columns = mail.c
     some = select(columns.id).where(
         columns.jurisdiction_id == jurisdiction_id, columns.recipient == recipient, columns.created_at >= since

@@ -37,7 +37,7 @@ def save(connection: Connection, changed: Notice) -> None:
 
 
 def last(connection: Connection, place: Place, kinds: Collection[NoticeKind]) -> Notice | None:
-    """The last notice of these kinds about a back office."""
+    """The last notice of these kinds about a back office; None if there is none."""
     columns = operator_notice.c
     query = (
         select(operator_notice)

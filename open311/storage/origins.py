@@ -67,7 +67,7 @@ def find_copies(run: Run, jurisdiction_id: str, via: Sequence[str]) -> dict[int,
 
 
 def lock(run: Run, origin: str) -> None:
-    """Let nobody else store the request with this first hop until the transaction ends."""
+    """Until the transaction ends, no other transaction can store a request with this first hop."""
     run(_lock(), {"origin": origin})
 
 

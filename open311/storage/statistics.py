@@ -94,7 +94,7 @@ class State:
 
     is_uncounted  whether the requests from before the statistics are still being counted
     waits_since   when the oldest change was written that is not counted yet; None if there is none
-    mark          the instant before which what was due is overdue in the sums
+    mark          the sums count a request as overdue if it was due before this instant
     """
 
     is_uncounted: bool
@@ -130,7 +130,7 @@ def _state() -> Statement:
 
 
 def instant_services(read: Read, jurisdiction_id: str) -> list[tuple[str, int, int]]:
-    """Each service of which requests were closed at once: code, number of closed ones, number of those."""
+    """Each service with requests that were closed at once: code, how many are closed, how many of them at once."""
     return [(code, closed, quick) for code, closed, quick in read(_instant(), {"city": jurisdiction_id}).rows()]
 
 

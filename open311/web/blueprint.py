@@ -195,7 +195,7 @@ class BoundEndpoint:
     def _city(
         self, sent: Parameters, path: Mapping[str, str], principal: Principal | None = None
     ) -> Jurisdiction | None:
-        """The jurisdiction of the call. Raises NotFound if unknown, Invalid if it is missing but required."""
+        """The jurisdiction of the call; None if the call has none and needs none. Raises NotFound and Invalid."""
         rule = self.endpoint.city
         if rule is City.NONE:
             return None

@@ -1,7 +1,7 @@
 """`make load`: how a server on this machine answers under load. It is bounded and stops by itself.
 
-Reads and writes are mixed as the arguments say. Reports need an api_key and stay in the database, so use
-one for trying. Only a server on the loopback is called, so that a slip harms nobody.
+Reads and writes are mixed as the arguments say. Reports need an api_key and stay in the database, so use a database
+for tests. Only a server on the loopback is called, so that a slip harms nobody.
 """
 
 from __future__ import annotations

@@ -198,13 +198,18 @@ class _Run:
             self.worker.keep()
             away = next(cut)
             away.office.down()
-            goal = changes * part // (kills + 1)
-            until(lambda goal=goal: self.done >= goal or not writer.is_alive(), f"{goal} changes")  # type: ignore[misc]
+            self._make(changes * part // (kills + 1), writer)
             before = self._accepted()
             away.office.up()
             until(lambda before=before: self._accepted() > before, "a webhook")  # type: ignore[misc]
             self.worker.kill()
         self.worker.keep()
+
+    def _make(self, goal: int, writer: threading.Thread) -> None:
+        """Wait until so many changes are made."""
+        _while_it_moves(
+            lambda: self.done >= goal or not writer.is_alive(), lambda: goal - self.done, f"{goal} changes"
+        )
 
     def _accepted(self) -> int:
         return sum(len(one.messages) for one in self.receivers.values())
@@ -220,14 +225,7 @@ class _Run:
                     overseeing.resume_one(self.platform, name, reason="settle", principal=SHELL, now=now)
             return not self._left()
 
-        while True:
-            before = self._left()
-            try:
-                until(is_over, "everything to be told")
-                return
-            except AssertionError:
-                if self._left() >= before:
-                    raise
+        _while_it_moves(is_over, self._left, "everything to be told")
 
     def _left(self) -> int:
         with self.platform.database.reading() as connection:
@@ -266,6 +264,18 @@ class _Run:
             )
             items = [orjson.loads(row.json) for row in rows]
         return {item["service_request_id"]: item for item in items}
+
+
+def _while_it_moves(is_over: Callable[[], bool], left: Callable[[], int], what: str) -> None:
+    """Wait until the end. Fails only if nothing has become less within the deadline of `until`."""
+    while True:
+        before = left()
+        try:
+            until(is_over, what)
+            return
+        except AssertionError:
+            if left() >= before:
+                raise
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,7 @@
-"""The requests that are sent to the servers. All servers have the URLs of the standard."""
+"""The requests that are sent to the servers.
+
+Most servers have the URLs of the standard; tipg and pygeoapi have their own.
+"""
 
 from __future__ import annotations
 
@@ -262,7 +265,11 @@ def find_workload(name: str) -> Workload:
 
 
 def mixed(field: Field, server: Server, *, writes: bool) -> Iterator[bytes]:
-    """The requests of a busy day: half are small pages; the rest are single requests, services, filters, POSTs."""
+    """The requests of a busy day, without an end.
+
+    Half of the reads are small pages; the others are single requests, services, filters and 1000-row pages. With
+    `writes`, some requests are POSTs.
+    """
     random, numbers = Random(7), count(10_000)
     parts = {
         "small": 50,

@@ -1,4 +1,7 @@
-"""Signing in at a provider of another site, in a real browser: its cookies and its content policy count here."""
+"""Signing in at a provider of another site, in a real browser.
+
+Only a browser applies our rules for cookies (SameSite) and our content security policy.
+"""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_warnings_alone_have_the_status_1(alive: Database, monkeypatch: pytest.M
     assert run().exit_code == 1
 
 
-def test_nothing_is_written(alive: Database) -> None:
+def test_the_doctor_writes_nothing(alive: Database) -> None:
     before = _writes(alive)
     assert run("--all").exit_code == 0
     assert _writes(alive) == before
@@ -381,7 +381,7 @@ def _listening() -> socket.socket:
         (60, False, "its certificate is not trusted"),
     ],
 )
-def test_the_certificate_of_the_public_address_only_if_asked(
+def test_the_certificate_of_the_public_address_is_checked_only_if_asked(
     alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, is_trusted: bool, words: str
 ) -> None:
     ca = trustme.CA()

@@ -321,7 +321,7 @@ def test_who_never_agrees_is_forgotten_after_a_week_and_who_agreed_after_a_year(
     assert here.rows("SELECT id FROM subscription") == []
 
 
-def test_a_city_can_do_without_it(make_app: Callable[..., Flask]) -> None:
+def test_a_city_can_switch_mail_about_filters_off(make_app: Callable[..., Flask]) -> None:
     with town(make_app, followers=False) as here:
         assert "follow" not in here.client.get("/c/test.example/requests").text
         assert "how_often" not in here.client.get("/map/test.example").text

@@ -136,7 +136,7 @@ def test_opening_the_links_of_a_mail_supports_nothing(here: Town) -> None:
     assert supporters(here, name) == 0
 
 
-def test_who_leaves_stays_counted(here: Town) -> None:
+def test_a_supporter_who_leaves_the_mail_is_still_counted(here: Town) -> None:
     name = here.report(email="")
     path = followed(here, name)
     here.press(path, "support")

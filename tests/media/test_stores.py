@@ -247,7 +247,7 @@ def test_a_bucket_of_others_is_unavailable(service: str, capsys: pytest.CaptureF
     assert "AccessDenied" in capsys.readouterr().err
 
 
-def test_wrong_credentials_are_unavailable(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_with_wrong_credentials_is_unavailable(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(StoreUnavailable):
         S3Store(BUCKET, "", endpoint=service).get(KEY)
@@ -288,7 +288,7 @@ def test_a_service_that_is_down_is_unavailable() -> None:
             act()
 
 
-def test_missing_credentials_are_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_store_without_credentials_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in CREDENTIALS:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -297,7 +297,9 @@ def test_missing_credentials_are_unavailable(monkeypatch: pytest.MonkeyPatch, tm
 
 
 @pytest.mark.parametrize("variables", [{"AWS_PROFILE": "none"}, {"AWS_DEFAULT_REGION": "no region"}])
-def test_faulty_variables_are_unavailable(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+def test_faulty_environment_variables_make_the_store_unavailable(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(StoreUnavailable):

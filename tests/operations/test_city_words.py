@@ -150,7 +150,7 @@ def test_the_servers_own_texts_are_in_the_citys_language(first: str, asked: str,
     assert text_for(city, hole, Outcome.FIXED, build.NOON, language=asked) == public_text
 
 
-def test_citizens_of_a_spanish_city_read_spanish_where_it_has_no_text_of_its_own() -> None:
+def test_without_a_text_of_a_spanish_city_citizens_read_the_servers_spanish_text() -> None:
     city = build.city(languages=("es",), texts=(CitizenText(outcome="fixed", text="Listo."),))
     hole = build.record(city, number=1)
     assert text_for(city, hole, Outcome.FIXED, build.NOON) == "Listo."

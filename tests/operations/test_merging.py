@@ -76,7 +76,7 @@ def test_an_unmerge_keeps_the_notes_of_a_file(platform: Platform) -> None:
     assert give(platform, child.service_request_id, commands.Unmerge()).status_notes == "Seen by the old system."
 
 
-def test_a_note_that_staff_wrote_while_it_was_merged_stays(platform: Platform) -> None:
+def test_a_note_that_staff_wrote_on_a_merged_request_stays_after_the_unmerge(platform: Platform) -> None:
     parent, child = report(platform), report(platform)
     give(platform, child, commands.Note(text="Old.", public=True), commands.Merge(into=parent))
     give(platform, child, commands.Note(text="It is another hole.", public=True))

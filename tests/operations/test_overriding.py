@@ -254,7 +254,7 @@ def test_only_an_admin_of_all_departments_may_override(desk: Desk) -> None:
             list_overrides(desk.platform, desk.city, principal=principal)
 
 
-def test_a_city_whose_files_do_not_allow_it_has_no_overrides(make_app: MakeApp, desk: Desk) -> None:
+def test_a_city_whose_files_do_not_allow_overrides_has_none(make_app: MakeApp, desk: Desk) -> None:
     desk.put("service:en:potholes", name="Hole in the road")
     off = desk.later(make_app, overrides=False)
     assert off.service()["service_name"] == HOLE.name

@@ -44,7 +44,7 @@ def test_no_queue_and_no_count_has_requests_of_test_keys(desk: Desk, platform: P
     assert len(desk.post("/bulk", order).json["results"]) == 1
 
 
-def test_staff_who_look_for_them_find_requests_of_test_keys(desk: Desk, trial: str) -> None:
+def test_staff_find_requests_of_test_keys_with_test_true(desk: Desk, trial: str) -> None:
     assert desk.ids("test=true") == desk.ids(f"id={trial}") == desk.ids("test=true&q=trial") == [trial]
     assert desk.post(f"/requests/{trial}/close", {"outcome": "fixed"}).status_code == 200
     assert desk.ids("state=closed") == []
@@ -76,7 +76,7 @@ def test_no_real_request_is_merged_into_one_of_a_test_key(desk: Desk, platform: 
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (409, "into")
 
 
-def test_a_change_of_service_gives_it_to_no_department(desk: Desk, trial: str) -> None:
+def test_a_change_of_service_gives_a_request_of_a_test_key_to_no_department(desk: Desk, trial: str) -> None:
     answer = desk.post(f"/requests/{trial}/change_service", {"service_code": "graffiti"})
     assert (answer.status_code, answer.json["department"]) == (200, None)
 

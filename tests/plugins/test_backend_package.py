@@ -48,12 +48,12 @@ def test_the_city_and_its_kind_are_found(installed: dict[str, str]) -> None:
     assert "riverton" in run(installed, "-m", "open311", "jurisdictions", "check", "riverton").lower()
 
 
-def test_its_own_tests_pass(installed: dict[str, str]) -> None:
+def test_the_tests_of_the_package_pass(installed: dict[str, str]) -> None:
     options = ("-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(EXAMPLE))
     assert "2 passed" in run(installed, "-m", "pytest", *options, "tests")
 
 
-def test_it_imports_only_the_public_interface_and_is_short() -> None:
+def test_the_package_imports_only_the_public_interface_and_is_short() -> None:
     lines = 0
     for path in EXAMPLE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ def test_a_condition_that_lasts_makes_one_request(town: Town) -> None:
     assert [event.actor for event in town.events("received")] == ["sensor:7"]
 
 
-def test_it_is_closed_when_the_condition_is_over(town: Town) -> None:
+def test_the_request_is_closed_when_the_condition_is_over(town: Town) -> None:
     end = town.run([50] * 10)
     end = town.run([25] * 20, begin=end)  # within the hysteresis
     assert town.record().status is Status.OPEN

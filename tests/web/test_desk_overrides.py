@@ -199,7 +199,7 @@ def test_who_may_not_change_texts_sees_no_link_and_gets_no_page(
     checked(desk.person.post(ITEM, do="save", item="form:potholes", version="0"), 403)
 
 
-def test_a_city_that_does_not_allow_it_says_how_to_allow_it(make_app: Callable[..., Flask]) -> None:
+def test_the_page_of_a_city_without_overrides_says_how_to_allow_them(make_app: Callable[..., Flask]) -> None:
     desk = Desk(make_app(replace(CITY, overrides=False)))
     assert "overrides = true" in text_of(checked(desk.person.get(PAGE)))
     checked(desk.person.get(f"{ITEM}?item=form:potholes"), 403)
@@ -216,7 +216,7 @@ def test_a_change_in_the_files_is_told_on_the_page(desk: Desk, make_app: Callabl
     assert "say something else now" in page
 
 
-def test_the_pages_speak_spanish(desk: Desk, platform: Platform) -> None:
+def test_the_pages_are_shown_in_spanish(desk: Desk, platform: Platform) -> None:
     desk.save("service:en:potholes", {"name": "Hole"})
     for path in (f"{PAGE}?locale=es", f"{ITEM}?locale=es&item=form:potholes"):
         document = checked(desk.person.get(path))

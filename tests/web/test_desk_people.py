@@ -195,7 +195,7 @@ def test_an_unknown_person_and_an_unknown_erasure_are_told(admin: Person) -> Non
         (Role.AGENT, (), []),
     ],
 )
-def test_only_who_may_do_it_sees_the_links_and_gets_the_pages(
+def test_a_role_sees_only_the_links_and_pages_that_it_may_use(
     client: FlaskClient, platform: Platform, role: Role, departments: tuple[str, ...], sees: list[str]
 ) -> None:
     person = Person.of(client, platform, "ben", role, *departments)

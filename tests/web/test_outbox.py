@@ -179,6 +179,6 @@ def test_each_city_has_its_own_outbox(make_app: Callable[..., Flask]) -> None:
     assert sizes == {"test.example": 1, "other.example": 0}
 
 
-def test_the_page_about_data_links_to_it(client: FlaskClient) -> None:
+def test_the_page_about_data_links_to_the_outbox(client: FlaskClient) -> None:
     page = client.get(f"/c/{CITY}/data").text
     assert f'<link rel="alternate" type="{TYPE}" href="{PATH}?jurisdiction_id={CITY}">' in page

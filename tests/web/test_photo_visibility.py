@@ -302,7 +302,7 @@ def test_a_blackened_photo_has_a_new_address_and_the_old_one_is_gone(public: Cit
     assert "It shows a plate." not in public.everything_public()
 
 
-def test_dispatchers_read_the_photo_before_it_was_blackened_for_a_set_time(public: City) -> None:
+def test_dispatchers_can_read_the_unblackened_photo_for_30_days(public: City) -> None:
     id = public.report(jpeg())
     [old] = public.photos(id)
     public.act(id, old["id"], "blacken", boxes=LEFT_HALF)
@@ -319,7 +319,7 @@ def test_dispatchers_read_the_photo_before_it_was_blackened_for_a_set_time(publi
     assert public.status(public.photos(id)[0]["id"]) == 200
 
 
-def test_nothing_is_kept_if_the_operator_wants_it_so(make_app: MakeApp, tmp_path: Path) -> None:
+def test_with_0_days_the_photo_before_the_blackening_is_deleted_at_once(make_app: MakeApp, tmp_path: Path) -> None:
     city = City(make_app, tmp_path / "media", photo_unblackened_days=0)
     id = city.report(jpeg())
     [old] = city.photos(id)

@@ -50,7 +50,7 @@ def press(client: FlaskClient, id: str) -> TestResponse:
     return client.post(form.get("action"), data=dict(form.form_values()))
 
 
-def test_a_browser_counts_once_and_can_take_it_back(client: FlaskClient, platform: Platform) -> None:
+def test_a_browser_counts_once_and_can_take_a_me_too_back(client: FlaskClient, platform: Platform) -> None:
     id = report(platform)
     for _ in range(3):
         document = checked(press(client, id))
@@ -146,7 +146,7 @@ def test_a_merged_request_leads_to_the_other_one(client: FlaskClient, platform: 
     assert document.xpath(f"//form[@action='{path_of(parent)}/remove']")
 
 
-def test_the_form_offers_it_for_reports_nearby(client: FlaskClient, platform: Platform) -> None:
+def test_the_form_offers_me_too_for_reports_nearby(client: FlaskClient, platform: Platform) -> None:
     id = report(platform, description="A hole", now=utc_now())
     query = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "step": "check"}
     document = checked(client.get(f"{CITY}report", query_string=query))
@@ -160,7 +160,7 @@ def test_the_form_offers_it_for_reports_nearby(client: FlaskClient, platform: Pl
 
 
 @pytest.mark.parametrize("language", ["en", "es", "fr", "zh-Hans", "ht", "ar"])
-def test_it_is_told_in_six_languages(client: FlaskClient, platform: Platform, language: str) -> None:
+def test_me_too_is_translated_into_six_languages(client: FlaskClient, platform: Platform, language: str) -> None:
     id = report(platform)
     english = checked(client.get(f"{CITY}requests/{id}")).xpath(
         "//form[contains(@action,'/support')]//button/text()"

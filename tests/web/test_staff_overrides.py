@@ -106,7 +106,7 @@ def test_other_roles_get_a_403(desk: Callable[..., Desk], role: Role) -> None:
         assert other.send(method, path, body).status_code == 403
 
 
-def test_a_city_whose_files_do_not_allow_it_says_so(desk: Callable[..., Desk]) -> None:
+def test_an_override_in_a_city_that_does_not_allow_overrides_gets_403(desk: Callable[..., Desk]) -> None:
     admin = desk(overrides=False)
     assert admin.send("GET", "/overrides").json == {"overrides": []}
     refused = admin.send("PUT", ITEM, NEW)

@@ -72,7 +72,7 @@ def test_a_person_counts_once(client: FlaskClient, platform: Platform, say: Call
     assert supporters(client, id) == 2
 
 
-def test_a_person_can_take_it_back(
+def test_a_person_can_take_a_me_too_back(
     client: FlaskClient, platform: Platform, say: Callable[..., TestResponse]
 ) -> None:
     id = report(platform)
@@ -114,7 +114,7 @@ def test_fifty_people_at_once_all_count(app: Flask, platform: Platform, key: str
     assert supporters(app.test_client(), id) == 40
 
 
-def test_it_changes_neither_version_nor_history_nor_times(
+def test_a_me_too_changes_neither_version_nor_history_nor_times(
     client: FlaskClient, platform: Platform, say: Callable[..., TestResponse]
 ) -> None:
     id = report(platform)
@@ -277,7 +277,7 @@ def exported(platform: Platform, who: Person) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "values", [{"account_id": "ann-17"}, {"device_id": "phone-17"}, {"email": "Ann@Mail.example"}]
 )
-def test_a_person_can_read_and_erase_it(
+def test_a_person_can_export_and_erase_a_me_too(
     client: FlaskClient, platform: Platform, say: Callable[..., TestResponse], values: dict[str, str]
 ) -> None:
     id, other = report(platform), report(platform)

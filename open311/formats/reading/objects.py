@@ -142,7 +142,10 @@ class _Search:
         self.notes: list[str] = []
 
     def items(self, found: Any, depth: int = 0) -> list[dict[str, Any] | Refusal]:
-        """The objects that are requests. Any other element of a list becomes a Refusal without a position."""
+        """The objects that are requests. Any other element of a list becomes a Refusal without a position.
+
+        Raises Invalid if there is no list of requests.
+        """
         if depth > MAX_DEPTH:
             raise Invalid("is nested too deeply to be a list of requests.")
         if found is None:

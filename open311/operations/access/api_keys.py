@@ -19,9 +19,9 @@ from open311.storage.keys import ApiKey
 from schemas.texts import tell
 
 MOST_CHARACTERS = 200
-"""How long the label and the contact of a key may be."""
+"""The most characters of the label of a key, and of its contact."""
 MOST_TOLD_CHARACTERS = 300
-"""How long a notice to the users of an app, and the reason for which a key is suspended, may be."""
+"""The most characters of a notice to the users of an app, and of the reason why a key is suspended."""
 HOW = tell("send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key.")
 
 
@@ -92,7 +92,7 @@ def _check_things(platform: Platform, things: Collection[str], jurisdiction_id: 
 
 
 def _check_texts(label: str, contact: str) -> None:
-    """Raise Invalid for texts with control characters, and others that could disturb or forge lines of a list."""
+    """Raise Invalid for an empty label, for long texts, and for characters that could forge lines of a list."""
     if not label.strip() or len(label) > MOST_CHARACTERS or not label.isprintable():
         fault = tell("is no label; use one line of 1 to {most} characters.", most=MOST_CHARACTERS)
         raise Invalid(fault, "label")
@@ -151,7 +151,8 @@ def suspend_key(
     """Refuse all calls with a key, at once and in all processes, until `resume_key`.
 
     reason  what callers are told
-    Returns False if no valid key has this number.
+    Returns False if no valid key has this number. Raises Invalid if the reason is missing, too long, or not one
+    line.
     """
     why = _line(reason, "reason")
     if not why:

@@ -51,7 +51,7 @@ def current_blocks(platform: Platform) -> BlockList:
 
 
 def notice_blocks(platform: Platform) -> None:
-    """See a new version of the list, for a caller without a key. The look-up of a key sees it anyway."""
+    """Read the version of the list, for a caller without a key. For a key, the look-up of the key reads it too."""
     platform.process.blocks.note_version(blocks.read_version(platform.database.hot))
 
 

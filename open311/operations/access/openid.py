@@ -152,14 +152,17 @@ def secrets_of(ticket: str) -> Secrets:
 
 
 def _error_of(code: str) -> Unauthenticated | Unavailable:
-    """What the person is told about an error of the provider. The state is not checked, because nothing happens."""
+    """What the person is told about an error of the provider.
+
+    The `state` in the answer is not checked, because no session begins.
+    """
     if code in _CANCELLED:
         return Unauthenticated(CANCELLED)
     return Unavailable(DOWN if code in _PASSING else UNUSABLE)
 
 
 def _told(error: SignInFailed) -> Unauthenticated | Unavailable:
-    """What the person is told. The log has the cause."""
+    """What the person is told about a failed sign-in. The log has the cause."""
     log.warning("a sign-in by the provider failed", cause=str(error))
     if isinstance(error, SignInRefused):
         return Unauthenticated(NOT_BELIEVED)

@@ -85,7 +85,7 @@ def read_by_link(
 
 
 def _elsewhere(urls: Sequence[str], photos: Sequence[Photo]) -> tuple[str, ...]:
-    """The addresses that are not those of photos here."""
+    """The addresses without those of photos on this server."""
     return tuple(url for url in urls if not any(is_address_of(photo, url) for photo in photos))
 
 

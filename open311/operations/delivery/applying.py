@@ -237,7 +237,7 @@ def _quarantined(update: StoredUpdate, cause: str) -> StoredUpdate:
 
 
 def _ended(update: StoredUpdate, state: UpdateState, *causes: str) -> StoredUpdate:
-    """The update in its last state. A remark from when it was stored, such as that its text was cut, stays."""
+    """The update in its last state. It keeps a remark that was stored with it, such as that its text was cut."""
     kept = "" if update.state is UpdateState.QUARANTINED or update.attempts else update.cause
     return replace(update, state=state, due_at=None, cause="; ".join(filter(None, (kept, *causes))))
 
@@ -343,7 +343,7 @@ def _in_order(
 
 
 def _step(place: Desktop, record: RequestRecord, update: StoredUpdate, word: str, events: Sequence[Event]) -> Step:
-    """What an update leads to that is the newest of its request. `events`: the history of the request."""
+    """What the newest update of a request leads to. `events`: the history of the request."""
     desk = place.desk
     orders, ignored = commands_for_word(
         record,
@@ -422,7 +422,7 @@ def _texts(
     *,
     is_ours: bool,
 ) -> Iterable[tuple[str, bool]]:
-    """The texts to publish, and for each whether a newer text is published already and must stay status_notes."""
+    """The texts to publish, each with whether it is late: then a newer public text must stay in status_notes."""
     is_last = is_ours and after.text == update.description
     events = history.load_events(place.desk.connection, record.jurisdiction_id, record.number)
     if update.description and not _is_known_text(place, record, update.description, events):

@@ -108,7 +108,10 @@ def texts_of(events: Iterable[Event]) -> Iterator[str]:
 
 
 def word_after(events: Iterable[Event]) -> str:
-    """mySociety's word for the state of a request after these events, which are the first of its history."""
+    """mySociety's word for the state of a request after these events.
+
+    `events` must begin with the first event of the request.
+    """
     word = "open"
     for event in events:
         if isinstance(event, StatusChanged):

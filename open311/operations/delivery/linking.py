@@ -11,7 +11,7 @@ from open311.storage.engine import Connection
 
 
 def link_case(connection: Connection, place: Place, remote_id: str, *, number: int, now: datetime) -> bool:
-    """Store the back office's id of a request, and try the updates again that wait for this id.
+    """Store the back office's id of a request, and let the updates that wait for this id be tried again.
 
     Returns False if another request has the id.
     """

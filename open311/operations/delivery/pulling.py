@@ -34,7 +34,7 @@ from open311.storage.remote_updates import Pull
 log = logger(__name__)
 
 CASES_AT_ONCE = 100
-"""About how many open requests a back office is asked for in one call."""
+"""In one call, a back office is asked for the updates of at most this many open requests."""
 TOLD_AFTER = 3
 """After this many failures in a row, the log says that no updates come."""
 

@@ -23,7 +23,7 @@ ACT = "delivery.plan"
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A request, and the delivery that it has not got."""
+    """A request, and a delivery of it that is missing."""
 
     request: RequestRecord
     delivery: Delivery
@@ -42,7 +42,7 @@ def replan(
 ) -> Iterator[Replanned]:
     """Make the deliveries that open requests lack by today's destinations, and yield each batch.
 
-    A request that a back end has, or that a person has skipped for it, is not sent to it again. Each batch is a
+    A request is not sent again to a back end that has it, or for which a person has skipped it. Each batch is a
     transaction, so a killed run can be repeated. A dry run locks and writes nothing.
     """
     last = 0

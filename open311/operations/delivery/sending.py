@@ -258,7 +258,10 @@ class Line:
     # --- Calling
 
     def _try(self, claims: Sequence[Claim], now: datetime) -> list[Tried]:
-        """Try the deliveries one after the other, and return the results. After a failure, the rest is not sent."""
+        """Try the deliveries one after the other, and return the results.
+
+        After a failure, the deliveries that follow are not sent.
+        """
         if claims[0].is_lost and not claims[0].can_recover:
             return [Tried(LOST)]
         tries: list[Tried] = []
@@ -337,7 +340,9 @@ class Line:
     # --- Settling
 
     def _store(self, claims: Sequence[Claim], tries: Sequence[Tried], now: datetime) -> int:
-        """Settle what was tried, and free what was not. What has changed since its claim is left alone.
+        """Settle the deliveries that were tried, and free the others.
+
+        A delivery that somebody else has claimed or settled since is left as it is.
 
         Returns how many deliveries have arrived.
         """
@@ -449,7 +454,7 @@ def _is_held(claim: Claim, stored: Delivery | None) -> bool:
 
 
 def _is_new(delivery: Delivery) -> bool:
-    """Whether the back office cannot have the delivery or a part of it, so that it only has to be sent."""
+    """Whether nothing of the delivery can be in the back office, so that no look-up is needed before it is sent."""
     is_begun = delivery.is_uncertain or delivery.token or delivery.missing
     return delivery.state is DeliveryState.WAITING and not is_begun
 

@@ -45,7 +45,7 @@ class Preview:
 
 
 def find_backend(city: Jurisdiction, name: str) -> BackendConfig:
-    """The back end with this name. Raises NotFound, which names those that there are."""
+    """The back end with this name. Raises NotFound, which names the city's back ends."""
     config = city.backend(name)
     if config is None:
         known = ", ".join(one.name for one in city.backends) or "-"

@@ -146,7 +146,7 @@ class _Order:
     def chosen(self, selection: Selection, repeat: Repeat | None) -> Sequence[_Chosen]:
         """The requests that the command is for, without duplicates.
 
-        A repeated call gets the requests of the first one.
+        A repeated call gets the requests of the first one. Raises Invalid if the first one was another command.
         """
         if repeat is None:
             with self.platform.database.reading() as connection:

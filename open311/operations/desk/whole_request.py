@@ -49,7 +49,7 @@ class WholeRequest:
     personal_data  what looks like personal data in its texts; none for a request that stays private
     commands  the names of the commands that the account may give now
     agency    the name of who is responsible, as the public reads it; "" for nobody
-    names     the names of the accounts in it, by the actor that each is in events
+    names     the names of the accounts in the request, by actor, such as `staff:3`
     soon      how long before its due date a request of this city is due soon
     """
 

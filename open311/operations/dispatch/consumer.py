@@ -11,7 +11,7 @@ from open311.storage.engine import Connection
 
 
 class Consumer(Protocol):
-    """Handles the consequences of changes. `consumers.CONSUMERS` lists all consumers.
+    """Does what follows from changes. `consumers.CONSUMERS` lists all consumers.
 
     name  the consumer's name. It is stored with each change that the consumer failed on, so it must never change
     """

@@ -29,7 +29,7 @@ DatabaseCheck = Callable[[Connection], Iterable[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From when on something is a finding.
+    """Limits; what is beyond one of them is a finding.
 
     held_back_s  how long a transaction may hold back the change feed
     """
@@ -130,7 +130,7 @@ def _schema_of(platform: Platform) -> SchemaState | None:
     try:
         with platform.database.reading() as connection:
             return migrations.schema_state(connection)
-    except Unavailable:  # it ended just now; the checks that follow would say so again and again
+    except Unavailable:  # it ended just now; None skips the other checks, which would all report that
         return None
 
 

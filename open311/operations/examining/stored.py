@@ -22,7 +22,7 @@ APART_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Bloat:
-    """From when on a table is reported.
+    """Limits; a table beyond `dead` or `stale` is reported.
 
     rows   smaller tables, and fewer dead or changed rows, do not matter
     dead   dead rows for each living row

@@ -109,7 +109,7 @@ def never() -> bool:
 def pull_due(
     platform: Platform, key: Key, clock: Clock, *, is_stopping: Callable[[], bool] = never
 ) -> Pulled | None:
-    """Pull from a neighbour if it is due and nobody else reads it. Returns None if not.
+    """Pull from a neighbour. Returns None if it is not due, or if somebody else reads it.
 
     is_stopping  whether the pull must end after its present call. The next pull begins again
     """
@@ -133,7 +133,7 @@ def _pull(
     is_whole: bool,
     is_stopping: Callable[[], bool],
 ) -> Pulled | None:
-    """Read the neighbour's requests, and store what has changed. A failure is stored, and it is tried again."""
+    """Read the neighbour's requests, and store what has changed. After a failure, a later pull tries again."""
     now, result = clock(), Pulled()
     with platform.database.transaction() as connection:
         state = remotes.claim_pull(connection, key, now, until=now + LEASE, is_due=is_due)
@@ -176,7 +176,7 @@ def _log_left_out(key: Key, result: Pulled) -> None:
 
 
 def _faults(key: Key, result: Pulled) -> str:
-    """What a pull to the end did not show here; "" for nothing."""
+    """What a finished pull has left out, as a sentence; "" if all is shown."""
     faults = [f"more than {MOST_REQUESTS} requests; the oldest are left out"] if result.is_cut else []
     if result.refused:
         count = f"{len(result.refused)} {'request is' if len(result.refused) == 1 else 'requests are'} left out"
@@ -316,7 +316,7 @@ class _Pull:
         return Origin(way, f"{self._one.url}/requests/{remote_id}.json{self._query()}")
 
     def _is_first_hand(self, connection: Connection, way: tuple[str, ...], linked: int) -> bool:
-        """Whether the request is shown as this neighbour has it. If so, the copies of other neighbours go.
+        """Whether the request is shown as this neighbour has it. If so, withdraw the copies of other neighbours.
 
         A neighbour may name any request of others in its `via`. So a copy that says that it was at this neighbour
         gives way to the neighbour's own request, unless this neighbour in turn says that it was at the other one.

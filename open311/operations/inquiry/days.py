@@ -17,13 +17,13 @@ from schemas.texts import Message, tell
 
 LONGEST_DAYS, USUAL_DAYS = 90, 14
 TODAY_BEFORE, TODAY_AFTER = 7, 31
-"""How many days before and after the present one the feed 311 Today has, by Inquiry v1."""
+"""The feed 311 Today begins this many days before today and ends this many days after it (Inquiry v1)."""
 ELSEWHERE = "elsewhere"
 """Names the parts of the city that belong to no zone."""
 USUAL_WORDS = tell("rubbish garbage trash refuse recycling waste collection pick-up")
 """What people write who want to know the collection days. A translation has the usual words of its language."""
 FILE_BEFORE, FILE_AFTER = 14, 366
-"""How many days before and after the present one a calendar for phones has."""
+"""A calendar for phones begins this many days before today and ends this many days after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,11 @@ def zones_at(city: Jurisdiction, point: tuple[float, float]) -> tuple[str, ...]:
 def wanted_zones(city: Jurisdiction, zone: str | None, point: tuple[float, float] | None) -> frozenset[str] | None:
     """The zones that a call is about: empty for the parts of the city that are in no zone, None for all.
 
-    Raises NotFound if there is no such zone, or none at the point. Raises Invalid for a zone together with a point.
+    Raises NotFound if there is no such zone, or if nothing is collected at the point: no zone has it, and no
+    collection of the whole city comes there. Raises Invalid for a zone together with a point.
     """
     if zone and point is not None:
-        raise Invalid(tell("and a point exclude each other; send one of them."), "zone")
+        raise Invalid(tell("cannot be combined with a point; send only one of them."), "zone")
     if zone in city.days.zones:
         return frozenset((zone,))
     if zone == ELSEWHERE:
@@ -123,7 +124,11 @@ def days_of_file(
 
 
 def details(item: Item) -> Message | str:
-    """What happens, as a sentence for people; the city's own text for a line."""
+    """What people read about an item.
+
+    This is the text of a line, or the note of a collection on its usual day. For a collection that is moved or
+    cancelled, it is a sentence that says so, with the reason if there is one.
+    """
     if item.usual is None or item.usual == item.actual:
         return item.text
     reason, usual, actual = item.reason, item.usual.isoformat(), item.actual.isoformat() if item.actual else ""

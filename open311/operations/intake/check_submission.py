@@ -66,7 +66,7 @@ def _services(
     try:
         named = jurisdiction.require_service(code)
     except Invalid as error:
-        # If two codes were sent, both are refused, and none is missing.
+        # If two codes were sent, `problems` already says so. Then do not also report that the code is missing.
         faulty = {problem.field for problem in problems}
         raise Invalid.of([*(one for one in error.problems if one.field not in faulty), *problems]) from None
     if jurisdiction.is_ordinary(named):
@@ -201,7 +201,7 @@ def _text_problems(platform: Platform, submission: Submission) -> Iterator[Probl
 
 
 def field_problems(fields: Mapping[str, str]) -> Iterator[Problem]:
-    """A problem for each short text that is too long."""
+    """A problem for each field that has more than MAX_FIELD_CHARACTERS characters."""
     for name, value in fields.items():
         if len(value) > MAX_FIELD_CHARACTERS:
             yield Problem(name, _too_long(value, MAX_FIELD_CHARACTERS))

@@ -11,7 +11,7 @@ from open311.errors import Unavailable
 from schemas.texts import tell
 
 MOST_WAIT_S = 0.5
-"""For this time after the start of a call, its repeats may wait for it, in seconds.
+"""How many seconds after the start of a call its repeats may still wait for its end.
 
 Each waiting call holds a thread.
 """

@@ -8,9 +8,9 @@ A POST writes all of these rows or none of them:
 - `request_token` and a job, for a batch service
 - `repeatable_post`, if the client sends a key for repeated calls
 - `external_id`, if the client sends its own id of the request
-- `media`, for each photo: the row exists before, and gets the number of the request
+- `media`, for each photo: its row was written before, and now gets the number of the request
 - `status_link`, if the client asks for the reporter's link
-storage/hot/submissions.py has the statement of the others.
+storage/hot/submissions.py has the statement that writes most of these rows.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def submit_request(
     wants_link  whether the receipt has the secret of a link to the request. A call that repeats another one by its
                 own id gets none, because nothing proves that its sender knows the request
     also        what else is stored in the transaction of the new request. If it raises an error, nothing is stored
-    Raises NotFound for an unknown service_code, Invalid with all problems (A59), Unavailable.
+    Raises NotFound for an unknown service_code, Forbidden for a service that is only for staff, Invalid with all
+    problems (A59), Conflict for a request that comes from this city, Gone if an earlier call stored
+    the request and it is deleted, and Unavailable.
     """
     submission = with_own_id(submission, jurisdiction)
     problems += tuple(own_id_problems(submission.external_id))
@@ -138,7 +140,7 @@ def is_repeat(
 
 
 def _post(submission: Submission, jurisdiction: Jurisdiction, principal: Principal) -> repeats.Post | None:
-    """The call, if its client may repeat it."""
+    """The call, if its client may repeat it; None without a key for that."""
     if not submission.client_request_id:
         return None
     return repeats.Post(
@@ -252,7 +254,10 @@ def _receipt(
 
 
 def _privacy(record: RequestRecord, jurisdiction: Jurisdiction) -> dict[str, Any]:
-    """What the receipt says about texts that the public does not read; nothing if it never reads the request."""
+    """What the receipt says about texts that the public does not read.
+
+    Nothing if the public never reads the request.
+    """
     service = jurisdiction.service(record.service_code)
     is_blackbox = service is not None and service.type is ServiceType.BLACKBOX
     if is_blackbox or record.visibility is Visibility.PRIVATE:
@@ -352,7 +357,7 @@ def _events(
 
 
 def _first_receipt(platform: Platform, jurisdiction: Jurisdiction, number: int) -> Receipt:
-    """The answer to the call that stored a request."""
+    """The answer to the call that stored a request. Raises Gone if the request is deleted."""
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, number=number)
         if record is None:

@@ -26,7 +26,7 @@ from open311.plugins import Jurisdiction
 from open311.settings import Settings
 
 _SAME_PLACE_DIGITS = 4
-"""Points that differ by less than about ten metres are the same place."""
+"""Points are rounded to so many decimals, about ten metres. Points that are equal then are the same place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,8 @@ def suspicions_about(
 ) -> Suspicions:
     """Count what is sent, and return why it is suspected.
 
-    What the city's own apps and back offices send is not counted, and reports of test keys are never public anyway.
+    Nothing from a test key is checked, because its reports are never public. What staff and the city's own apps
+    send is not counted, nor are updates by keys with `may_update`, such as those of back offices.
     """
     if principal.is_test:
         return NONE
@@ -135,7 +136,10 @@ def _floods(
 def _exceeds(
     platform: Platform, rates: tuple[RateLimitItem, ...], kind: str, city_id: str, rule: Suspicion, who: str
 ) -> bool:
-    """Count one. The store of the counts gets only a digest of the sender, and forgets it with the count."""
+    """Count one sending, and return whether the sender has exceeded a rate.
+
+    The store of the counts gets only a digest of the sender, and forgets it with the count.
+    """
     digest = hashlib.sha256(who.encode()).hexdigest()
     return platform.process.rates.wait_s(rates, kind, city_id, rule, digest) > 0
 

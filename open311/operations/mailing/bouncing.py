@@ -21,7 +21,7 @@ from open311.storage.engine import Connection
 log = logger(__name__)
 
 MOST_BYTES = 2_000_000
-"""The rest of a longer mail is not read."""
+"""At most so many bytes of a mail are read."""
 _TOKEN = re.compile(r"\+(?P<token>[0-9]{1,19}-[0-9a-fA-F]{20})@")
 _STATUS = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})")
 _GONE = frozenset({(5, 0, 0), (5, 2, 0), (5, 2, 1)})
@@ -102,7 +102,7 @@ def _stop(connection: Connection, one: Follower, report: _Report, now: datetime)
 
 
 def _report(message: Message) -> _Report | None:
-    """The report in a mail; None if it has none, as the answer of a person or a program on vacation."""
+    """The report in a mail; None if it has none, such as an answer of a person or of a vacation program."""
     for part in message.walk():
         if part.get_content_type() == "message/delivery-status":
             return _read(part)
@@ -110,7 +110,7 @@ def _report(message: Message) -> _Report | None:
 
 
 def _read(part: Message) -> _Report | None:
-    """The report about the first recipient: the first block of fields that has an Action."""
+    """The report about the first recipient: the first block of fields with an Action; None without one."""
     blocks = part.get_payload()
     for block in blocks if isinstance(blocks, list) else ():
         if not isinstance(block, Message):

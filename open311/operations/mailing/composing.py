@@ -66,7 +66,7 @@ class Subject:
 
     @property
     def title(self) -> Message:
-        """The subject of all mails about the request."""
+        """The name of the request in the subject lines of mails. `news` uses it unchanged."""
         service = service_name(self.city, self.names, self.record.service_code, self.language)
         if not self.record.service_request_id:
             return tell("Your report to {city}: {service}", city=self.city.name, service=service)
@@ -236,7 +236,10 @@ class Work:
 
 
 def work_letter(about: Work, kind: MailKind) -> Letter | None:
-    """The mail to a department; None if it has none of the requests any more."""
+    """The mail to a department.
+
+    None if none of the requests is still open there, except for the daily mail, which is always written.
+    """
     records = [about.records[number] for number in about.numbers if number in about.records]
     mine = [one for one in records if one.department == about.department and one.status is Status.OPEN]
     if not mine and kind is not MailKind.DAILY:

@@ -23,7 +23,7 @@ from open311.translations import in_language
 from schemas.texts import Message, tell, tell_count
 
 REMINDED_BEFORE = timedelta(days=30)
-"""How long before its end a mail says that mail about the filter ends."""
+"""For this long before mail about a filter ends, each such mail says when it ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

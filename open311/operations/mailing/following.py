@@ -122,7 +122,7 @@ def _following_filter(
 
 
 def confirm(platform: Platform, city: Jurisdiction, token: str, *, now: datetime) -> None:
-    """The owner of the address wants mail. Raises NotFound, also if the follower has left.
+    """Store that the owner of the address wants mail. Raises NotFound, also if the follower has left.
 
     Mail about a filter then comes for a year. A second confirmation prolongs it.
     """
@@ -157,7 +157,7 @@ def choose_pace(platform: Platform, city: Jurisdiction, token: str, *, is_daily:
 def leave(platform: Platform, city: Jurisdiction, token: str) -> None:
     """Get no more mail about the request or the filter. A second call changes nothing.
 
-    Raises NotFound for a foreign link.
+    Raises NotFound for a link that was not made here.
     """
     with platform.database.transaction() as connection:
         one = _follower(connection, city, token)
@@ -286,7 +286,7 @@ def _can_answer(city: Jurisdiction, one: Follower, record: RequestRecord) -> boo
 def _store_answer(
     connection: Connection, city: Jurisdiction, record: RequestRecord, said: Feedback, now: datetime
 ) -> None:
-    """Store an answer, unless it is the last one already."""
+    """Store an answer, unless it is the same as the last one. Raises Conflict after `MOST_ANSWERS`."""
     before = feedback_since_closing(history.load_events(connection, city.id, record.number))
     if before and before[-1] == said:
         return

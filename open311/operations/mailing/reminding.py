@@ -15,7 +15,10 @@ MOST_OVERDUE = 1_000
 
 
 def remind(platform: Platform, now: datetime) -> None:
-    """Make the mails that are due to departments. Each request is named once as overdue, also after a pause."""
+    """Make the mails that are due to departments.
+
+    Each request is named once as overdue, also if the worker did not run for some time.
+    """
     for city in platform.registry if can_mail(platform.settings) else ():
         if city.mail.departments:
             with platform.database.transaction() as connection:

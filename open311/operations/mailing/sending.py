@@ -1,7 +1,8 @@
 """Send the mails that wait, one after the other.
 
 A transaction claims a mail with a lease. No transaction is open while the mail server is called. If the worker dies
-meanwhile, the mail is sent again after the lease, with the same Message-ID and about the same changes.
+meanwhile, the mail is sent again after the lease, with the same Message-ID. A mail about one request then tells
+the same changes; a mail about a filter tells those that wait at that time.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from open311.storage.engine import Connection
 log = logger(__name__)
 
 _PAUSE = timedelta(hours=1)
-"""How long a mail waits whose recipient has got many."""
+"""How long a mail waits if its recipient has got many mails today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class _Ready:
     """A mail that is composed.
 
     lease  when the claim ends
-    place  the subscription about whose filter the mail is; None for another mail
-    told   the notifications of the subscription that the mail tells
+    place  the subscription whose filter the mail is about; None if the mail is not about a filter
+    told   the notifications that this mail reports; they are settled when it is sent
     """
 
     queued: QueuedMail
@@ -123,7 +124,7 @@ def _to_follower(
     platform: Platform, connection: Connection, city: Jurisdiction, queued: QueuedMail, now: datetime
 ) -> tuple[QueuedMail, _Ready | None]:
     one = followers.load(connection, city.id, queued.follower_id)
-    if one is None:  # leaving at this moment, so that this mail is deleted next
+    if one is None:  # the follower has left meanwhile; this mail will be deleted too
         return skipped(queued, "the follower has left", now), None
     if why := _stopped(connection, city, one.email):
         return skipped(queued, why, now), None
@@ -162,7 +163,10 @@ def _stopped(connection: Connection, city: Jurisdiction, address: str) -> str:
 def _to_subscriber(
     platform: Platform, connection: Connection, city: Jurisdiction, one: Follower, queued: QueuedMail, now: datetime
 ) -> tuple[QueuedMail, _Ready | None]:
-    """A mail to somebody who follows the requests of a filter. A repeated mail tells what is true then."""
+    """A mail to somebody who follows the requests of a filter.
+
+    If such a mail is sent again, it is composed anew from what waits at that time.
+    """
     found = subscriptions.of_followers(connection, city.id, [one.id]).get(one.id)
     if found is None:
         return skipped(queued, "the follower has left", now), None
@@ -202,7 +206,7 @@ def _filter_letter(about: FilterNews, claimed: QueuedMail, now: datetime) -> Let
 def _follower_mail(
     platform: Platform, city: Jurisdiction, one: Follower, key: str, letter: Letter, claimed: QueuedMail
 ) -> Mail:
-    """A mail that its reader can end by one click. The mails of a follower are a thread."""
+    """A mail with a one-click link to unsubscribe. The mails of a follower are a thread."""
     mark = f"{thread_mark(key, city.id, one.id)}@{_domain(platform)}"
     return replace(
         _mail(letter, Mailbox(one.email), city, message_id=_id(mark, claimed)),

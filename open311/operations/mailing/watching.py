@@ -1,4 +1,4 @@
-"""The state of mail, for operators, health checks and metrics. Nothing here has an address."""
+"""The state of mail, for operators, health checks and metrics. MailState contains no email addresses."""
 
 from __future__ import annotations
 
@@ -74,12 +74,15 @@ def mail_fault(connection: Connection, settings: Settings, now: datetime) -> str
     if wait_s >= LATE.total_seconds():
         if not can_mail(settings):
             return "mails wait, but OPEN311_SMTP_URL or OPEN311_PUBLIC_URL is not set any more"
-        return f"a mail is due for {wait_s:.0f} s; is `open311 worker` running? Its log says more"
+        return f"a mail has been due for {wait_s:.0f} s; is `open311 worker` running? Its log says more"
     return ""
 
 
 def retry_all(platform: Platform, *, now: datetime) -> int:
-    """Try all mails that wait for another try now, and end the rest of the mail server. Returns their number."""
+    """Make all mails that wait for another try due now. Returns their number.
+
+    If the mail server rests after failures, this ends its rest, so that the worker calls it again at once.
+    """
     with platform.database.transaction() as connection:
         circuit = deliveries.load_circuit(connection, MAIL_SERVER)
         deliveries.save_circuit(connection, MAIL_SERVER, replace(circuit, rests_until=None))

@@ -1,8 +1,8 @@
-"""Photos that lie elsewhere are copied, if the city wants it.
+"""Copy the photos of reports that are on other servers, if the city wants that.
 
-A report can have the addresses of photos on other servers. The worker fetches each of them, and gives the request a
-photo that waits like one that was sent. When the photo is prepared, its address replaces the one elsewhere. If the
-photo is held or private, the address elsewhere is only removed.
+A report can have the addresses of photos on other servers. The worker fetches each photo, and gives the request a
+copy that waits like a photo that was sent. When the copy is prepared, its address replaces the original address. If
+the copy is held or private, the original address is only removed.
 """
 
 from __future__ import annotations

@@ -165,7 +165,10 @@ def _is_shown(photo: Photo) -> bool:
 def _copied(
     platform: Platform, before: RequestRecord, settled: Sequence[Photo], now: datetime
 ) -> Iterator[PhotoCopied]:
-    """The events of photos that are copies. If a copy is refused, the request keeps the address elsewhere."""
+    """The events of photos that are copies.
+
+    If a copy is refused, the request keeps the original address on the other server.
+    """
     for photo in settled:
         if photo.copy_of in before.media_urls and photo.state is not PhotoState.REFUSED:
             new = address_on(platform, photo) if _is_shown(photo) else ""
@@ -180,7 +183,10 @@ def _ruled(photo: Photo, rule: PhotoRule) -> Photo:
 
 
 def show_in_updates(platform: Platform, connection: Connection, photos: Sequence[Photo]) -> tuple[str, ...]:
-    """Show photos of one request in the updates that brought them. Returns the addresses of all the photos."""
+    """Show the first photo of each update in that update (M7). Returns the addresses of all the photos.
+
+    photos  of one request
+    """
     for version, address in _first_of_updates(platform, photos):
         updates.add_media(connection, photos[0].jurisdiction_id, photos[0].request_id, version, address)
     return tuple(address_on(platform, photo) for photo in photos)

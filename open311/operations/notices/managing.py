@@ -143,7 +143,7 @@ def end_notice(
     version: int | None = None,
     reason: str = "",
 ) -> CityNotice:
-    """Show a notice no more. Raises NotFound, Forbidden, Invalid, and Conflict as `change_notice`."""
+    """End a notice before its time. Raises NotFound, Forbidden, Invalid, and Conflict as `change_notice`."""
     _require(principal, city)
     if len(reason) > MOST_REASON_CHARACTERS:
         raise Invalid(
@@ -244,7 +244,7 @@ def _open_one(
 
 
 def _ordered(city: Jurisdiction, before: CityNotice, order: NoticeOrder) -> CityNotice:
-    """The notice with what is ordered, not yet checked."""
+    """The notice with the changes of an order, which are not checked yet."""
     named: dict[str, Any] = {
         "texts": None if order.texts is None else _sorted(city, order.texts),
         "service_codes": None if order.service_codes is None else _codes(city, order.service_codes),

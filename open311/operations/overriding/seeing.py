@@ -67,5 +67,5 @@ def _look(platform: Platform, cities: list[Jurisdiction]) -> None:
 def _overridden(
     city: Jurisdiction, *, declared: Jurisdiction, renewed: Jurisdiction, stored: Sequence[Override]
 ) -> Jurisdiction:
-    """The city with its overrides. If it is the city for which they were composed already, that result."""
+    """The city with its overrides. For the city as its files declare it, `renewed` is that result already."""
     return renewed if city is declared else with_overrides(city, stored)[0]

@@ -150,5 +150,5 @@ def _erase(
 
 
 def _kept(record: RequestRecord) -> Kept:
-    is_closed = record.status is Status.CLOSED  # then `updated_at` is the time of the closing
+    is_closed = record.status is Status.CLOSED  # then `updated_at` is the closing time
     return Kept(record.number, record.service_code, record.updated_at if is_closed else None)

@@ -187,7 +187,10 @@ def _plain_request(
 
 
 def _plain_mail(one: Follower | None, language: str) -> dict[str, Any] | None:
-    """How the person follows a request by mail (PersonMailSchema). `language`: of a report that asked for mail."""
+    """How the person follows a request by mail (PersonMailSchema); None if not.
+
+    language  that of a report that asked for mail; "" if none did
+    """
     if one is None and not language:
         return None
     return {

@@ -56,7 +56,7 @@ def read_search(
 def read_undated_search(
     values: Mapping[str, Any], jurisdiction: Jurisdiction, *, now: datetime, problems: Iterable[Problem] = ()
 ) -> RequestSearch:
-    """As `read_search`, for calls without pages. Without dates, the search begins at the first day."""
+    """Like `read_search`, for calls without pages. Without dates in the call, requests of any age match."""
     search = read_search(values, jurisdiction, now=now, policy="allow", problems=problems)
     has_dates = values["start_date"] or values["end_date"]
     return search if has_dates else replace(search, requested=Window())

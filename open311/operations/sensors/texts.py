@@ -19,7 +19,7 @@ def texts_of(
 ) -> str:
     """A text of a rule in all languages in which the city has it, one below the other; "" if it has none.
 
-    Nobody chooses the language of a request that a sensor makes, so each reader finds the own one.
+    A request that a sensor makes is in no particular language, so each reader looks for a known one.
     """
     none = SensorTexts()
     translated = (

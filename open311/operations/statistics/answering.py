@@ -168,7 +168,7 @@ class _Count:
 
 
 def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | None:
-    """The hours at a place, from the counts of the parts of a group."""
+    """The hours at a place, from the counts of the parts of a group; None without a place."""
     if place is None:
         return None
     hours = Counter[int]()

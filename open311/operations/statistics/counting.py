@@ -64,7 +64,7 @@ def count_requests(
 
 
 def check_all(platform: Platform, now: datetime) -> int:
-    """Count all requests of each city again whose last check is old, and then compare the sums with the requests.
+    """For each city whose last check is old, count all requests again, and compare the sums with the requests.
 
     Returns how many requests were counted differently, plus how many rows of sums were wrong. This also counts the
     requests from before the first release with statistics, follows changes of a city's time zone and service

@@ -26,7 +26,7 @@ WEEKS_OF_BLOCK = 4
 
 
 def make_due_forecasts(platform: Platform, now: datetime) -> int:
-    """Make the forecasts of each city that has none of today. Returns for how many cities.
+    """Make the forecasts of each city that has no forecasts of today. Returns the number of these cities.
 
     A city whose requests are being counted for the first time waits for the next call.
     """
@@ -88,7 +88,7 @@ class _Counts:
     services          the codes of the services that the city has now
     at_intake         those of them that are closed at intake
     last              the last day that is over
-    months, weeks     the periods of which the city has whole data
+    months, weeks     the numbers of the periods that are whole (`gaps`)
     by_month, by_week the requests of each cell by period
     closed, open      how fast the requests of the last year were closed
     """
@@ -160,7 +160,7 @@ class _Counts:
         return _series(self.by_week.get(cell, {}), self.weeks, 0)
 
     def _recent(self, cell: Cell) -> Recent | None:
-        """The newest four weeks of a cell, if they can be compared with its past."""
+        """The newest four weeks of a cell; None if they cannot be compared with its past."""
         return recent(_blocks(self._weeks(cell)))
 
     def _days(self, cell: Cell) -> ClosingDays:

@@ -71,7 +71,7 @@ def read_question(
 
 
 def _day(instant: datetime | None, city: Jurisdiction) -> date | None:
-    """The city's day at an instant."""
+    """The city's day at an instant; None for None."""
     return None if instant is None else _local(instant, city).date()
 
 

@@ -94,7 +94,10 @@ def read_month(text: str, name: str) -> int:
 
 
 def try_methods(series: Series, *, first: int | None = None, last: int | None = None) -> Iterator[Try]:
-    """Try each method on the months from `first` to `last`. Later months are not used at all."""
+    """Try each method on the months from `first` to `last`. Later months are not used at all.
+
+    Raises Invalid if no month is left.
+    """
     known = {month: number for month, number in series.items() if last is None or month <= last}
     if not known:
         raise Invalid("has no month with a number, or none before --last.", "FILE")

@@ -133,7 +133,10 @@ def replay(
     *,
     principal: Principal,
 ) -> Owned:
-    """Tell the changes after a position of the change feed, or after a time, once more. Raises as `resume`."""
+    """Tell the changes after a position of the change feed, or after a time, once more.
+
+    Raises NotFound and Invalid.
+    """
     problems: list[Problem] = []
     start = _start(platform, city, values, problems)
     if start is None and not problems:

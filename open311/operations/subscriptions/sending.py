@@ -164,7 +164,7 @@ class Line:
         return now + timedelta(seconds=wait_s)
 
     def _give_up(self, connection: Connection, owned: Owned, after: Webhook, reply: Reply, now: datetime) -> None:
-        """Disable a subscription whose receiver has failed for days, or wants no more."""
+        """Disable a subscription if its receiver has failed for days, or wants no more webhooks."""
         if reply.fault == GONE or after.is_given_up(now, self._platform.settings.webhook_days):
             disable(connection, self._place, now)
             log.error(

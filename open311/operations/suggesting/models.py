@@ -43,7 +43,7 @@ def write_model(platform: Platform, city: Jurisdiction, model: ServiceModel) -> 
 
 
 def _load(platform: Platform, city: Jurisdiction, _changed_at: int, size: int) -> ServiceModel | None:
-    """Read the file of a city. What is wrong with it is logged once, because the result is kept."""
+    """Read the file of a city; None if it cannot be used. The reason is logged once, because the result is kept."""
     try:
         model = None if size > MOST_BYTES else read_model(model_path(platform, city).read_bytes())
     except (OSError, ValueError) as error:

@@ -195,7 +195,7 @@ class _File:
         self._out.write(self._writer.more(batch))
 
     def finish(self) -> DumpFile:
-        """Write the rest and the checksum, and give the file its final name."""
+        """Write what is still buffered, and the checksum; then give the file its final name."""
         self._out.write(self._writer.end())
         if self._out is not self._raw:
             self._out.close()

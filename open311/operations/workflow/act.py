@@ -131,7 +131,8 @@ def changes_by(
 ) -> list[Change]:
     """The changes that commands on a request lead to, that of the request first; none if nothing changes.
 
-    Nothing is written. The caller has loaded the request with a lock.
+    Nothing is written. The caller has loaded the request with a lock. Raises Conflict if the request no longer has
+    this version, Forbidden for another department's request, and whatever `_require` raises.
     """
     require_department(desk.principal, desk.jurisdiction, before)
     if version is not None and version != before.version:

@@ -230,7 +230,7 @@ def _resumed(desk: Desk, before: RequestRecord, actor: str) -> Iterator[Event]:
 
 
 def _orders(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[Sequence[Command], tuple[Message, ...]]:
-    """The commands that an update of the city means, and what of it has no effect."""
+    """The commands that an update of the city means, and messages about its parts without effect."""
     return commands_for_word(
         before,
         sent.status,

@@ -92,7 +92,7 @@ class ActionTable(Table):
     @validates_schema
     def _check(self, table: dict[str, Any], **_: object) -> None:
         if table["url"] and table["service_code"]:
-            raise ValidationError({"url": ["and service_code exclude each other; leave out one of them."]})
+            raise ValidationError({"url": ["cannot be combined with service_code; leave out one of them."]})
 
 
 class ArticleTable(Table):

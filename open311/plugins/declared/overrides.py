@@ -297,10 +297,10 @@ def _merged_texts(base: Plain, texts: Plain) -> dict[str, Any]:
 
 
 def ground_of(city: Jurisdiction, overrides: Iterable[Override], item: Item) -> Jurisdiction:
-    """The city whose fields an override of the item changes.
+    """The city to which an override of the item is applied.
 
-    Translations follow what is translated: their ground has the overrides of services and forms. The ground of all
-    other items is the city as its files declare it.
+    For a translation, it is the city with the overrides of the texts that are translated. For any other item, it is
+    the city as its files declare it.
     """
     if _is_original(city, item):
         return city

@@ -180,7 +180,7 @@ def _words_plan(kind: SearchKind) -> Statement:
 
 
 def _is_rare(hot: HotConnections, tile: Tile, search: RequestSearch) -> bool:
-    """Whether a search is for one service, of which the city has fewer requests than the tile has of all.
+    """Whether a search is for one service, and the whole city has fewer of its requests than the tile has of all.
 
     Tiles that are smaller than a cell of the table have few requests.
     """

@@ -1,4 +1,4 @@
-"""Statistics: how many requests, how old, how fast, and how often by the target (spec/extensions.md, Q1 to Q13)."""
+"""Statistics: how many requests, how old, how fast, and how often by the target (spec/extensions.md, Q1 to Q14)."""
 
 from __future__ import annotations
 

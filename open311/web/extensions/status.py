@@ -1,4 +1,4 @@
-"""One's own request, by the link from the answer to its POST (V1 to V5 of spec/extensions.md)."""
+"""One's own request, by the link from the answer to its POST (V1 to V6 of spec/extensions.md)."""
 
 from __future__ import annotations
 

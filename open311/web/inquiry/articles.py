@@ -87,12 +87,12 @@ class _Item:
 
     @property
     def lat(self) -> float | None:
-        """Latitude in degrees."""
+        """Latitude in degrees; None if the article has no point."""
         return self._article.point[1] if self._article.point else None
 
     @property
     def long(self) -> float | None:
-        """Longitude in degrees."""
+        """Longitude in degrees; None if the article has no point."""
         return self._article.point[0] if self._article.point else None
 
     def _address(self, action: Action) -> str:

@@ -45,7 +45,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Lines over spans of time. The first span is where the language begins to read."""
+    """Lines over spans of time. The first span is on the side on which the language begins, such as left."""
 
     ticks: Sequence[Tick]
     labels: Sequence[Label]

@@ -51,7 +51,7 @@ _OF_MAIL = ("service_code", "group", "status", "department", "area", "lat", "lon
 class FilterForm:
     """The form of a page, filled in with the filters of the call.
 
-    fields  the filters for which the form has a field. The form sends all others unchanged.
+    fields  the filters for which the form has a field. The form sends all other filters unchanged.
     """
 
     call: Call

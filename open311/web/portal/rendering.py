@@ -54,7 +54,7 @@ DESK_STYLE, DESK_SCRIPT = "desk.css", "desk.js"
 LIBRARY, LIBRARY_STYLE = "maplibre-gl.js", "maplibre-gl.css"
 """Files of MapLibre GL JS, in the package maplibre."""
 A_YEAR_S = 31_536_000
-"""Pages name the content of a file in its address, so browsers need not ask for the file again."""
+"""The address of a file has a digest of its content, so browsers can keep the file for a year."""
 _LEAST_DAYS_HOURS = 48
 """From this many hours on, a duration is told in days."""
 _KEPT_IN_SWITCH = 4_000

@@ -65,7 +65,10 @@ _MOST_RADIOS = 8
 """A list of more values is shown as a box to select from."""
 _FORM_ID_BYTES = 16
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
-"""What `secrets.token_urlsafe` makes of so many bytes. No other text is taken for the id of a form."""
+"""The form of what `secrets.token_urlsafe` makes of so many bytes.
+
+No other text is accepted as the id of a form.
+"""
 _COMMA = re.compile(r"-?\d+,\d+", re.ASCII)
 _THOUSANDS = re.compile(r"-?\d{1,3},\d{3}", re.ASCII)
 
@@ -246,7 +249,7 @@ class ReportForm:
 
     @property
     def emergency(self) -> Message | None:
-        """What the reader is told if what was typed sounds like an emergency."""
+        """What the reader is told if the typed text sounds like an emergency; None if it does not."""
         typed = (self.value("description"), *(value for values in self._sent.values() for value in values))
         number = self.call.city.emergency_number(typed)
         return emergency_notice(number) if number else None
@@ -276,9 +279,9 @@ class ReportForm:
         return self.call.values["click_x"] is not None and self.call.values["click_y"] is not None
 
     def click(self) -> bool:
-        """Take the point of a click in the map. Whether it is a place.
+        """Take the point of a click in the map. Returns False if the click has no place.
 
-        A key that presses the picture sends the corner 0,0. That is no place: the reader keeps the one of before.
+        If a key presses the picture, the browser sends the corner 0,0. Then the reader keeps the former point.
         """
         x, y = self.call.values["click_x"], self.call.values["click_y"]
         if x == y == 0:

@@ -100,7 +100,7 @@ class Month:
 class _Table:
     """The rows of a table with their names, in the order of the names, and how many are not shown.
 
-    They are never in the order of a number: a list of areas by reports would say who reports.
+    They are never sorted by a number: such a list of areas would say who reports, and not where the problems are.
     """
 
     rows: Sequence[tuple[str, Outlook, PeriodForecast]]
@@ -114,7 +114,7 @@ class _Table:
 
     @property
     def month(self) -> PeriodForecast | None:
-        """The month of the forecasts in the table."""
+        """The month of the forecasts in the table; None if the table has no rows."""
         return self.rows[0][2] if self.rows else None
 
 

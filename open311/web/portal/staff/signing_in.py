@@ -126,7 +126,10 @@ def _wanted(call: Call, principal: Principal) -> str:
 
 
 def _refused(call: Call, error: Unauthenticated, *headers: tuple[str, str]) -> Answer:
-    """The page about a failed sign-in. It counts, so that nobody can try many."""
+    """The page about a failed sign-in.
+
+    Failed sign-ins are counted by address, so that nobody can try many links.
+    """
     try:
         limit_sign_in(call.request.environ)
     except TooManyRequests as limit:
