@@ -96,8 +96,8 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
         log.error("failed", path=loggable(request.path), cause=repr(error.__cause__ or error))
     response = _response(error.problems, status, request)
     if status == 503:
-        is_known = isinstance(error, NotYet)
-        response.headers["Retry-After"] = str(error.retry_after_s) if is_known else RETRY_AFTER_S
+        wait_s = str(error.retry_after_s) if isinstance(error, NotYet) else RETRY_AFTER_S
+        response.headers["Retry-After"] = wait_s
     if status == 401 and surface_of(request.path).is_for_staff:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == 401 and surface_of(request.path) is DESK and _is_page(request):
