@@ -79,12 +79,16 @@ class Unauthenticated(Open311Error):
 
 
 class Unavailable(Open311Error):
-    """What the call needs, such as the database, cannot do its work. The same call may succeed in a moment.
+    """What the call needs, such as the database, cannot do its work. The same call may succeed in a moment."""
 
-    retry_after_s  when it may succeed, if that is known; None for the server's usual time
+
+class NotYet(Unavailable):
+    """What the call asks for is made regularly, and there is none yet. Nothing is wrong.
+
+    retry_after_s  when the same call may succeed
     """
 
-    def __init__(self, message: str, field: str = "", *, retry_after_s: int | None = None) -> None:
+    def __init__(self, message: str, field: str = "", *, retry_after_s: int) -> None:
         super().__init__(message, field)
         self.retry_after_s = retry_after_s
 

@@ -14,7 +14,14 @@ from open311.cli.output import say, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
-from open311.domain.city_notices import Category, CityNotice, NoticeText, Severity
+from open311.domain.city_notices import (
+    DEFAULT_CATEGORY,
+    DEFAULT_SEVERITY,
+    Category,
+    CityNotice,
+    NoticeText,
+    Severity,
+)
 from open311.errors import Invalid
 from open311.operations.notices import managing
 from open311.operations.notices.managing import NoticeOrder
@@ -76,14 +83,14 @@ def list_command(jurisdiction: str, before: int | None) -> None:
 @click.option(
     "--category",
     type=click.Choice([one.value for one in Category]),
-    default=Category.OTHER.value,
+    default=DEFAULT_CATEGORY.value,
     show_default=True,
     help="What it is about, in the words of CAP 1.2.",
 )
 @click.option(
     "--severity",
     type=click.Choice([one.value for one in Severity]),
-    default=Severity.UNKNOWN.value,
+    default=DEFAULT_SEVERITY.value,
     show_default=True,
     help="How bad that is, in the words of CAP 1.2.",
 )

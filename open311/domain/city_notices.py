@@ -59,6 +59,10 @@ class Category(StrEnum):
     OTHER = "Other"
 
 
+DEFAULT_CATEGORY, DEFAULT_SEVERITY = Category.OTHER, Severity.UNKNOWN
+"""Those of a notice whose author says nothing else, on the page and in the shell."""
+
+
 class NoticeState(StrEnum):
     """Where a notice is in its life."""
 
@@ -100,8 +104,8 @@ class CityNotice:
     service_codes: tuple[str, ...] = ()
     area: str = ""
     polygon: Mapping[str, Any] | None = None
-    category: Category = Category.OTHER
-    severity: Severity = Severity.UNKNOWN
+    category: Category = DEFAULT_CATEGORY
+    severity: Severity = DEFAULT_SEVERITY
     starts_at: datetime
     ends_at: datetime
     ended_at: datetime | None = None

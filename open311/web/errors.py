@@ -21,6 +21,7 @@ from open311.errors import (
     Invalid,
     Misconfigured,
     NotFound,
+    NotYet,
     Open311Error,
     Problem,
     TooMuch,
@@ -50,6 +51,7 @@ STATUSES: dict[type[Open311Error], int] = {
     Gone: 410,
     TooMuch: 413,
     Unavailable: 503,
+    NotYet: 503,
     StoreUnavailable: 503,
     StoreFull: 503,
     WrongStore: 503,
@@ -88,12 +90,14 @@ def error_response(error: Exception, request: Request) -> Response:
 def _foreseen(error: Open311Error, request: Request) -> Response:
     """The response for an Open311Error, such as a refused call or a database that is down."""
     status = STATUSES[type(error)]
-    if status >= 500:
+    if isinstance(error, NotYet):
+        log.info("not yet", path=loggable(request.path))
+    elif status >= 500:
         log.error("failed", path=loggable(request.path), cause=repr(error.__cause__ or error))
     response = _response(error.problems, status, request)
     if status == 503:
-        wait_s = error.retry_after_s if isinstance(error, Unavailable) else None
-        response.headers["Retry-After"] = RETRY_AFTER_S if wait_s is None else str(wait_s)
+        wait_s = str(error.retry_after_s) if isinstance(error, NotYet) else RETRY_AFTER_S
+        response.headers["Retry-After"] = wait_s
     if status == 401 and surface_of(request.path).is_for_staff:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == 401 and surface_of(request.path) is DESK and _is_page(request):

@@ -45,7 +45,7 @@ COLOUR = Attribute(
 SIZE = Attribute(code="SIZE", description="How large?", datatype=Datatype.STRING)
 HOLE = replace(build.HOLE, attributes=(COLOUR, SIZE))
 CITY = build.city(
-    services=(HOLE, build.TREE, build.TALK),
+    services=(HOLE, replace(build.TREE, group="Parks"), build.TALK),
     languages=("en", "es"),
     translations={"es": Translation(services={"potholes": ServiceTranslation(name="Bache")})},
     overrides=True,
@@ -212,6 +212,8 @@ FAULTY: dict[str, tuple[str, dict[str, Any], str]] = {
         "attributes",
     ),
     "the same": ("service:en:potholes", {"name": "Pothole"}, "value"),
+    "empty group": ("service:en:trees", {"group": ""}, "group"),
+    "blank group": ("service:en:potholes", {"group": " "}, "group"),
     "the same questions": ("form:potholes", {"attributes": [{"code": "COLOUR"}, {"code": "SIZE"}]}, "value"),
 }
 

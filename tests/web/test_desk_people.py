@@ -108,6 +108,10 @@ def test_what_is_held_of_a_person_is_found_and_no_address_or_log_names_the_perso
 ) -> None:
     document = checked(admin.post("people", do="find", **WHO))
     assert "the report" in text_of(document)
+    fields = "//input[@name='phone' and @type='text']"
+    assert document.xpath(f"//h2[@id='held']/following::{fields[2:]}"), (
+        "the result is above the form, as on a phone"
+    )
     assert f"{HOME}requests/{held}" in document.xpath("//main//table//a/@href")
     assert not [link for link in document.xpath("//@href | //@action") if "jane" in str(link).lower()]
     entry = read_trail(platform).entries[-1]

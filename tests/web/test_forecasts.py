@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -13,8 +14,10 @@ from flask.testing import FlaskClient
 from lxml import etree
 
 from open311.domain.services import Service
+from open311.observe import configure_logs, logger
 from open311.operations.platform import Platform
 from open311.operations.statistics.forecasting import make_forecasts
+from open311.web import errors
 from tests import build
 from tests.checked_client import platform_of
 from tests.forecasting.towns import TODAY, fill, history
@@ -155,6 +158,19 @@ def test_without_forecasts_the_answer_says_when_they_come(client: FlaskClient) -
         assert answer.status_code == 503
         assert "once a day" in answer.text
         assert answer.headers["Retry-After"] == "3600"  # an hour, as the text says
+
+
+def test_that_there_are_no_forecasts_yet_is_no_error_in_the_log(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("info")
+    monkeypatch.setattr(errors, "log", logger("errors"))  # the logger of earlier tests keeps their level
+    client.get(f"{PATH}.json")
+    logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(one["event"], one["level"]) for one in logged if one.get("path") == f"{PATH}.json"] == [
+        ("not yet", "info"),
+        ("call", "info"),
+    ]
 
 
 @pytest.mark.parametrize("query", ["?area=%00", "?service_code=a%00b"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from open311.cli.notices import add as add_command
 from open311.clock import utc_now
 from open311.domain.access import SHELL, Role
 from open311.domain.city_notices import CityNotice, NoticeText, Severity
@@ -162,6 +163,13 @@ def test_a_dispatcher_adds_changes_and_ends_a_notice(dispatcher: Person, platfor
     assert ended.status_code == 303
     assert "Over" in text_of(checked(dispatcher.get(f"notices/{one.number}")))
     assert dispatcher.post(f"notices/{one.number}", do="end", version="3").status_code == 409
+
+
+def test_a_new_notice_begins_as_in_the_shell(dispatcher: Person) -> None:
+    page = checked(dispatcher.get("notices"))
+    options = {option.name: option for option in add_command.params}
+    for name in ("category", "severity"):
+        assert page.xpath(f"//select[@name='{name}']/option[@selected]/@value") == [options[name].default]
 
 
 def test_a_change_on_the_page_keeps_the_beginning(dispatcher: Person, platform: Platform) -> None:

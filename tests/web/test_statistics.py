@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from lxml import etree
+from shapely import box
 
 from open311.clock import utc_now
 from open311.domain.requests import Status, Visibility
@@ -297,8 +298,21 @@ def test_what_is_read_in_another_way_is_in_a_warning(client: FlaskClient) -> Non
     assert "end_date is read as the whole day 2026-03-01" in warnings(end_date="2026-03-01T12:00:00Z")
     assert not warnings(start_date="2026-03-01", end_date="2026-03-01")
     assert "department moon is not one of test.example now" in warnings(department="moon")
+    assert "service_code moon is not one of test.example now; services.json has its codes" in warnings(
+        service_code="moon"
+    )
+    assert warnings(service_code="moon,signs,sun").count("services.json") == 2
+    assert not warnings(service_code="signs,trees")
+    assert "area moon is not one of test.example now; it has no areas" in warnings(area="moon")
+    assert "moon" in stats(client, "csv", area="moon").headers["Warning"]
     assert "groupby is ignored; did you mean group_by?" in warnings(groupby="service")
     assert "group_by came 2 times" in warnings_of(client, "group_by=service&group_by=area")
+
+
+def test_an_unknown_area_gets_a_warning_with_the_citys_areas(make_app: Any) -> None:
+    client = make_app(build.city(areas={"Harbour": box(24.9, 60.1, 25.0, 60.2)})).test_client()
+    assert "area moon is not one of test.example now; its areas are Harbour" in warnings_of(client, "area=moon")
+    assert not warnings_of(client, "area=Harbour")
 
 
 def warnings_of(client: FlaskClient, query: str) -> str:

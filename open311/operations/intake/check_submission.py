@@ -184,8 +184,8 @@ def _text_problems(platform: Platform, submission: Submission) -> Iterator[Probl
         if fault:
             yield Problem("media_url", fault)
     email = submission.reporter.email
-    if email and platform.settings.check_email and not _EMAIL.fullmatch(email):
-        yield Problem("email", tell("is not an email address; correct it or leave it out."))
+    if email and platform.settings.check_email:
+        yield from email_problems(email)
     fields = {
         "address_string": submission.address_string,
         "address_id": submission.address_id,
@@ -198,6 +198,12 @@ def _text_problems(platform: Platform, submission: Submission) -> Iterator[Probl
         "client_request_id": submission.client_request_id,
     }
     yield from field_problems(fields)
+
+
+def email_problems(email: str) -> Iterator[Problem]:
+    """A problem if a text is no email address."""
+    if not _EMAIL.fullmatch(email):
+        yield Problem("email", tell("is not an email address; correct it or leave it out."))
 
 
 def field_problems(fields: Mapping[str, str]) -> Iterator[Problem]:

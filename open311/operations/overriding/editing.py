@@ -189,6 +189,8 @@ def _problems(
         Problem(field[:60], tell("does not fit: {fault}", fault=fault))
         for field, fault in _faults(city, item, sent)
     ]
+    if not found and _is_emptied(base, sent, "group"):
+        found.append(Problem("group", tell("is empty; send a heading, or leave it out.")))
     yield from found
     if found:
         return
@@ -199,6 +201,11 @@ def _problems(
             else tell("{code!r} is not in the city's files; send only codes and keys of the files.", code=code[:60])
         )
         yield Problem("attributes", fault)
+
+
+def _is_emptied(base: Mapping[str, Any], sent: Mapping[str, Any], name: str) -> bool:
+    """Whether a text that was sent is blank and not the same as in the files."""
+    return name in base and sent.get(name, base[name]) != base[name] and not sent[name].strip()
 
 
 def _faults(city: Jurisdiction, item: Item, sent: Mapping[str, Any]) -> list[tuple[str, str]]:

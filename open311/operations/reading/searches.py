@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from open311.domain.cursors import PageCursor
 from open311.domain.requests import Status
 from open311.domain.search import Box, Circle, RequestSearch, Sort, SpanPolicy, Window, requested_window
+from open311.domain.services import Audience
 from open311.domain.text import search_words
 from open311.errors import Invalid, Problem
 from open311.operations.publishing import text_search_language
@@ -24,7 +25,7 @@ _MAY_BE_ID = re.compile(r'[^\s"]*\d[^\s"]*')
 """A search text that may be the id of a request: one word with a digit."""
 _DATES = ("start_date", "end_date", "updated_after", "updated_before")
 _MOST_CODES = 20
-"""The number of departments that a warning names at most."""
+"""The number of departments or areas that a warning names at most."""
 
 
 def read_search(
@@ -90,11 +91,37 @@ def unknown_department(sent: str, jurisdiction: Jurisdiction) -> Message | None:
     code = department_code(sent, jurisdiction)
     if not code or any(one.code == code for one in jurisdiction.departments):
         return None
-    codes = [as_sent(one.code) for one in jurisdiction.departments]
-    more = ", ..." if len(codes) > _MOST_CODES else ""
-    known = ", ".join(codes[:_MOST_CODES]) + more
+    known = _known(one.code for one in jurisdiction.departments)
     named = {"department": as_sent(sent), "city": as_sent(jurisdiction.id), "known": known}
     return tell("department {department} is not one of {city} now; its codes are {known}", **named)
+
+
+def unknown_services(sent: Iterable[str], jurisdiction: Jurisdiction) -> Iterator[Message]:
+    """A sentence for each code of which the public knows no service."""
+    for code in sent:
+        service = jurisdiction.service(code)
+        if service is None or service.audience is Audience.STAFF:
+            named = {"code": as_sent(code), "city": as_sent(jurisdiction.id)}
+            yield tell("service_code {code} is not one of {city} now; services.json has its codes", **named)
+
+
+def unknown_area(sent: str, jurisdiction: Jurisdiction) -> Message | None:
+    """A sentence with the city's areas if it has none with this name; None if it has it."""
+    if not sent or sent in jurisdiction.areas:
+        return None
+    named = {"area": as_sent(sent), "city": as_sent(jurisdiction.id)}
+    if not jurisdiction.areas:
+        return tell("area {area} is not one of {city} now; it has no areas", **named)
+    return tell(
+        "area {area} is not one of {city} now; its areas are {known}", **named, known=_known(jurisdiction.areas)
+    )
+
+
+def _known(names: Iterable[str]) -> str:
+    """The names that a city has, for a header; only the first of many."""
+    every = list(names)
+    more = ", ..." if len(every) > _MOST_CODES else ""
+    return ", ".join(map(as_sent, every[:_MOST_CODES])) + more
 
 
 def unseen_id(values: Mapping[str, Any], search: RequestSearch) -> Message | None:

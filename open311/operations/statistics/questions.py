@@ -10,7 +10,7 @@ from typing import Any
 from open311.domain.search import RequestSearch
 from open311.domain.statistics import Grouping, Question
 from open311.errors import Problem
-from open311.operations.reading.searches import read_search, unknown_department
+from open311.operations.reading.searches import read_search, unknown_area, unknown_department, unknown_services
 from open311.plugins import Jurisdiction
 from schemas.texts import Message, tell
 
@@ -54,7 +54,9 @@ def read_question(
         if not _is_whole(values[name], city, is_end=is_end):
             day = _day(values[name], city)
             warnings.append(tell("{name} is read as the whole day {day}", name=name, day=str(day)))
-    unknown = unknown_department(values["department"], city)
+    warnings += unknown_services(values["service_code"], city)
+    unknown = (unknown_department(values["department"], city), unknown_area(values["area"], city))
+    warnings += filter(None, unknown)
     question = Question(
         jurisdiction_id=city.id,
         service_codes=search.service_codes,
@@ -67,7 +69,7 @@ def read_question(
         within_days=int(values["within_days"]),
     )
     is_live = any(values[name] not in (None, "") for name in LIVE)
-    return Asked(question, search if is_live else None, (*warnings, *((unknown,) if unknown else ())))
+    return Asked(question, search if is_live else None, tuple(warnings))
 
 
 def _day(instant: datetime | None, city: Jurisdiction) -> date | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from open311.domain.outlooks import Outlook, PeriodForecast
 from open311.domain.public_words import CAVEAT
-from open311.errors import Unavailable
+from open311.errors import NotYet
 from open311.formats import document, shape_of
 from open311.formats.writing import Feed, csv_lines, harmless
 from open311.operations.statistics.forecasting import find_forecasts
@@ -132,7 +132,7 @@ class _View:
         own = [service.code if (service := city.service(code)) else code for code in codes]
         found = find_forecasts(call.platform, city, service_codes=tuple(own), area=call.values["area"])
         if found is None:
-            raise Unavailable(NONE_YET, retry_after_s=3_600)
+            raise NotYet(NONE_YET, retry_after_s=3_600)
         return cls(
             as_of=found.as_of,
             caveat=for_caller(CAVEAT, call.request),

@@ -8,7 +8,7 @@ from open311.domain.supporters import Supporter, SupporterKind
 from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.formats import document, shape_of
-from open311.operations.intake.check_submission import field_problems
+from open311.operations.intake.check_submission import email_problems, field_problems
 from open311.operations.workflow import supporting
 from open311.operations.workflow.supporting import Support
 from open311.web.access import API_KEY
@@ -64,7 +64,8 @@ def remove_support(call: Call, service_request_id: str) -> Answer:
 def _person(call: Call) -> Supporter:
     """Who supports the request: the first id that was sent. Raises Invalid."""
     sent = {str(kind): clean_text(call.values[kind]).strip() for kind in _OF_APPS}
-    problems = [*field_problems(sent)]
+    email = sent[SupporterKind.EMAIL]
+    problems = [*field_problems(sent), *(email_problems(email) if email else ())]
     if problems:
         raise Invalid.of(problems)
     for kind, value in sent.items():

@@ -10,7 +10,14 @@ from typing import Any
 import orjson
 from babel.core import UnknownLocaleError
 
-from open311.domain.city_notices import Category, CityNotice, NoticeText, Severity
+from open311.domain.city_notices import (
+    DEFAULT_CATEGORY,
+    DEFAULT_SEVERITY,
+    Category,
+    CityNotice,
+    NoticeText,
+    Severity,
+)
 from open311.domain.public_words import CATEGORIES
 from open311.errors import Conflict, Invalid, NotFound, Problem
 from open311.operations.notices.managing import (
@@ -162,8 +169,8 @@ def _choices(call: Call, form: _Form) -> dict[str, Any]:
 
 
 def _blank(call: Call) -> _Form:
-    values: dict[str, Any] = dict.fromkeys(_FIELDS, "") | {"service_code": (), "category": "Infra"}
-    return _Form(_slots(call, ()), values | {"severity": "Minor"}, {})
+    chosen = {"service_code": (), "category": DEFAULT_CATEGORY.value, "severity": DEFAULT_SEVERITY.value}
+    return _Form(_slots(call, ()), dict.fromkeys(_FIELDS, "") | chosen, {})
 
 
 def _filled(call: Call, found: CityNotice, problems: Sequence[Problem] = ()) -> _Form:
