@@ -28,6 +28,15 @@ def collection_paused() -> Iterator[None]:
         gc.enable()
 
 
+def return_freed_memory() -> None:
+    """Return freed memory to the kernel, also between blocks in use. Other C libraries than glibc do it themselves.
+
+    Call this before a fork. Otherwise all forks keep what the imports and the files of cities needed for a while.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def use_one_blas_thread() -> None:
     """Keep NumPy's BLAS library from starting a thread for each core. Call this before Shapely imports NumPy.
 

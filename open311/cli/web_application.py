@@ -16,7 +16,7 @@ from flask import Flask
 
 from open311.app import create_app
 from open311.cli.greeting import announce
-from open311.cli.memory import keep_freed_memory
+from open311.cli.memory import keep_freed_memory, return_freed_memory
 from open311.cli.signals import GRACE_S
 from open311.clock import utc_now
 from open311.operations.media.files import log_store_fault
@@ -57,6 +57,8 @@ def prepare(settings: Settings) -> Prepared:
     application = create_app(settings, platform)
     announce(platform)
     prepare_pages()
+    application.url_map.update()  # otherwise each process sorts all rules at its first call
+    return_freed_memory()
     platform.close()  # each process opens its own connections when it needs them
     return Prepared(application, os.getpid())
 

@@ -68,6 +68,17 @@ def test_the_garbage_collector_skips_the_modules_of_a_command() -> None:
     assert done.stdout == "True True\n"
 
 
+def test_logs_do_not_import_the_library_for_tables() -> None:
+    """structlog would import Rich and Pygments, which take 3 MB of memory."""
+    program = (
+        "import sys, open311.cli.serve;"
+        "print(sorted({'rich', 'pygments', 'markdown_it'} & sys.modules.keys()));"
+        "import structlog, rich; print(structlog.dev.rich)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\nNone\n"
+
+
 INTERRUPTED = """
 import builtins, signal, sys
 moment, sys.argv = sys.argv[1], ["open311", "settings"]

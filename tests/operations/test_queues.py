@@ -395,15 +395,15 @@ def test_a_request_that_leaves_the_queue_between_the_statements_is_not_shown(
 
 def test_two_cities_with_the_same_numbers_share_no_rows() -> None:
     cache = RowCache()
-    row = CachedRow(b"{", b"}", b"digest")
-    cache.keep({("here", b"1", b"1", b"1"): row})
-    assert cache.find([("here", b"1", b"1", b"1"), ("there", b"1", b"1", b"1")]) == [row, None]
+    row = CachedRow(b"{}", b"digest")
+    cache.keep({("here", b"1", b"1", b"1", b"null"): row})
+    assert cache.find([("here", b"1", b"1", b"1", b"null"), ("there", b"1", b"1", b"1", b"null")]) == [row, None]
 
 
 def test_the_cache_keeps_the_rows_used_last_and_has_a_bound() -> None:
     most = 40 * (OVERHEAD_BYTES + 10)
-    cache, row = RowCache(most), CachedRow(b"12345", b"67890", b"digest")
-    states = [(CITY, number.to_bytes(8, "big"), b"1", b"1") for number in range(200)]
+    cache, row = RowCache(most), CachedRow(b"1234567890", b"digest")
+    states = [(CITY, number.to_bytes(8, "big"), b"1", b"1", b"null") for number in range(200)]
     for state in states:
         cache.keep({state: row})
         assert cache.find([states[0]]) == [row], "this row is used all the time"

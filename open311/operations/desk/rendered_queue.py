@@ -10,7 +10,7 @@ import orjson
 
 from open311.domain.queues import QueueKey, QueueSearch
 from open311.operations.desk.queues import find_queue
-from open311.operations.desk.rendering import rendered_due, rendered_row
+from open311.operations.desk.rendering import rendered_row
 from open311.operations.desk.row_cache import CachedRow
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
@@ -23,25 +23,22 @@ from open311.storage.hot.queues import RowState
 class RenderedQueue:
     """A page of a queue (QueueSchema).
 
-    dues    the value of `due` of each row, as JSON
     cursor  the cursor of the next page; None if there is none
     """
 
     rows: Sequence[CachedRow]
-    dues: Sequence[bytes]
     cursor: str | None
 
     @property
     def json(self) -> bytes:
-        items = b",".join([row.before + due + row.after for row, due in zip(self.rows, self.dues, strict=True)])
+        items = b",".join([row.json for row in self.rows])
         return b'{"requests":[' + items + b'],"cursor":' + orjson.dumps(self.cursor) + b"}"
 
     @property
     def validator(self) -> str:
         """Changes exactly when the JSON changes. A digest of the JSON itself would take ten times as long."""
         digests = b"".join([row.digest for row in self.rows])
-        parts = (digests, *self.dues, orjson.dumps(self.cursor))
-        return blake2b(b",".join(parts), digest_size=12).hexdigest()
+        return blake2b(digests + orjson.dumps(self.cursor), digest_size=12).hexdigest()
 
 
 def render_queue(platform: Platform, city: Jurisdiction, search: QueueSearch) -> RenderedQueue:
@@ -57,7 +54,7 @@ def render_queue(platform: Platform, city: Jurisdiction, search: QueueSearch) ->
     if rows is None:
         return _render_again(platform, city, search)
     next_key = found.key(len(states) - 1) if len(found.states) > len(states) else None
-    return RenderedQueue(rows, found.dues[: len(states)], _cursor(next_key))
+    return RenderedQueue(rows, _cursor(next_key))
 
 
 def _rows(
@@ -86,9 +83,7 @@ def _new_rows(
 def _render_again(platform: Platform, city: Jurisdiction, search: QueueSearch) -> RenderedQueue:
     page = find_queue(platform, search)
     rows = [rendered_row(row, page.names, city, search.now) for row in page.rows]
-    return RenderedQueue(
-        rows, [rendered_due(row, search.now, search.soon) for row in page.rows], _cursor(page.next_key)
-    )
+    return RenderedQueue(rows, _cursor(page.next_key))
 
 
 def _cursor(key: QueueKey | None) -> str | None:

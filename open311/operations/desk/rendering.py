@@ -31,15 +31,9 @@ def plain_queue(page: QueuePage, city: Jurisdiction, now: datetime) -> dict[str,
 
 
 def rendered_row(row: QueueRow, names: Mapping[str, str], city: Jurisdiction, now: datetime) -> CachedRow:
-    """One row of a queue as JSON, without the value of `due`. A text in JSON cannot contain `"due":` unescaped."""
-    whole = json_of(plain_row(row, names, city, now) | {"due": None})
-    before, after = whole.split(b'"due":null')
-    return CachedRow(before + b'"due":', after, blake2b(whole, digest_size=12).digest())
-
-
-def rendered_due(row: QueueRow, now: datetime, soon: timedelta) -> bytes:
-    """The value of `due` as JSON."""
-    return orjson.dumps(_due(row, now, soon))
+    """One row of a queue as JSON, and a digest of it."""
+    whole = json_of(plain_row(row, names, city, now))
+    return CachedRow(whole, blake2b(whole, digest_size=12).digest())
 
 
 def plain_around(page: QueuePage, city: Jurisdiction, now: datetime) -> dict[str, Any]:

@@ -14,15 +14,9 @@ OVERHEAD_BYTES = 600
 
 
 class CachedRow(NamedTuple):
-    """A rendered row without the value of `due`, because this value depends on the time.
+    """A rendered row: its JSON, and a digest of the JSON."""
 
-    before  the JSON before the value of `due`
-    after   the JSON after the value
-    digest  a digest of both
-    """
-
-    before: bytes
-    after: bytes
+    json: bytes
     digest: bytes
 
 
@@ -60,7 +54,7 @@ class RowCache:
         with self._lock:
             for state, row in rows.items():
                 if state not in self._new:
-                    self._new_bytes += len(row.before) + len(row.after) + OVERHEAD_BYTES
+                    self._new_bytes += len(row.json) + OVERHEAD_BYTES
                     self._new[state] = row
             if self._new_bytes > self._most_bytes // 2:
                 self._old, self._new, self._new_bytes = self._new, {}, 0

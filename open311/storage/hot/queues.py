@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -77,13 +77,18 @@ _IS_REAL: ColumnElement[bool] = not_(_IS_TEST)
 _IS_UNLISTED: ColumnElement[bool] = literal_column("(visibility <> 'public' OR service_request_id IS NULL)")
 _IS_HELD: ColumnElement[bool] = literal_column(f"service_request.visibility = '{Visibility.HELD}'")
 _INSTANT = TIMESTAMP(timezone=True)
-_SOON: ColumnElement[Any] = bindparam("soon_s", type_=Integer) * literal_column("interval '1 s'", Interval)
+_SOON: ColumnElement[Any] = func.coalesce(
+    service_request.c.held_since + bindparam("soon_in", type_=Interval), bindparam("soon", type_=_INSTANT)
+)
+"""A request with an earlier due date is due soon. Requests on hold are few, so the others need no sum."""
 _WRITER: ColumnElement[Any] = literal_column("service_request.xmin").label("writer")
 
-RowState = tuple[str, bytes, bytes, bytes]
-"""A state of a request: the city, and in binary form the number, the version and the writing transaction's id.
+RowState = tuple[str, bytes, bytes, bytes, bytes]
+"""A state of a request: the city; in binary form the number, the version and the writing transaction's id; and the
+value of `due` as JSON.
 
 Changes by this server raise the version. Changes by hand in SQL do not raise it, but change the transaction id.
+`due` changes as time goes by.
 """
 
 
@@ -91,19 +96,16 @@ Changes by this server raise the version. Changes by hand in SQL do not raise it
 class QueueStates:
     """The requests of a page in their order. If there is a next page, its first request follows.
 
-    states  the current states of the requests
-    dues    the values of `due` as JSON, at the instant of the search
+    states  the current states of the requests, with `due` at the instant of the search
     key     a function that returns the key of the request with a given index
     """
 
     states: Sequence[RowState]
-    dues: Sequence[bytes]
     key: Callable[[int], QueueKey]
 
 
-@dataclass(frozen=True, slots=True)
-class QueueKind:
-    """The parts of a search on which the text of its SQL depends."""
+class QueueKind(NamedTuple):
+    """The parts of a search on which the text of its SQL depends. A tuple, because it is made and hashed often."""
 
     departments: int
     has_names: bool
@@ -175,18 +177,18 @@ def find_queue(hot: HotConnections, search: QueueSearch) -> list[QueueRow]:
 def find_states(hot: HotConnections, search: QueueSearch) -> QueueStates:
     """The states of the requests on a page. The requests themselves are not read."""
     found = hot.read(page_statement(search, is_whole=False), page_values(search))
-    states = list(zip(repeat(search.jurisdiction_id), *map(found.binaries, range(3)), strict=False))
-    return QueueStates(states, found.texts(3), partial(_key, found, search.is_by_closing))
+    states = list(zip(repeat(search.jurisdiction_id), *map(found.binaries, range(len(_STATE))), strict=False))
+    return QueueStates(states, partial(_key, found, search.is_by_closing))
 
 
 def find_rows(hot: HotConnections, jurisdiction_id: str, states: Sequence[RowState]) -> dict[RowState, QueueRow]:
-    """The requests that are still in these states. Requests that have changed are left out."""
+    """The requests that are still in these states, apart from `due`. Requests that have changed are left out."""
     numbers = [str(int.from_bytes(number, "big", signed=True)) for _, number, *_ in states]
     found = hot.read(_by_numbers(), {"jurisdiction_id": jurisdiction_id, "numbers": numbers})
     last = len(_ROW)
     current = map(found.binaries, (0, _ROW.index("version"), last))
     rows = dict(zip(zip(repeat(jurisdiction_id), *current, strict=False), found.rows(), strict=True))
-    return {state: QueueRow(*rows[state][:last]) for state in states if state in rows}
+    return {state: QueueRow(*rows[state[:-1]][:last]) for state in states if state[:-1] in rows}
 
 
 def page_statement(search: QueueSearch, *, is_whole: bool = True) -> Statement:
@@ -255,7 +257,7 @@ def _values(search: QueueSearch) -> dict[str, Any]:
         "requested_before": search.requested_before,
         "now": search.now,
         "soon": search.now + search.soon,
-        "soon_s": int(search.soon.total_seconds()),
+        "soon_in": search.soon,
         "assignee": search.assignee,
         "words": search.words,
         "folded_words": search.folded_words,
@@ -314,7 +316,7 @@ def _state() -> list[ColumnElement[Any]]:
     due = case(
         (or_(_IS_CLOSED, _COLUMNS.expected_at.is_(None)), literal_column("'null'")),
         (_COLUMNS.expected_at < clock, literal_column(f"'\"{Due.OVERDUE}\"'")),
-        (_COLUMNS.expected_at < clock + _SOON, literal_column(f"'\"{Due.SOON}\"'")),
+        (_COLUMNS.expected_at < _SOON, literal_column(f"'\"{Due.SOON}\"'")),
         else_=literal_column(f"'\"{Due.LATER}\"'"),
     )
     return [_COLUMNS.id.label("number"), _COLUMNS.version, _WRITER, due.label("due")]
@@ -412,7 +414,7 @@ def _of_due(due: str) -> Iterator[ColumnElement[bool]]:
         yield clock <= DUE
     elif due == "soon":
         yield bindparam("soon", type_=_INSTANT) > DUE
-        yield from (_COLUMNS.expected_at >= clock, _COLUMNS.expected_at < clock + _SOON)
+        yield from (_COLUMNS.expected_at >= clock, _COLUMNS.expected_at < _SOON)
 
 
 def _is_named() -> ColumnElement[bool]:
