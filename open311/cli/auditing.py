@@ -24,7 +24,8 @@ MOST = 200
 @click.option(
     "--jurisdiction",
     default="",
-    help=f"The city's jurisdiction_id, or {ALL_JURISDICTIONS} for accounts of all cities. Without: all acts.",
+    help=f"The city's jurisdiction_id, or {ALL_JURISDICTIONS} for accounts of all cities."
+    " If it is not given, all acts are shown.",
 )
 @click.option("--account", default="", metavar="NAME", help="Only acts by this account or on it.")
 @click.option("--since", default="", metavar="TIME", help="Only acts from this date or time on.")
@@ -35,12 +36,15 @@ MOST = 200
     show_default=True,
     help="How many of the newest acts to show.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, of all acts.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print all acts as JSON, one object per line; --most does not apply."
+)
 def audit(jurisdiction: str, account: str, since: str, most: int, as_json: bool) -> None:
-    """Show who did what with accounts and tokens, and who read the data of reporters.
+    """Show the audit trail: who did what, and who read, exported or erased the data of reporters.
 
-    The acts are in the order in which they happened. What staff do with requests is in the histories of the
-    requests: see `open311 requests show`.
+    It has what operators and staff did with accounts, tokens, sessions, keys, blocks, links of reporters, notices,
+    texts of the city, deliveries and subscriptions. The acts are in the order in which they happened. What staff do
+    with requests is in the histories of the requests: see `open311 requests show`.
 
     \b
     Example:
@@ -65,7 +69,7 @@ def audit(jurisdiction: str, account: str, since: str, most: int, as_json: bool)
         (_row(entry, trail) for entry in trail.entries),
     )
     if not trail.is_whole:
-        say(f"Only the newest {most} acts are shown; --most, --since and --json show more.")
+        say(f"Only the newest {most} acts are shown; --most and --json show more.")
 
 
 def _zone(platform: Platform, city: str | None) -> tzinfo:

@@ -71,7 +71,7 @@ def add(kind: str, value: str, reason: str, days: int, jurisdiction: str) -> Non
 @blocks.command("list")
 @_JURISDICTION
 def list_all(jurisdiction: str) -> None:
-    """Show the blocks of a city and those of all cities. Digests are cut."""
+    """Show the blocks of a city, and those that are for all cities. Digests are cut."""
     with command_platform() as platform:
         city = find_account_city(platform, jurisdiction)
         found = operations.list_blocks(platform, city, principal=shell_user())

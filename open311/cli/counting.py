@@ -11,7 +11,7 @@ from open311.operations.statistics.counting import recount as recount_statistics
 
 
 @click.command()
-@click.option("--jurisdiction", help="One city; without it, every city.")
+@click.option("--jurisdiction", help="One city; without it, every city that is served.")
 def recount(jurisdiction: str | None) -> None:
     """Count the requests of a city again for its statistics, from nothing.
 

@@ -306,8 +306,9 @@ def test(backend: str, jurisdiction: str, request: str) -> None:
 def plan(jurisdiction: str, is_applied: bool) -> None:
     """Show which open requests lack a delivery by today's destinations, or make these deliveries.
 
-    Use it after the city has changed its destinations. Requests from before the cut-over of a back end, imported
-    ones, and those that a person has skipped for it are left out.
+    Use it after the city has changed its destinations. Requests from before the cut-over of a back end, those that
+    a person has skipped for it, and those that came from it are left out. So are requests that are imported, held
+    for a review, hidden, merged into others, or sent with a test key.
 
     \b
     Example:

@@ -22,9 +22,9 @@ def fill_with_examples(platform: Platform, count: int) -> None:
     """Add made-up requests to each city that has no requests yet."""
     cities = list(platform.registry)
     progress = track(cities, "Making up example requests", console=console(), transient=True)
-    added = sum(add_examples(platform, city, count=count, now=utc_now()) for city in progress)
-    if added:
-        say(f"Made up {added} example requests in {counted(len(cities), 'city', 'cities')}.")
+    numbers = [add_examples(platform, city, count=count, now=utc_now()) for city in progress]
+    if filled := sum(number > 0 for number in numbers):
+        say(f"Made up {sum(numbers)} example requests in {counted(filled, 'city', 'cities')}.")
 
 
 def add_demo_key(platform: Platform) -> str:
@@ -42,7 +42,7 @@ def add_demo_key(platform: Platform) -> str:
 
 
 def add_demo_login(platform: Platform) -> str:
-    """A login link for the account DEMO_ACCOUNT of the demo city, as a secret.
+    """The secret of a new login link for the account DEMO_ACCOUNT of the demo city.
 
     "" if the demo city is not served, or if somebody has revoked the account.
     """

@@ -97,7 +97,7 @@ def export_command(
     end: str,
     updated_after: str,
 ) -> None:
-    """Export public requests to a file, oldest first, with all their extensions.
+    """Export public requests to a file, oldest first. All formats except bulk-csv have the extensions.
 
     The file contains only what the API shows: no reporters and no private requests. All requests are read from one
     snapshot of the database. Memory does not grow with the number of requests. FILE appears when it is complete.
@@ -153,7 +153,7 @@ def export_command(
 
 
 @click.command("dump")
-@click.option("--jurisdiction", help="One city; without it, every city.")
+@click.option("--jurisdiction", help="One city; without it, every city that is served.")
 @click.option("--again", is_flag=True, help="Make today's dump again even if it exists.")
 def dump_command(jurisdiction: str | None, again: bool) -> None:
     """Make today's public dumps now, as the worker does every day.

@@ -67,7 +67,7 @@ class CommandGroup(click.Group):
 
 
 def fail_with(error: Open311Error, *, as_log: bool) -> NoReturn:
-    """End the command with the message of an error and status 1. `as_log` is that of `fail`."""
+    """End the command with the message of an error and status 1. `as_log` has the same meaning as for `fail`."""
     if isinstance(error, Unavailable):
         from open311.storage.failures import why_down  # imported here, so that other commands start faster
 

@@ -46,13 +46,17 @@ Report = Callable[[str, Finding], None]
 
 @click.command("import")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.File("rb"))
-@click.option("--jurisdiction", default="", help="Whose requests they are. Not needed where one city is served.")
+@click.option(
+    "--jurisdiction",
+    default="",
+    help="The jurisdiction_id of the city whose requests the files have. Not needed if only one city is served.",
+)
 @click.option(
     "--format",
     "wanted",
     default=AUTO,
     show_default=True,
-    help="What the files are, such as newyork-csv or json; auto goes by their content.",
+    help="The format of the files, such as newyork-csv or json; auto recognises it by their content.",
 )
 @click.option(
     "--columns",
@@ -100,19 +104,19 @@ def import_command(
     jurisdictions/README.md explains how to write a column map. At the end, the command names the columns that it
     did not read.
 
-    Faulty values are corrected and counted. A row is refused only if it has no id, no service or no usable opening
-    time, if its id has lost digits, or if a request that was made here has the same id.
+    Faulty values are corrected and counted. A row is refused if it cannot be read, if it has no usable id, service
+    or opening time, or if a request that was made here has the same id. An id that has lost digits is not usable.
 
     An import can be stopped and run again. If you import a newer state of the same data, only what differs is
     changed. A row that is older than the stored request changes nothing. If a source does not say when a request
     changed, the row that is imported later counts. Fields that a row leaves out stay as they are.
 
     A row is in conflict if the request was changed here by staff, and the file differs. The change made here stays,
-    unless the row is dated later. Every conflict is printed with the rule that decided it. Commands such as
-    `open311 requests close` change a request to what the file says.
+    unless the row is dated later. The first 20 conflicts of a file are printed with the rule that decided them;
+    --report writes all. If the file is right, change the request with a command such as `open311 requests close`.
 
-    What was erased here stays erased, and so does a text with a sentence that was erased. The report counts such
-    rows.
+    What was erased here stays erased, and so does a text with a sentence that was erased. The totals at the
+    end count such rows.
 
     A request goes to the department that the row names. If the row names none, the city's routing decides, as for a
     new request.

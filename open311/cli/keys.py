@@ -33,7 +33,9 @@ def keys() -> None:
     "--jurisdiction", default=ALL_JURISDICTIONS, help="A jurisdiction_id; without it, the key is valid for all."
 )
 @click.option("--contact", default="", help="How to reach the owner of the key.")
-@click.option("--test", "is_test", is_flag=True, help="Requests are accepted, but never routed or listed.")
+@click.option(
+    "--test", "is_test", is_flag=True, help="Requests are accepted, but never routed, and in no public list."
+)
 @click.option("--updates", "may_update", is_flag=True, help="Updates with the key count as the city's own.")
 @click.option(
     "--staff", "is_for_staff", is_flag=True, help="For the city's own apps: services for staff are open to the key."
@@ -42,7 +44,8 @@ def keys() -> None:
     "--thing",
     "things",
     multiple=True,
-    help="The id of a thing: the key may only send its observations. Can be given several times.",
+    help="The id of a thing of [[sensors]] in jurisdiction.toml: the key may only send observations of such things."
+    " Can be given several times.",
 )
 def add(
     label: str,
@@ -93,7 +96,7 @@ def list_all() -> None:
 @keys.command()
 @click.argument("number", type=int)
 def revoke(number: int) -> None:
-    """Revoke key NUMBER. From then on, calls with this key get 403.
+    """Revoke key NUMBER. From then on, it gets 403 from calls that need a key.
 
     \b
     Example:
@@ -110,7 +113,7 @@ def revoke(number: int) -> None:
 @click.argument("number", type=int)
 @click.argument("text", default="")
 def notice(number: int, text: str) -> None:
-    """Tell all users of the app with key NUMBER something, such as that they should update it.
+    """Tell the users of the app with key NUMBER something, such as that they should update it.
 
     The answer to each report has TEXT in service_notice and in a Warning. Without TEXT, the notice is removed.
 
@@ -129,7 +132,7 @@ def notice(number: int, text: str) -> None:
 @click.argument("number", type=int)
 @click.option("--reason", required=True, help="What the callers are told.")
 def suspend(number: int, reason: str) -> None:
-    """Refuse all calls with key NUMBER for now. They get 403 with the reason, at once and in all processes.
+    """Refuse key NUMBER for now: calls that need a key get 403 with the reason, at once and in all processes.
 
     \b
     Example:

@@ -112,7 +112,7 @@ def save(request_id: str, photo_id: str, file: Path, is_original: bool, jurisdic
 @click.option("--reason", required=True, help="Why; the history of the request keeps it.")
 @_JURISDICTION
 def release(request_id: str, photo_id: str, reason: str, jurisdiction: str) -> None:
-    """Show a photo that is held to everybody.
+    """Show a held photo to everybody who can read its request.
 
     REQUEST is the id of the request, PHOTO that of the photo; `open311 photos list` shows both.
 

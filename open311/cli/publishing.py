@@ -16,7 +16,7 @@ from schemas.values import format_instant
 
 
 @click.command()
-@click.option("--jurisdiction", help="One city; without it, every city that has something to render.")
+@click.option("--jurisdiction", help="One city; without it, every city that is served.")
 @click.option("--again", is_flag=True, help="Render everything once more, even what is up to date.")
 @click.option("--status", is_flag=True, help="Only show how far each city has come.")
 def publish(jurisdiction: str | None, again: bool, status: bool) -> None:

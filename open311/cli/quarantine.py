@@ -37,7 +37,7 @@ _UPDATES = click.argument("update", nargs=-1, required=True, type=click.IntRange
 @click.option("--backend", default="", help="Only updates of this back end.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_all(jurisdiction: str, backend: str, as_json: bool) -> None:
-    """List the updates that wait for a person, oldest first.
+    """List the updates that wait for a person: the oldest 500, oldest first.
 
     \b
     Example:

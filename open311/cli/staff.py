@@ -47,7 +47,9 @@ _DAYS = click.option(
 @staff.command()
 @click.argument("name")
 @click.option("--role", type=_ROLES, required=True, help="What the account may do.")
-@click.option("--department", "departments", multiple=True, help="Code; may be given several times. Without: all.")
+@click.option(
+    "--department", "departments", multiple=True, help="Code; may be given several times. If it is not given, all."
+)
 @_JURISDICTION
 @_DAYS
 @_LABEL
@@ -147,7 +149,9 @@ def restore(name: str, jurisdiction: str, days: int, label: str) -> None:
 @staff.command("list")
 @_JURISDICTION
 def list_all(jurisdiction: str) -> None:
-    """Show all accounts with their valid tokens. Departments that the city does not have any more are marked.
+    """Show accounts with their valid tokens: all accounts, or with --jurisdiction those of one city.
+
+    Departments that the city does not have any more are marked.
 
     \b
     Example:

@@ -84,7 +84,7 @@ def evaluate(file: Path, jurisdiction: str) -> None:
 def counts(jurisdiction: str) -> None:
     """Show how often each service was suggested before a report, at which rank, and how often it was chosen.
 
-    What people wrote is not stored anywhere.
+    The sentences for which services were suggested are not stored.
 
     \b
     Example:

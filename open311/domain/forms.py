@@ -90,7 +90,11 @@ class FormFiller:
         if attribute.is_shown:
             self._remark(
                 attribute,
-                tell("is set to {id}, the only one of {layer} near the point", id=near[0], layer=layer.rule.name),
+                tell(
+                    "is set to {id}, the only entry of the city's list {layer} near the point",
+                    id=near[0],
+                    layer=layer.rule.name,
+                ),
             )
         return (near[0],)
 

@@ -1,6 +1,6 @@
 """The correction of imported rows. Cities' open data has many faults, but a faulty row is still worth storing.
 
-A row is refused only if a value would have to be invented: it has no id, no service or no time of the opening. All
+A row is refused only if a value would have to be invented: it has no usable id, service or time of the opening. All
 other faults are corrected, counted and reported. These are the rules. Figures in brackets are the rows of New York,
 April to June 2026, to which a rule applies:
 

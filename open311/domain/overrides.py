@@ -66,7 +66,7 @@ class Item:
 
 
 class Standing(StrEnum):
-    """How an override stands to the files of its city.
+    """How an override compares with the files of its city.
 
     APPLIED  it counts, and the files say what they said when it was made
     CHANGED  it counts, but the files say something else now than when it was made
@@ -104,7 +104,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """An override and how it stands to the files. `fault`: why it does not fit; "" unless MISFIT."""
+    """An override and how it compares with the files. `fault`: why it does not fit; "" unless MISFIT."""
 
     override: Override
     standing: Standing

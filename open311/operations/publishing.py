@@ -85,7 +85,10 @@ def public_view(record: RequestRecord, names: Names) -> PublicRequest:
 def extras_of(
     record: RequestRecord, names: Names, notes: Iterable[Note], origin: Origin | None = None, supporters: int = 0
 ) -> Extras:
-    """The fields that `extensions=` can add. They never have the reporter, and only answers to public questions."""
+    """The fields that `extensions=` can add.
+
+    They have no data of the reporter. Of the answers, they have only those to public questions.
+    """
     service = names.jurisdiction.service(record.service_code)
     return Extras(
         extended_attributes=ExtendedAttributes(
@@ -173,8 +176,9 @@ def publish_requests(
 def without_hidden(
     record: RequestRecord, notes: Sequence[Note], names: Names, hidden: Collection[str]
 ) -> tuple[RequestRecord, Sequence[Note]]:
-    """The parts of a record that may be published if the record names another request, which may be hidden.
+    """A record and its notes. If `possible_duplicate_of` names a hidden request, its id is removed from both.
 
+    hidden  the ids of hidden requests
     A text that names the hidden request is replaced by the city's text for duplicates, which names none.
     """
     name = record.possible_duplicate_of

@@ -203,7 +203,7 @@ def test_going_back_after_sending_and_sending_again_makes_no_second_report(
     assert len(client.get("/open311/v2/requests.json").json) == 1
 
 
-def test_wrong_files_and_addresses_are_told_before_sending(opened: Open, tmp_path: Path) -> None:
+def test_wrong_files_and_addresses_are_reported_before_sending(opened: Open, tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.jpg" for number in range(6)]
     for file in files:
         file.write_bytes(jpeg())

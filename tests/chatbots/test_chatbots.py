@@ -156,7 +156,7 @@ def test_statistics_come_with_their_caveat(bot: Chatbot) -> None:
     assert "reports, not problems" in found["caveat"]
 
 
-def test_questions_of_a_service_are_told_and_answered(bot: Chatbot) -> None:
+def test_questions_of_a_service_are_passed_on_and_a_draft_names_the_unanswered_ones(bot: Chatbot) -> None:
     services = bot.call("list_services")["services"]
     asked = next(one for one in services if one["has_questions"])["service_code"]
     questions = bot.call("service_questions", service_code=asked)["questions"]
@@ -181,7 +181,7 @@ def test_without_a_key_nothing_can_be_reported(api: CityApi, platform: Platform)
     assert posted(platform) == 0
 
 
-def test_a_wrong_key_is_told_and_not_repeated(api: CityApi, platform: Platform) -> None:
+def test_a_wrong_key_is_reported_and_not_repeated(api: CityApi, platform: Platform) -> None:
     bot = Chatbot(make_server(replace(api, api_key="not-a-key-77")))
     draft = bot.call("report", **HOLE)
     told = bot.refused("report", **HOLE, confirmation=draft["confirmation"])
@@ -254,7 +254,7 @@ def test_what_is_wrong_is_named(bot: Chatbot, tool: str, arguments: dict[str, An
     assert told in bot.refused(tool, **arguments)
 
 
-def test_a_city_that_is_down_is_told(key: str) -> None:
+def test_a_city_that_is_down_is_reported(key: str) -> None:
     bot = Chatbot(make_server(CityApi(f"http://127.0.0.1:{ports.free_port()}/open311/v2", "city.example", key)))
     for tool in ("list_services", "statistics"):
         assert bot.refused(tool) == "The city's server cannot be reached. Try again in some minutes."

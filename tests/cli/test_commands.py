@@ -946,7 +946,7 @@ def test_an_account_is_changed_and_each_act_names_the_user_of_the_shell(
     since = (utc_now() + timedelta(days=2)).date().isoformat()  # the day after next is in the future in every zone
     assert "marco" not in printed(run("staff", "audit", "--since", since))
     last = printed(run("staff", "audit", "--most", "1")).rstrip().splitlines()
-    assert last[-1] == "Only the newest 1 acts are shown; --most, --since and --json show more."
+    assert last[-1] == "Only the newest 1 acts are shown; --most and --json show more."
     lines = [json.loads(line) for line in printed(run("staff", "audit", "--json", "--most", "1")).splitlines()]
     assert [(one["act"], one["actor"], one["subject_name"]) for one in lines] == [
         ("account.add", "shell:dana", "marco"),

@@ -118,7 +118,7 @@ def test_one_delivery_is_retried_and_skipped(shell: Run, parked: list[str]) -> N
     assert "is skipped; retry is for" in refusal(shell("deliveries", "retry", first, "--reason", "Again."))
 
 
-def test_with_all_nothing_changes_without_apply(shell: Run, parked: list[str]) -> None:
+def test_retry_with_all_changes_nothing_without_apply(shell: Run, parked: list[str]) -> None:
     shown = printed(shell("deliveries", "retry", "--all", "--reason", "Mended."))
     assert "retry is for 2 deliveries. Nothing is changed." in shown
     assert len(listed(shell, "--state", "parked")) == 2

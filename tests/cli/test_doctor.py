@@ -179,7 +179,7 @@ def _writes(database: Database) -> list[Any]:
         ),
     ],
 )
-def test_settings_that_are_wrong_or_contradict_each_other(
+def test_settings_that_are_wrong_or_contradict_each_other_are_found(
     alive: Database, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], level: Level, words: str
 ) -> None:
     for name, value in environment.items():
@@ -189,7 +189,9 @@ def test_settings_that_are_wrong_or_contradict_each_other(
     assert "a@city.example" not in one.what
 
 
-def test_a_setting_that_is_given_twice(alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_is_given_twice_is_found(
+    alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "token"
     file.write_text(SECRET)
     file.chmod(0o600)
@@ -198,7 +200,9 @@ def test_a_setting_that_is_given_twice(alive: Database, tmp_path: Path, monkeypa
     assert "are both set" in only(found(), "settings").what
 
 
-def test_a_secret_that_everybody_can_read(alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_that_everybody_can_read_is_found(
+    alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "token"
     file.write_text(SECRET)
     file.chmod(0o604)
@@ -218,7 +222,7 @@ def backends(folder: Path, monkeypatch: pytest.MonkeyPatch, toml: str) -> None:
     monkeypatch.setenv("OPEN311_BACKENDS_DIR", str(folder))
 
 
-def test_a_secret_of_a_back_end_that_is_missing(
+def test_a_secret_of_a_back_end_that_is_missing_is_found(
     alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toml = '[[backends]]\nname = "works"\nkind = "open311"\nurl = "https://works.example/v2"\n'
@@ -232,7 +236,7 @@ def test_a_secret_of_a_back_end_that_is_missing(
     assert SECRET not in run("--all").output
 
 
-def test_a_private_key_that_everybody_can_read(
+def test_a_private_key_that_everybody_can_read_is_found(
     alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toml = '[[backends]]\nname = "works"\nkind = "open311"\nurl = "https://works.example/v2"\n'
@@ -250,7 +254,9 @@ def test_a_private_key_that_everybody_can_read(
     assert only(found(), "secrets").what.startswith("the private key of works of ")
 
 
-def test_a_package_that_is_too_old(alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_too_old_is_found(
+    alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     facts = tmp_path / "old" / "segno-0.1.dist-info"
     facts.mkdir(parents=True)
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: segno\nVersion: 0.1\n")
@@ -260,7 +266,9 @@ def test_a_package_that_is_too_old(alive: Database, tmp_path: Path, monkeypatch:
     assert one.level is Level.FAULT
 
 
-def test_a_city_that_is_not_served(alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_city_that_is_not_served_is_found(
+    alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "jurisdiction.toml").write_text("nonsense")
     monkeypatch.setenv("OPEN311_JURISDICTIONS", f"demo,{tmp_path / 'broken'}")
@@ -270,7 +278,9 @@ def test_a_city_that_is_not_served(alive: Database, tmp_path: Path, monkeypatch:
 # --- Disks and certificates
 
 
-def test_a_disk_that_is_nearly_full(alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_nearly_full_is_found(
+    alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     try:
         with small_disk(tmp_path / "small", 40_000_000):
             monkeypatch.setenv("OPEN311_DATA_DIR", str(tmp_path / "small"))
@@ -283,14 +293,16 @@ def test_a_disk_that_is_nearly_full(alive: Database, tmp_path: Path, monkeypatch
         pytest.skip("only root can mount a file system")
 
 
-def test_a_disk_without_inodes(alive: Database) -> None:
+def test_a_disk_with_too_few_inodes_is_found(alive: Database) -> None:
     if not os.statvfs(".").f_files:
         pytest.skip("this file system has no fixed number of inodes")
     one = only(found(Limits(room=Room(inodes=2**62))), "disks")
     assert "more files fit" in one.what
 
 
-def test_a_folder_that_cannot_be_used(alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_used_is_found(
+    alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("a file where the folder should be")
     monkeypatch.setenv("OPEN311_MEDIA", str(tmp_path / "file"))
     assert "OPEN311_MEDIA: this user cannot write to" in only(found(), "disks").what
@@ -307,7 +319,7 @@ def certificate(folder: Path, **days: int) -> Path:
 @pytest.mark.parametrize(
     ("days", "level", "words"), [(-1, Level.FAULT, "expired on"), (5, Level.WARNING, "expires on"), (60, None, "")]
 )
-def test_certificates_that_expire(
+def test_certificates_that_expire_are_found(
     alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, level: Level | None, words: str
 ) -> None:
     file = certificate(tmp_path, days=days)
@@ -326,7 +338,7 @@ def test_certificates_that_expire(
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_certificates_that_cannot_be_read(
+def test_certificates_that_cannot_be_read_are_found(
     alive: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
 ) -> None:
     if content:
@@ -397,7 +409,7 @@ def test_the_certificate_of_the_public_address_is_checked_only_if_asked(
     assert words in str(findings)
 
 
-def test_a_public_address_where_nothing_answers(alive: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_address_where_nothing_answers_is_found(alive: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPEN311_PUBLIC_URL", f"https://localhost:{free_port()}")
     monkeypatch.setenv("OPEN311_TRUSTED_PROXIES", "1")
     assert "no TLS there" in only(found(asks_address=True), "public address").what
@@ -418,7 +430,7 @@ def test_a_dead_database_is_a_finding(shell: None, monkeypatch: pytest.MonkeyPat
     assert (result.exit_code, "DATABASE_URL" in result.output) == (2, True)
 
 
-def test_a_database_that_has_not_been_migrated(own: Database) -> None:
+def test_a_database_that_has_not_been_migrated_is_found(own: Database) -> None:
     sql(own, "UPDATE alembic_version SET version_num = '0031'")
     one = only(found(), "schema")
     assert (one.level, one.cure) == (Level.FAULT, "open311 db migrate")
@@ -427,7 +439,7 @@ def test_a_database_that_has_not_been_migrated(own: Database) -> None:
     assert only(found(), "schema").level is Level.WARNING
 
 
-def test_a_read_only_database(own: Database) -> None:
+def test_a_read_only_database_is_found(own: Database) -> None:
     with own.reading() as connection:
         name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
     sql(own, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
@@ -446,7 +458,7 @@ ANCIENT = """
 """
 
 
-def test_a_postgresql_that_is_too_old(own: Database) -> None:
+def test_a_postgresql_that_is_too_old_is_found(own: Database) -> None:
     name = make_url(os.environ["DATABASE_URL"]).database
     as_administrator(ANCIENT, f'ALTER DATABASE "{name}" SET search_path = ancient, pg_catalog, public')
     as_administrator("GRANT USAGE ON SCHEMA ancient TO public")
@@ -468,7 +480,7 @@ def administrator_url() -> str:
     return url.render_as_string()
 
 
-def test_an_extension_that_is_older_than_its_files(own: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_extension_that_is_older_than_its_files_is_found(own: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     as_administrator("DROP EXTENSION btree_gist CASCADE", "CREATE EXTENSION btree_gist VERSION '1.2'")
     one = only([one for one in found() if one.subject == "PostgreSQL"], "PostgreSQL")
     assert one.level is Level.WARNING
@@ -479,7 +491,7 @@ def test_an_extension_that_is_older_than_its_files(own: Database, monkeypatch: p
     assert not [one for one in found() if one.subject == "PostgreSQL"]
 
 
-def test_an_extension_that_is_missing(own: Database) -> None:
+def test_an_extension_that_is_missing_is_found(own: Database) -> None:
     as_administrator("DROP EXTENSION btree_gist CASCADE")
     missing = [one for one in found() if one.subject == "PostgreSQL"]
     assert only(missing, "PostgreSQL").cure == 'psql "$ADMIN_URL" -c "CREATE EXTENSION btree_gist"'
@@ -492,7 +504,7 @@ def cured(cure: str) -> None:
     subprocess.run(cure, shell=True, check=True, env=environment | {"DATABASE_URL": url}, capture_output=True)
 
 
-def test_indexes_that_are_missing_invalid_or_changed(own: Database) -> None:
+def test_indexes_that_are_missing_invalid_or_changed_are_found(own: Database) -> None:
     sql(own, "DROP INDEX api_key_digest_idx")
     one = only(found(), "indexes")
     assert one.what == "the index api_key_digest_idx is missing"
@@ -517,7 +529,7 @@ def test_indexes_that_are_missing_invalid_or_changed(own: Database) -> None:
     assert found() == []
 
 
-def test_other_differences_of_the_schema(own: Database) -> None:
+def test_other_differences_of_the_schema_are_found(own: Database) -> None:
     sql(own, "ALTER TABLE mail_reminder DROP CONSTRAINT mail_reminder_pkey")
     assert only(found(), "indexes").what == "the primary key of mail_reminder is missing"
     sql(
@@ -528,7 +540,7 @@ def test_other_differences_of_the_schema(own: Database) -> None:
     assert only(found(), "indexes").what == "the column mail_reminder.daily_at is missing"
 
 
-def test_tables_that_are_not_vacuumed_or_analysed(own: Database) -> None:
+def test_tables_that_are_not_vacuumed_or_analysed_are_found(own: Database) -> None:
     insert = "INSERT INTO mail_reminder SELECT 'city' || n, now(), now() FROM generate_series(1, 12000) AS n"
     sql(own, "ALTER TABLE mail_reminder SET (autovacuum_enabled = false)", insert)
     kept, large = "autovacuum does not care for mail_reminder", "mail_reminder has never been analysed"
@@ -556,18 +568,20 @@ def bloated(own: Database) -> list[Finding]:
         return [one for one in check_tables(connection, Bloat()) if one.level is not Level.OK]
 
 
-def test_clocks_that_differ(alive: Database) -> None:
+def test_clocks_that_differ_are_found(alive: Database) -> None:
     one = only(found(now=lambda: exact_now() + timedelta(minutes=1)), "clock")
     assert (one.level, "60 s ahead of that of the database" in one.what) == (Level.FAULT, True)
     assert "behind" in only(found(now=lambda: exact_now() - timedelta(minutes=1)), "clock").what
 
 
-def test_more_connections_than_the_database_admits(alive: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_connections_than_the_database_admits_are_found(
+    alive: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPEN311_POOL_SIZE", "5000")
     assert "PostgreSQL admits" in only(found(), "connections").what
 
 
-def test_a_transaction_that_holds_back_the_change_feed(alive: Database, database_url: str) -> None:
+def test_a_transaction_that_holds_back_the_change_feed_is_found(alive: Database, database_url: str) -> None:
     limits = Limits(held_back_s=0.0)
     dsn = libpq_dsn(Settings(database_url=database_url).sqlalchemy_url)
     with closing(psycopg2.connect(dsn)) as holder:
@@ -583,14 +597,14 @@ def test_a_transaction_that_holds_back_the_change_feed(alive: Database, database
 # --- Work beside calls
 
 
-def test_a_worker_that_has_died(alive: Database) -> None:
+def test_a_worker_that_has_died_is_found(alive: Database) -> None:
     sql(alive, "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
     one = only(found(), "queue")
     assert (one.level, one.cure) == (Level.FAULT, "open311 worker")
     assert "sign of life" in one.what
 
 
-def test_jobs_and_changes_that_wait(alive: Database) -> None:
+def test_jobs_and_changes_that_wait_are_found(alive: Database) -> None:
     columns = "queue_name, task_name, status, scheduled_at, attempts"
     insert = f"INSERT INTO procrastinate_jobs ({columns}) VALUES ('default', 'clean_up', 'todo',"
     sql(alive, f"{insert} now() - interval '1 hour', 0)")
@@ -610,7 +624,7 @@ def test_jobs_and_changes_that_wait(alive: Database) -> None:
     sql(alive, "DELETE FROM outbox")
 
 
-def test_mail_that_is_down_fails_or_comes_back(alive: Database) -> None:
+def test_mail_that_is_down_fails_or_comes_back_is_found(alive: Database) -> None:
     city, server = MAIL_SERVER
     recipient = "INSERT INTO mail_recipient (jurisdiction_id, recipient, bounces, stopped_for, changed_at) VALUES"
     sql(alive, f"{recipient} ('city.example', 'digest', 3, 'bounced', now())")
@@ -631,7 +645,7 @@ def test_mail_that_is_down_fails_or_comes_back(alive: Database) -> None:
     assert only(found(), "mail").what == "the mail server is down"
 
 
-def test_a_media_store_of_another_database(alive: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_media_store_of_another_database_is_found(alive: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     platform = open_platform(Settings.from_environ())
     own_store(platform, exact_now())
     platform.close()
@@ -645,7 +659,7 @@ def test_a_media_store_of_another_database(alive: Database, monkeypatch: pytest.
     assert not Path("empty").exists(), "nothing is written"
 
 
-def test_a_back_office_that_is_down_or_waits_for_a_person(
+def test_a_back_office_that_is_down_or_waits_for_a_person_is_found(
     alive: Database, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toml = '[[backends]]\nname = "works"\nkind = "open311"\nurl = "https://works.example/v2"\n'
@@ -672,7 +686,7 @@ def test_a_back_office_that_is_down_or_waits_for_a_person(
     assert (one.level, "is down since" in one.what, "jane" in one.what) == (Level.FAULT, True, False)
 
 
-def test_receivers_that_fail_or_were_disabled(
+def test_receivers_that_fail_or_were_disabled_are_found(
     alive: Database, app: Flask, client: FlaskClient, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(platform_of(app).settings.__dict__, "webhook_hosts", ("127.0.0.1:9",))
@@ -687,7 +701,7 @@ def test_receivers_that_fail_or_were_disabled(
     assert "1 disabled" in only(found(), "webhooks").what
 
 
-def test_neighbours_that_cannot_be_read(alive: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neighbours_that_cannot_be_read_are_found(alive: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     (city,) = open_platform(Settings.from_environ()).registry
     now = exact_now()
     one = Remote(

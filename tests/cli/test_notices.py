@@ -62,7 +62,7 @@ def test_a_faulty_notice_is_refused_by_the_name_of_its_option(
     assert message in " ".join(refused.output.split())
 
 
-def test_a_file_has_the_shape(run: Run, client: FlaskClient, tmp_path: Path) -> None:
+def test_the_polygon_of_a_notice_is_read_from_a_file(run: Run, client: FlaskClient, tmp_path: Path) -> None:
     shape = tmp_path / "shape.geojson"
     ring = [[24.9, 60.1], [25.0, 60.1], [25.0, 60.2], [24.9, 60.2], [24.9, 60.1]]
     shape.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}), encoding="utf-8")

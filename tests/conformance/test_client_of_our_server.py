@@ -52,7 +52,7 @@ def city(request: pytest.FixtureRequest, served: Served) -> Iterator[GeoReportCl
         assert set(client.seen.points) <= usual, str(client.seen)
 
 
-def test_discovery_and_catalogue(city: GeoReportClient) -> None:
+def test_discovery_and_catalogue_are_read(city: GeoReportClient) -> None:
     assert city.discovery().endpoints[0].type == "production"
     services = city.services()
     assert {"potholes", "Street:Lights & Poles"} <= {each.service_code for each in services}

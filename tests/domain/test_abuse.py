@@ -42,7 +42,7 @@ def test_a_range_has_one_form(text: str, form: str) -> None:
     "text",
     ["x", "0.0.0.0/0", "::/0", "203.0.113.0/33", "203.0.113", "1.2.3.4/24/8", "7", "7.1.0.0/15", "fe80::1%eth0"],
 )
-def test_what_is_no_range_is_refused(text: str) -> None:
+def test_a_text_that_is_no_range_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(text.partition("/")[0])):
         read_range(text)
 

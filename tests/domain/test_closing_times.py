@@ -16,7 +16,7 @@ def test_without_open_requests_the_days_are_plain_percentiles() -> None:
     assert found.reason is NoDays.NONE
 
 
-def test_a_median_by_hand() -> None:
+def test_the_days_equal_those_computed_by_hand() -> None:
     # 10 requests: 2 closed on day 1, 2 on day 3, 1 on day 5; 5 open, of ages 2, 2, 4, 6, 6.
     # Day 1: 8/10 stay. At risk on day 3: 8 - 2 = 6; 4/6 stay: 0.5333. At risk on day 5: 4 - 1 = 3; 2/3: 0.3556.
     assert day_of_share({1: 2, 3: 2, 5: 1}, {2: 2, 4: 1, 6: 2}, 0.5) == 5
@@ -24,7 +24,7 @@ def test_a_median_by_hand() -> None:
     assert day_of_share({1: 2, 3: 2, 5: 1}, {2: 2, 4: 1, 6: 2}, 0.8) is None
 
 
-def test_an_open_request_of_today_says_nothing() -> None:
+def test_open_requests_of_today_do_not_change_the_median() -> None:
     assert day_of_share({2: 5, 4: 5}, {0: 1_000}, 0.5) == 2
 
 
@@ -36,17 +36,17 @@ def test_old_open_requests_make_the_days_longer() -> None:
     assert after.median_days > before.median_days
 
 
-def test_nothing_is_told_if_too_many_are_open() -> None:
+def test_no_days_are_given_if_too_many_requests_are_open() -> None:
     found = closing_days(dict.fromkeys(range(1, 11), 10), {300: 60})
     assert (found.reason, found.median_days, found.p80_days) == (NoDays.STILL_OPEN, None, None)
 
 
 @pytest.mark.parametrize("number", [0, 49])
-def test_nothing_is_told_of_a_few_requests(number: int) -> None:
+def test_no_days_are_given_for_a_few_requests(number: int) -> None:
     assert closing_days({1: number}, {3: 500}).reason is NoDays.FEW
 
 
-def test_the_truth_is_found_although_half_are_not_closed_yet() -> None:
+def test_the_true_days_are_found_although_many_requests_are_still_open() -> None:
     """The true days are known; each request is seen only until its age."""
     random = Random(4)
     truth = sorted(random.randint(1, 60) for _ in range(4_000))

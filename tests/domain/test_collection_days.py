@@ -77,7 +77,7 @@ def test_a_holiday_moves_a_collection(shift: Shift, weekday: int, expected: int 
     assert collected(one) == ([] if expected is None else march(expected))
 
 
-def test_a_moved_collection_is_told_on_both_days_with_the_reason() -> None:
+def test_both_days_of_a_moved_collection_say_why() -> None:
     one = Round(weekdays=(2,), first=MONDAY, shift=Shift.NEXT_DAY, zones=("Hills",))
     book = DayBook(collections=(Collection(code="bin", name="Bin", rounds=(one,)),))
     found = days(book, MONDAY, date(2026, 3, 8), holiday_of)

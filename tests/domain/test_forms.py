@@ -158,7 +158,7 @@ def test_without_coordinates_only_the_id_is_checked() -> None:
 def test_the_only_asset_near_the_point_is_filled_in_with_a_remark() -> None:
     answers, _, remarks = fill(LAMP, layer=lamps(fill=True))
     assert answers == {"LAMP": "L-1"}
-    assert remarks == ["LAMP is set to L-1, the only one of lamps near the point"]
+    assert remarks == ["LAMP is set to L-1, the only entry of the city's list lamps near the point"]
 
 
 @pytest.mark.parametrize("radius_m", [30, 200])

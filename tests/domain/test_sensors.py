@@ -49,15 +49,15 @@ def phases(rule: SensorRule, *results: float) -> str:
         ((25, 25, 25), "ccc"),
     ],
 )
-def test_phases_above_a_threshold(results: tuple[float, ...], expected: str) -> None:
+def test_results_give_the_phases_of_a_rule_above_a_threshold(results: tuple[float, ...], expected: str) -> None:
     assert phases(RULE, *results) == expected
 
 
-def test_phases_below_a_threshold_without_a_minimum_time() -> None:
+def test_results_give_the_phases_of_a_rule_below_a_threshold_without_a_minimum_time() -> None:
     assert phases(COLD, 5, 4, 6, 6.9, 7, 4) == "cRRRcR"
 
 
-def test_the_worst_result_is_that_of_the_present_condition() -> None:
+def test_the_worst_result_is_the_worst_since_the_condition_began() -> None:
     condition = Condition()
     for minute, result in enumerate((99, 1, 40, 31, 35)):
         seen = Observation(datastream="x", at=NOON + timedelta(minutes=minute), result=result)
@@ -96,7 +96,7 @@ HOUR = timedelta(hours=1)
         (replace(OVER, reopenings=MOST_REOPENINGS), Standing(is_open=True), Step.LEAVE),
     ],
 )
-def test_steps_an_hour_after_the_request_was_made(
+def test_the_step_depends_on_the_condition_and_the_request(
     condition: Condition, standing: Standing | None, step: Step
 ) -> None:
     assert step_for(condition, RULE, standing, NOON + HOUR) is step

@@ -2,7 +2,7 @@
 
 These fixtures do not use `tmp_path`, because other users cannot enter it. If the tests run as root, the server's
 user could not enter a cluster in it, and the cluster would use another folder for its data. The names of these
-folders contain a space, because the name of a clone's folder can.
+folders contain a space, because people may clone the repository into a folder with a space in its name.
 """
 
 from __future__ import annotations

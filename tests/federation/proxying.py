@@ -1,4 +1,7 @@
-"""An HTTP proxy on the loopback. It leads every name to one server, as a proxy with its own resolver may."""
+"""An HTTP proxy on the loopback.
+
+It connects to the same server whatever the host name is, as if its own DNS resolved every name to that server.
+"""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ def test_a_post_is_repeated_with_the_same_key_if_the_server_honours_it() -> None
         assert len({each.headers["Idempotency-Key"] for each in script.asked}) == 1
 
 
-def test_a_post_that_was_too_much_is_repeated() -> None:
+def test_a_post_is_repeated_after_a_429() -> None:
     with serve(as_json([], 429), page("7")) as script, script.client(limits=TWICE) as client:
         assert client.post_request(PERSONAL).service_request_id == "7"
 
@@ -335,7 +335,7 @@ def test_xml_is_asked_for_and_read() -> None:
         assert script.asked[0].path == "/v2/services.xml"
 
 
-def test_an_unknown_token_and_a_pending_token() -> None:
+def test_a_pending_token_has_no_id_and_an_unknown_one_is_an_error() -> None:
     replies = (as_json([{"token": "t"}]), as_json([]), as_json([{"service_request_id": "7"}]))
     with serve(*replies) as script, script.client() as client:
         assert client.token("t").service_request_id == ""

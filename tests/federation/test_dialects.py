@@ -222,7 +222,7 @@ def test_any_code_survives_in_an_address(code: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGE_SIZE_NAMES)
-def test_the_dialect_spells_the_page_size(name: str) -> None:
+def test_the_dialect_names_the_parameter_of_the_page_size(name: str) -> None:
     with serve(as_json([])) as script, script.client(dialect=Dialect(page_size_name=name)) as client:
         assert list(client.requests(page_size=20)) == []
         assert script.asked[0].query[name] == "20"

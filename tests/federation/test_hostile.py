@@ -222,12 +222,12 @@ def test_a_discovery_document_leads_to_no_private_host() -> None:
         *("2002:7f00:1::", "::", "ff02::1", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "fec0::1"),
     ],
 )
-def test_addresses_that_are_not_public(address: str) -> None:
+def test_addresses_that_are_not_public_are_recognised(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
-def test_addresses_that_are_public(address: str) -> None:
+def test_addresses_that_are_public_are_recognised(address: str) -> None:
     assert is_public(address)
 
 

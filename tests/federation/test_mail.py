@@ -212,7 +212,7 @@ def test_no_text_begins_a_header_and_every_mail_is_ascii(name: str, subject: str
         *("jane@\u2028.example", "\ud800@home.example"),
     ],
 )
-def test_what_is_no_address_is_refused_without_being_shown(address: str) -> None:
+def test_a_text_that_is_no_address_is_refused_without_being_shown(address: str) -> None:
     with pytest.raises(ValueError, match="mail address") as caught:
         Mailbox(address)
     assert "jane" not in str(caught.value)
@@ -243,12 +243,12 @@ def test_a_mailbox_is_read_as_people_write_it() -> None:
     "text",
     ["a@b.example, c@d.example", "A <a@b.example>, B <c@d.example>", "Desk <>", "<", "group: <a@b.c>;", ""],
 )
-def test_what_is_not_one_mailbox_is_refused(text: str) -> None:
+def test_a_text_that_is_not_one_mailbox_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="mail address"):
         read_mailbox(text)
 
 
-def test_repr_shows_nobody() -> None:
+def test_repr_shows_neither_addresses_nor_passwords() -> None:
     assert "jane" not in f"{MAIL!r}{JANE!r}".lower()
     assert "pass" not in repr(SmtpServer.from_url("smtp://city:pass@mail.example"))
 
@@ -274,14 +274,14 @@ def context(authority: trustme.CA) -> ssl.SSLContext:
     return found
 
 
-def test_starttls_and_login(authority: trustme.CA, ca: Path) -> None:
+def test_a_mail_is_sent_with_starttls_and_a_login(authority: trustme.CA, ca: Path) -> None:
     with served(tls_context=context(authority), require_starttls=True, auth_required=True) as server:
         server.mailer(f"ca={ca}", user="city:pass%20word%3A%2F%40").send(MAIL, now=NOW)
         assert server.logins == [b"city"]
         assert server.read()["Subject"] == "Your report"
 
 
-def test_tls_from_the_beginning(authority: trustme.CA, ca: Path) -> None:
+def test_a_mail_is_sent_with_tls_from_the_beginning(authority: trustme.CA, ca: Path) -> None:
     with served(smtps=context(authority)) as server:
         server.mailer(f"ca={ca}", scheme="smtps").send(MAIL, now=NOW)
         assert len(server.taken) == 1
@@ -378,7 +378,7 @@ def test_a_server_that_says_nothing_is_tried_later() -> None:
 
 
 @pytest.mark.parametrize("banner", [b"554 no service here\r\n", b"421 busy\r\n", b"HTTP/1.1 400\r\n\r\n", b""])
-def test_a_greeting_that_is_none_is_tried_later(banner: bytes) -> None:
+def test_a_mail_is_tried_later_if_the_greeting_is_not_one_of_smtp(banner: bytes) -> None:
     with answering(lambda line: line.sendall(banner)) as port, pytest.raises(MailDeferred):
         Mailer(SmtpServer(host="127.0.0.1", port=port, timeout_s=2), CITY).send(MAIL, now=NOW)
 

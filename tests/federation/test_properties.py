@@ -135,6 +135,6 @@ def test_a_time_in_any_zone_is_read(moment: datetime, minutes: int) -> None:
 @pytest.mark.parametrize(
     "text", ["0001-01-01T00:00:00+14:00", "2026-02-30", "2026-01-01T25:00", "2026-01-01T00:00+99:00"]
 )
-def test_a_time_that_does_not_exist_is_unread(text: str) -> None:
+def test_a_time_that_does_not_exist_is_kept_as_an_unread_text(text: str) -> None:
     value = reader("json").value(ServiceRequest, {"requested_datetime": text})
     assert (value.requested_datetime, value.unread) == (None, {"requested_datetime": text})

@@ -159,7 +159,7 @@ def test_a_secret_without_padding_is_the_same_secret() -> None:
 
 
 @pytest.mark.parametrize("secrets", [[], SECRET])
-def test_secrets_are_a_list_with_members(secrets: list[str]) -> None:
+def test_an_empty_list_and_a_bare_text_of_secrets_are_refused(secrets: list[str]) -> None:
     with pytest.raises(BadSecret):
         verify(BODY, HEADERS, secrets=secrets, now=SIGNED)
 

@@ -79,7 +79,7 @@ def test_bounces_that_may_be_temporary_are_counted(here: Town) -> None:
         (lambda to: b"\xff\x00" * 1_000, Bounce.UNKNOWN),
     ],
 )
-def test_what_is_no_report_about_a_failure_stops_nobody(
+def test_a_mail_that_is_no_report_about_a_failure_stops_nobody(
     here: Town, content: Callable[[str], bytes], result: Bounce
 ) -> None:
     here.confirmed()

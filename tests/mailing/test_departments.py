@@ -54,7 +54,7 @@ def test_a_transferred_request_is_new_for_its_new_department(here: Town) -> None
     assert mail["Subject"] == "Streets: 1 new request"
 
 
-def test_a_request_is_told_once_when_it_is_overdue(here: Town) -> None:
+def test_a_request_is_reported_once_when_it_is_overdue(here: Town) -> None:
     name, start = here.report(), utc_now()
     here.send(hours=1)
     remind_at(here, start)

@@ -62,7 +62,7 @@ def report(here: Town, **fields: Any) -> str:
     return here.report(email="", **fields)
 
 
-def test_who_subscribes_and_confirms_gets_news_about_matching_requests(here: Town) -> None:
+def test_a_person_who_subscribes_and_confirms_gets_news_about_matching_requests(here: Town) -> None:
     assert ask(here, "service_code=potholes&status=open") == 200
     [asked] = here.send()
     assert asked["To"] == BOB
@@ -90,7 +90,7 @@ def test_who_subscribes_and_confirms_gets_news_about_matching_requests(here: Tow
     assert here.send(hours=30) == []
 
 
-def test_changes_and_closings_are_told_in_groups(here: Town) -> None:
+def test_changes_and_closings_are_reported_in_groups(here: Town) -> None:
     old, other = report(here), report(here)
     subscribe(here)
     here.act(old, CLOSE)
@@ -148,7 +148,7 @@ def test_many_requests_are_one_mail_that_names_some_of_them(here: Town) -> None:
     assert here.send(hours=2) == []
 
 
-def test_what_the_public_cannot_read_any_more_is_not_told(here: Town) -> None:
+def test_a_request_that_the_public_cannot_read_any_more_is_not_reported(here: Town) -> None:
     subscribe(here, "status=open")
     hidden, closed = report(here), report(here)
     assert here.send() == []
@@ -220,7 +220,7 @@ def test_one_click_ends_the_mail_and_everything_that_is_stored_for_it(here: Town
     assert here.press(path, "daily") == 404
 
 
-def test_who_leaves_while_changes_are_matched_does_not_stop_the_mail_of_others(here: Town) -> None:
+def test_a_person_who_leaves_while_changes_are_matched_does_not_stop_the_mail_of_others(here: Town) -> None:
     subscribe(here)
     subscribe(here, email="eve@mail.example")
     report(here)
@@ -248,7 +248,7 @@ def test_opening_the_page_changes_nothing_and_buttons_of_one_report_are_refused(
     assert here.press(own, "daily") == 404
 
 
-def test_who_refuses_all_mail_of_the_city_gets_none_about_filters(here: Town) -> None:
+def test_a_person_who_refuses_all_mail_of_the_city_gets_none_about_filters(here: Town) -> None:
     path = subscribe(here)
     report(here)
     assert here.press(path, "refuse") == 200
@@ -274,7 +274,7 @@ def test_mail_that_bounces_ends_the_subscription(make_app: Callable[..., Flask])
         assert here.rows("SELECT id FROM subscription") == []
 
 
-def test_a_lost_mail_is_told_again(make_app: Callable[..., Flask]) -> None:
+def test_a_mail_that_the_server_deferred_is_sent_again(make_app: Callable[..., Flask]) -> None:
     with town(make_app, world.fault("status", on="DATA", status=450, times=1)) as here:
         assert ask(here) == 200
         mails = here.send() + here.send(hours=2)
@@ -301,7 +301,7 @@ def test_a_person_who_is_erased_gets_no_mail_and_an_export_has_the_filters(here:
     assert here.send(hours=2) == []
 
 
-def test_who_never_agrees_is_forgotten_after_a_week_and_who_agreed_after_a_year(here: Town) -> None:
+def test_a_person_is_forgotten_after_a_week_without_consent_and_a_year_after_the_last_consent(here: Town) -> None:
     assert ask(here) == 200
     here.send()
     expire_subscriptions(here.platform, utc_now() + timedelta(days=6))

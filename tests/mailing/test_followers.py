@@ -26,7 +26,7 @@ def follow(here: Town, name: str, email: str = BOB, **headers: str) -> int:
     return answer.status_code
 
 
-def test_who_follows_and_confirms_gets_the_changes(here: Town) -> None:
+def test_a_person_who_follows_and_confirms_gets_the_changes(here: Town) -> None:
     name = here.report(email="")
     assert follow(here, name) == 200
     [asked] = here.send()
@@ -56,7 +56,7 @@ def test_the_page_says_the_same_whether_or_not_somebody_follows(here: Town) -> N
 
 
 @pytest.mark.parametrize("email", ["", "bob", "bob@a.example,ann@b.example", "b\r\nBcc: x@y.example"])
-def test_what_is_no_address_gets_400(here: Town, email: str) -> None:
+def test_a_text_that_is_no_address_gets_400(here: Town, email: str) -> None:
     assert follow(here, here.report(email=""), email) == 400
 
 

@@ -61,7 +61,7 @@ def test_a_city_sends_few_first_mails_an_hour(here: Town, monkeypatch: pytest.Mo
         "a\u2028b@mail.example",
     ],
 )
-def test_what_is_no_single_address_gets_no_mail_and_the_report_is_kept(here: Town, email: str) -> None:
+def test_a_text_that_is_no_single_address_gets_no_mail_and_the_report_is_kept(here: Town, email: str) -> None:
     assert here.report(email=email)
     assert here.send() == []
     assert here.rows("SELECT id FROM follower") == []

@@ -79,7 +79,7 @@ def test_one_click_ends_the_mail_also_twice_and_before_any_confirmation(here: To
     assert "You get no more of these mails." in checked(here.client.get(page_of(mail))).text_content()
 
 
-def test_who_leaves_gets_no_mail_that_waits(here: Town) -> None:
+def test_a_person_who_leaves_gets_no_mail_that_waits(here: Town) -> None:
     name, path = here.confirmed()
     here.act(name, CLOSE)
     assert here.send() == []
@@ -87,7 +87,7 @@ def test_who_leaves_gets_no_mail_that_waits(here: Town) -> None:
     assert here.send(hours=1) == []
 
 
-def test_who_refuses_gets_no_mail_about_later_reports(here: Town) -> None:
+def test_a_person_who_refuses_gets_no_mail_about_later_reports(here: Town) -> None:
     here.report()
     [mail] = here.send()
     assert here.press(page_of(mail), "refuse") == 200
@@ -132,7 +132,7 @@ def test_many_confirmations_at_the_same_time_are_one(here: Town) -> None:
     assert len(here.rows("SELECT id FROM mail WHERE kind = 'changes'")) == 1
 
 
-def test_who_leaves_and_confirms_at_the_same_time_has_left(here: Town) -> None:
+def test_a_person_who_leaves_and_confirms_at_the_same_time_has_left(here: Town) -> None:
     here.report()
     [mail] = here.send()
     with ThreadPoolExecutor(1) as pool:

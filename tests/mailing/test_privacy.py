@@ -102,7 +102,7 @@ def test_retention_and_the_erasure_of_a_reporter_end_all_mail_about_a_request(
         assert here.rows("SELECT id FROM follower") == []
 
 
-def test_who_never_agrees_is_forgotten(here: Town) -> None:
+def test_a_person_who_never_agrees_is_forgotten(here: Town) -> None:
     here.report()
     here.send()
     clean_up(here.platform, utc_now() + timedelta(days=6))

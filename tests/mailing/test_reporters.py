@@ -83,7 +83,7 @@ def test_a_mail_says_once_when_a_visit_is(here: Town) -> None:
     assert "> Please move your car." in text_of(here.send(hours=1)[0])
 
 
-def test_what_happened_before_the_confirmation_is_told_after_it(here: Town) -> None:
+def test_changes_from_before_the_confirmation_are_reported_after_it(here: Town) -> None:
     name = here.report()
     [first] = here.send()
     here.act(name, commands.Note(text="We were there.", public=True))

@@ -182,7 +182,7 @@ def test_other_kinds_are_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"RIFF\0\0\0\0WAVE"])
-def test_what_is_no_picture_is_refused(text: bytes) -> None:
+def test_a_file_that_is_no_picture_is_refused(text: bytes) -> None:
     assert sniff(text) is None
     assert reason_of(text) == "not_an_image"
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from open311.cli.demo import fill_with_examples
 from open311.domain.requests import RequestRecord
 from open311.domain.service_levels import read_service_level
 from open311.operations.platform import Platform
@@ -74,3 +75,12 @@ def test_examples_of_a_city_without_a_boundary_are_near_the_place_of_its_time_zo
 def test_a_time_zone_has_the_place_that_it_is_named_after(zone: str, place: tuple[float, float] | None) -> None:
     found = place_of_zone(zone)
     assert found == (place and pytest.approx(place, abs=0.01))
+
+
+def test_only_the_cities_that_get_examples_are_counted(
+    cities: tuple[Platform, Jurisdiction, Jurisdiction], capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform, levelled, _ = cities
+    examples(platform, levelled)
+    fill_with_examples(platform, 5)
+    assert capsys.readouterr().out.strip() == "Made up 5 example requests in 1 city."

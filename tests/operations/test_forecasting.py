@@ -143,7 +143,7 @@ def test_an_import_gap_is_missing_and_not_zero(platform: Platform) -> None:
     assert whole.forecasts[0].error < 0.15
 
 
-def test_a_gap_until_now_is_said(platform: Platform) -> None:
+def test_a_gap_that_lasts_until_now_is_the_reason_for_no_forecasts(platform: Platform) -> None:
     fill(platform, history(without=((date(2025, 12, 1), TODAY),)))
     whole = row_of(made(platform))
     assert {one.reason for one in whole.forecasts} == {"gap"}
@@ -214,7 +214,7 @@ def test_runs_at_the_same_time_leave_the_forecasts_of_one(platform: Platform) ->
     assert {len(run.rows) for run in runs} == {len(found(platform).rows)}
 
 
-def test_there_are_none_until_the_city_is_counted(platform: Platform) -> None:
+def test_a_city_has_no_forecasts_until_it_is_counted(platform: Platform) -> None:
     (city,) = platform.registry
     assert find_forecasts(platform, city) is None
     with platform.database.transaction() as connection:

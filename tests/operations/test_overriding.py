@@ -286,7 +286,7 @@ def test_an_override_that_the_files_have_taken_over_is_equal(desk: Desk, make_ap
     assert taken.standings() == {"service:en:potholes": Standing.EQUAL}
 
 
-def test_an_override_is_told_if_its_base_has_changed_or_is_gone(desk: Desk, make_app: MakeApp) -> None:
+def test_an_override_is_reported_if_its_base_has_changed_or_is_gone(desk: Desk, make_app: MakeApp) -> None:
     desk.put("service:en:potholes", name="Hole in the road")
     changed = desk.later(make_app, services=(replace(HOLE, name="Crater"), build.TREE, build.TALK))
     assert changed.standings() == {"service:en:potholes": Standing.CHANGED}

@@ -78,7 +78,7 @@ def of(row: Any, *names: str) -> tuple[Any, ...]:
     return tuple(getattr(row, name) for name in names)
 
 
-def test_the_whole_city(platform: Platform) -> None:
+def test_the_whole_city_has_the_numbers_counted_by_hand(platform: Platform) -> None:
     row = ask(platform)[""]
     assert of(row, "opened", "closed", "open", "closed_in_period") == (200, 175, 25, 175)
     ages = ("open_up_to_7_days", "open_up_to_30_days", "open_up_to_90_days", "open_up_to_365_days", "open_longer")
@@ -93,7 +93,7 @@ def test_the_whole_city(platform: Platform) -> None:
     assert of(row, *targets) == (125, 20, 45, 10)
 
 
-def test_each_service(platform: Platform) -> None:
+def test_each_service_has_the_numbers_counted_by_hand(platform: Platform) -> None:
     found = ask(platform, group_by=Grouping.SERVICE)
     names = ("opened", "closed", "open", "timed", "median_hours", "p90_hours", "within", "within_of")
     assert {key: of(row, *names) for key, row in found.items()} == {
@@ -106,7 +106,7 @@ def test_each_service(platform: Platform) -> None:
     assert [key for key, row in found.items() if row.is_left_out] == ["calls"]
 
 
-def test_each_group_of_services(platform: Platform) -> None:
+def test_each_group_of_services_has_the_numbers_counted_by_hand(platform: Platform) -> None:
     found = ask(platform, group_by=Grouping.GROUP)
     # Potholes and signs: 20 of 5 hours, 40 of 10, 20 of 30, 10 of 100. The 45th and the 81st.
     assert of(found["Roads"], "opened", "timed", "median_hours", "p90_hours") == (105, 90, 10, 100)
@@ -114,7 +114,7 @@ def test_each_group_of_services(platform: Platform) -> None:
     assert of(found[""], "opened", "timed", "median_hours", "p90_hours") == (50, 0, None, None)
 
 
-def test_each_department(platform: Platform) -> None:
+def test_each_department_has_the_numbers_counted_by_hand(platform: Platform) -> None:
     names = ("opened", "closed", "open", "timed", "median_hours", "p90_hours", "on_time", "on_time_of")
     found = ask(platform, group_by=Grouping.DEPARTMENT)
     assert {key: of(row, *names) for key, row in found.items()} == {
@@ -133,7 +133,7 @@ def test_each_area_counts_a_request_of_two_areas_twice(platform: Platform) -> No
     }
 
 
-def test_each_month_of_the_report(platform: Platform) -> None:
+def test_each_month_of_the_report_has_the_numbers_counted_by_hand(platform: Platform) -> None:
     names = ("opened", "closed", "open", "closed_in_period", "median_hours")
     assert {key: of(row, *names) for key, row in ask(platform, group_by=Grouping.MONTH).items()} == {
         "2025-06-01": (10, 0, 10, 0, None),
@@ -143,23 +143,23 @@ def test_each_month_of_the_report(platform: Platform) -> None:
     }
 
 
-def test_the_reports_of_a_month(platform: Platform) -> None:
+def test_the_reports_of_a_month_have_the_numbers_counted_by_hand(platform: Platform) -> None:
     row = ask(platform, first=date(2026, 2, 1), last=date(2026, 2, 28))[""]
     assert of(row, "opened", "closed", "open", "closed_in_period") == (85, 70, 15, 70)
     assert of(row, "timed", "median_hours", "p90_hours", "within", "within_of") == (30, 50, 50, 30, 40)
 
 
-def test_within_a_day_and_within_a_month(platform: Platform) -> None:
+def test_the_closings_within_a_day_and_within_a_month_are_those_counted_by_hand(platform: Platform) -> None:
     assert of(ask(platform, within_days=1)[""], "within", "within_of") == (60, 160)
     assert of(ask(platform, within_days=30)[""], "within", "within_of") == (120, 145)
 
 
-def test_one_area_and_one_service(platform: Platform) -> None:
+def test_one_service_in_one_area_has_the_numbers_counted_by_hand(platform: Platform) -> None:
     row = ask(platform, area="Hill", service_codes=("trees",))[""]
     # 30 of 50 hours, 15 of 1000: the 23rd and the 41st.
     assert of(row, "opened", "closed", "median_hours", "p90_hours") == (45, 45, 50, 1000)
 
 
-def test_only_open_requests(platform: Platform) -> None:
+def test_open_requests_alone_have_the_numbers_counted_by_hand(platform: Platform) -> None:
     row = ask(platform, statuses=(Status.OPEN,))[""]
     assert of(row, "opened", "closed", "open", "timed", "within_of", "on_time_of") == (25, 0, 25, 0, 20, 10)

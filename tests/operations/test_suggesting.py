@@ -62,7 +62,7 @@ def measured(file: Path, half: int) -> dict[str, tuple[Score, Score]]:
     [(OWN, TUNING, 95), (OWN, HELD_BACK, 60), (INDEPENDENT, TUNING, 193), (INDEPENDENT, HELD_BACK, 83)],
     ids=lambda value: value.stem if isinstance(value, Path) else value,
 )
-def test_more_right_services_are_among_three_than_by_bm25(
+def test_the_first_three_suggestions_are_right_more_often_than_those_of_bm25(
     file: Path, half: int, least: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = measured(file, half)

@@ -31,7 +31,7 @@ def test_citizens_read_about_a_planned_visit_and_its_new_date(platform: Platform
     assert moved.status_notes == "A visit is planned for 2026-03-04."
 
 
-def test_the_date_is_that_of_the_city(platform: Platform) -> None:
+def test_the_date_of_a_visit_follows_the_time_zone_of_the_city(platform: Platform) -> None:
     name = build.submit(platform).service_request_id
     late = build.NOON + timedelta(hours=10, minutes=30)  # half past midnight in Demoville, UTC+2
     assert give(platform, name, commands.Schedule(visit=late)).status_notes.endswith("for 2026-03-02.")

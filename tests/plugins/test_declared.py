@@ -632,7 +632,7 @@ def test_a_city_and_a_service_say_what_happens_to_personal_data(city: Path) -> N
         ('names = "mask"', "unknown key 'names'"),
     ],
 )
-def test_a_fault_of_the_policy_for_personal_data_is_told(city: Path, line: str, fault: str) -> None:
+def test_a_fault_of_the_policy_for_personal_data_is_reported(city: Path, line: str, fault: str) -> None:
     message = refusal(city, "jurisdiction.toml", GOOD.replace("[aliases]", f"[privacy]\n{line}\n[aliases]"))
     assert message.startswith("demoville/jurisdiction.toml: privacy: ")
     assert fault in message

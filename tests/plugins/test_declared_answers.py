@@ -110,7 +110,7 @@ def test_a_faulty_article_is_left_out_and_the_file_and_line_are_named(write: Wri
 
 
 @pytest.mark.parametrize("name", ["When", "all", "web", "über", "a_b"])
-def test_a_name_that_cannot_be_an_id_is_told(write: Write, name: str) -> None:
+def test_a_name_that_cannot_be_an_id_is_reported(write: Write, name: str) -> None:
     city = write(**{name: FAQ})
     assert city.articles == ()
     assert f"mill/answers/{name}.md: its name becomes the id" in city.left_out[0]

@@ -82,7 +82,7 @@ def test_each_fault_is_found_with_its_line(tmp_path: Path, old: str, new: str, l
     assert found.startswith(f"{tmp_path.name}/jurisdiction.toml:{line}: ")
 
 
-def test_twins_are_found(tmp_path: Path) -> None:
+def test_rules_and_sensors_that_are_declared_twice_are_found(tmp_path: Path) -> None:
     found = load(tmp_path, CITY + RULE + RULE + GAUGE + GAUGE + GAUGE.replace("gauge-1", "gauge-2"))
     assert [fault.partition(": ")[2] for fault in found] == [
         "sensor rule 'flooded' is declared twice",

@@ -309,5 +309,5 @@ def test_a_boundary_with_swapped_axes_is_a_fault(zone: str, boundary: Polygon, i
         (Privacy(plate_pattern="[A-Z]*"), "plate_pattern matches an empty text"),
     ],
 )
-def test_a_faulty_policy_for_personal_data_is_told(policy: Privacy, fault: str) -> None:
+def test_a_faulty_policy_for_personal_data_is_reported(policy: Privacy, fault: str) -> None:
     assert any(fault in found for found in find_faults(replace(GOOD, privacy=policy)))

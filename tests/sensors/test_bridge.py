@@ -248,7 +248,9 @@ NOW = build.NOON
         ("c.ty/+", "city/elm", None),
     ],
 )
-def test_wildcards_of_topics(topic: str, name: str, parts: tuple[str, ...] | None) -> None:
+def test_a_topic_with_wildcards_gives_the_parts_of_a_name(
+    topic: str, name: str, parts: tuple[str, ...] | None
+) -> None:
     assert Topic(topic=topic, datastream="x").match(name) == parts
 
 
@@ -263,7 +265,7 @@ def test_wildcards_of_topics(topic: str, name: str, parts: tuple[str, ...] | Non
         (b'{"data": {"level": 0}}', 0, NOW.isoformat()),
     ],
 )
-def test_payloads(payload: bytes, result: Any, at: str) -> None:
+def test_a_payload_becomes_an_observation(payload: bytes, result: Any, at: str) -> None:
     topic = Topic(topic="city/+/water", datastream="{1}-water", result="data.level", time="ts")
     assert topic.observation("city/elm/water", payload, NOW) == {
         "Datastream": {"@iot.id": "elm-water"},

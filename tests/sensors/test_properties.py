@@ -1,4 +1,4 @@
-"""Properties of all observations: in any order, twice, and at the same time."""
+"""Observations may come in any order, twice, or at the same time: the condition and the requests end the same."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ OBSERVATIONS = st.lists(
 )
 
 
-def in_mind(arrived: list[Observation]) -> Condition:
-    """The condition by the pure function: only observations that are newer than all before count."""
+def expected_condition(arrived: list[Observation]) -> Condition:
+    """The condition that `observed` computes. An observation counts only if it is newer than every earlier one."""
     condition, rule = Condition(), city(minimum_minutes=2).sensor_rules[0]
     for one in arrived:
         condition = observed(condition, rule, one)
@@ -68,7 +68,7 @@ def test_any_order_with_any_repeats_ends_in_the_state_of_the_newest(
     random.shuffle(arrived)
     for one in arrived:
         town.send_all([one], now=50)
-    expected = in_mind(arrived)
+    expected = expected_condition(arrived)
     assert (town.condition().phase, town.condition().observed_at) == (expected.phase, expected.observed_at)
     is_open = [record.status is Status.OPEN for record in town.records()]
     assert sum(is_open) <= 1
@@ -85,7 +85,7 @@ def test_any_order_with_any_repeats_ends_in_the_state_of_the_newest(
 @pytest.mark.uncounted
 @settings(max_examples=20)
 @given(OBSERVATIONS, st.randoms(use_true_random=False))
-def test_one_call_is_like_one_call_for_each_in_the_order_of_time(
+def test_many_observations_in_one_call_have_the_effect_of_single_calls_in_order_of_time(
     platform: Platform, sent: list[tuple[int, float]], random: Random
 ) -> None:
     town = Town(platform)
@@ -99,7 +99,9 @@ def test_one_call_is_like_one_call_for_each_in_the_order_of_time(
     assert ([one[0] for one in story(town)], town.condition().phase) == apart
 
 
-def test_a_thousand_observations_around_a_threshold_make_one_request_twice(platform: Platform) -> None:
+def test_a_thousand_observations_around_a_threshold_make_one_request_and_sent_again_change_nothing(
+    platform: Platform,
+) -> None:
     town, random = Town(platform), Random(311)
     results = [30 + random.uniform(-9.9, 12) for _ in range(1_000)]
     town.run(results, every=0.2)

@@ -39,7 +39,7 @@ def watch(town: Town, *minutes: float) -> None:
         watch_silence(town.platform, at(minute))
 
 
-def test_a_silent_thing_makes_one_request_that_news_close(town: Town) -> None:
+def test_a_silent_thing_makes_one_request_that_a_new_observation_closes(town: Town) -> None:
     town.send(0, 12)
     watch(town, 10, 20, 29)
     assert town.records() == []
@@ -60,7 +60,7 @@ def test_a_thing_that_never_sent_anything_is_silent_too(town: Town) -> None:
     assert town.record().description == "the underpass has sent nothing for 30 minutes."
 
 
-def test_observations_that_come_again_are_no_news(town: Town) -> None:
+def test_an_observation_that_comes_again_does_not_end_the_silence(town: Town) -> None:
     town.send(0, 12)
     town.send(0, 12, now=25)
     watch(town, 31)

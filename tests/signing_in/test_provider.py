@@ -280,7 +280,7 @@ def test_each_city_has_a_link_and_opens_only_its_own_accounts(
     assert signed_in(app, provider, "other.example").headers["Location"] == "/desk/"
 
 
-def test_a_provider_that_is_down_or_wrong_is_told_with_the_way_on(
+def test_a_provider_that_is_down_or_wrong_has_a_page_with_the_way_on(
     make_server: Callable[..., Flask], provider: TestProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = make_server(oidc_issuer=f"http://127.0.0.1:{free_port()}").test_client()

@@ -282,7 +282,7 @@ def test_an_account_of_all_cities_chooses_one(make_app: Callable[..., Flask]) ->
     checked(person.get("/desk/nowhere.example/"), 404)
 
 
-def test_a_database_that_is_down_is_told(make_app: Callable[..., Flask]) -> None:
+def test_a_page_says_that_the_database_is_down(make_app: Callable[..., Flask]) -> None:
     client = make_app(database_url="postgresql://nobody@127.0.0.1:1/none").test_client()
     client.set_cookie(COOKIE, "staff_x", path="/desk")
     assert "Try again in a moment" in text_of(checked(client.get(HOME), 503))

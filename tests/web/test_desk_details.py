@@ -46,7 +46,9 @@ def test_signing_in_leads_to_the_page_that_was_wanted(client: FlaskClient, platf
     client.post(f"{HOME}requests/1")
     answer = sign_in(client, platform)
     assert answer.headers["Location"] == page
-    assert sign_in(client, platform).headers["Location"] == HOME, "the wanted page counts once"
+    assert sign_in(client, platform).headers["Location"] == HOME, (
+        "the address of the wanted page is used for one sign-in only"
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_signing_in_leads_to_the_page_that_was_wanted(client: FlaskClient, platf
         "/desk/city.example/?q=" + "x" * 1_000,
     ],
 )
-def test_a_cookie_leads_to_no_other_page(client: FlaskClient, platform: Platform, address: str) -> None:
+def test_a_forged_address_in_the_cookie_is_ignored(client: FlaskClient, platform: Platform, address: str) -> None:
     account(platform)
     client.set_cookie(WANTED, address, path="/desk")
     assert sign_in(client, platform).headers["Location"] == HOME
@@ -94,7 +96,7 @@ def require_no_session(platform: Platform, secret: str) -> bool:
 # --- Forms
 
 
-def test_the_token_of_a_form_counts_only_in_its_body(client: FlaskClient, platform: Platform) -> None:
+def test_a_form_whose_address_has_its_token_is_refused(client: FlaskClient, platform: Platform) -> None:
     person = Person.of(client, platform, "ada", Role.ADMIN)
     token = form_token(person.session.secret)
     path = f"{HOME}keys?form_token={token}"
@@ -118,14 +120,14 @@ def test_a_new_key_is_made_once_and_its_secret_is_shown_once(client: FlaskClient
     assert [one.label for one in list_keys(platform, CITY)] == ["FixIt app"]
 
 
-def test_the_sealed_secret_of_a_key_opens_no_page_of_another_key(client: FlaskClient, platform: Platform) -> None:
+def test_the_page_of_a_key_does_not_show_the_secret_of_another_key(client: FlaskClient, platform: Platform) -> None:
     admin = Person.of(client, platform, "ada", Role.ADMIN)
     one, two = (admin.post("keys", label=label).headers["Location"] for label in ("One", "Two"))
     assert not checked(admin.get(one)).xpath("//main//p/code")
     assert checked(admin.get(two)).xpath("//main//p/code")
 
 
-def test_a_button_that_no_page_has_is_told_as_a_form() -> None:
+def test_the_error_for_an_unknown_button_speaks_of_the_form_and_not_of_a_filter() -> None:
     problem = Problem("do", tell("is unknown; use a button of the page."))
     assert "form cannot be read" in on_error_page(problem, is_form=True)
     assert "filter" in on_error_page(problem)
@@ -139,7 +141,9 @@ def history_of(person: Person, number: int, locale: str = "en") -> str:
     return " ".join(" ".join(document.xpath("//ol[@class='history']")[-1].itertext()).split())
 
 
-def test_the_history_has_the_words_and_times_of_the_page(client: FlaskClient, platform: Platform) -> None:
+def test_the_history_shows_words_in_the_language_of_the_page_and_no_codes(
+    client: FlaskClient, platform: Platform
+) -> None:
     person = Person.of(client, platform, "ada", Role.DISPATCHER)
     number = build.store(platform, service_request_id="R/1", department="streets").number
     visit = utc_now() + timedelta(days=2)

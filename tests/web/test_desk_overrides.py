@@ -71,7 +71,7 @@ def desk(make_app: Callable[..., Flask]) -> Desk:
     return Desk(make_app(CITY))
 
 
-def test_a_name_is_changed_and_the_files_count_again(desk: Desk) -> None:
+def test_a_changed_name_is_shown_until_the_override_is_dropped(desk: Desk) -> None:
     answer = desk.save("service:en:potholes", {"name": "Hole", "keywords": "crater\r\n\r\n hole "})
     assert answer.status_code == 303
     document = checked(desk.person.get(answer.headers["Location"]))
@@ -158,7 +158,7 @@ def test_a_faulty_form_is_shown_again_with_what_was_typed(desk: Desk, item: str,
     assert "Changed here" not in text_of(checked(desk.person.get(PAGE)))
 
 
-def test_a_form_that_somebody_else_has_outdated_is_a_409_and_keeps_what_was_typed(desk: Desk) -> None:
+def test_a_form_gets_409_and_keeps_what_was_typed_if_somebody_else_has_saved_meanwhile(desk: Desk) -> None:
     old = desk.form("service:en:potholes")["version"]
     desk.save("service:en:potholes", {"name": "Hole"})
     document = checked(desk.save("service:en:potholes", {"name": "Crater"}, version=old), 409)
@@ -177,7 +177,7 @@ def test_hostile_texts_are_shown_as_texts(desk: Desk) -> None:
         assert not document.xpath("//script[contains(., 'alert')]")
 
 
-def test_faults_that_no_form_makes_are_told(desk: Desk) -> None:
+def test_calls_that_no_form_sends_are_refused(desk: Desk) -> None:
     checked(desk.person.get(f"{ITEM}?item=service:en:lamps"), 404)
     checked(desk.person.get(ITEM), 404)
     checked(desk.person.post(ITEM, do="save", item="form:lamps", version="0"), 404)
@@ -188,7 +188,7 @@ def test_faults_that_no_form_makes_are_told(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("role", "departments"), [(Role.DISPATCHER, ()), (Role.ADMIN, ("streets",))])
-def test_who_may_not_change_texts_sees_no_link_and_gets_no_page(
+def test_an_account_that_may_not_change_texts_sees_no_link_and_gets_403(
     make_app: Callable[..., Flask], role: Role, departments: tuple[str, ...]
 ) -> None:
     desk = Desk(make_app(CITY), role, *departments)
@@ -205,7 +205,7 @@ def test_the_page_of_a_city_without_overrides_says_how_to_allow_them(make_app: C
     checked(desk.person.get(f"{ITEM}?item=form:potholes"), 403)
 
 
-def test_a_change_in_the_files_is_told_on_the_page(desk: Desk, make_app: Callable[..., Flask]) -> None:
+def test_the_page_says_that_the_citys_files_have_changed(desk: Desk, make_app: Callable[..., Flask]) -> None:
     desk.save("service:en:potholes", {"name": "Hole"})
     changed = replace(CITY.services[0], name="Crater")
     later = make_app(replace(CITY, services=(changed, *CITY.services[1:])))

@@ -72,7 +72,7 @@ def test_a_sender_is_blocked_and_the_block_is_removed(admin: Person, platform: P
         ({}, "kind"),
     ],
 )
-def test_a_faulty_block_is_told_at_its_field_and_what_was_typed_stays(
+def test_the_fault_of_a_block_is_shown_at_its_field_and_what_was_typed_stays(
     admin: Person, platform: Platform, fields: dict[str, Any], field: str
 ) -> None:
     document = checked(admin.post("blocks", **fields), 400)
@@ -87,7 +87,7 @@ def test_the_same_block_twice_is_a_409(admin: Person) -> None:
     assert checked(admin.post("blocks", **fields), 409).xpath("//p[@id='value-fault']")
 
 
-def test_a_block_of_all_cities_is_shown_and_can_only_be_removed_by_who_made_it(
+def test_the_admin_of_a_city_sees_a_block_of_all_cities_and_cannot_remove_it(
     admin: Person, platform: Platform
 ) -> None:
     by_shell: dict[str, Any] = {"principal": SHELL, "now": utc_now()}
@@ -154,7 +154,7 @@ def test_a_person_is_erased_after_a_trial_and_a_typed_word_and_the_proof_is_show
     assert acts == ["reporter.erase"], "the trials have left no entry, and a reload erases nothing again"
 
 
-def test_the_word_may_be_that_of_the_readers_language(admin: Person, held: int) -> None:
+def test_an_erasure_is_confirmed_by_a_word_in_the_readers_language(admin: Person, held: int) -> None:
     trial = checked(admin.post("people", do="try", locale="es", **WHO))
     (word,) = trial.xpath("//label[@for='confirmed']/strong/text()")
     assert word != "erase"
@@ -172,14 +172,14 @@ def test_the_word_may_be_that_of_the_readers_language(admin: Person, held: int) 
     ],
 )
 @pytest.mark.parametrize("act", ["find", "export", "try", "erase"])
-def test_faults_are_told_at_their_fields(
+def test_faults_are_shown_at_their_fields(
     admin: Person, held: int, act: str, fields: dict[str, Any], field: str
 ) -> None:
     document = checked(admin.post("people", do=act, confirmed="erase", **fields), 400)
     assert document.xpath(f"//p[@id='{field}-fault']")
 
 
-def test_an_unknown_person_and_an_unknown_erasure_are_told(admin: Person) -> None:
+def test_an_unknown_person_and_an_unknown_erasure_are_reported(admin: Person) -> None:
     for act in ("find", "try"):
         assert "Nothing of this person" in text_of(checked(admin.post("people", do=act, **WHO)))
     checked(admin.post("people", do="shout", **WHO), 404)

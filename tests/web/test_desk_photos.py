@@ -245,7 +245,7 @@ def test_a_faulty_photo_closes_nothing_and_a_faulty_form_stores_no_photo(crew: P
         assert media.load_all(connection, CITY, number) == []
 
 
-def test_who_may_only_read_closes_nothing(client: FlaskClient, platform: Platform) -> None:
+def test_an_account_that_may_only_read_closes_nothing(client: FlaskClient, platform: Platform) -> None:
     number = build.store(platform, service_request_id="a", department="streets").number
     reader = Person.of(client, platform, "rea", Role.READER)
     checked(reader.get(f"requests/{number}/finish"), 403)

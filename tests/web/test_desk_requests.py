@@ -199,7 +199,7 @@ def test_a_faulty_form_comes_back_with_its_faults_and_all_that_was_typed(
     assert build.load(platform, number=number).version == 1
 
 
-def test_two_people_at_once_the_second_sees_the_change_and_keeps_the_words(
+def test_the_second_of_two_people_sees_the_change_of_the_first_and_keeps_what_was_typed(
     client: FlaskClient, ada: Person, platform: Platform
 ) -> None:
     number = build.store(platform, service_request_id="a", department="streets").number

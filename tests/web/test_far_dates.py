@@ -38,7 +38,7 @@ DATED = {
 
 
 @pytest.mark.parametrize("moment", FAR)
-def test_a_list_accepts_or_refuses_any_date(client: FlaskClient, platform: Platform, moment: str) -> None:
+def test_no_date_leads_a_list_to_a_server_error(client: FlaskClient, platform: Platform, moment: str) -> None:
     build.submit(platform)
     for path, names in DATED.items():
         for query in ({name: moment} for name in names):
@@ -47,7 +47,7 @@ def test_a_list_accepts_or_refuses_any_date(client: FlaskClient, platform: Platf
 
 
 @pytest.mark.parametrize("moment", FAR)
-def test_a_list_between_far_dates_is_answered(client: FlaskClient, platform: Platform, moment: str) -> None:
+def test_no_far_dates_lead_a_list_to_a_server_error(client: FlaskClient, platform: Platform, moment: str) -> None:
     build.submit(platform)
     for path, (start, end, *_) in DATED.items():
         for query in ({start: FAR[1], end: moment}, {start: moment, end: FAR[7]}):
@@ -56,7 +56,7 @@ def test_a_list_between_far_dates_is_answered(client: FlaskClient, platform: Pla
 
 
 @pytest.mark.parametrize("moment", FAR)
-def test_an_update_accepts_or_refuses_any_date(client: FlaskClient, platform: Platform, moment: str) -> None:
+def test_no_date_leads_an_update_to_a_server_error(client: FlaskClient, platform: Platform, moment: str) -> None:
     _, secret = add_key(platform, label="back office", may_update=True, now=build.NOON)
     form = {
         "api_key": secret,
@@ -70,7 +70,7 @@ def test_an_update_accepts_or_refuses_any_date(client: FlaskClient, platform: Pl
 
 
 @pytest.mark.parametrize("moment", FAR)
-def test_a_command_accepts_or_refuses_any_date(client: FlaskClient, platform: Platform, moment: str) -> None:
+def test_no_date_leads_a_command_to_a_server_error(client: FlaskClient, platform: Platform, moment: str) -> None:
     desk = Desk.of(client, platform, "ada", Role.DISPATCHER)
     name = build.submit(platform).service_request_id
     assert desk.post(f"/requests/{name}/schedule", {"visit": moment}).status_code in (200, 400)

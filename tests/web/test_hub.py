@@ -44,7 +44,7 @@ def test_a_request_goes_to_the_city_of_its_point(hub: FlaskClient, name: str) ->
     assert hub.get(f"{BASE}/requests.json?jurisdiction_id=west.example").json == []
 
 
-def test_services_are_those_of_the_point(hub: FlaskClient) -> None:
+def test_the_services_of_the_city_at_the_point_are_listed(hub: FlaskClient) -> None:
     assert len(hub.get(f"{BASE}/services.json?lat=1&long=0.5").json) == 3
     assert len(hub.get(f"{BASE}/services.xml?lat=1&long=0.5").data) > 100
 

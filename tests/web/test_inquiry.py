@@ -313,7 +313,7 @@ def test_everything_is_cachable_and_answers_304(client: FlaskClient, path: str) 
 
 @pytest.mark.requirement("Y7")
 @pytest.mark.parametrize("path", PATHS)
-def test_an_unknown_parameter_is_told(client: FlaskClient, path: str) -> None:
+def test_an_unknown_parameter_is_reported(client: FlaskClient, path: str) -> None:
     mark = "&" if "?" in path else "?"
     answer = client.get(f"{V1}/{path}{mark}colour=red")
     assert answer.status_code == 200

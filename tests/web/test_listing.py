@@ -286,7 +286,7 @@ def test_new_requests_do_not_shift_later_pages(client: FlaskClient, platform: Pl
 
 
 @pytest.mark.parametrize("suffix", ["json", "xml", "geojson", "csv", "ndjson", "atom"])
-def test_all_pages_are_counted_if_the_call_asks_for_a_count(
+def test_the_requests_of_all_pages_are_counted_if_the_call_asks_for_a_count(
     client: FlaskClient, crowd: list[str], suffix: str
 ) -> None:
     url = f"{BASE}/requests.{suffix}?page_size=7"

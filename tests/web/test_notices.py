@@ -185,7 +185,7 @@ def test_the_worst_comes_first(desk: Desk) -> None:
     assert found == ["Extreme", "Moderate", "Minor", "Unknown"]
 
 
-def test_a_list_about_a_service_and_a_point(desk: Desk) -> None:
+def test_a_list_can_be_limited_to_a_service_or_a_point(desk: Desk) -> None:
     desk.add(service_codes=["trees"], area="Harbour")
     assert len(desk.public("?service_code=trees").json) == 1
     assert desk.public("?service_code=potholes").json == []

@@ -342,7 +342,9 @@ def test_a_service_with_only_hidden_attributes_has_no_metadata(make_app: Callabl
         (Service(code="x", name="X", public=False), False),
     ],
 )
-def test_who_sees_the_requests_of_a_service(service: Service, is_public: bool) -> None:
+def test_the_audience_of_a_service_decides_whether_its_requests_are_public(
+    service: Service, is_public: bool
+) -> None:
     assert service.is_public is is_public
 
 

@@ -159,7 +159,7 @@ def test_an_unchanged_page_gets_304(
         ("page=maybe", "page"),
     ],
 )
-def test_what_is_wrong_is_said(client: FlaskClient, query: str, field: str) -> None:
+def test_a_wrong_parameter_gets_400_that_names_it(client: FlaskClient, query: str, field: str) -> None:
     answer = client.get(f"{PATH}?{query}")
     assert answer.status_code == 400
     assert answer.content_type == "application/problem+json"

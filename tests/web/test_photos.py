@@ -293,7 +293,7 @@ def test_a_photo_comes_in_three_sizes(sender: Sender, shown: str) -> None:
     assert sizes == [1500, 1024, 320]
 
 
-def test_etag_range_and_head(sender: Sender, shown: str) -> None:
+def test_a_photo_answers_etags_ranges_and_head(sender: Sender, shown: str) -> None:
     whole = sender.get(shown)
     tag = whole.headers["ETag"]
     assert sender.get(shown, If_None_Match=tag).status_code == 304

@@ -181,7 +181,7 @@ def test_an_export_of_the_reporter_has_no_comment_of_others(sender: Sender) -> N
     assert [one["type"] for one in of_bo["report"]["notes"] if "comment" in one["type"]] == []
     assert "my car" not in json.dumps(of_bo["report"])
     assert of_bo["updates"][0]["description"].startswith("It is my car."), (
-        "the own comment is there as it was typed"
+        "Bo's own comment is there as Bo typed it"
     )
 
 
@@ -197,7 +197,7 @@ def test_an_export_masks_personal_data_of_others_in_the_texts_of_the_city(sender
     assert "jill" not in text
 
 
-def test_an_export_lists_photos_that_nobody_sees_too(sender: Sender) -> None:
+def test_an_export_also_lists_photos_that_the_public_does_not_see(sender: Sender) -> None:
     desk = Desk.of(sender.client, sender.platform, "ada", Role.DISPATCHER, city="test.example")
     id = sender.newest()["service_request_id"]
     comment(sender, jpeg("green"), id="u4")
@@ -212,7 +212,7 @@ def test_an_export_lists_photos_that_nobody_sees_too(sender: Sender) -> None:
     assert states == [("blackened", False), ("ready", True), ("waiting", False), ("withdrawn", False)]
 
 
-def test_the_files_of_an_export_are_the_photos_and_what_was_sent(sender: Sender) -> None:
+def test_the_files_of_an_export_are_the_prepared_photos_and_their_originals(sender: Sender) -> None:
     comment(sender, jpeg("green"), id="u4")
     [city] = sender.platform.registry
     [of_jane] = export(sender, JANE)

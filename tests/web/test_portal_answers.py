@@ -98,7 +98,7 @@ def test_answers_are_beside_the_services_of_a_search(client: FlaskClient) -> Non
         ("es", "garbage", True),
     ],
 )
-def test_who_asks_for_rubbish_is_led_to_the_collection_days(
+def test_a_search_for_rubbish_leads_to_the_collection_days(
     client: FlaskClient, locale: str, words: str, is_asked: bool
 ) -> None:
     page = checked(client.get(CITY, query_string={"q": words, "locale": locale}))
@@ -151,7 +151,7 @@ def test_a_moved_day_says_why_on_both_days(make_app: Callable[..., Flask]) -> No
 
 
 @pytest.mark.parametrize(("query", "status"), [("zone=Nowhere", 404), ("lat=95&long=1", 400), ("lat=1", 400)])
-def test_a_faulty_zone_is_told(client: FlaskClient, query: str, status: int) -> None:
+def test_a_faulty_zone_is_reported(client: FlaskClient, query: str, status: int) -> None:
     checked(client.get(f"{CITY}collection?{query}"), status)
 
 

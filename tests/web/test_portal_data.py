@@ -90,7 +90,7 @@ def test_words_of_an_emergency_show_the_number_before_and_after_sending(
     assert "Its number is" in browser.text
 
 
-def test_the_number_is_told_in_the_readers_language(client: FlaskClient) -> None:
+def test_the_number_is_shown_in_the_readers_language(client: FlaskClient) -> None:
     browser = Browser(client).open("potholes", locale="es")
     browser.press("next", description="There is a fire", locale="es")
     assert "llame al 112" in browser.text

@@ -115,7 +115,7 @@ def test_a_filter_that_is_sent_twice_reaches_the_tiles(client: FlaskClient) -> N
 @pytest.mark.parametrize(
     ("query", "field"), [("status=half", "status"), ("start_date=soon", "start_date"), ("bbox=1", "")]
 )
-def test_a_filter_that_cannot_be_read_is_told_beside_its_field(client: FlaskClient, query: str, field: str) -> None:
+def test_the_fault_of_a_filter_is_shown_beside_its_field(client: FlaskClient, query: str, field: str) -> None:
     document = checked(client.get(f"{PAGE}?{query}"), 400)
     (summary,) = document.xpath("//div[@role='alert']")
     assert summary.xpath(".//a/@href") == ([f"#{field}"] if field else [])

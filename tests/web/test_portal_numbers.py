@@ -165,7 +165,7 @@ def test_a_part_of_a_month_is_named_as_a_part(client: FlaskClient, counted: Plat
     assert not rows[-2][0].endswith("(in part)")
 
 
-def test_hours_are_told_in_words_of_the_language(client: FlaskClient, counted: Platform) -> None:
+def test_hours_are_written_in_words_of_the_language(client: FlaskClient, counted: Platform) -> None:
     [total] = stats(client, "start_date=2020-01-01")["rows"]
     assert total["median_hours"] == 15
     assert "Half were closed within 15 hours" in text_of(checked(client.get(f"{PAGE}?start_date=2020-01-01")))
@@ -205,7 +205,7 @@ def test_the_first_and_the_last_date_that_can_be_written_are_read(client: FlaskC
 @pytest.mark.parametrize(
     ("query", "field"), [("start_date=soon", "start_date"), ("group_by=year", "group_by"), ("bbox=1", "")]
 )
-def test_a_filter_that_cannot_be_read_is_told(client: FlaskClient, query: str, field: str) -> None:
+def test_a_filter_that_cannot_be_read_is_reported(client: FlaskClient, query: str, field: str) -> None:
     document = checked(client.get(f"{PAGE}?{query}"), 400)
     (summary,) = document.xpath("//div[@role='alert']")
     assert summary.xpath(".//a/@href") == ([f"#{field}"] if field else [])

@@ -143,7 +143,7 @@ def test_an_open_report_says_within_how_many_days_such_reports_are_closed(
     assert "Usually closed" not in text_of(checked(client.get("/c/test.example/report?service_code=x")))
 
 
-def test_few_closed_reports_say_nothing(client: FlaskClient, platform: Platform) -> None:
+def test_a_report_has_no_usual_days_if_few_were_closed(client: FlaskClient, platform: Platform) -> None:
     make(platform, level=1)
     one = build.store(platform, areas=("Hill",))
     words = text_of(checked(client.get(f"/c/test.example/requests/{one.service_request_id}")))

@@ -179,7 +179,7 @@ def test_answers_of_every_datatype_arrive(browser: Browser) -> None:
     assert {"Stone & mortar", "It is offensive", "It has been there before"} <= set(names)
 
 
-def test_an_answer_that_is_missing_or_wrong_is_told_beside_its_field(browser: Browser) -> None:
+def test_the_fault_of_an_answer_is_shown_beside_its_field(browser: Browser) -> None:
     browser.open("graffiti").press("next", 400, a__HEIGHT="tall", description="It says <b>", a__TAGS=["c"])
     assert browser.document is not None
     faults = {one.get("id"): one.text for one in browser.document.xpath("//p[@class='fault']")}
@@ -310,7 +310,7 @@ def test_a_point_that_was_typed_is_shown_on_the_map(browser: Browser) -> None:
         ({"address_string": "x" * 600}, "address_string", "shorten it to 500"),
     ],
 )
-def test_a_place_that_cannot_be_taken_is_told_and_kept(
+def test_a_place_that_cannot_be_accepted_is_reported_and_kept(
     browser: Browser, typed: dict[str, Any], field: str, fault: str
 ) -> None:
     browser.open("potholes").press("next", description="Deep hole").press("next", 400, **typed)
@@ -446,7 +446,7 @@ def test_what_is_needed_is_said_before_sending(browser: Browser) -> None:
     assert "Where is it? required" in browser.press("next").text
 
 
-def test_the_number_to_call_is_told_before_and_after_sending_and_the_report_is_taken(browser: Browser) -> None:
+def test_the_number_to_call_is_shown_before_and_after_sending_and_the_report_is_accepted(browser: Browser) -> None:
     browser.open("potholes").press("next", description="There is a fire")
     assert "call 112" in browser.text
     assert "You can still send this report." in browser.text
@@ -497,7 +497,7 @@ def test_a_form_names_no_device_and_no_account(browser: Browser, platform: Platf
 
 
 @pytest.mark.parametrize("email", ["maria", "maria@mail.example\r\nBcc: x@y.example"])
-def test_an_email_address_that_is_none_is_told_beside_its_field(browser: Browser, email: str) -> None:
+def test_the_fault_of_an_email_address_is_shown_beside_its_field(browser: Browser, email: str) -> None:
     checked_step(browser).press("send", 400, email=email, first_name="Maria")
     assert browser.document is not None
     assert "Please write an e-mail address" in browser.document.xpath("//p[@id='email-fault']")[0].text
@@ -528,7 +528,7 @@ def test_a_photo_arrives(make_app: Callable[..., Flask], tmp_path: Path) -> None
     assert len(newest(browser.client)["extended_attributes"]["media_urls"]) == 1
 
 
-def test_a_file_that_is_no_photo_is_told_and_the_report_is_taken(browser: Browser) -> None:
+def test_a_file_that_is_no_photo_is_reported_and_the_report_is_accepted(browser: Browser) -> None:
     checked_step(browser).press("send", media=(io.BytesIO(b"MZ not a photo"), "hole.exe"))
     assert "Its number is" in browser.text
     assert "Your file was left out: it is not a picture" in browser.text

@@ -57,7 +57,9 @@ def test_a_report_is_found_by_its_number(client: FlaskClient, platform: Platform
 
 
 @pytest.mark.parametrize("number", ["R9", "R7", "R1,R2", "R1,", "<b>", "x" * 3_000, "%00", "r1"])
-def test_a_number_without_a_public_report_is_told(client: FlaskClient, platform: Platform, number: str) -> None:
+def test_the_page_says_that_a_number_has_no_public_report(
+    client: FlaskClient, platform: Platform, number: str
+) -> None:
     build.store_all(platform, [{"number": one, "at": build.NOON} for one in (1, 2)])
     build.store(platform, service_request_id="R7", visibility=Visibility.HELD)
     answer = client.get(START, query_string={"number": number})
@@ -132,7 +134,9 @@ def test_texts_of_a_catalogue_in_another_language_say_which(make_app: Callable[.
         assert "fr" in document.xpath("//main//@lang")
 
 
-def test_a_catalogue_from_right_to_left_is_shown_so_in_an_english_page(make_app: Callable[..., Flask]) -> None:
+def test_a_catalogue_in_arabic_is_shown_from_right_to_left_in_an_english_page(
+    make_app: Callable[..., Flask],
+) -> None:
     hole = replace(build.HOLE, name="حفرة", group="")
     client = make_app(build.city(languages=("ar",), services=(hole,))).test_client()
     for path in ("", "report?service_code=potholes"):
@@ -160,7 +164,7 @@ def test_the_pages_of_real_cities_keep_the_rules(make_app: Callable[..., Flask],
     checked(client.get(f"/map/{city.id}"))
 
 
-def test_a_language_from_right_to_left_is_shown_so() -> None:
+def test_each_language_has_its_direction() -> None:
     assert [rendering.direction_of(tag) for tag in ("en", "ar", "ur", "zh-Hans")] == ["ltr", "rtl", "rtl", "ltr"]
 
 
@@ -238,7 +242,7 @@ def test_no_address_leads_to_another_host(client: FlaskClient, path: str) -> Non
     assert "X-Evil" not in answer.headers
 
 
-def test_an_error_is_told_in_the_readers_language(client: FlaskClient) -> None:
+def test_an_error_is_shown_in_the_readers_language(client: FlaskClient) -> None:
     document = checked(client.get("/c/nowhere/", headers={"Accept-Language": "es"}), 404)
     assert document.get("lang") == "es"
     assert "No se encontró esta página" in text_of(document)
@@ -250,7 +254,7 @@ def test_a_wrong_method_is_a_page(client: FlaskClient) -> None:
     assert "GET" in answer.headers["Allow"]
 
 
-def test_too_many_calls_are_told_on_a_page(make_app: Callable[..., Flask]) -> None:
+def test_a_page_says_that_there_were_too_many_calls(make_app: Callable[..., Flask]) -> None:
     client = make_app(get_rate="2 per minute").test_client()
     answers = [client.get(START) for _ in range(3)]
     checked(answers[2], 429)

@@ -125,7 +125,7 @@ def test_one_address_counts_for_at_most_twenty_people(make_app: Callable[..., Fl
     assert supporters(app.test_client(), id) == 20
 
 
-def test_a_closed_hidden_or_unknown_request_is_told(client: FlaskClient, platform: Platform) -> None:
+def test_a_page_says_that_a_request_is_closed_hidden_or_unknown(client: FlaskClient, platform: Platform) -> None:
     id, other = report(platform), report(platform)
     give(platform, id, commands.Transfer(department="streets"), commands.Close(outcome=Outcome.FIXED))
     give(platform, other, commands.Hide(reason="a name"))

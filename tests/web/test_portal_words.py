@@ -50,7 +50,7 @@ def faults_of(browser: Browser) -> list[str]:
     return [" ".join(one.itertext()) for one in found]
 
 
-def test_faults_of_answers_are_told_without_codes(browser: Browser) -> None:
+def test_faults_of_answers_are_shown_without_codes(browser: Browser) -> None:
     wrong: dict[str, Any] = {
         "a__SURFACE": "005",
         "a__HEIGHT": "tall",
@@ -77,7 +77,7 @@ def test_faults_of_answers_are_told_without_codes(browser: Browser) -> None:
         {"address_string": "x" * 600},
     ],
 )
-def test_faults_of_the_place_are_told_without_names_of_parameters(browser: Browser, typed: dict[str, Any]) -> None:
+def test_faults_of_the_place_are_shown_without_names_of_parameters(browser: Browser, typed: dict[str, Any]) -> None:
     browser.open("potholes").press("next").press("next", 400, **typed)
     told = faults_of(browser)
     assert len(told) == 2
@@ -143,7 +143,7 @@ def test_a_comma_in_a_text_stays(browser: Browser) -> None:
     ],
 )
 @pytest.mark.parametrize("page", ["requests", "numbers"])
-def test_what_is_wrong_with_filters_is_told_to_people(
+def test_faults_of_filters_are_shown_in_words_for_people(
     make_app: Callable[..., Flask], page: str, query: str
 ) -> None:
     answer = make_app().test_client().get(f"/c/city.example/{page}?{query}")
@@ -157,7 +157,7 @@ def test_what_is_wrong_with_filters_is_told_to_people(
         assert_is_for_people(text)
 
 
-def test_filters_without_effect_are_told_once(client: FlaskClient) -> None:
+def test_filters_without_effect_are_reported_once(client: FlaskClient) -> None:
     document = checked(client.get(f"{LIST}?serviceCode=x&startDate=y"))
     (box,) = document.xpath("//main/p[@class='box']/text()")
     assert box == "The address of this page has filters that change nothing here."

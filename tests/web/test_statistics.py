@@ -290,7 +290,7 @@ def test_far_dates_are_answered(client: FlaskClient, last: str) -> None:
         stats(client, end_date=last, q="x", group_by=grouping)
 
 
-def test_what_is_read_in_another_way_is_in_a_warning(client: FlaskClient) -> None:
+def test_a_parameter_that_is_read_in_another_way_or_ignored_gives_a_warning(client: FlaskClient) -> None:
     def warnings(**sent: str) -> str:
         return "; ".join(stats(client, "xml", **sent).headers.getlist("Warning"))
 

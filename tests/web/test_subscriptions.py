@@ -85,7 +85,7 @@ def test_a_receiver_is_told_of_a_new_request_with_its_public_item(town: Town) ->
     assert "ada@private" not in str(message)
 
 
-def test_nothing_is_told_before_the_challenge_is_answered(town: Town) -> None:
+def test_no_webhook_is_sent_before_the_challenge_is_answered(town: Town) -> None:
     with world.receiver(secrets=()) as silent:  # answers without the challenge
         town.platform.settings.__dict__["webhook_hosts"] = (silent.origin.removeprefix("http://"),)
         found = subscribe(town.client, town.key, silent.url)
@@ -97,14 +97,14 @@ def test_nothing_is_told_before_the_challenge_is_answered(town: Town) -> None:
     assert found["notice"] == "The receiver did not answer the challenge; it is tried again."
 
 
-def test_what_changed_before_the_challenge_was_answered_is_told_after_it(town: Town) -> None:
+def test_changes_from_before_the_answer_to_the_challenge_are_sent_after_it(town: Town) -> None:
     subscribe(town.client, town.key, town.receiver.url)
     build.submit(town.platform)
     town.tell()
     assert len(town.receiver.held) == 1
 
 
-def test_a_retired_code_of_a_service_is_told_of_its_requests(make_app: Callable[..., Flask]) -> None:
+def test_a_subscription_to_a_retired_code_gets_the_requests_of_its_service(make_app: Callable[..., Flask]) -> None:
     with subscriber() as receiver:
         app = make_app(build.city(aliases={"pothole": "potholes"}), webhook_hosts=(receiver.host,))
         platform = platform_of(app)
@@ -136,7 +136,7 @@ def test_the_library_of_standard_webhooks_accepts_what_we_send(town: Town) -> No
 
 
 @pytest.mark.parametrize("visibility", [Visibility.WITHDRAWN, Visibility.PRIVATE])
-def test_a_request_that_nobody_can_read_any_more_is_told_as_withdrawn(town: Town, visibility: Visibility) -> None:
+def test_a_request_that_nobody_can_read_any_more_is_sent_as_withdrawn(town: Town, visibility: Visibility) -> None:
     town.subscribe()
     name = build.submit(town.platform).service_request_id
     town.tell()
@@ -207,7 +207,7 @@ def test_one_request_can_be_followed(town: Town) -> None:
     assert message["data"]["changes"] == ["status", "note"]
 
 
-def test_several_changes_that_wait_are_told_once_with_the_newest_version(town: Town) -> None:
+def test_several_changes_that_wait_are_sent_once_with_the_newest_version(town: Town) -> None:
     town.subscribe()
     name = build.submit(town.platform).service_request_id
     build.change(town.platform, name, note="We look at it.")
@@ -218,7 +218,7 @@ def test_several_changes_that_wait_are_told_once_with_the_newest_version(town: T
     assert message["data"]["service_request"]["status"] == "closed"
 
 
-def test_a_change_that_the_public_does_not_see_is_not_told(town: Town) -> None:
+def test_a_change_that_the_public_does_not_see_is_not_sent(town: Town) -> None:
     town.subscribe()
     name = build.submit(town.platform).service_request_id
     town.tell()
@@ -380,7 +380,7 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(town: Town) -> None:
     assert "secret" not in town.shown(found["subscription_id"])
 
 
-def test_a_deleted_subscription_is_told_nothing(town: Town) -> None:
+def test_a_deleted_subscription_gets_nothing(town: Town) -> None:
     found = town.subscribe()
     build.submit(town.platform)
     path = f"{SUBSCRIPTIONS}/{found['subscription_id']}.json"
@@ -404,7 +404,7 @@ def test_a_key_sees_only_its_own_subscriptions(town: Town) -> None:
     assert town.shown(found["subscription_id"])["state"] == "active"
 
 
-def test_a_suspended_key_is_told_nothing_until_it_works_again(town: Town) -> None:
+def test_a_suspended_key_gets_no_webhooks_until_it_works_again(town: Town) -> None:
     town.subscribe()
     [number] = [key.id for key in list_keys(town.platform)]
     suspend_key(town.platform, number, "Too many calls.", principal=SHELL, now=build.NOON)

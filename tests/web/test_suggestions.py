@@ -142,7 +142,7 @@ def test_a_repeated_post_and_a_test_are_not_counted(
     assert counted(platform) == {("potholes", 1): (1, 1)}
 
 
-def test_codes_that_the_city_does_not_suggest_are_told_and_not_counted(
+def test_codes_that_the_city_does_not_suggest_are_named_and_not_counted(
     post: Callable[..., Any], platform: Platform
 ) -> None:
     fields = {"jurisdiction_id": "city.example", "lat": 60.1718, "long": 24.9414, "service_code": "potholes"}

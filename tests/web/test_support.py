@@ -222,7 +222,7 @@ def test_a_city_has_only_its_own_requests(make_app: Callable[..., Flask]) -> Non
         ({"account_id": "17", "api_key": ""}, 403, ""),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_a_wrong_field_is_refused_by_its_name(
     platform: Platform, say: Callable[..., TestResponse], fields: dict[str, str], status: int, field: str
 ) -> None:
     answer = say(report(platform), **fields)
@@ -300,7 +300,7 @@ def test_a_person_can_export_and_erase_a_me_too(
     assert [one["service_request_id"] for one in exported(platform, Person(account_id="somebody"))] == [id, other]
 
 
-def test_the_retention_forgets_who_but_not_how_many(make_app: Callable[..., Flask]) -> None:
+def test_the_retention_deletes_who_supported_a_request_and_keeps_the_number(make_app: Callable[..., Flask]) -> None:
     app = make_app(build.city(retention=Retention(reporter_days=30)))
     platform, client = platform_of(app), app.test_client()
     id, still_open = report(platform), report(platform)

@@ -228,7 +228,7 @@ def test_a_path_that_names_no_tile_gets_400_that_names_the_number(
 
 
 @given(text(max_size=20), text(max_size=20), text(max_size=20))
-def test_no_path_is_a_fault_of_the_server(client: FlaskClient, z: str, x: str, y: str) -> None:
+def test_no_path_leads_to_a_server_error(client: FlaskClient, z: str, x: str, y: str) -> None:
     path = "/".join(quote(part, safe="") for part in (z, x, y))
     assert client.get(f"{tiles.PATH}/{path}.mvt").status_code in (200, 308, 400, 404)
 
@@ -257,7 +257,7 @@ def test_a_filter_that_cells_lack_gets_400_that_names_the_zoom(client: FlaskClie
     assert client.get(f"{tiles.PATH}/12/0/0.mvt?{query}").status_code == 200
 
 
-def test_all_faults_of_a_call_are_told_at_once(client: FlaskClient) -> None:
+def test_all_faults_of_a_call_are_reported_at_once(client: FlaskClient) -> None:
     answer = client.get(f"{tiles.PATH}/11/0/0.mvt?lat=99&long=1&radius=5&status=bogus&q=lamp&bbox=1,2,3")
     assert {one["field"] for one in answer.json["errors"]} == {"lat", "long", "radius", "status", "q", "bbox"}
 

@@ -107,7 +107,7 @@ def test_the_tests_cover_every_point_that_our_client_names() -> None:
     assert {point for _, point in ALONE} | ELSEWHERE == set(DialectPoint)
 
 
-def test_odd_codes_survive() -> None:
+def test_odd_codes_are_kept() -> None:
     with world.neighbour(services=world.ODD_SERVICES) as city, client_of(city) as client:
         for each in world.ODD_SERVICES:
             assert client.definition(each.code).service_code == each.code
@@ -164,7 +164,9 @@ def get(city: world.Neighbour, call: str, **query: str) -> requests.Response:
         ({"most_days": 90}, {"start_date": "2026-01-01T00:00:00Z"}, 200),
     ],
 )
-def test_a_server_is_strict_or_not(switch: dict[str, Any], query: dict[str, str], status: int) -> None:
+def test_each_switch_decides_whether_a_call_is_refused(
+    switch: dict[str, Any], query: dict[str, str], status: int
+) -> None:
     with world.neighbour(dialect=world.Dialect(**switch), clock=world.Ticking()) as city:
         city.file("potholes")
         assert get(city, "requests.json", **query).status_code == status

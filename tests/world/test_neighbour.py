@@ -256,7 +256,7 @@ def test_codes_and_ids_can_change(talk: Talk) -> None:
         client.post_request(HOLE)
 
 
-def test_the_clock_goes_back(talk: Talk) -> None:
+def test_the_clock_can_be_turned_back(talk: Talk) -> None:
     city, client = talk
     client.post_request(HOLE)
     city.turn_clock(-86400)
@@ -348,7 +348,7 @@ def test_the_journal_survives_and_forgets_a_line_that_was_cut(tmp_path: Path) ->
         ("GET", "nothing", {}),
     ],
 )
-def test_a_call_by_mistake_gets_an_answer(method: str, call: str, sent: dict[str, str]) -> None:
+def test_no_call_by_mistake_leads_to_a_server_error(method: str, call: str, sent: dict[str, str]) -> None:
     with world.neighbour(dialect=world.LIKE_OURS) as city:
         city.file("potholes", description="\x00 \ud83d".encode("utf-8", "replace").decode())
         form = sent | {"api_key": city.api_key} if method == "POST" else None

@@ -83,7 +83,7 @@ def test_only_json_by_post_is_taken() -> None:
 @pytest.mark.parametrize(
     ("kind", "accepted", "hooks"), [("drop", 0, 0), ("lose_answer", 1, 1), ("double", 1, 2), ("cut", 1, 1)]
 )
-def test_a_receiver_misbehaves(kind: str, accepted: int, hooks: int) -> None:
+def test_the_fault_of_a_receiver_decides_what_it_takes(kind: str, accepted: int, hooks: int) -> None:
     with world.receiver(clock=clock, faults=[world.fault(kind, on="POST hook")]) as office:
         if kind == "double":
             assert send(office).status_code == 200

@@ -1,4 +1,4 @@
-"""Read the audit trail: what operators and staff did with accounts, and who read the data of reporters."""
+"""Read the audit trail: what operators and staff did, and who read, exported or erased the data of reporters."""
 
 from __future__ import annotations
 

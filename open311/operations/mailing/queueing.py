@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from open311.domain.events import (
     Event,
@@ -75,7 +76,7 @@ class MailDesk:
         """The key of digests. The first mail of a transaction reads it."""
         return mails.make_key(self.connection)
 
-    def new_mail(self, kind: MailKind, address: str, **values: object) -> QueuedMail:
+    def new_mail(self, kind: MailKind, address: str, **values: Any) -> QueuedMail:
         """A mail that is due after the minutes in which the city collects changes."""
         wait = timedelta() if kind.is_unasked else timedelta(minutes=self.city.mail.collect_minutes)
         return QueuedMail(
@@ -84,7 +85,7 @@ class MailDesk:
             recipient=recipient_of(self.key, self.city.id, counted_as(address)),
             created_at=self.now,
             due_at=self.now + wait,
-            **values,  # type: ignore[arg-type]  # by their names
+            **values,
         )
 
 

@@ -1,4 +1,4 @@
-"""The sweep of a city's photos: it deletes what nothing needs any more, and counts the photos without their files.
+"""The sweep of a city's photos: it deletes what nothing needs, and counts the photos whose files are missing.
 
 An unknown file is deleted only when it is older than a day, because a younger one may belong to a running call.
 """
@@ -46,7 +46,7 @@ _NEEDED = {
 class Swept:
     """What a sweep has done.
 
-    stale      deleted photos that had arrived and that no request had got
+    stale      deleted photos that began to arrive more than a day ago and that belong to no request
     originals  deleted originals that were kept until now
     blackened  deleted old photos that were kept until now and have been replaced by photos with black boxes
     files      deleted files that no photo needed
@@ -81,7 +81,10 @@ def sweep_photos(platform: Platform, city: Jurisdiction, now: datetime) -> Swept
 
 
 class _Sweep:
-    """The steps of one sweep. They remember which files were listed, to avoid a call to the store for each."""
+    """The steps of one sweep.
+
+    They remember which files were listed, so that the store need not be asked about each photo.
+    """
 
     def __init__(self, platform: Platform, city: Jurisdiction, now: datetime) -> None:
         self._platform, self._city, self._now = platform, city, now
@@ -133,7 +136,7 @@ class _Sweep:
         return count
 
     def _unneeded(self, batch: Sequence[Stored]) -> list[str]:
-        """The keys of those of the files that are old and that no photo needs."""
+        """The keys of old files that no photo needs. Remembers which of the other files were listed."""
         contents = {content for file in batch if (content := content_of(file.key))}
         with self._platform.database.reading() as connection:
             claims = media.claims_among(connection, self._city.id, contents, self._now)
@@ -167,7 +170,10 @@ class _Sweep:
             after = page[-1].id
 
     def is_missing(self, photo: Photo) -> bool:
-        """Whether the store lacks the file that a photo needs. A new file may be missing in an older list."""
+        """Whether the store lacks the file that a photo needs.
+
+        A young photo does not count as missing, because its file may have been written after the files were listed.
+        """
         needs = _NEEDED.get(photo.state)
         is_young = (photo.prepared_at or photo.created_at) >= self._now - GRACE
         return needs is not None and not is_young and photo.content_hash not in self._found[needs]

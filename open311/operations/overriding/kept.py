@@ -12,7 +12,7 @@ class KeptOverrides:
     """What a process knows about overrides. `operations.overriding.seeing` reads them.
 
     versions  the version of each city's overrides that the registry has
-    stands    how the overrides of each city stand to its files
+    stands    for each city: its overrides, and how each of them compares with the city's files
     next_at   when the process looks again, by the monotonic clock
     has_read  whether the process has read them at all
     """

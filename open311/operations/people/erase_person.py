@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from open311.domain.access import Principal
@@ -43,7 +44,7 @@ class ErasedPart:
     names    their ids, or the numbers of those without one
     rows     how many rows held something that was erased, by the table, or by the table and its column
     systems  the back offices that got the person's data, or may have got them, with the names of the fields
-    copies   `names` of requests that were merged into these and still have copies of their notes
+    copies   ids of other requests: those that were merged into one of `numbers` and have copies of its notes
     photos   how many photos have files that the worker deletes after the commit
     last     the number of the last request, after which the next part begins
     is_last  whether nothing is left
@@ -165,9 +166,9 @@ class _Eraser:
         """
         mine = [records[number] for number in own]
         by_others = [one for one in sent if one.request_id not in own]
-        shared = {"now": self.now, "actor": str(self.principal), "cause": ASKED}
+        shared: dict[str, Any] = {"now": self.now, "actor": str(self.principal), "cause": ASKED}
         cleared = [self._cleared(record) for record in mine]
-        changes = erasing(connection, self.city, cleared, parts, **shared)  # type: ignore[arg-type]  # by their names
+        changes = erasing(connection, self.city, cleared, parts, **shared)
         changes += self._comment_events(connection, records, by_others, photos)
         rows = blank_texts(connection, self.city, mine, parts)
         rows["service_request.address"] += sum(one is not old for one, old in zip(cleared, mine, strict=True))
@@ -183,16 +184,18 @@ class _Eraser:
         rows["received_update"] += people.blank_senders(connection, self.city.id, sent)
         names = names_for(connection, self.city)
         after = change_requests(connection, changes, names)
-        if rows["supporter"]:  # who has supported both a request and one that was merged into it now counts twice
+        # The digest is gone, so a person who supported a request and also one merged into it is counted twice from
+        # now on.
+        if rows["supporter"]:
             publish_supported(connection, {record.merged_into for record in records.values()} - {0}, names)
         return rows, after
 
     def _without_mail(
         self, connection: Connection, records: Mapping[int, RequestRecord], own: Collection[int]
     ) -> int:
-        """Delete the person from the followers of requests and filters, with the mails that wait.
+        """Delete the rows that make the person a follower of requests or filters, and the mails that wait for them.
 
-        Returns how many there were.
+        Returns the number of rows.
 
         If the person wants no mail at all, the digest of the address stays: otherwise the city might write again.
         """

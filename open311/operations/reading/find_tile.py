@@ -83,7 +83,7 @@ def find_tile(platform: Platform, tile: Tile, search: RequestSearch) -> FoundTil
 
 
 def cut_points(tile: FoundTile) -> Message | None:
-    """A sentence if a tile has not all requests; None if it has."""
+    """A sentence if a tile does not have all requests; None if it has all."""
     if not tile.is_cut:
         return None
     return tell("this tile has the newest {most} requests only; zoom in or send filters", most=tile.shown)

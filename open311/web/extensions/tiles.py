@@ -79,10 +79,10 @@ _LAYERS: list[dict[str, Any]] = [
     },
     {
         "id": "cut",
-        "description": "One point in the middle of a tile that has not all requests",
+        "description": "One point in the middle of a tile that does not have all requests",
         "minzoom": FIRST_POINT_ZOOM,
         "maxzoom": MAX_ZOOM,
-        "fields": {"shown": "how many requests the tile has: the newest ones"},
+        "fields": {"shown": "the number of requests in the tile; they are the newest ones"},
     },
 ]
 _TILES: dict[str, Any] = {

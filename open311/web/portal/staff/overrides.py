@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from open311.domain.overrides import Item, OverrideKind, Standing
 from open311.errors import Conflict, Invalid, NotFound
@@ -52,10 +53,10 @@ def change_item_on_page(call: Call) -> Answer:
     """Change an item, or let the files count again. If that fails, show the form with what was typed."""
     name, act = call.values["item"], call.values["do"]
     seen = _seen(call.values["version"])
-    by = {"seen": seen, "principal": call.caller, "now": call.now}
+    by: dict[str, Any] = {"seen": seen, "principal": call.caller, "now": call.now}
     if act == "drop":
         try:
-            drop_override(call.platform, call.city, name, **by)  # type: ignore[arg-type]  # by their names
+            drop_override(call.platform, call.city, name, **by)
         except (Conflict, Invalid) as error:
             return _list(call, alarm=for_staff(error.problems[0].message), status=STATUSES[type(error)])
         return _done(call, DROPPED)
@@ -66,11 +67,11 @@ def change_item_on_page(call: Call) -> Answer:
     value = value_of(found.item, found.base, texts)
     try:
         if reduced(found.base, value) or any(code_faults(found.base, value)):
-            put_override(call.platform, call.city, name, value, **by)  # type: ignore[arg-type]  # by their names
+            put_override(call.platform, call.city, name, value, **by)
             return _done(call, SAVED)
         if found.stand is None:
             return _done(call, SAME)
-        drop_override(call.platform, call.city, name, **by)  # type: ignore[arg-type]  # by their names
+        drop_override(call.platform, call.city, name, **by)
     except (Conflict, Invalid) as error:
         return _form(call, name, texts=texts, error=error, status=STATUSES[type(error)])
     return _done(call, DROPPED)
