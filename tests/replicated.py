@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,10 @@ SETTINGS = {
 class Server:
     """One PostgreSQL server below a folder. Several of them have the same database."""
 
-    def __init__(self, folder: Path, *, durable: bool = False, **settings: str) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False, settings: Mapping[str, str] = SETTINGS) -> None:
         folder.mkdir(mode=0o711)
         self._server = PostgresServer(
-            ClusterFiles.find(folder), durable=durable, bin_dir=find_binaries(), settings=SETTINGS | settings
+            ClusterFiles.find(folder), durable=durable, bin_dir=find_binaries(), settings=settings
         )
 
     @property
@@ -137,18 +137,25 @@ class Pair:
 
 
 @contextmanager
-def replicated(*, durable: bool = False, **settings: str) -> Iterator[Pair]:
+def replicated(
+    *, durable: bool = False, is_synchronous: bool = False, settings: Mapping[str, str] = SETTINGS
+) -> Iterator[Pair]:
     """A primary with a migrated, empty database, and a replica of it. Both are removed at the end.
 
-    settings  settings of PostgreSQL, for both
+    durable         whether the data survives a power cut, as in production
+    is_synchronous  whether the primary confirms nothing that the replica does not have
+    settings        settings of PostgreSQL, for both
     """
     folder = Path(tempfile.mkdtemp(prefix="open311-"))
     folder.chmod(0o711)
-    primary = Server(folder / "one", durable=durable, **settings)
-    replica = Server(folder / "two", durable=durable, **settings)
+    primary = Server(folder / "one", durable=durable, settings=settings)
+    replica = Server(folder / "two", durable=durable, settings=settings)
     try:
         primary.create()
         replica.copy(primary)
+        if is_synchronous:
+            primary.run("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            primary.run("SELECT pg_reload_conf()")
         yield Pair(primary, replica)
     finally:
         for server in (replica, primary):
