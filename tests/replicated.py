@@ -14,6 +14,7 @@ from typing import Any
 
 from open311.embedded import databases, find_binaries
 from open311.embedded.files import PORT, ClusterFiles
+from open311.embedded.processes import command_line
 from open311.embedded.server import PostgresServer
 from open311.storage.engine import open_database
 from open311.storage.migrations import migrate
@@ -85,8 +86,9 @@ class Server:
 
     def kill(self) -> None:
         """End the server by kill -9, and wait until its last process has ended."""
-        pid = self._server.files.postmaster_pid()
-        if pid is None:
+        files = self._server.files
+        pid = files.postmaster_pid()
+        if pid is None or os.fsencode(files.data) not in command_line(pid):
             return
         os.kill(pid, signal.SIGKILL)
         until(lambda: not self._server.is_up(), "the killed server to end")

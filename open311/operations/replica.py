@@ -1,7 +1,7 @@
 """The replica of the database: whether it may answer public reads now, and how far it is behind.
 
-Each process watches primary and replica by a thread, once a second, from its first public read on. A call only looks
-at the newest result. See spec/decisions/0057-replicas.md.
+Each process watches primary and replica by a thread, once a second, from its first public read on. A call only
+looks at the newest result. See spec/decisions/0057-replicas.md.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ class Replica:
             found = self._replica.look()
             self._seen = primary or self._seen
             lag_s, lag_bytes = self._lag(primary, found, asked_at)
-            view = judged(self._seen, found, is_primary_down=primary is None, most_lag_s=self._most_lag_s, lag_s=lag_s)
+            view = judged(
+                self._seen, found, is_primary_down=primary is None, most_lag_s=self._most_lag_s, lag_s=lag_s
+            )
             before, self._view = self._view, replace(view, lag_bytes=lag_bytes)
         _tell(before, self._view)
         return self._view
@@ -155,7 +157,12 @@ class Replica:
 
 
 def judged(
-    primary: Standing | None, found: Standing | None, *, is_primary_down: bool, most_lag_s: float, lag_s: float | None
+    primary: Standing | None,
+    found: Standing | None,
+    *,
+    is_primary_down: bool,
+    most_lag_s: float,
+    lag_s: float | None,
 ) -> View:
     """What the standings of both servers mean.
 

@@ -23,8 +23,8 @@ _WRITTEN = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(
 _TIMELINE = f"CASE WHEN pg_is_in_recovery() THEN {_CONTROLLED} ELSE {_WRITTEN} END"
 """The timeline of the server's data.
 
-A replica that follows a new primary learns the new timeline minutes later than its rows. So the timeline of a replica
-may be too small, but never too great.
+A replica that follows a new primary learns the new timeline minutes later than its rows. So the timeline of a
+replica may be too small, but never too great.
 """
 _STANDING = f"""
 SELECT (SELECT system_identifier FROM pg_control_system())::text,
@@ -34,7 +34,7 @@ SELECT (SELECT system_identifier FROM pg_control_system())::text,
     pg_postmaster_start_time()::text,
     extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::double precision,
     current_setting('hot_standby_feedback')::boolean
-"""
+"""  # noqa: S608  # made of constants
 
 
 def timeline() -> ColumnElement[int]:

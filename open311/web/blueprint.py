@@ -23,8 +23,8 @@ from open311.web.calls import Call, Values
 from open311.web.endpoints import City, Endpoint
 from open311.web.gate import limit_key
 from open311.web.hub import city_at
-from open311.web.reads import Reads
 from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_query
+from open311.web.reads import Reads
 from open311.web.surfaces import CALLER, LOCALE, ROUTE, accepted_format
 from schemas.arguments import Arguments, NoArguments
 from schemas.parameters import HOLDS_NUL, NUL

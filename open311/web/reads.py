@@ -1,7 +1,7 @@
-"""Public reads on a server with a replica: who answers a call, and who answers it again if that answer may be wrong.
+"""Public reads on a server with a replica: which of the two databases answers a call.
 
-A view that only reads can be called twice. So nothing has to be known before the call: the replica answers first, and
-the primary answers again whatever a replica that is behind could get wrong.
+A view that only reads can be called twice. So nothing has to be known before the call: the replica answers first,
+and the primary answers again whatever a replica that is behind could get wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Reads:
     prefers_replica  whether the replica answers while it may; if not, it answers only while the primary is down
     """
 
-    def __init__(self, platform: Platform, replica: Replica, on_replica: Platform, *, prefers_replica: bool) -> None:
+    def __init__(
+        self, platform: Platform, replica: Replica, on_replica: Platform, *, prefers_replica: bool
+    ) -> None:
         self._primary = platform
         self._replica = replica
         self._on_replica = on_replica
@@ -79,7 +81,10 @@ class Reads:
         return answer
 
     def _alone(self, answering: Answering) -> Response:
-        """The replica's answer while the primary is down. What the replica does not know may exist: that is a 503."""
+        """The replica's answer while the primary is down.
+
+        Raises Unavailable for what the replica does not know, because it may exist.
+        """
         try:
             answer = answering(self._on_replica)
         except (NotFound, Gone) as error:

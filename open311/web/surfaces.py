@@ -80,7 +80,10 @@ GEOREPORT = Surface(
     name="georeport", prefix=BASE, description="GeoReport v2", has_quick_lane=True, source=Source.REPLICA
 )
 DISCOVERY = Surface(
-    name="discovery", prefix=ROOT, description="Addresses and formats of the API", has_quick_lane=True,
+    name="discovery",
+    prefix=ROOT,
+    description="Addresses and formats of the API",
+    has_quick_lane=True,
     source=Source.REPLICA,
 )
 BULK = Surface(

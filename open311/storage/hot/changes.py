@@ -9,8 +9,8 @@ A mark stores the horizon at an instant. A reader that wants the changes since a
 with a mark.
 
 A replica that becomes the primary gives the ids of lost transactions to other ones. So a position belongs to a
-timeline of the history. One of an earlier timeline is valid if a mark that was written on that timeline, and was not
-lost, has a horizon above it: all transactions below this horizon had ended before.
+timeline of the history. One of an earlier timeline is valid if a mark that was written on that timeline, and was
+not lost, has a horizon above it: all transactions below this horizon had ended before.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def read_newest_changes(
 
 
 def find_state(hot: HotConnections, jurisdiction_id: str) -> tuple[int, int] | None:
-    """The id of the last transaction that changed a publication, 0 if there is none; and the timeline of the history.
+    """The id of the last transaction that changed a publication (0 if there is none), and the timeline.
 
     Returns None while an older transaction is in progress. As long as both numbers are the same, no publication has
     changed: all older transactions have ended, and newer transactions have higher ids.
@@ -190,9 +190,7 @@ def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bo
     newest = _last_written(bindparam("city", jurisdiction_id, Text)).scalar_subquery()
     last_horizon = select(last).where(change_mark.c.jurisdiction_id == jurisdiction_id).scalar_subquery()
     is_new = newest >= func.coalesce(last_horizon, cast(literal_column("'0'"), TransactionId))
-    has_mark_here = exists().where(
-        change_mark.c.jurisdiction_id == jurisdiction_id, change_mark.c.timeline == here
-    )
+    has_mark_here = exists().where(change_mark.c.jurisdiction_id == jurisdiction_id, change_mark.c.timeline == here)
     row = select(
         bindparam("jurisdiction", jurisdiction_id, Text),
         bindparam("at", at, change_mark.c.at.type),

@@ -24,6 +24,7 @@ from open311.errors import Unavailable
 from open311.operations.delivery.watching import Watched
 from open311.operations.mailing.watching import MailState
 from open311.operations.platform import Platform
+from open311.operations.replica import View
 from open311.operations.subscriptions.overseeing import count_subscriptions
 from open311.operations.upkeep.metering import BOUNDS_S, CallRow
 from open311.operations.upkeep.readiness import Background, check_readiness, read_background
@@ -73,6 +74,8 @@ class _Collector(Collector):
             yield CounterMetricFamily(
                 "open311_lost_photos", "Photos that the media store did not accept", value=calls.lost_photos()
             )
+        if self._platform.replica is not None:
+            yield from _replica(self._platform.replica.view)
         try:
             found = read_background(self._platform, self._now)
             yield from (*_background(found), *_deliveries(found.backends), _photos(found.photos))
@@ -80,6 +83,23 @@ class _Collector(Collector):
             yield from _mail(found.mail)
         except Unavailable:  # the check "database" says so
             return
+
+
+def _replica(view: View) -> Iterator[Metric]:
+    """The replica as the process that answers sees it. What is unknown has no sample."""
+    yield GaugeMetricFamily(
+        "open311_replica_answers", "1 if the replica answers public reads", value=float(view.may_answer)
+    )
+    yield GaugeMetricFamily(
+        "open311_primary_down", "1 if the primary does not answer", value=float(view.is_primary_down)
+    )
+    seconds = GaugeMetricFamily("open311_replica_lag_seconds", "How far the replica is behind at most", labels=[])
+    missing = GaugeMetricFamily("open311_replica_lag_bytes", "What the replica has not replayed", labels=[])
+    if view.lag_s is not None:
+        seconds.add_metric([], view.lag_s)
+    if view.lag_bytes is not None:
+        missing.add_metric([], view.lag_bytes)
+    yield from (seconds, missing)
 
 
 def _calls(rows: Iterable[CallRow]) -> Metric:

@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column. Marks that exist belong to cursors that name no timeline, which count as those of the first."""
+    """Add the column. Marks that exist get 1, as cursors that name no timeline do."""
     op.execute("ALTER TABLE change_mark ADD timeline INTEGER DEFAULT 1 NOT NULL")
     op.execute("CREATE INDEX change_mark_by_timeline ON change_mark (jurisdiction_id, timeline, horizon)")
 
