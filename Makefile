@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check clients browser openapi keys texts bench load break chaos told lock clean force
+.PHONY: help run test coverage check clients browser openapi keys texts bench load break chaos failover told lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -70,6 +70,9 @@ break: .venv/bench.stamp ## test slow clients, killed processes and a failing da
 
 chaos: .venv/dev.stamp ## send reports between killed servers: none may be lost or doubled; ARGS="--reports 60"; takes up to half an hour
 	@$(BIN)/python -m tests.benchmarks.chaos $(ARGS)
+
+failover: .venv/dev.stamp ## kill the primary under load and promote its replica by hand: nothing confirmed may be lost or doubled; takes a minute
+	@$(BIN)/python -m tests.benchmarks.failover $(ARGS)
 
 told: .venv/dev.stamp ## change requests 50000 times while the worker is killed: each subscriber must hold what is public; ARGS="--changes 2000 --kills 10"
 	@$(BIN)/python -m tests.benchmarks.telling $(ARGS)
