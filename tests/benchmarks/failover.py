@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -141,14 +142,10 @@ def _status(address: str) -> int:
 
 
 def _clients(load: Load, address: str, key: str, words: argparse.Namespace) -> list[threading.Thread]:
-    targets = [(_send, number) for number in range(words.senders)]
-    targets += [(_read, number) for number in range(words.readers)]
-    threads = [
-        threading.Thread(
-            target=target, args=(load, f"{address}/open311/v2/requests.json", key, number), daemon=True
-        )
-        for target, number in targets
-    ]
+    path = f"{address}/open311/v2/requests.json"
+    calls = [partial(_send, load, path, key, number) for number in range(words.senders)]
+    calls += [partial(_read, load, path)] * words.readers
+    threads = [threading.Thread(target=call, daemon=True) for call in calls]
     for thread in threads:
         thread.start()
     return threads
@@ -175,7 +172,7 @@ def _send(load: Load, address: str, key: str, sender: int) -> None:
             time.sleep(PAUSE_S)
 
 
-def _read(load: Load, address: str, _: str, __: int) -> None:
+def _read(load: Load, address: str) -> None:
     session = requests.Session()
     while not load.is_over.is_set():
         began = time.monotonic()

@@ -67,7 +67,7 @@ def pair(shared_pair: Pair) -> Iterator[Pair]:
 
 def settings_for(pair: Pair, **changes: Any) -> Settings:
     """The settings of a server with both addresses. The replica may be as old as it wants."""
-    usual = {"jurisdictions": ("demo",), "post_rate": "", "portal_rate": "", "log_level": "error"}
+    usual: dict[str, Any] = {"jurisdictions": ("demo",), "post_rate": "", "portal_rate": "", "log_level": "error"}
     both = {"database_url": pair.url, "replica_url": pair.replica.url, "replica_lag_s": 3_600}
     return Settings(**usual | both | changes)
 

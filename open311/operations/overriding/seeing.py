@@ -7,7 +7,7 @@ overrides. A server without a city whose files allow overrides never asks the da
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ def _look(platform: Platform, cities: list[Jurisdiction]) -> None:
             kept.versions[city.id] = version
 
 
-def _read_versions(platform: Platform, *, has_read: bool) -> tuple[HotConnections, dict[str, int]]:
+def _read_versions(platform: Platform, *, has_read: bool) -> tuple[HotConnections, Mapping[str, int]]:
     """The versions of all overrides, and where they were read.
 
     A process that starts while the primary is down reads them from the replica, so that it can answer reads.
