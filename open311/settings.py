@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from environs import Env, EnvError, FileAwareEnv
 from limits import parse_many
@@ -410,7 +410,7 @@ class Settings:
                 _check_database_url(name, url)
         if self.replica_url and not self.database_url:
             raise Misconfigured("DATABASE_URL: must be set, because OPEN311_REPLICA_URL is set.")
-        if "target_session_attrs" in parse_qs(urlsplit(self.replica_url).query):
+        if "," in urlsplit(self.replica_url).netloc or "target_session_attrs" in self.replica_url:
             raise Misconfigured(
                 "OPEN311_REPLICA_URL: must name one server, without target_session_attrs;"
                 " the server itself finds out which of the two takes writes."

@@ -27,6 +27,7 @@ SETTINGS = {
     "synchronous_commit": "on",
     "autovacuum": "off",  # its transactions would take ids, and tests count them
     "wal_keep_size": "256MB",
+    "hot_standby_feedback": "on",
     "wal_retrieve_retry_interval": "100ms",
     "checkpoint_timeout": "1h",
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from open311.app import create_app
 from open311.clock import utc_now
 from open311.domain.page_paths import request_path
 from open311.operations.access.api_keys import add_key
+from open311.operations.examining.replica import check_replica
 from open311.operations.platform import Platform, open_platform
 from open311.operations.reading.follow_changes import Position, mark_changes, read_position, write_position
 from open311.operations.replica import Replica
@@ -107,6 +110,16 @@ def look(app: Flask) -> Any:
     return replica.look()
 
 
+def told(app: Flask) -> tuple[str, str, list[str]]:
+    """What /metrics, the check of /readyz and the doctor say about the replica."""
+    client = FlaskClient(app)
+    metrics = client.get("/metrics", headers={"Authorization": "Bearer a"}).text
+    (answers,) = re.findall("^open311_replica_answers (.*)$", metrics, re.MULTILINE)
+    is_ok = client.get("/readyz").json["checks"]["replica"]["ok"]
+    found = check_replica(platform_of(app).replica)
+    return answers, "ready" if is_ok else "degraded", [one.level.value for one in found]
+
+
 def key_of(platform: Platform) -> str:
     """A key for every city."""
     return add_key(platform, label="tests", now=utc_now())[1]
@@ -139,16 +152,18 @@ def test_lists_come_from_the_replica_and_a_fresh_request_from_the_primary(pair: 
     assert id in listed(client)
 
 
-def test_a_replica_that_is_too_far_behind_answers_nothing(pair: Pair, make_app: Any) -> None:
-    app = make_app(pair, most_lag_s=0)
+def test_a_replica_that_is_too_far_behind_answers_nothing(pair: Pair, make_app: Any, tmp_path: Path) -> None:
+    app = make_app(pair, most_lag_s=0, metrics_token="a", data_dir=str(tmp_path))
     client, key = app.test_client(), key_of(platform_of(app))
     pair.catch_up()
     assert look(app).may_answer
+    assert told(app) == ("1.0", "ready", ["ok"])
     pair.replica.pause()
     id = sent(client, key)["service_request_id"]
     assert "behind; 0 s are allowed" in look(app).fault
     assert look(app).lag_bytes > 0
     assert id in listed(client)
+    assert told(app) == ("0.0", "degraded", ["fault"])
     pair.replica.resume()
     pair.catch_up()
     assert look(app).may_answer
