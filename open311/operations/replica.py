@@ -106,14 +106,18 @@ class Replica:
         while not ended.wait(EVERY_S):
             self.look()
 
-    def look(self) -> View:
-        """Look at both servers now."""
+    def look(self, *, after: View | None = None) -> View:
+        """Look at both servers now, unless this object is closed.
+
+        after  look only if this is still the newest result; another thread may have looked meanwhile
+        """
         with self._lock:
-            primary = self._primary.look()
-            asked_at = time.monotonic()
-            found = self._replica.look()
+            if self._ended.is_set() or (after is not None and after is not self._view):
+                return self._view
+            began_at = time.monotonic()
+            primary, found = self._primary.look(), self._replica.look()
             self._seen = primary or self._seen
-            lag_s, lag_bytes = self._lag(primary, found, asked_at)
+            lag_s, lag_bytes = self._lag(primary, found, began_at)
             view = judged(
                 self._seen, found, is_primary_down=primary is None, most_lag_s=self._most_lag_s, lag_s=lag_s
             )
@@ -125,12 +129,9 @@ class Replica:
         """Let the primary answer until the next look, because the replica could not answer a call."""
         self._view = replace(self._view, fault="it could not answer a call")
 
-    def lose_primary(self) -> None:
-        """Look at once, because the primary could not answer a call. Another thread may be looking already."""
-        if not self._view.is_primary_down:
-            self.look()
-
-    def _lag(self, primary: Standing | None, found: Standing | None, at: float) -> tuple[float | None, int | None]:
+    def _lag(
+        self, primary: Standing | None, found: Standing | None, began_at: float
+    ) -> tuple[float | None, int | None]:
         """How far the replica is behind, in seconds and bytes.
 
         The replica is as new as the newest moment at which the primary had no more than the replica has now. So no
@@ -138,14 +139,14 @@ class Replica:
         """
         if primary is None or found is None:
             return None, None
-        self._samples.append((at, primary.position))
+        self._samples.append((began_at, primary.position))
         while len(self._samples) > 1 and self._samples[1][1] <= found.position:
             self._samples.popleft()
         missing = max(primary.position - found.position, 0)
         sampled_at, position = self._samples[0]
         if not missing:
             return 0.0, 0
-        return (at - sampled_at if position <= found.position else found.replayed_s), missing
+        return (time.monotonic() - sampled_at if position <= found.position else found.replayed_s), missing
 
     def close(self) -> None:
         """End the thread, and close all connections to the replica."""

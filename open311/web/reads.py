@@ -56,8 +56,7 @@ class Reads:
         try:
             return answering(self._primary)
         except Unavailable:
-            self._replica.lose_primary()
-            if not self._replica.view.answers_alone:
+            if not self._replica.look(after=view).answers_alone:
                 raise
             return self._alone(answering)
 
