@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 # Containers often set this variable. With it, each of the hundreds of processes of a test run compiles the server again,
 # and each worker rewrites the asserts of all tests, which takes it 19 CPU seconds.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help run test coverage check clients browser openapi keys texts bench load break chaos told rolling lock clean force
+.PHONY: help run test coverage check clients browser openapi keys texts bench load break chaos failover told rolling lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -73,6 +73,9 @@ break: .venv/bench.stamp ## test slow clients, killed processes and a failing da
 
 chaos: .venv/dev.stamp ## send reports between killed servers: none may be lost or doubled; ARGS="--reports 60"; takes up to half an hour
 	@$(BIN)/python -m tests.benchmarks.chaos $(ARGS)
+
+failover: .venv/dev.stamp ## kill the primary under load and promote its replica by hand: nothing confirmed may be lost or doubled; takes a minute
+	@$(BIN)/python -m tests.benchmarks.failover $(ARGS)
 
 told: .venv/dev.stamp ## change requests 50000 times while the worker is killed: each subscriber must hold what is public; ARGS="--changes 2000 --kills 10"
 	@$(BIN)/python -m tests.benchmarks.telling $(ARGS)

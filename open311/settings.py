@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from environs import Env, EnvError, FileAwareEnv
 from limits import parse_many
@@ -21,6 +21,8 @@ PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
 """Variables that are no settings: that of `open311 run` for its children, and that of `open311 conformance`."""
 NO_DATABASE = "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."
+_PORT = 5432
+"""PostgreSQL's port, if an address with several hosts names none."""
 _HOST = r"https?://[\w.-]+(?::\d+)?"
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[\w-][\w.-]*)*/?", re.ASCII)
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")
@@ -96,6 +98,14 @@ class Settings:
         "",
         "address of the PostGIS database; if empty, only `open311 run` works, with a private cluster",
         env="DATABASE_URL",
+    )
+    replica_url: str = _text(
+        "",
+        "address of a streaming replica of the database, which then answers public reads; if empty, none",
+        is_secret=True,
+    )
+    replica_lag_s: int = _number(
+        10, "how far behind the replica may be, in seconds; beyond that, the primary answers", least=1, most=3_600
     )
     data_dir: str = _text("var", "folder for the private cluster and for the other files that the server stores")
     maps_dir: str = _text(
@@ -400,8 +410,16 @@ class Settings:
             if not is_rate(rate):
                 raise Misconfigured(f"{name}: must look like 300 per minute, not {rate!r}.")
         self._check_rate_storage()
-        if self.database_url:
-            self._check_database_url()
+        for name, url in (("DATABASE_URL", self.database_url), ("OPEN311_REPLICA_URL", self.replica_url)):
+            if url:
+                _check_database_url(name, url)
+        if self.replica_url and not self.database_url:
+            raise Misconfigured("DATABASE_URL: must be set, because OPEN311_REPLICA_URL is set.")
+        if "," in urlsplit(self.replica_url).netloc or "target_session_attrs" in self.replica_url:
+            raise Misconfigured(
+                "OPEN311_REPLICA_URL: must name one server, without target_session_attrs;"
+                " the server itself finds out which of the two takes writes."
+            )
         if self.licence and not re.fullmatch(r"https?://[!-;=?-~]+", self.licence):
             raise Misconfigured("OPEN311_LICENCE: must be an address, such as that of a Creative Commons licence.")
         if self.other_endpoint and not re.fullmatch(r"https?://[!-;=?-~]+[^/]", self.other_endpoint):
@@ -494,16 +512,6 @@ class Settings:
         if self.media_endpoint and self.media_bucket is None:
             raise Misconfigured("OPEN311_MEDIA: must look like s3://bucket, because OPEN311_MEDIA_ENDPOINT is set.")
 
-    def _check_database_url(self) -> None:
-        """Check the URL. The error does not quote it, because it holds a password."""
-        parts = urlsplit(self.database_url)
-        try:
-            is_readable = parts.scheme.split("+")[0] in ("postgres", "postgresql") and parts.port != 0
-        except ValueError:  # the port is not a number
-            is_readable = False
-        if not is_readable:
-            raise Misconfigured("DATABASE_URL: must look like postgresql://user:password@host/name.")
-
     @property
     def operator_webhook_secrets(self) -> tuple[str, ...]:
         """The secrets of the operator's webhook; several while one is rotated."""
@@ -516,8 +524,16 @@ class Settings:
 
     @property
     def sqlalchemy_url(self) -> str:
-        """`database_url` for psycopg2; SQLAlchemy 2.1 would read a bare postgresql:// as psycopg 3."""
-        return _with_driver(self.database_url, "postgresql+psycopg2")
+        """`database_url` for psycopg2; SQLAlchemy 2.1 would read a bare postgresql:// as psycopg 3.
+
+        Of several hosts, connections go to the one that takes writes, unless the address says otherwise.
+        """
+        return _with_driver(_with_hosts(self.database_url), "postgresql+psycopg2")
+
+    @property
+    def sqlalchemy_replica_url(self) -> str:
+        """`replica_url` for psycopg2; "" if there is no replica."""
+        return _with_driver(self.replica_url, "postgresql+psycopg2")
 
     @property
     def data_path(self) -> Path:
@@ -608,6 +624,36 @@ def is_rate(text: str) -> bool:
         return not text or bool(parse_many(text))
     except ValueError:
         return False
+
+
+def _check_database_url(name: str, url: str) -> None:
+    """Check the URL in a variable. The error does not quote the URL, because it holds a password."""
+    try:
+        parts = urlsplit(_with_hosts(url))
+        is_readable = parts.scheme.split("+")[0] in ("postgres", "postgresql") and parts.port != 0
+    except ValueError:  # a port is not a number
+        is_readable = False
+    if not is_readable:
+        raise Misconfigured(f"{name}: must look like postgresql://user:password@host/name.")
+
+
+def _with_hosts(url: str) -> str:
+    """The URL with several hosts in the query, where SQLAlchemy and libpq understand them.
+
+    libpq also reads postgresql://user:password@one:5432,two:5432/name, but SQLAlchemy does not.
+    Raises ValueError if a port is not a number.
+    """
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return url
+    places = [urlsplit(f"//{host}") for host in hosts.split(",")]
+    named = {
+        "host": ",".join(place.hostname or "" for place in places),
+        "port": ",".join(str(place.port or _PORT) for place in places),
+    }
+    query = {"target_session_attrs": "read-write"} | dict(parse_qsl(parts.query)) | named
+    return parts._replace(netloc=user + at, query=urlencode(query)).geturl()
 
 
 def _with_driver(url: str, driver: str) -> str:

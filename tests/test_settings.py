@@ -5,9 +5,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from open311.errors import Misconfigured
 from open311.settings import Settings, default, variable
+from open311.storage.engine import libpq_dsn
 
 NAMES = [variable(row) for row in fields(Settings)]
 
@@ -132,6 +134,14 @@ def test_a_blank_variable_is_no_error(monkeypatch: pytest.MonkeyPatch, row: obje
             "postgresql://u:p@h:x/d",
             "DATABASE_URL: must look like postgresql://user:password@host/name",
         ),
+        (
+            "DATABASE_URL",
+            "postgresql://u:hunter2@one,two:x/d",
+            "DATABASE_URL: must look like postgresql://user:password@host/name",
+        ),
+        ("OPEN311_REPLICA_URL", "mysql://u:hunter2@h/d", "OPEN311_REPLICA_URL: must look like postgresql://user"),
+        ("OPEN311_REPLICA_URL", "postgresql://u:hunter2@h/d", "DATABASE_URL: must be set, because OPEN311_REPLICA"),
+        ("OPEN311_REPLICA_LAG_S", "0", "OPEN311_REPLICA_LAG_S: must be at least 1"),
     ],
 )
 def test_the_error_for_a_bad_value_names_the_variable_and_the_expected_form(
@@ -218,6 +228,32 @@ def test_the_error_for_a_missing_secret_file_names_the_variable(
 def test_every_database_url_scheme_selects_psycopg(scheme: str) -> None:
     settings = Settings(database_url=f"{scheme}://u:p@h:5433/d?sslmode=require")
     assert settings.sqlalchemy_url == "postgresql+psycopg2://u:p@h:5433/d?sslmode=require"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "query", "dsn"),
+    [
+        ("one,two:5433", "", {"host": "one,two", "port": "5432,5433", "target_session_attrs": "read-write"}),
+        ("one,[::1]:5433", "?sslmode=require", {"host": "one,::1", "port": "5432,5433", "sslmode": "require"}),
+        ("one,two", "?target_session_attrs=any", {"host": "one,two", "target_session_attrs": "any"}),
+        ("", "?host=/a,/b&port=5432,5433", {"host": "/a,/b", "port": "5432,5433"}),
+        ("", "?host=one:5432&host=two:5433", {"host": "one,two", "port": "5432,5433"}),
+    ],
+)
+def test_several_hosts_lead_to_the_one_that_takes_writes(hosts: str, query: str, dsn: dict[str, str]) -> None:
+    settings = Settings(database_url=f"postgresql://u:p%2C%40@{hosts}/d{query}")
+    settings.check()
+    found = parse_dsn(libpq_dsn(settings.sqlalchemy_url))
+    assert found | dsn | {"user": "u", "password": "p,@", "dbname": "d"} == found
+
+
+def test_a_replica_is_one_server_and_its_address_is_never_shown() -> None:
+    url = "postgresql://u:hunter2@two/d"
+    Settings(database_url="postgresql://u:p@one,two/d", replica_url=url).check()
+    wrong = Settings(database_url="postgresql://u:p@one/d", replica_url=f"{url}?target_session_attrs=read-only")
+    with pytest.raises(Misconfigured, match="OPEN311_REPLICA_URL: must name one server") as caught:
+        wrong.check()
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

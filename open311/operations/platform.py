@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache, partial
 from threading import Event, Lock
@@ -17,6 +17,7 @@ from open311.operations.intake.repeating import RunningKeys
 from open311.operations.notices.kept import KeptNotices
 from open311.operations.overriding.kept import KeptOverrides
 from open311.operations.overriding.seeing import see_overrides
+from open311.operations.replica import Replica
 from open311.operations.upkeep.metering import CallCounts
 from open311.plugins.registry import Registry, load_registry
 from open311.settings import NO_DATABASE, Settings
@@ -88,7 +89,9 @@ class Process:
 class Platform:
     """The parts of one server. `open_platform` makes them in each process. Compared and hashed by identity.
 
-    process  the state that changes while the server runs; all other parts are constant
+    process     the state that changes while the server runs; all other parts are constant
+    replica     the replica that answers public reads; None if there is none
+    is_lagging  whether the database is the replica. `lagging` makes such a platform, for public reads only
     """
 
     settings: Settings
@@ -96,14 +99,28 @@ class Platform:
     registry: Registry
     queue: Queue
     process: Process = field(default_factory=Process)
+    replica: Replica | None = None
+    is_lagging: bool = False
 
     def __post_init__(self) -> None:
         """Let the registry see the overrides in the database whenever somebody asks it for a city."""
-        self.registry.look_with(partial(see_overrides, self))
+        if not self.is_lagging:
+            self.registry.look_with(partial(see_overrides, self))
 
     def close(self) -> None:
-        """Close the database's connections."""
+        """Close the database's connections, and those of the replica."""
         self.database.close()
+        if self.replica is not None:
+            self.replica.close()
+
+
+def lagging(platform: Platform) -> Platform | None:
+    """The platform on the replica, always the same object for the same platform; None if there is no replica."""
+    return None if platform.replica is None else platform.process.cached(_lagging)(platform, platform.replica)
+
+
+def _lagging(platform: Platform, replica: Replica) -> Platform:
+    return replace(platform, database=replica.database, replica=None, is_lagging=True)
 
 
 def open_platform(settings: Settings) -> Platform:
@@ -114,12 +131,7 @@ def open_platform(settings: Settings) -> Platform:
     """
     if not settings.database_url:
         raise Misconfigured(NO_DATABASE)
-    database = open_database(
-        settings.sqlalchemy_url,
-        pool_size=settings.pool_size,
-        statement_timeout_ms=settings.statement_timeout_ms,
-        prepares=settings.prepare_statements,
-    )
+    database = _open(settings, settings.sqlalchemy_url)
     registry = load_registry(
         settings.jurisdictions,
         ignore_wrong_id=settings.ignore_wrong_jurisdiction,
@@ -127,4 +139,20 @@ def open_platform(settings: Settings) -> Platform:
         backends=settings.backends_path,
     )
     calls = CallCounts(settings.data_path / "metrics", database.pools) if settings.metrics_token else None
-    return Platform(settings, database, registry, Queue(database), Process(calls, settings.rate_storage))
+    process = Process(calls, settings.rate_storage)
+    return Platform(settings, database, registry, Queue(database), process, _replica_of(settings, database))
+
+
+def _open(settings: Settings, url: str) -> Database:
+    return open_database(
+        url,
+        pool_size=settings.pool_size,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        prepares=settings.prepare_statements,
+    )
+
+
+def _replica_of(settings: Settings, primary: Database) -> Replica | None:
+    if not settings.replica_url:
+        return None
+    return Replica(primary, _open(settings, settings.sqlalchemy_replica_url), most_lag_s=settings.replica_lag_s)

@@ -52,7 +52,9 @@ class Database:
     def place(self) -> str:
         """The database's name and where it is, without user and password: "open311 at db.city.example"."""
         url = self.engine.url
-        host = (url.host or str(url.query.get("host", "")) or "this machine").rpartition("@")[2]
+        named = url.query.get("host", "")
+        hosts = named if isinstance(named, str) else ",".join(named)
+        host = (url.host or hosts or "this machine").rpartition("@")[2]
         port = f":{url.port}" if url.port else ""
         return f"{url.database or url.query.get('dbname', 'no name')} at {host}{port}"
 
@@ -177,9 +179,8 @@ def _replace_dead(connection: extensions.connection, record: object, proxy: obje
 def libpq_dsn(url: str) -> str:
     """A SQLAlchemy URL as a libpq connection string, for other drivers."""
     parsed = make_url(url)
-    dsn: str = extensions.make_dsn(
-        **parsed.translate_connect_args(database="dbname", username="user"), **parsed.query
-    )
+    _, words = parsed.get_dialect()().create_connect_args(parsed)
+    dsn: str = extensions.make_dsn(**words)
     return dsn
 
 

@@ -50,18 +50,22 @@ class NumberSource:
     """A source of numbers for new requests. Numbers are fetched in blocks, so that most POSTs need no query.
 
     It is thread-safe, and no two processes get the same number. The unused numbers of a block are lost when the
-    process ends.
+    process ends. They are also dropped when a connection was lost: a replica that has become the primary may not
+    know that the block was given out, and would give it out again.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._unused: Iterator[int] = iter(())
+        self._losses = 0
 
     def next(self, hot: HotConnections) -> int:
         """A number that no other request has."""
         with self._lock:
-            number = next(self._unused, None)
+            losses = hot.losses()
+            number = next(self._unused, None) if losses == self._losses else None
             if number is None:
+                self._losses = losses
                 first = hot.rows(_next_block(), {})[0][0]
                 self._unused = iter(range(first, first + (request_number.increment or 1)))
                 number = next(self._unused)

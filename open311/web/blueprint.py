@@ -24,6 +24,7 @@ from open311.web.endpoints import City, Endpoint
 from open311.web.gate import limit_key
 from open311.web.hub import city_at
 from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_query
+from open311.web.reads import Reads
 from open311.web.surfaces import CALLER, LOCALE, ROUTE, accepted_format
 from schemas.arguments import Arguments, NoArguments
 from schemas.parameters import HOLDS_NUL, NUL
@@ -52,6 +53,7 @@ class BoundEndpoint:
     def __init__(self, endpoint: Endpoint, platform: Platform) -> None:
         self.endpoint = endpoint
         self._platform = platform
+        self._reads = Reads.of(platform, endpoint.source)
         self._schema = lru_cache(maxsize=64)(self._make_schema)
         self._remembered = lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query)
         self._remembered_for = lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query_for)
@@ -67,7 +69,14 @@ class BoundEndpoint:
             if NUL in value:
                 raise Invalid(HOLDS_NUL, name)
         request.environ[ROUTE] = self.endpoint.name
-        call = self._call(request, suffix, path)
+        if self._reads is None:
+            return self._answer(self._platform, request, suffix, path)
+        return self._reads.answer(request, lambda platform: self._answer(platform, request, suffix, path))
+
+    def _answer(
+        self, platform: Platform, request: Request, suffix: str | None, path: Mapping[str, str]
+    ) -> Response:
+        call = self._call(platform, request, suffix, path)
         rest = {name: value for name, value in path.items() if name != "jurisdiction_id"}
         try:
             answer = self.endpoint.view(call, **rest)
@@ -76,7 +85,7 @@ class BoundEndpoint:
             raise
         return answer if isinstance(answer, Response) else send(call, answer)
 
-    def _call(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
+    def _call(self, platform: Platform, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
         endpoint = self.endpoint
         principal, body, files, raw = None, dict[str, Any](), tuple[SentFile, ...](), b""
         is_caught = False
@@ -98,7 +107,7 @@ class BoundEndpoint:
             raw = read_raw(request, self._most_raw_bytes) if endpoint.is_raw else b""
         return Call(
             request=request,
-            platform=self._platform,
+            platform=platform,
             output=self._output(request, suffix),
             now=utc_now(),
             values=reading.values,

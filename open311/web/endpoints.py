@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from open311.web.access import Access
 from open311.web.calls import Answer, Output
-from open311.web.surfaces import Surface
+from open311.web.surfaces import Source, Surface
 from schemas.arguments import Arguments
 from schemas.base import Body
 from schemas.staff import JsonBody
@@ -68,6 +68,7 @@ class Endpoint:
     city              which jurisdiction the view works for
     by_accept         whether the path without a suffix is served too; Accept then chooses the format
     is_quick          whether the quick lane may serve the view: it is a frequent GET that only reads
+    is_fresh          whether the caller may have just sent what the view shows, so that it comes from the primary
     is_extension      whether the call is an extension of this server and not in the standard
     gathers_problems  whether the view is called even if parameters are faulty, to report all problems at once (A59)
     is_raw            whether the view gets the bytes of the body without any decoding
@@ -90,6 +91,7 @@ class Endpoint:
     city: City = City.NAMED
     by_accept: bool = True
     is_quick: bool = False
+    is_fresh: bool = False
     is_extension: bool = False
     gathers_problems: bool = False
     is_raw: bool = False
@@ -108,6 +110,13 @@ class Endpoint:
     def path(self) -> str:
         """The whole path, without a suffix, in Werkzeug's notation."""
         return self.surface.prefix + self.rule
+
+    @property
+    def source(self) -> Source:
+        """Which server of a replicated database answers."""
+        if self.method != "GET" or self.access.identify is not None:
+            return Source.PRIMARY
+        return Source.FRESH if self.is_fresh and self.surface.source is Source.REPLICA else self.surface.source
 
     @property
     def has_formats(self) -> bool:

@@ -24,6 +24,19 @@ class ErrorShape(Enum):
     PAGE = "page"
 
 
+class Source(Enum):
+    """Which server of a replicated database answers a GET that anybody may call.
+
+    PRIMARY  the primary only
+    FRESH    the primary; the replica only while the primary is down. For what callers have just sent or withdrawn
+    REPLICA  the replica, as long as it is hardly behind
+    """
+
+    PRIMARY = "primary"
+    FRESH = "fresh"
+    REPLICA = "replica"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Surface:
     """Paths with the same prefix and the same behaviour. Compared by identity.
@@ -41,6 +54,7 @@ class Surface:
                      browser, when a link leads away from it
     is_for_staff     whether callers are staff: parameters are in the query only, and bodies are JSON
     content_policy   the value of Content-Security-Policy of answers that do not send their own; "" for none
+    source           which server of a replicated database answers GET
     """
 
     name: str
@@ -56,50 +70,65 @@ class Surface:
     referrer_policy: str = ""
     is_for_staff: bool = False
     content_policy: str = ""
+    source: Source = Source.PRIMARY
 
 
 ROOT = "/open311"
 BASE = f"{ROOT}/v2"
 
-GEOREPORT = Surface(name="georeport", prefix=BASE, description="GeoReport v2", has_quick_lane=True)
-DISCOVERY = Surface(
-    name="discovery", prefix=ROOT, description="Addresses and formats of the API", has_quick_lane=True
+GEOREPORT = Surface(
+    name="georeport", prefix=BASE, description="GeoReport v2", has_quick_lane=True, source=Source.REPLICA
 )
-BULK = Surface(name="bulk", prefix=f"{ROOT}/bulk/v1", description="GeoReport Bulk v1 (an extension)")
+DISCOVERY = Surface(
+    name="discovery",
+    prefix=ROOT,
+    description="Addresses and formats of the API",
+    has_quick_lane=True,
+    source=Source.REPLICA,
+)
+BULK = Surface(
+    name="bulk", prefix=f"{ROOT}/bulk/v1", description="GeoReport Bulk v1 (an extension)", source=Source.REPLICA
+)
 DUMPS = Surface(
     name="dumps",
     prefix=f"{BASE}/dumps",
     description="Daily dumps (an extension)",
     errors=ErrorShape.PROBLEM,
+    source=Source.REPLICA,
 )
 MEDIA = Surface(
     name="media",
     prefix=f"{BASE}/media",
     description="Photos of requests (an extension)",
     errors=ErrorShape.PROBLEM,
+    source=Source.FRESH,
 )
 OUTBOX = Surface(
     name="outbox",
     prefix=f"{BASE}/outbox",
     description="Changes as ActivityStreams (an extension)",
     errors=ErrorShape.PROBLEM,
+    source=Source.REPLICA,
 )
 TILES = Surface(
     name="tiles",
     prefix=f"{BASE}/tiles",
     description="Map tiles of requests (an extension)",
     errors=ErrorShape.PROBLEM,
+    source=Source.REPLICA,
 )
 STATUS = Surface(
     name="status",
     prefix=f"{BASE}/status",
     description="One's own request (an extension)",
     referrer_policy="no-referrer",
+    source=Source.FRESH,
 )
 INQUIRY = Surface(
     name="inquiry",
     prefix="/inquiry/v1",
     description="Inquiry v1: services, facilities, FAQs and collection days (an extension)",
+    source=Source.REPLICA,
 )
 STAFF = Surface(
     name="staff",
@@ -162,7 +191,13 @@ OWN_FILES_ONLY = (
 
 
 def _page_surface(
-    *, name: str, prefix: str, description: str, referrer_policy: str = "", content_policy: str = OWN_FILES_ONLY
+    *,
+    name: str,
+    prefix: str,
+    description: str,
+    referrer_policy: str = "",
+    content_policy: str = OWN_FILES_ONLY,
+    source: Source = Source.PRIMARY,
 ) -> Surface:
     """A surface of pages for people: its errors are pages too, and no other site may read them."""
     return Surface(
@@ -174,6 +209,7 @@ def _page_surface(
         is_documented=False,
         referrer_policy=referrer_policy,
         content_policy=content_policy,
+        source=source,
     )
 
 
@@ -181,11 +217,13 @@ PORTAL = _page_surface(
     name="portal",
     prefix=PORTAL_PATH,
     description="Pages for citizens",
+    source=Source.REPLICA,
 )
 MAP_PAGE = _page_surface(
     name="map page",
     prefix="/map",
     description="The map of a city as a page",
+    source=Source.REPLICA,
 )
 """The page itself sends a policy of its own, because it has a map."""
 WIDGET = _page_surface(
@@ -193,12 +231,14 @@ WIDGET = _page_surface(
     prefix="/widget",
     description="A small page for a frame in other sites",
     content_policy=OWN_FILES_ONLY.replace("frame-ancestors 'none'", "frame-ancestors *"),
+    source=Source.REPLICA,
 )
 OWN_PAGE = _page_surface(
     name="own page",
     prefix="/status",
     description="One's own request as a page",
     referrer_policy="no-referrer",
+    source=Source.FRESH,
 )
 SIGN_IN = _page_surface(
     name="sign in",
@@ -229,6 +269,7 @@ PAGES = Surface(
     is_cross_origin=False,
     is_rated=False,
     is_documented=False,
+    source=Source.FRESH,
 )
 
 SURFACES = (

@@ -11,6 +11,7 @@ from open311.errors import Misconfigured, Unavailable
 from open311.operations.examining import machine, stored, working
 from open311.operations.examining.findings import Finding, Level, fault, findings
 from open311.operations.examining.machine import Room
+from open311.operations.examining.replica import check_replica
 from open311.operations.examining.stored import Bloat
 from open311.operations.federation.joining import config_of
 from open311.operations.platform import Platform, open_platform
@@ -95,6 +96,7 @@ def _examine_platform(
     yield from answers
     state = _schema_of(platform) if answers[0].level is Level.OK or "read-only" in answers[0].what else None
     is_current = state is not None and state.fit is Fit.EXACT
+    yield from check_replica(platform.replica)
     yield from _cities(platform)
     yield from machine.check_secrets(environment, platform.registry, _keys(platform) if is_current else {})
     yield from machine.check_certificates(settings, platform.registry, now())

@@ -127,7 +127,7 @@ def _digest(platform: Platform, search: RequestSearch) -> str:
     return _tag(*storage.find_digest(platform.database.hot, search))
 
 
-def _digest_at(platform: Platform, search: RequestSearch, _: datetime, __: int) -> str:
+def _digest_at(platform: Platform, search: RequestSearch, _: datetime, __: tuple[int, int]) -> str:
     """The same as `_digest`, cached. The last two parameters, time and state, are only part of the cache key."""
     return _digest(platform, search)
 

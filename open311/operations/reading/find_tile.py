@@ -68,7 +68,7 @@ def find_tile_validator(platform: Platform, tile: Tile, search: RequestSearch) -
     return "" if state is None else platform.process.cached(_validator_at)(platform, tile, search, state)
 
 
-def _validator_at(platform: Platform, tile: Tile, search: RequestSearch, _: int) -> str:
+def _validator_at(platform: Platform, tile: Tile, search: RequestSearch, _: tuple[int, int]) -> str:
     """The validator of a tile, cached. The last parameter, the state, is only part of the cache key."""
     return find_tile(platform, tile, search).validator
 

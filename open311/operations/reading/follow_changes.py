@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from math import ceil
@@ -67,7 +67,8 @@ def find_changes(
     department  only the requests of this department, by its code. A request that another department has got is
                 withdrawn for the reader. The page may be empty though more changes follow
 
-    Raises Gone if the position is in the future, because then the database was restored from an older backup.
+    Raises Gone if the position may not be one of this history, because the database was restored from an older
+    backup, or a replica became the primary.
     """
     found = changes.read_changes(
         platform.database.hot,
@@ -82,7 +83,7 @@ def find_changes(
         fault = tell("belongs to a database that was replaced by an older backup; start again without it.")
         raise Gone(fault, "cursor")
     shown = found.changes[:rows]
-    reached = shown[-1].position if shown else after
+    reached = shown[-1].position if shown else replace(after, timeline=found.timeline)
     is_caught_up = len(found.changes) <= rows and not found.is_held
     return Changes(
         items=[_rendered(change, output, extras) for change in shown if change.is_for_reader],
@@ -171,15 +172,21 @@ def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Posit
 
 def write_position(jurisdiction_id: str, position: Position) -> str:
     """The opaque cursor of a position. It is valid for the feed of one jurisdiction."""
-    return encode_cursor(jurisdiction_id, position.written_by, position.number)
+    timeline = () if position.timeline == 1 else (position.timeline,)  # as in releases without timelines
+    return encode_cursor(jurisdiction_id, position.written_by, position.number, *timeline)
 
 
 def read_position(text: str, jurisdiction_id: str) -> Position:
     """The position of a cursor. Raises ValueError if it is not a cursor of this jurisdiction's feed."""
-    written_for, written_by, number = decode_cursor(text)
+    written_for, written_by, number, *rest = decode_cursor(text)
     if written_for != jurisdiction_id or not is_bigint(written_by) or written_by < 0 or not is_bigint(number):
         raise ValueError(text)
-    return Position(written_by, number)
+    if not rest:
+        return Position(written_by, number)
+    (timeline,) = rest
+    if type(timeline) is not int or not 1 < timeline < 2**31:
+        raise ValueError(text)
+    return Position(written_by, number, timeline)
 
 
 def mark_changes(platform: Platform, now: datetime) -> int:

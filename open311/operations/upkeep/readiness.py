@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from open311.domain.notices import commands_for
@@ -14,6 +14,7 @@ from open311.operations.delivery.watching import Watched, watch_backends
 from open311.operations.mailing.watching import MailState, mail_fault, read_state
 from open311.operations.media.files import CHECK_EVERY_S, store_fault
 from open311.operations.platform import Platform
+from open311.operations.replica import View
 from open311.storage import media, migrations
 from open311.storage.engine import Connection, has_room, takes_writes
 from open311.storage.outbox import Backlog, backlog
@@ -38,14 +39,33 @@ class Check:
 
 def check_readiness(platform: Platform, now: datetime) -> list[Check]:
     """Check database, schema, jobs, deliveries, the media store, the store of counts and plugins. Never raises."""
-    checks = [*_ending(platform), *_database(platform, now), _media(platform, now)]
-    return [*checks, *_rates(platform, now), _plugins(platform)]
+    checks = [*_ending(platform), *_database(platform, now)]
+    if platform.replica is not None:
+        checks = [*_with_replica(checks, platform.replica.view), _replica(platform.replica.view)]
+    return [*checks, _media(platform, now), *_rates(platform, now), _plugins(platform)]
 
 
 def _ending(platform: Platform) -> Iterator[Check]:
     """A check that fails while this process takes its last calls, so that a load balancer sends no more."""
     if platform.process.is_ending.is_set():
         yield Check("ending", False, "this server stops soon; send calls to another")
+
+
+def _with_replica(checks: list[Check], view: View) -> Iterator[Check]:
+    """The checks of the database. If the replica answers reads alone, the server is still ready: balancers must not
+    remove it, because no other web server can do more."""
+    for check in checks:
+        if check.name == "database" and not check.is_ok and view.answers_alone:
+            detail = f"{check.detail}; the replica answers reads, and nothing can be sent"
+            yield replace(check, detail=detail, is_vital=False)
+        else:
+            yield check
+
+
+def _replica(view: View) -> Check:
+    """Check that the replica answers reads. This is not vital, because the primary answers them otherwise."""
+    lag = "" if view.lag_s is None else f", {view.lag_s:.1f} s behind"
+    return Check("replica", view.may_answer, view.fault or f"answers reads{lag}", is_vital=False)
 
 
 def _database(platform: Platform, now: datetime) -> Iterator[Check]:

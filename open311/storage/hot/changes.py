@@ -7,12 +7,16 @@ horizon.
 
 A mark stores the horizon at an instant. A reader that wants the changes since an instant finds its first position
 with a mark.
+
+A replica that becomes the primary gives the ids of lost transactions to other ones. So a position belongs to a
+timeline of the history. One of an earlier timeline is valid if a mark that was written on that timeline, and was
+not lost, has a horizon above it: all transactions below this horizon had ended before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -29,6 +33,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -42,15 +47,20 @@ from open311.formats import Format
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS
 from open311.storage.hot.statements import Statement
+from open311.storage.replication import timeline
 from open311.storage.tables import TransactionId, change_mark, publication, published_department
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A position in the order of changes: the id of the writing transaction, and the request's number."""
+    """A position in the order of changes: the id of the writing transaction, and the request's number.
+
+    timeline  the timeline of the history to which the id belongs
+    """
 
     written_by: int
     number: int
+    timeline: int = field(default=1, compare=False)
 
 
 BEGINNING = Position(0, -(2**63))
@@ -80,13 +90,16 @@ class PublishedChange:
 class FoundChanges:
     """The changes after a position, in one snapshot of the database.
 
-    is_held  whether there are more changes that must wait until an older transaction ends
-    is_lost  whether the position is in the future. This happens if the database was restored from a backup
+    is_held   whether there are more changes that must wait until an older transaction ends
+    is_lost   whether the position may be one that this history does not have. This happens if the database was
+              restored from a backup, or if a replica became the primary
+    timeline  the timeline of the history; a valid position counts there from now on
     """
 
     changes: list[PublishedChange]
     is_held: bool
     is_lost: bool
+    timeline: int
 
 
 def read_changes(
@@ -107,16 +120,18 @@ def read_changes(
     values = {
         "jurisdiction_id": jurisdiction_id,
         "written_by": str(after.written_by),
+        "timeline": after.timeline,
         "number": after.number,
         "rows": rows,
         "department": department,
     }
     records = hot.rows(_statement(output, with_extras, bool(department)), values)
-    is_held, is_lost = records[0][:2]
+    is_held, is_lost, timeline = records[0][:3]
     return FoundChanges(
-        changes=[_change(row[2:]) for row in records if row[2] is not None],
+        changes=[_change(row[3:], timeline) for row in records if row[3] is not None],
         is_held=is_held,
         is_lost=is_lost and after.written_by > 0,
+        timeline=timeline,
     )
 
 
@@ -131,19 +146,19 @@ def read_newest_changes(
     values: dict[str, Any] = {"jurisdiction_id": jurisdiction_id, "rows": rows}
     if before is not None:
         values |= {"written_by": str(before.written_by), "number": before.number}
-    return [_change(row) for row in hot.rows(_newest(output, before is not None), values)]
+    return [_change(row[:-1], row[-1]) for row in hot.rows(_newest(output, before is not None), values)]
 
 
-def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
-    """The id of the last transaction that changed a publication; 0 if there is none.
+def find_state(hot: HotConnections, jurisdiction_id: str) -> tuple[int, int] | None:
+    """The id of the last transaction that changed a publication (0 if there is none), and the timeline.
 
-    Returns None while an older transaction is in progress. As long as the returned id is the same, no publication
-    has changed: all older transactions have ended, and newer transactions have higher ids.
+    Returns None while an older transaction is in progress. As long as both numbers are the same, no publication has
+    changed: all older transactions have ended, and newer transactions have higher ids.
     """
-    [(last, is_settled)] = hot.rows(_state(), {"jurisdiction_id": jurisdiction_id})
+    [(last, is_settled, timeline)] = hot.rows(_state(), {"jurisdiction_id": jurisdiction_id})
     if last is None:
-        return 0
-    return int(last) if is_settled else None
+        return 0, timeline
+    return (int(last), timeline) if is_settled else None
 
 
 def has_future_transactions(connection: Connection, jurisdiction_id: str) -> bool:
@@ -166,25 +181,35 @@ def has_future_transactions(connection: Connection, jurisdiction_id: str) -> boo
 def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bool:
     """Store a mark if any publication was written since the last mark. Returns whether a mark was stored.
 
+    The first mark on another timeline is always stored.
+
     at  the current time or later. Every transaction that commits after `at` then has an id that is not below the
         mark's horizon
     """
-    last = func.max(change_mark.c.horizon)
+    last, here = func.max(change_mark.c.horizon), timeline()
     newest = _last_written(bindparam("city", jurisdiction_id, Text)).scalar_subquery()
     last_horizon = select(last).where(change_mark.c.jurisdiction_id == jurisdiction_id).scalar_subquery()
     is_new = newest >= func.coalesce(last_horizon, cast(literal_column("'0'"), TransactionId))
+    has_mark_here = exists().where(change_mark.c.jurisdiction_id == jurisdiction_id, change_mark.c.timeline == here)
     row = select(
         bindparam("jurisdiction", jurisdiction_id, Text),
         bindparam("at", at, change_mark.c.at.type),
         _horizon(),
-    ).where(is_new)
-    statement = insert(change_mark).from_select(["jurisdiction_id", "at", "horizon"], row)
+        here,
+    ).where(or_(is_new, and_(newest.is_not(None), ~has_mark_here)))
+    statement = insert(change_mark).from_select(["jurisdiction_id", "at", "horizon", "timeline"], row)
     return connection.execute(statement).rowcount > 0
 
 
 def delete_old_marks(connection: Connection, before: datetime) -> int:
-    """Delete marks that are older than `before`, and return their number."""
-    return connection.execute(delete(change_mark).where(change_mark.c.at < before)).rowcount
+    """Delete marks that are older than `before`, and return their number. The newest of each timeline stays."""
+    newer = change_mark.alias("newer")
+    has_newer = exists().where(
+        newer.c.jurisdiction_id == change_mark.c.jurisdiction_id,
+        newer.c.timeline == change_mark.c.timeline,
+        newer.c.at > change_mark.c.at,
+    )
+    return connection.execute(delete(change_mark).where(change_mark.c.at < before, has_newer)).rowcount
 
 
 def delete_future_marks(connection: Connection, jurisdiction_id: str) -> int:
@@ -201,13 +226,13 @@ def delete_future_marks(connection: Connection, jurisdiction_id: str) -> int:
 def find_mark(hot: HotConnections, jurisdiction_id: str, at: datetime) -> Position:
     """A position before all changes that were committed after `at`; `BEGINNING` if no mark is old enough."""
     rows = hot.rows(_mark(), {"jurisdiction_id": jurisdiction_id, "at": at})
-    return Position(int(rows[0][0]), BEGINNING.number) if rows else BEGINNING
+    return Position(int(rows[0][0]), BEGINNING.number, rows[0][1]) if rows else BEGINNING
 
 
-def _change(row: Sequence[Any]) -> PublishedChange:
+def _change(row: Sequence[Any], timeline: int) -> PublishedChange:
     written_by, number, service_request_id, body, digest, is_for_reader, *extras = row
     return PublishedChange(
-        position=Position(int(written_by), number),
+        position=Position(int(written_by), number, timeline),
         service_request_id=service_request_id,
         body=body.encode(),
         digest=digest,
@@ -246,9 +271,18 @@ def _statement(output: Format, with_extras: bool, by_department: bool) -> Statem
     ours = (columns.jurisdiction_id == bindparam("jurisdiction_id"), columns.was_public)
     is_listed = columns.visibility == literal_column("'public'")
     is_theirs = published_department == bindparam("department") if by_department else true()
+    here, theirs = timeline(), bindparam("timeline", type_=Integer)
+    is_kept = exists().where(
+        change_mark.c.jurisdiction_id == bindparam("jurisdiction_id"),
+        change_mark.c.timeline == theirs,
+        theirs < here,
+        tuple_(change_mark.c.horizon, literal_column(str(BEGINNING.number), BigInteger))
+        >= tuple_(after, bindparam("number", type_=BigInteger)),
+    )
     state = select(
         select(columns.id).where(*ours, columns.written_by >= _horizon()).exists().label("is_held"),
-        (after >= _next_transaction()).label("is_lost"),
+        or_(after >= _next_transaction(), and_(theirs != here, ~is_kept)).label("is_lost"),
+        here.label("timeline"),
     ).subquery("state")
     page = (
         select(
@@ -273,6 +307,7 @@ def _statement(output: Format, with_extras: bool, by_department: bool) -> Statem
         select(
             state.c.is_held,
             state.c.is_lost,
+            state.c.timeline,
             cast(page.c.written_by, Text),
             *(column for column in page.c if column.name != "written_by"),
         )
@@ -295,6 +330,7 @@ def _newest(output: Format, has_position: bool) -> Statement:
         case((is_listed, BODY_COLUMNS[output]), else_=literal_column("''")),
         columns.digest,
         true(),
+        timeline(),
     ).where(
         columns.jurisdiction_id == bindparam("jurisdiction_id"),
         columns.was_public,
@@ -311,14 +347,14 @@ def _newest(output: Format, has_position: bool) -> Statement:
 @cache
 def _state() -> Statement:
     newest = _last_written(bindparam("jurisdiction_id")).subquery()
-    query = select(cast(newest.c.written_by, Text), newest.c.written_by < _horizon())
+    query = select(cast(newest.c.written_by, Text), newest.c.written_by < _horizon(), timeline())
     return Statement.of(query, is_prepared=True)
 
 
 @cache
 def _mark() -> Statement:
     return Statement.of(
-        select(cast(change_mark.c.horizon, Text))
+        select(cast(change_mark.c.horizon, Text), change_mark.c.timeline)
         .where(
             change_mark.c.jurisdiction_id == bindparam("jurisdiction_id"),
             change_mark.c.at <= bindparam("at", type_=change_mark.c.at.type),

@@ -33,6 +33,7 @@ class HotConnections:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._open: list[Session] = []
+        self._losses = 0
 
     def read(self, statement: Statement, values: Mapping[str, Any]) -> Result:
         """Run a statement that changes nothing. Raises Unavailable and Refused.
@@ -90,6 +91,14 @@ class HotConnections:
         """Open another connection, which the caller must close. Raises Unavailable."""
         return self._connect(self._dsn, prepares=False)
 
+    def losses(self) -> int:
+        """How many connections have been lost and replaced, including that of the calling thread if it is lost now.
+
+        Another server may have become the primary meanwhile, and may lack what the former one had given out.
+        """
+        self._session()
+        return self._losses
+
     def count_open(self) -> int:
         """The number of open connections, one for each thread that has run a statement."""
         return len(self._open)
@@ -120,4 +129,5 @@ class HotConnections:
         del self._own.session
         session.close()
         with self._lock:
+            self._losses += 1
             self._open = [other for other in self._open if other is not session]

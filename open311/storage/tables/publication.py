@@ -11,6 +11,7 @@ from sqlalchemy import (
     Double,
     ForeignKeyConstraint,
     Index,
+    Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -207,12 +208,16 @@ for _name, _rows in (("cell", "visibility = 'public'"), ("open_cell", "visibilit
     )
 
 # The horizon of the change feed at an instant. Rows committed after `at` have a `written_by` of at least `horizon`.
+# The primary that wrote the mark was on a timeline of the database's history. Marks of releases that did not know
+# timelines have 1, as their cursors do.
 change_mark = Table(
     "change_mark",
     metadata,
     text_column("jurisdiction_id", None),
     instant_column("at"),
     Column("horizon", TransactionId, nullable=False),
+    Column("timeline", Integer, server_default=text("1"), nullable=False),
     PrimaryKeyConstraint("jurisdiction_id", "at"),
     ForeignKeyConstraint(["jurisdiction_id"], ["jurisdiction.jurisdiction_id"]),
+    Index("change_mark_by_timeline", "jurisdiction_id", "timeline", "horizon"),
 )

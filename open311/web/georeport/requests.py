@@ -119,6 +119,7 @@ def _receipt_body(receipt: Receipt, call: Call) -> bytes:
     access=ANYBODY,
     answers=ExtendedRequestSchema,
     is_quick=True,
+    is_fresh=True,
 )
 def get_request(call: Call, service_request_id: str) -> Answer:
     """Show one request, as a list of one.

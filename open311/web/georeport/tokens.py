@@ -16,7 +16,14 @@ from schemas.texts import tell
 _SHAPE = shape_of(TokenSchema)
 
 
-@endpoint(GEOREPORT, "/tokens/<code:token>", reads=JurisdictionArguments, access=ANYBODY, answers=TokenSchema)
+@endpoint(
+    GEOREPORT,
+    "/tokens/<code:token>",
+    reads=JurisdictionArguments,
+    access=ANYBODY,
+    answers=TokenSchema,
+    is_fresh=True,
+)
 def get_token(call: Call, token: str) -> Answer:
     """Exchange a token for a service_request_id.
 

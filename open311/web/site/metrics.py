@@ -24,6 +24,7 @@ from open311.errors import Unavailable
 from open311.operations.delivery.watching import Watched
 from open311.operations.mailing.watching import MailState
 from open311.operations.platform import Platform
+from open311.operations.replica import View
 from open311.operations.subscriptions.overseeing import count_subscriptions
 from open311.operations.upkeep.metering import BOUNDS_S, CallRow
 from open311.operations.upkeep.readiness import Background, check_readiness, read_background
@@ -73,6 +74,8 @@ class _Collector(Collector):
             yield CounterMetricFamily(
                 "open311_lost_photos", "Photos that the media store did not accept", value=calls.lost_photos()
             )
+        replica = self._platform.replica
+        yield from _replica(None if replica is None else replica.view)
         try:
             found = read_background(self._platform, self._now)
             yield from (*_background(found), *_deliveries(found.backends), _photos(found.photos))
@@ -80,6 +83,22 @@ class _Collector(Collector):
             yield from _mail(found.mail)
         except Unavailable:  # the check "database" says so
             return
+
+
+def _replica(view: View | None) -> Iterator[Metric]:
+    """The replica as the process that answers sees it. What is unknown has no sample, nor has a missing replica."""
+    answers = GaugeMetricFamily("open311_replica_answers", "1 if the replica answers public reads", labels=[])
+    down = GaugeMetricFamily("open311_primary_down", "1 if the primary does not answer", labels=[])
+    seconds = GaugeMetricFamily("open311_replica_lag_seconds", "How far the replica is behind at most", labels=[])
+    missing = GaugeMetricFamily("open311_replica_lag_bytes", "What the replica has not replayed", labels=[])
+    if view is not None:
+        answers.add_metric([], float(view.may_answer))
+        down.add_metric([], float(view.is_primary_down))
+        if view.lag_s is not None:
+            seconds.add_metric([], view.lag_s)
+        if view.lag_bytes is not None:
+            missing.add_metric([], view.lag_bytes)
+    yield from (answers, down, seconds, missing)
 
 
 def _calls(rows: Iterable[CallRow]) -> Metric:

@@ -79,6 +79,7 @@ def list_page(call: Call) -> Answer:
     access=ANYBODY,
     city=City.IN_PATH,
     output=PageFormat.HTML,
+    is_fresh=True,
 )
 def request_page(call: Call, service_request_id: str) -> Answer:
     """One public request: its status, what happened, who acts next, its photos and its place."""

@@ -29,6 +29,7 @@ from schemas.portal import StartArguments
     access=ANYBODY,
     city=City.IN_PATH,
     output=PageFormat.HTML,
+    is_fresh=True,
 )
 def start_page(call: Call) -> Answer:
     """What can be reported to the city, first what fits a sentence. With a number: the report with it."""

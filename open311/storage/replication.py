@@ -1,0 +1,108 @@
+"""Where the servers of a replicated database are in its history.
+
+The history is the write-ahead log. A position in it (LSN) is a number of bytes. A replica that becomes the primary
+begins a new timeline, because what its old primary has written meanwhile, and not sent, is no part of the history
+any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Integer, literal_column
+
+from open311.errors import Unavailable
+from open311.storage.failures import Refused
+from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.sessions import Session
+
+LOOK_TIMEOUT_MS = 2_000
+
+_CONTROLLED = "(SELECT timeline_id FROM pg_control_checkpoint())"
+_WRITTEN = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer"
+_TIMELINE = f"CASE WHEN pg_is_in_recovery() THEN {_CONTROLLED} ELSE {_WRITTEN} END"
+"""The timeline of the server's data.
+
+A replica that follows a new primary learns the new timeline minutes later than its rows. So the timeline of a
+replica may be too small, but never too great.
+"""
+_STANDING = f"""
+SELECT (SELECT system_identifier FROM pg_control_system())::text,
+    pg_is_in_recovery(),
+    {_TIMELINE},
+    (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0')::bigint,
+    pg_postmaster_start_time()::text,
+    extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::double precision,
+    current_setting('hot_standby_feedback')::boolean
+"""  # noqa: S608  # made of constants
+
+
+def timeline() -> ColumnElement[int]:
+    """The timeline of the server on which a statement runs. It is never too great."""
+    return literal_column(f"({_TIMELINE})", Integer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a server is in the history of its database.
+
+    system       the identity of the database cluster; a replica has that of its primary
+    is_replica   whether the server replays what another one writes
+    timeline     never too great, see `timeline`
+    position     the bytes of the history that the server has written or replayed
+    started_at   when the server started. Two addresses with the same time and system lead to the same server
+    replayed_s   for a replica: seconds since the newest replayed transaction was committed; None if there is none
+    tells_back   whether the primary keeps rows that queries of the replica still need (hot_standby_feedback)
+    """
+
+    system: str
+    is_replica: bool
+    timeline: int
+    position: int
+    started_at: str
+    replayed_s: float | None = None
+    tells_back: bool = False
+
+    def is_same_server(self, other: Standing) -> bool:
+        """Whether both were read from the same server."""
+        return (self.system, self.started_at) == (other.system, other.started_at)
+
+
+class Outlook:
+    """A connection that looks at one server again and again. It is not thread-safe."""
+
+    def __init__(self, hot: HotConnections) -> None:
+        self._hot = hot
+        self._session: Session | None = None
+
+    def look(self) -> Standing | None:
+        """Where the server is now; None if it does not answer in time, or does not tell."""
+        try:
+            session = self._connected()
+            [row] = session.command(_STANDING).rows()
+        except (Unavailable, Refused):
+            self.close()
+            return None
+        system, is_replica, number, position, started_at, replayed_s, tells_back = row
+        return Standing(
+            system=system,
+            is_replica=is_replica,
+            timeline=number,
+            position=position,
+            started_at=started_at,
+            replayed_s=replayed_s,
+            tells_back=tells_back,
+        )
+
+    def close(self) -> None:
+        """Close the connection. The next look opens another one."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _connected(self) -> Session:
+        if self._session is None or not self._session.is_usable:
+            self.close()
+            self._session = self._hot.session()
+            self._session.command(f"SET statement_timeout = {LOOK_TIMEOUT_MS}")
+        return self._session
