@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -96,6 +96,12 @@ class Settings:
         "",
         "address of the PostGIS database; if empty, only `open311 run` works, with a private cluster",
         env="DATABASE_URL",
+    )
+    direct_database_url: str = _text(
+        "",
+        "address of the same database past the pooler that DATABASE_URL names, for worker and commands; if empty,"
+        " there is no pooler",
+        is_secret=True,
     )
     data_dir: str = _text("var", "folder for the private cluster and for the other files that the server stores")
     maps_dir: str = _text(
@@ -395,8 +401,18 @@ class Settings:
                 raise Misconfigured(f"{name}: must look like 300 per minute, not {rate!r}.")
         if self.rate_storage.split("://")[0] not in RATE_STORAGES:
             raise Misconfigured("OPEN311_RATE_STORAGE: must be memory:// or a redis:// address.")
-        if self.database_url:
-            self._check_database_url()
+        for name, url in (
+            ("DATABASE_URL", self.database_url),
+            ("OPEN311_DIRECT_DATABASE_URL", self.direct_database_url),
+        ):
+            if url:
+                _check_database_url(name, url)
+        if self.direct_database_url and self.direct_database_url == self.database_url:
+            raise Misconfigured(
+                "OPEN311_DIRECT_DATABASE_URL: is the same as DATABASE_URL; without a pooler, leave it unset."
+            )
+        if self.direct_database_url and not self.database_url:
+            raise Misconfigured("DATABASE_URL: must be set, because OPEN311_DIRECT_DATABASE_URL is set.")
         if self.licence and not re.fullmatch(r"https?://[!-;=?-~]+", self.licence):
             raise Misconfigured("OPEN311_LICENCE: must be an address, such as that of a Creative Commons licence.")
         if self.other_endpoint and not re.fullmatch(r"https?://[!-;=?-~]+[^/]", self.other_endpoint):
@@ -475,16 +491,6 @@ class Settings:
         if self.media_endpoint and self.media_bucket is None:
             raise Misconfigured("OPEN311_MEDIA: must look like s3://bucket, because OPEN311_MEDIA_ENDPOINT is set.")
 
-    def _check_database_url(self) -> None:
-        """Check the URL. The error does not quote it, because it holds a password."""
-        parts = urlsplit(self.database_url)
-        try:
-            is_readable = parts.scheme.split("+")[0] in ("postgres", "postgresql") and parts.port != 0
-        except ValueError:  # the port is not a number
-            is_readable = False
-        if not is_readable:
-            raise Misconfigured("DATABASE_URL: must look like postgresql://user:password@host/name.")
-
     @property
     def operator_webhook_secrets(self) -> tuple[str, ...]:
         """The secrets of the operator's webhook; several while one is rotated."""
@@ -499,6 +505,13 @@ class Settings:
     def sqlalchemy_url(self) -> str:
         """`database_url` for psycopg2; SQLAlchemy 2.1 would read a bare postgresql:// as psycopg 3."""
         return _with_driver(self.database_url, "postgresql+psycopg2")
+
+    @property
+    def past_pooler(self) -> Settings:
+        """The settings for what a pooler of transactions does not admit: worker, migrations, imports, commands."""
+        if not self.direct_database_url:
+            return self
+        return replace(self, database_url=self.direct_database_url, direct_database_url="")
 
     @property
     def data_path(self) -> Path:
@@ -589,6 +602,17 @@ def is_rate(text: str) -> bool:
         return not text or bool(parse_many(text))
     except ValueError:
         return False
+
+
+def _check_database_url(name: str, url: str) -> None:
+    """Check the URL in a variable. The error does not quote the URL, because it holds a password."""
+    parts = urlsplit(url)
+    try:
+        is_readable = parts.scheme.split("+")[0] in ("postgres", "postgresql") and parts.port != 0
+    except ValueError:  # the port is not a number
+        is_readable = False
+    if not is_readable:
+        raise Misconfigured(f"{name}: must look like postgresql://user:password@host/name.")
 
 
 def _with_driver(url: str, driver: str) -> str:

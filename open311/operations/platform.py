@@ -117,6 +117,7 @@ def open_platform(settings: Settings) -> Platform:
         pool_size=settings.pool_size,
         statement_timeout_ms=settings.statement_timeout_ms,
         prepares=settings.prepare_statements,
+        is_pooled=bool(settings.direct_database_url),
     )
     registry = load_registry(
         settings.jurisdictions,

@@ -33,6 +33,7 @@ from sqlalchemy.exc import DBAPIError
 
 from open311.errors import Misconfigured, Unavailable
 from open311.storage.migrations.indexes import build_concurrently
+from open311.storage.pooling import refuse_pooler
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -138,9 +139,10 @@ def migrate_live(database: Database, revision: str = "head", *, lock_timeout_s: 
     """Migrate the schema to `revision` while other sessions use it. Large indexes are built concurrently.
 
     The migrations before one with large indexes stay if a later step fails. To call this again continues there.
-    Raises as `migrate`.
+    Raises as `migrate`, and Misconfigured behind a pooler.
     """
     with database.reading() as connection:
+        refuse_pooler(connection)
         stops = _stops(current(connection) or "", revision)
     for migration in stops:
         with database.transaction() as connection:
