@@ -23,7 +23,7 @@ from open311.app import create_app
 from open311.cli import main
 from open311.cli.greeting import remark_about_pooler
 from open311.clock import exact_now, utc_now
-from open311.errors import Unavailable
+from open311.errors import Misconfigured, Unavailable
 from open311.operations.access.api_keys import add_key
 from open311.operations.examining.examine import examine
 from open311.operations.examining.findings import Finding, Level
@@ -400,3 +400,24 @@ def test_doctor_and_server_find_a_pooler_that_no_setting_names(
             assert remark_about_pooler(platform) == POOLED
     assert (one.subject, one.level) == ("pooler", Level.FAULT)
     assert one.what == POOLED.removesuffix(".")
+
+
+# --- Settings
+
+
+@pytest.mark.parametrize(
+    ("pooled", "direct", "words"),
+    [
+        ("", "postgresql://u:geheim@h/d", "DATABASE_URL: must be set, because OPEN311_DIRECT_DATABASE_URL is set"),
+        ("postgresql://u:geheim@p/d", "mysql://u:geheim@h/d", "OPEN311_DIRECT_DATABASE_URL: must look like"),
+        ("postgresql://u:geheim@p/d", "postgresql://u:geheim@p/d", "OPEN311_DIRECT_DATABASE_URL: is the same"),
+    ],
+)
+def test_addresses_that_do_not_fit_are_refused_without_their_passwords(
+    monkeypatch: pytest.MonkeyPatch, pooled: str, direct: str, words: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", pooled)
+    monkeypatch.setenv("OPEN311_DIRECT_DATABASE_URL", direct)
+    with pytest.raises(Misconfigured, match=words) as caught:
+        Settings.from_environ()
+    assert "geheim" not in str(caught.value)
