@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -106,6 +106,12 @@ class Settings:
     )
     replica_lag_s: int = _number(
         10, "how far behind the replica may be, in seconds; beyond that, the primary answers", least=1, most=3_600
+    )
+    direct_database_url: str = _text(
+        "",
+        "address of the same database past the pooler that DATABASE_URL names, for worker and commands; if empty,"
+        " there is no pooler",
+        is_secret=True,
     )
     data_dir: str = _text("var", "folder for the private cluster and for the other files that the server stores")
     maps_dir: str = _text(
@@ -410,7 +416,11 @@ class Settings:
             if not is_rate(rate):
                 raise Misconfigured(f"{name}: must look like 300 per minute, not {rate!r}.")
         self._check_rate_storage()
-        for name, url in (("DATABASE_URL", self.database_url), ("OPEN311_REPLICA_URL", self.replica_url)):
+        for name, url in (
+            ("DATABASE_URL", self.database_url),
+            ("OPEN311_REPLICA_URL", self.replica_url),
+            ("OPEN311_DIRECT_DATABASE_URL", self.direct_database_url),
+        ):
             if url:
                 _check_database_url(name, url)
         if self.replica_url and not self.database_url:
@@ -420,6 +430,12 @@ class Settings:
                 "OPEN311_REPLICA_URL: must name one server, without target_session_attrs;"
                 " the server itself finds out which of the two takes writes."
             )
+        if self.direct_database_url and self.direct_database_url == self.database_url:
+            raise Misconfigured(
+                "OPEN311_DIRECT_DATABASE_URL: is the same as DATABASE_URL; without a pooler, leave it unset."
+            )
+        if self.direct_database_url and not self.database_url:
+            raise Misconfigured("DATABASE_URL: must be set, because OPEN311_DIRECT_DATABASE_URL is set.")
         if self.licence and not re.fullmatch(r"https?://[!-;=?-~]+", self.licence):
             raise Misconfigured("OPEN311_LICENCE: must be an address, such as that of a Creative Commons licence.")
         if self.other_endpoint and not re.fullmatch(r"https?://[!-;=?-~]+[^/]", self.other_endpoint):
@@ -534,6 +550,13 @@ class Settings:
     def sqlalchemy_replica_url(self) -> str:
         """`replica_url` for psycopg2; "" if there is no replica."""
         return _with_driver(self.replica_url, "postgresql+psycopg2")
+
+    @property
+    def past_pooler(self) -> Settings:
+        """The settings for what a pooler of transactions does not admit: worker, migrations, imports, commands."""
+        if not self.direct_database_url:
+            return self
+        return replace(self, database_url=self.direct_database_url, direct_database_url="")
 
     @property
     def data_path(self) -> Path:

@@ -146,6 +146,7 @@ def test_the_guide_contains_the_complete_files() -> None:
         UPSTREAM,
         SITE,
         "/etc/open311/environment",
+        "/etc/pgbouncer/pgbouncer.ini",
         "/etc/systemd/system/open311-worker.service",
         "/etc/systemd/system/open311.service",
     ]

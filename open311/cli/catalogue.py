@@ -178,7 +178,7 @@ def _overrides_to_look_at(settings: Settings, registry: Registry) -> Iterator[st
     """A sentence for each override that a person should look at. Without a database, there are none to look at."""
     if not settings.database_url:
         return
-    database = open_database(settings.sqlalchemy_url)
+    database = open_database(settings.past_pooler.sqlalchemy_url)
     platform = Platform(settings, database, registry, Queue(database))
     try:
         for city in registry.declared:

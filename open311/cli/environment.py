@@ -12,7 +12,12 @@ def read_settings() -> Settings:
 
 
 def settings_with_database() -> Settings:
-    """The current settings, which name a database. Raises Misconfigured if they do not.
+    """The current settings, with a database past any pooler. Raises Misconfigured if they name none."""
+    return web_settings().past_pooler
+
+
+def web_settings() -> Settings:
+    """The current settings, with a database perhaps behind a pooler. Raises Misconfigured if they name none.
 
     Only `open311 run` works without DATABASE_URL: it starts a private database. Other commands use that database
     only if DATABASE_URL names it, because the user may mean another one.

@@ -8,6 +8,7 @@ from open311.operations.intake.suspecting import remark_about_counts
 from open311.operations.platform import Platform
 from open311.storage.failures import why_down
 from open311.storage.migrations import schema_state
+from open311.storage.pooling import POOLED, UNPREPARED, is_pooled
 
 log = logger(__name__)
 
@@ -31,9 +32,25 @@ def announce(platform: Platform) -> None:
         processes=settings.workers,
         threads=settings.threads,
     )
+    if remark := remark_about_pooler(platform):
+        log.error(remark)
     for city in platform.registry:
         if remark := remark_about_counts(city, settings):
             log.warning(remark, city=city.id)
+
+
+def remark_about_pooler(platform: Platform) -> str:
+    """What is wrong if a pooler answers and the settings do not say so; "" if nothing is."""
+    settings = platform.settings
+    if settings.direct_database_url and not settings.prepare_statements:
+        return ""
+    try:
+        with platform.database.reading() as connection:
+            if not is_pooled(connection):
+                return ""
+    except Unavailable:  # the line before says why
+        return ""
+    return UNPREPARED if settings.direct_database_url else POOLED
 
 
 def _schema(platform: Platform) -> str:

@@ -13,6 +13,7 @@ from open311.observe import configure_logs
 from open311.operations.platform import Platform, open_platform
 from open311.plugins import Jurisdiction
 from open311.storage.migrations import schema_state
+from open311.storage.pooling import refuse_pooler
 
 
 @contextmanager
@@ -33,8 +34,12 @@ def command_platform() -> Iterator[Platform]:
 
 
 def require_schema(platform: Platform) -> None:
-    """Raises Misconfigured if this release does not work with the schema, and Unavailable without a database."""
+    """Raises Misconfigured if this release does not work with the schema, and Unavailable without a database.
+
+    Also raises Misconfigured if a pooler answers instead of PostgreSQL itself.
+    """
     with platform.database.reading() as connection:
+        refuse_pooler(connection)
         state = schema_state(connection)
     if not state.is_served:
         raise Misconfigured(f"the schema of {platform.database.place} is {state}.")

@@ -27,6 +27,7 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins.registry import Registry
 from open311.settings import Settings, default, variable
 from open311.storage.migrations import migrate
+from open311.storage.pooling import refuse_pooler
 from open311.web.surfaces import sign_in_path
 
 DATABASE = "open311"
@@ -100,9 +101,10 @@ def _left_behind(cluster: Cluster) -> str:
 @contextmanager
 def _prepared_platform(settings: Settings) -> Iterator[Platform]:
     """A platform without statement timeout, whose schema is at head and whose catalogues are stored."""
-    platform = open_platform(replace(settings, statement_timeout_ms=0))
+    platform = open_platform(replace(settings.past_pooler, statement_timeout_ms=0))
     try:
         with platform.database.transaction() as connection:
+            refuse_pooler(connection)
             migrate(connection)
         ensure_synced(platform)
         yield platform

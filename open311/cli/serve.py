@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from open311.cli.environment import settings_with_database
+from open311.cli.environment import web_settings
 from open311.cli.parent import end_with_parent
 from open311.cli.web_processes import serve_application
 from open311.observe import all_lines_logged
@@ -21,7 +21,7 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
 
     On SIGTERM, the server finishes the calls that it has begun. Any other WSGI server can run `wsgi:application`.
     """
-    settings = settings_with_database()
+    settings = web_settings()
     settings = replace(
         settings,
         host=host or settings.host,

@@ -149,6 +149,7 @@ def _open(settings: Settings, url: str) -> Database:
         pool_size=settings.pool_size,
         statement_timeout_ms=settings.statement_timeout_ms,
         prepares=settings.prepare_statements,
+        is_pooled=bool(settings.direct_database_url),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import orjson
 import psycopg2
@@ -28,6 +29,7 @@ __all__ = [
     "libpq_dsn",
     "open_database",
     "savepoint",
+    "session_settings",
     "takes_writes",
 ]
 
@@ -132,27 +134,24 @@ def _is_read_only(connection: Connection) -> bool:
 
 
 def open_database(
-    url: str, *, pool_size: int = 4, statement_timeout_ms: int = 0, prepares: bool = True
+    url: str,
+    *,
+    pool_size: int = 4,
+    statement_timeout_ms: int = 0,
+    prepares: bool = True,
+    is_pooled: bool = False,
 ) -> Database:
     """A database with a pool of connections, which connects at the first use.
 
     url                   a SQLAlchemy URL with the psycopg2 driver
     statement_timeout_ms  0 for no timeout; the timeout for a lock is a third of this
     prepares              whether hot statements are prepared
+    is_pooled             whether the URL is that of a pooler. Poolers refuse settings of sessions, so none are sent
     """
-    settings = {
-        "statement_timeout": statement_timeout_ms,
-        "lock_timeout": statement_timeout_ms // 3,
-        "jit": "off",  # queries here are short; compiling them costs more time than it saves
-        "max_parallel_workers_per_gather": 0,  # parallel plans made radius queries five times slower
-        "random_page_cost": 1.1,  # the publications are in memory or on an SSD
-        "timezone": "UTC",
-    }
-    arguments = {
-        "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
-        "connect_timeout": 5,
-        "application_name": "open311",
-    }
+    arguments: dict[str, Any] = {"connect_timeout": 5, "application_name": "open311"}
+    if not is_pooled:
+        settings = session_settings(statement_timeout_ms)
+        arguments["options"] = " ".join(f"-c {name}={value}" for name, value in settings.items())
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -168,6 +167,18 @@ def open_database(
     if is_wanted():
         trace_statements(engine)
     return Database(engine, HotConnections(extensions.make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
+
+
+def session_settings(statement_timeout_ms: int) -> dict[str, str]:
+    """The settings of PostgreSQL that each session needs, as PostgreSQL itself shows them."""
+    return {
+        "statement_timeout": str(statement_timeout_ms),
+        "lock_timeout": str(statement_timeout_ms // 3),
+        "jit": "off",  # queries here are short; compiling them costs more time than it saves
+        "max_parallel_workers_per_gather": "0",  # parallel plans made radius queries five times slower
+        "random_page_cost": "1.1",  # the publications are in memory or on an SSD
+        "timezone": "UTC",
+    }
 
 
 def _replace_dead(connection: extensions.connection, record: object, proxy: object) -> None:  # noqa: ARG001

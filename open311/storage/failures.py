@@ -60,12 +60,18 @@ _UNMIGRATED = (
     psycopg2.errors.UndefinedTable,
     psycopg2.errors.UndefinedColumn,
 )
+_UNPREPARED = (
+    psycopg.errors.InvalidSqlStatementName,
+    psycopg.errors.DuplicatePreparedStatement,
+)
+"""A pooler ran a prepared statement on another connection than the one that has it."""
 _DOWN = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
     *_UNMIGRATED,
+    *_UNPREPARED,
 )
 _UNWRITABLE = (
     psycopg.errors.ReadOnlySqlTransaction,
@@ -122,6 +128,16 @@ _CURES = (
     (r"SSL|certificate", "Correct sslmode in DATABASE_URL."),
     (r"too many clients|connection slots", "Raise max_connections of PostgreSQL, or lower OPEN311_POOL_SIZE."),
     (r'(relation|column) ".*" does not exist', "Run `open311 db migrate`."),
+    (
+        r"unsupported startup parameter",
+        "DATABASE_URL names a pooler. Set OPEN311_DIRECT_DATABASE_URL and OPEN311_PREPARE_STATEMENTS=false, too.",
+    ),
+    (r"prepared statement .* exist", "DATABASE_URL names a pooler. Set OPEN311_PREPARE_STATEMENTS=false."),
+    (
+        r"query_wait_timeout",
+        "Raise default_pool_size of the pooler, or see why PostgreSQL is slow or does not answer.",
+    ),
+    (r"no more connections allowed", "Raise max_client_conn of the pooler."),
     (r"read-only", "DATABASE_URL must name the primary, which takes writes."),
     (r"[Nn]o space left|[Dd]isk full", "Free space on the disk of the database."),
 )

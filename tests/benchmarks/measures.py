@@ -88,19 +88,23 @@ class Runner(Protocol):
 
 @dataclass(slots=True)
 class HttpRunner:
-    """A server that is called over HTTP with the requests of a workload."""
+    """A server that is called over HTTP with the requests of a workload.
+
+    others  other processes whose CPU time counts, such as a pooler
+    """
 
     server: Server
     workload: Workload
     requests: Sequence[bytes]
     postmaster: int
+    others: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
         return self.server.name
 
     def run(self, count: int) -> tuple[Outcome, float]:
-        roots = (self.server.pid, self.postmaster)
+        roots = (self.server.pid, self.postmaster, *self.others)
         before = cpu_ns(roots)
         outcome = drive(self.server.port, self.requests, count=count, connections=CONNECTIONS)
         spent = (cpu_ns(roots) - before) / 1e9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -80,10 +80,18 @@ class Served:
 @pytest.fixture(scope="session")
 def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with Demoville as its only city, started as an operator starts it."""
-    folder = tmp_path_factory.mktemp("served")
-    settings = Settings(
-        database_url=make_database("conformance"), log_level="error", data_dir=str(folder / "data"), licence=LICENCE
-    )
+    with serving(make_database("conformance"), tmp_path_factory.mktemp("served"), {}) as found:
+        yield found
+
+
+@contextmanager
+def serving(url: str, folder: Path, more: Mapping[str, str]) -> Iterator[Served]:
+    """Serve Demoville from a process.
+
+    url   the database, without a pooler
+    more  other variables of the process
+    """
+    settings = Settings(database_url=url, log_level="error", data_dir=str(folder / "data"), licence=LICENCE)
     platform = build.platform(settings, jurisdiction)
     sync_catalogues(platform, utc_now())
     prepared = Past(platform, utc_now()).make_requests()
@@ -97,6 +105,7 @@ def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPat
         "OPEN311_LICENCE": settings.licence,
         "PYTHONPATH": f"{_installed(folder)}:{REPOSITORY}",
         DOWN_FILE: str(folder / "down"),
+        **more,
     }
     with (
         serve_process(environment, folder / "log") as origin,
@@ -138,6 +147,13 @@ def _installed(folder: Path) -> Path:
 def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Preparation]:
     """The preparation, with the needs of all checks."""
     settings = Settings(database_url=make_database("conformance_side"), post_rate="", log_level="error")
+    with preparing(served, settings) as found:
+        yield found
+
+
+@contextmanager
+def preparing(served: Served, settings: Settings) -> Iterator[Preparation]:
+    """Prepare everything for a server. `settings` are those of the small servers at its side."""
     with ExitStack() as stack:
         side = _SideServers(settings, stack)
         several = side.several()

@@ -35,6 +35,10 @@ UNCHECKED = {
 @pytest.fixture(scope="session")
 def report(served: Served, prepared: Preparation) -> Report:
     """The report of a run in both formats, with everything prepared."""
+    return report_on(served, prepared)
+
+
+def report_on(served: Served, prepared: Preparation) -> Report:
     target = Target(served.base_url, jurisdiction_id=CITY, api_key=served.api_key, writes=True, thorough=True)
     assert prepared.https_only is not None
     client = Client(Manners(rate_per_s=0))

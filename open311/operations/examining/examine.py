@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from open311.errors import Misconfigured, Unavailable
-from open311.operations.examining import machine, stored, working
+from open311.operations.examining import machine, pooler, stored, working
 from open311.operations.examining.findings import Finding, Level, fault, findings
 from open311.operations.examining.machine import Room
 from open311.operations.examining.replica import check_replica
@@ -19,9 +19,10 @@ from open311.operations.upkeep.readiness import LATE_S
 from open311.plugins.backends import Secret
 from open311.settings import Settings
 from open311.storage import health, migrations, remotes
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, open_database
 from open311.storage.failures import Refused, why_down
 from open311.storage.migrations import Fit, SchemaState
+from open311.storage.pooling import database_identity, is_pooled
 
 STATEMENT_TIMEOUT_MS = 30_000
 POOL_SIZE = 3
@@ -64,7 +65,7 @@ def examine(
     if asks_address:
         yield from machine.check_address(settings, now())
     try:
-        platform = open_platform(_gently(settings))
+        platform = open_platform(_gently(settings.past_pooler))
     except Misconfigured as error:
         yield from findings("database", "", [fault(str(error).removesuffix("."), "open311 settings")])
         return
@@ -94,6 +95,8 @@ def _examine_platform(
 ) -> Iterator[Finding]:
     answers = _ask(platform, "database", _database)
     yield from answers
+    if settings.direct_database_url and answers[0].level is Level.OK:
+        yield from _pooler(platform, settings)
     state = _schema_of(platform) if answers[0].level is Level.OK or "read-only" in answers[0].what else None
     is_current = state is not None and state.fit is Fit.EXACT
     yield from check_replica(platform.replica)
@@ -125,7 +128,29 @@ def _examine_platform(
 
 
 def _database(connection: Connection) -> Iterator[Finding]:
+    if is_pooled(connection):  # what a check sets for its session would stay with another client
+        yield from pooler.unexpected()
+        return
     yield from stored.check_writes(health.use_read_only(connection), connection)
+
+
+def _pooler(platform: Platform, settings: Settings) -> list[Finding]:
+    """What is wrong between the web processes and the database. Sets nothing for the sessions of the pooler."""
+    database = open_database(settings.sqlalchemy_url, is_pooled=True)
+    try:
+        with platform.database.reading() as direct:
+            identity = database_identity(direct)
+        with database.reading() as pooled:
+            return list(pooler.check_pooler(pooled, identity, settings))
+    except Unavailable as error:
+        trouble = f"web processes cannot use the database through the pooler: {why_down(error) or error}"
+        return [
+            Finding(Level.FAULT, pooler.SUBJECT, trouble.removesuffix("."), "psql \"$DATABASE_URL\" -c 'SELECT 1'")
+        ]
+    except Refused:
+        return [_unreadable(pooler.SUBJECT)]
+    finally:
+        database.close()
 
 
 def _schema_of(platform: Platform) -> SchemaState | None:
@@ -148,14 +173,16 @@ def _ask(platform: Platform, subject: str, check: DatabaseCheck) -> list[Finding
         trouble = f"the database cannot be used: {why}"
         return [Finding(Level.FAULT, subject, trouble.removesuffix("."), "open311 db status")]
     except Refused:
-        return [
-            Finding(
-                Level.WARNING,
-                subject,
-                "the role of DATABASE_URL may not read what this check needs",
-                'psql "$ADMIN_URL" -c "GRANT pg_monitor TO open311"',
-            )
-        ]
+        return [_unreadable(subject)]
+
+
+def _unreadable(subject: str) -> Finding:
+    return Finding(
+        Level.WARNING,
+        subject,
+        "the role of DATABASE_URL may not read what this check needs",
+        'psql "$ADMIN_URL" -c "GRANT pg_monitor TO open311"',
+    )
 
 
 def _cities(platform: Platform) -> Iterator[Finding]:

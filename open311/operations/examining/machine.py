@@ -214,11 +214,15 @@ def check_certificates(settings: Settings, cities: Iterable[Jurisdiction], now: 
 
 def _certificates(settings: Settings, cities: Iterable[Jurisdiction]) -> Iterator[tuple[str, str]]:
     """Each file with what names it."""
-    query = parse_qs(urlsplit(settings.database_url).query)
-    for name in ("sslrootcert", "sslcert"):
-        for file in query.get(name, ()):
-            if file != "system":
-                yield file, f"{name} in DATABASE_URL"
+    for variable_name, url in (
+        ("OPEN311_DIRECT_DATABASE_URL", settings.direct_database_url),
+        ("DATABASE_URL", settings.database_url),
+    ):
+        query = parse_qs(urlsplit(url).query)
+        for name in ("sslrootcert", "sslcert"):
+            for file in query.get(name, ()):
+                if file != "system":
+                    yield file, f"{name} in {variable_name}"
     if settings.oidc_ca and settings.oidc_issuer:
         yield settings.oidc_ca, "OPEN311_OIDC_CA"
     if settings.smtp_url and (file := SmtpServer.from_url(settings.smtp_url).ca):

@@ -159,11 +159,14 @@ def check_connections(connection: Connection, settings: Settings) -> Iterator[Fi
 
 
 def _connections(connection: Connection, settings: Settings) -> Iterator[Trouble]:
-    needed = settings.workers * (settings.pool_size + settings.threads) + WORKER_CONNECTIONS
+    is_pooled = bool(settings.direct_database_url)  # then web processes share the pooler's few connections
+    web = 0 if is_pooled else settings.workers * (settings.pool_size + settings.threads)
+    needed = web + WORKER_CONNECTIONS
     most = health.most_connections(connection)
     if needed > most:
+        who = "a worker" if is_pooled else "one web host and a worker"
         yield warning(
-            f"one web host and a worker may need {needed} connections, but PostgreSQL admits {most}",
+            f"{who} may need {needed} connections, but PostgreSQL admits {most}",
             f'psql "$ADMIN_URL" -c "ALTER SYSTEM SET max_connections = {needed + 20}"',
         )
 

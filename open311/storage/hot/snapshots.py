@@ -61,8 +61,8 @@ def open_snapshot(hot: HotConnections, *, idle_limit_s: int = 0) -> Snapshot:
     """
     session = hot.session()
     try:
-        session.command(f"SET idle_in_transaction_session_timeout = {idle_limit_s * 1000}")
         session.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        session.command(f"SET LOCAL idle_in_transaction_session_timeout = {idle_limit_s * 1000}")
     except BaseException:
         session.close()
         raise

@@ -33,6 +33,7 @@ from sqlalchemy.exc import DBAPIError
 
 from open311.errors import Misconfigured, Unavailable
 from open311.storage.migrations.indexes import build_concurrently
+from open311.storage.pooling import refuse_pooler
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -66,6 +67,7 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0034": ("api_key",),
     "0035": ("closed_count", "counted_request", "open_count", "statistics_check"),
     "0036": ("change_mark",),
+    "0037": ("staff_secret", "staff_session"),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
 MODES = {"publication": "SHARE ROW EXCLUSIVE"}
@@ -138,9 +140,10 @@ def migrate_live(database: Database, revision: str = "head", *, lock_timeout_s: 
     """Migrate the schema to `revision` while other sessions use it. Large indexes are built concurrently.
 
     The migrations before one with large indexes stay if a later step fails. To call this again continues there.
-    Raises as `migrate`.
+    Raises as `migrate`, and Misconfigured behind a pooler.
     """
     with database.reading() as connection:
+        refuse_pooler(connection)
         stops = _stops(current(connection) or "", revision)
     for migration in stops:
         with database.transaction() as connection:

@@ -54,7 +54,7 @@ staff_secret = Table(
         ondelete="CASCADE",
     ),
 )
-Index("staff_secret_digest_idx", staff_secret.c.digest, unique=True)
+Index("staff_secret_by_digest_idx", staff_secret.c.digest)
 Index("staff_secret_account_idx", staff_secret.c.jurisdiction_id, staff_secret.c.account_id)
 
 # A person who is signed in to the pages for staff. A session that ends is deleted.
@@ -75,7 +75,7 @@ staff_session = Table(
         ondelete="CASCADE",
     ),
 )
-Index("staff_session_digest_idx", staff_session.c.digest, unique=True)
+Index("staff_session_by_digest_idx", staff_session.c.digest)
 Index("staff_session_account_idx", staff_session.c.jurisdiction_id, staff_session.c.account_id)
 Index("staff_session_expires_idx", staff_session.c.expires_at)
 
