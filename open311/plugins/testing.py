@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
+from open311.domain.calendar import MINUTES_A_DAY
 from open311.domain.case import CaseUpdate
 from open311.domain.ids import check_pattern
 from open311.domain.personal_data import is_region
@@ -30,6 +31,7 @@ from open311.plugins.declared.keys import cut
 from open311.plugins.exchanges import Exchange, Trial
 from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
 from open311.plugins.rule_faults import find_rule_faults, region_of
+from open311.plugins.sms import sms_kind_fault
 from open311.plugins.zones import distance_km, zone_place
 
 _EXAMPLES = {
@@ -94,6 +96,7 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
     return [
         *_position(jurisdiction),
         *_privacy(jurisdiction),
+        *_sms(jurisdiction),
         *_departments(jurisdiction),
         *_services(jurisdiction),
         *_citizen_texts(jurisdiction),
@@ -114,6 +117,18 @@ def _privacy(jurisdiction: Jurisdiction) -> Iterator[str]:
             yield "privacy: plate_pattern matches an empty text; make a part of it necessary"
     except re.error as error:
         yield f"privacy: plate_pattern is no regular expression: {error}"
+
+
+def _sms(jurisdiction: Jurisdiction) -> Iterator[str]:
+    rules = jurisdiction.sms
+    if not rules.kind:
+        return
+    if fault := sms_kind_fault(rules.kind):
+        yield f"sms: {fault}"
+    if not jurisdiction.privacy.phone_region:
+        yield 'sms: needs phone_region in [privacy], such as "US", so that phone numbers can be read'
+    if rules.quiet and all(any(minute in hours for hours in rules.quiet) for minute in range(MINUTES_A_DAY)):
+        yield "sms: quiet covers the whole day, so no message would ever be sent"
 
 
 def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
