@@ -65,6 +65,7 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0028": ("closed_count", "counted_request", "statistics_check"),
     "0034": ("api_key",),
     "0035": ("closed_count", "counted_request", "open_count", "statistics_check"),
+    "0039": ("reporter",),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
 MODES = {"publication": "SHARE ROW EXCLUSIVE"}
