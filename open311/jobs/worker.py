@@ -26,6 +26,7 @@ from open311.jobs.mailing import mailing
 from open311.jobs.pulling import pulling
 from open311.jobs.repeating import end_cut_off
 from open311.jobs.telling import telling
+from open311.jobs.texting import texting
 from open311.media.stores import StoreUnavailable
 from open311.observe import cause_of, logger
 from open311.operations.delivery.telling import tell_operator
@@ -85,7 +86,7 @@ def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bo
     options  arguments of procrastinate's run_worker
     A worker ends by itself if its database is gone. No job is lost: the next worker retries its jobs.
     """
-    threads = (dispatching, delivering, pulling, federating, telling, mailing)
+    threads = (dispatching, delivering, pulling, federating, telling, mailing, texting)
     with ExitStack() as running:
         for begin in threads:
             running.enter_context(begin(platform))

@@ -13,6 +13,8 @@ from open311.operations.delivery.watching import Watched, watch_backends
 from open311.operations.mailing.watching import MailState, mail_fault, read_state
 from open311.operations.media.files import store_fault
 from open311.operations.platform import Platform
+from open311.operations.sms.watching import SmsState, sms_fault
+from open311.operations.sms.watching import read_state as read_sms_state
 from open311.storage import media, migrations
 from open311.storage.engine import Connection, has_room, takes_writes
 from open311.storage.outbox import Backlog, backlog
@@ -51,6 +53,7 @@ def _database(platform: Platform, now: datetime) -> Iterator[Check]:
                 yield _jobs(connection)
                 yield from _deliveries(watch_backends(connection, platform, now))
                 yield _mail(platform, connection, now)
+                yield _sms(platform, connection, now)
     except Unavailable:
         yield Check("database", False, "does not answer")
 
@@ -65,6 +68,12 @@ def _mail(platform: Platform, connection: Connection, now: datetime) -> Check:
     """Check that mail to people is sent in time. This is not vital: mails wait, and nothing is lost."""
     fault = mail_fault(connection, platform.settings, now)
     return Check("mail", not fault, fault or "in order", is_vital=False)
+
+
+def _sms(platform: Platform, connection: Connection, now: datetime) -> Check:
+    """Check that text messages are sent in time. This is not vital: they wait, and nothing is lost."""
+    fault = sms_fault(connection, platform, now)
+    return Check("sms", not fault, fault or "in order", is_vital=False)
 
 
 def _writes(connection: Connection) -> Check:
@@ -88,6 +97,7 @@ class Background:
     backends: tuple[Watched, ...]
     photos: Mapping[tuple[str, PhotoState], int]
     mail: MailState
+    sms: SmsState
 
 
 def read_background(platform: Platform, now: datetime) -> Background:
@@ -96,8 +106,8 @@ def read_background(platform: Platform, now: datetime) -> Background:
         watched = tuple(watch_backends(connection, platform, now))
         cities = [city.id for city in platform.registry]
         photos = media.count_unshown(connection, cities, MOST_COUNTED)
-        mail = read_state(connection, now)
-        return Background(count_jobs(connection, LATE_S), backlog(connection), watched, photos, mail)
+        mail, sms = read_state(connection, now), read_sms_state(connection, now)
+        return Background(count_jobs(connection, LATE_S), backlog(connection), watched, photos, mail, sms)
 
 
 def check_background(platform: Platform, now: datetime) -> list[Check]:
@@ -107,7 +117,7 @@ def check_background(platform: Platform, now: datetime) -> list[Check]:
     """
     with platform.database.reading() as connection:
         checks = [_jobs(connection), *_deliveries(watch_backends(connection, platform, now))]
-        checks.append(_mail(platform, connection, now))
+        checks += [_mail(platform, connection, now), _sms(platform, connection, now)]
     return [*checks, _media(platform, now)]
 
 
