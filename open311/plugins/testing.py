@@ -1,10 +1,10 @@
-"""Checks for the tests of a plugin: `check_jurisdiction(jurisdiction)` and `check_backend(kind, config, …)`."""
+"""Checks for the tests of a plugin: `check_jurisdiction`, `check_backend` and `check_sms_sender`."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -31,7 +31,7 @@ from open311.plugins.declared.keys import cut
 from open311.plugins.exchanges import Exchange, Trial
 from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
 from open311.plugins.rule_faults import find_rule_faults, region_of
-from open311.plugins.sms import sms_kind_fault
+from open311.plugins.sms import SmsConfig, SmsSender, sms_kind_fault
 from open311.plugins.zones import distance_km, zone_place
 
 _EXAMPLES = {
@@ -86,6 +86,35 @@ def check_backend(
     trial, faults = try_backend(kind, config, exchanges, update)
     assert not faults, f"{kind.__name__}:\n" + "\n".join(dict.fromkeys(faults))
     return trial
+
+
+def check_sms_sender(
+    kind: Callable[[SmsConfig], SmsSender],
+    exchanges: Sequence[Exchange],
+    *,
+    answer: Mapping[str, Any] | None = None,
+    secret: str = "",
+) -> None:
+    """Try a sender of text messages with a gateway of the test kit: first with recorded answers, then with faults.
+
+    exchanges  the answers of the gateway. The path of the first one is that of `SmsConfig.url`
+    answer     `body` and `headers` of a call with what a person has answered, signed at NOON of `plugins.trials`
+    secret     `SmsConfig.secret`; "" for one in the form of Standard Webhooks
+
+    The gateway has these faults: it answers 500, 502 or 429; it takes the message and drops the connection; it is
+    down. The sender must fulfil these rules:
+
+    - It raises nothing when it sends. A fault gives a `Retry`, after 429 with the pause of `Retry-After`.
+    - Each call has the id of the message.
+    - No log and no result has the number, the text or the secret.
+    - Without settings, it raises Misconfigured. A call that the gateway has not signed, or long ago, is a BadCall.
+
+    Raises AssertionError with a line for each fault of the sender.
+    """
+    from open311.plugins import sms_trials  # imported here, because only tests need this slow import
+
+    faults = sms_trials.sms_faults(kind, exchanges, answer, secret or sms_trials.SECRET)
+    assert not faults, f"{getattr(kind, '__name__', kind)}:\n" + "\n".join(faults)
 
 
 def find_faults(jurisdiction: Jurisdiction) -> list[str]:
@@ -416,6 +445,7 @@ __all__ = [
     "Trial",
     "check_backend",
     "check_jurisdiction",
+    "check_sms_sender",
     "example_answer",
     "example_draft",
     "example_drafts",

@@ -64,6 +64,9 @@ class Town:
     later: timedelta = timedelta()
     _seen: int = field(default=0)
 
+    def __post_init__(self) -> None:
+        self.gateway.clock = self.now  # which refuses what was signed at another time
+
     @property
     def platform(self) -> Platform:
         return platform_of(self.app)
