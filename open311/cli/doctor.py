@@ -21,7 +21,7 @@ from open311.operations.examining.findings import Level, worst
 @click.option("--all", "is_all", is_flag=True, help="Also name what is in order.")
 @click.option("--tls", "asks_address", is_flag=True, help="Also connect to OPEN311_PUBLIC_URL for its certificate.")
 def doctor(as_json: bool, is_all: bool, asks_address: bool) -> None:
-    """Look for what is wrong or will soon be wrong: settings, disks, database, worker, deliveries, mail.
+    """Look for what is wrong or will soon be wrong: settings, disks, database, worker, deliveries, mail, texts.
 
     Each finding is one line with the command or setting that corrects it. Nothing is written, and nothing secret or
     personal is printed. The exit status is 0 without findings, 1 with warnings only, and 2 with a fault.

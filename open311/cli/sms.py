@@ -48,7 +48,7 @@ def status() -> None:
     if circuit.rests_until is not None:
         say(f"The next try is at {format_instant(circuit.rests_until)}; `open311 sms retry` tries at once.")
     if found.stopped:
-        say(f"{counted(found.stopped, 'number')} get no messages, because their owners want none.")
+        say(f"Numbers that get no messages, because their owners want none: {found.stopped}")
 
 
 @sms.command()
