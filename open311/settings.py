@@ -349,6 +349,21 @@ class Settings:
         "secret that signs operator_webhook, whsec_… as in Standard Webhooks; several with commas",
         is_secret=True,
     )
+    sms_url: str = _text(
+        "",
+        "gateway for text messages to reporters, such as https://sms.city.example/send; if empty, none are sent",
+        is_secret=True,
+    )
+    sms_secret: str = _text(
+        "",
+        "secret of the gateway; for the kind webhook it signs calls in both directions, whsec_… as in Standard"
+        " Webhooks; several with commas",
+        is_secret=True,
+    )
+    sms_private: bool = _flag(False, "whether the gateway may have a private address and no TLS")
+    sms_timeout_s: int = _number(
+        10, "longest time that the gateway may take to answer, in seconds", least=1, most=60
+    )
     back_office_down_after_s: int = _number(
         900, "after how many seconds the operator is told that a back office is down", least=60, most=604_800
     )
@@ -460,6 +475,7 @@ class Settings:
             "bounce_mail": read_mailbox,
             "operator_mail": read_mailbox,
             "operator_webhook": _check_webhook,
+            "sms_url": _check_webhook,
             "proxy": proxy_of,
         }
         for name, check in checks.items():

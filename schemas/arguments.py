@@ -381,6 +381,9 @@ class SubmissionArguments(JurisdictionArguments):
     first_name = TextParameter("The reporter's first name; never published.")
     last_name = TextParameter("The reporter's last name; never published.")
     phone = TextParameter("The reporter's phone number; never published.")
+    sms = FlagParameter(
+        "true: the reporter asks for text messages about the request to `phone` (extension).", True, default=False
+    )
     device_id = TextParameter("Id of the reporter's device; never published.", aliases=("deviceid",))
     account_id = TextParameter("The reporter's account with the app.")
     media_url = AddressesParameter("Address of a picture; may be repeated.")

@@ -1406,6 +1406,23 @@ class PersonMailSchema(Body):
     confirmed_datetime = Instant(metadata=describe("When the person agreed; null before."))
 
 
+class PersonSmsMessageSchema(Body):
+    """A text message to a person."""
+
+    occasion = Text(metadata=describe("received, status or closed.", "closed"))
+    state = Text(metadata=describe("waiting, sending, done, skipped or failed.", "done"))
+    datetime = Instant(metadata=describe("When it was sent or given up; when it was made, if it waits."))
+
+
+class PersonSmsSchema(Body):
+    """The text messages about a request that a person has asked for."""
+
+    language = Text(metadata=describe("The language of the messages.", "es"))
+    messages = fields.List(
+        fields.Nested(PersonSmsMessageSchema), metadata=describe("Those of the last month, oldest first.")
+    )
+
+
 class PersonRequestSchema(Body):
     """A request that a person sent, sent updates of, follows or supports."""
 
@@ -1430,6 +1447,9 @@ class PersonRequestSchema(Body):
     systems = fields.List(fields.Nested(ToldSystemSchema), metadata=describe("Systems that got the report."))
     mail = fields.Nested(
         PersonMailSchema, allow_none=True, metadata=describe("null if the person does not follow it by mail.")
+    )
+    sms = fields.Nested(
+        PersonSmsSchema, allow_none=True, metadata=describe("null if the person asked for no text messages.")
     )
     supported_datetime = Instant(
         metadata=describe("When the person said that it is their problem too; null if they did not.")

@@ -85,6 +85,12 @@ class RequestUpdateSchema(Body):
     media_url = OptionalText(metadata=describe("Address of a picture."))
 
 
+class WishSchema(Body):
+    """How the answer to a text message was understood."""
+
+    understood = Text(metadata=describe("stop, start or other.", "stop"))
+
+
 class TakenSchema(Body):
     """The answer to a call of a back office."""
 

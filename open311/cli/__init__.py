@@ -37,6 +37,7 @@ COMMANDS = {
     "sensors": "sensors.sensors",
     "media": "media.media",
     "mail": "mail.mail",
+    "sms": "sms.sms",
     "import": "importing.import_command",
     "export": "exporting.export_command",
     "dump": "exporting.dump_command",

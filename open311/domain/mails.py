@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from typing import TypeVar
 
 from open311.domain.deliveries import wait_after
 
@@ -189,7 +190,25 @@ def _morning(here: datetime) -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedMail:
+class Queued:
+    """A mail or a text message (`domain.sms`) that waits, or was sent.
+
+    due_at  when it is sent; during a try, when the lease ends
+    cause   a sentence that says why the last try failed, without an address or a number
+    """
+
+    jurisdiction_id: str
+    created_at: datetime
+    due_at: datetime
+    state: MailState = MailState.WAITING
+    attempts: int = 0
+    cause: str = ""
+    ended_at: datetime | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedMail(Queued):
     """A mail that waits, or was sent.
 
     follower_id    0 for a mail to a department
@@ -198,34 +217,27 @@ class QueuedMail:
     recipient      the digest of the address
     since_version  the mail tells the changes after this version of the request
     upto_version   the last version that it tells; 0 until it is first tried, so that a repetition tells the same
-    due_at         when it is sent; during a try, when the lease ends
-    cause          a sentence that says why the last try failed, without an address
     """
 
-    jurisdiction_id: str
     kind: MailKind
     recipient: bytes = field(repr=False)
-    created_at: datetime
-    due_at: datetime
     follower_id: int = 0
     department: str = ""
     numbers: tuple[int, ...] = ()
-    state: MailState = MailState.WAITING
     since_version: int = 0
     upto_version: int = 0
-    attempts: int = 0
-    cause: str = ""
-    ended_at: datetime | None = None
-    id: int = 0
+
+
+Sending = TypeVar("Sending", bound=Queued)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What the mail server said.
+    """What the mail server or the gateway for text messages said.
 
-    cause         why the mail was not taken, without an address; "" if it was taken
+    cause         why it was not taken, without an address or a number; "" if it was taken
     is_final      whether it will never be taken
-    is_down       whether the mail server itself does not work, so that no other mail would be taken either
+    is_down       whether the server itself does not work, so that nothing else would be taken either
     is_recipient  whether the server refused the address, not the mail
     """
 
@@ -238,30 +250,30 @@ class Tried:
 TAKEN = Tried()
 
 
-def settled(mail: QueuedMail, result: Tried, now: datetime, *, chance: float) -> QueuedMail:
+def settled(queued: Sending, result: Tried, now: datetime, *, chance: float) -> Sending:
     """The mail after a try. `chance`: a random number between 0 and 1, which spreads the waits."""
     if not result.cause:
-        return _ended(mail, MailState.DONE, now)
-    if result.is_final or (not result.is_down and now - mail.created_at >= GIVEN_UP_AFTER):
-        return _ended(mail, MailState.FAILED, now, result.cause)
-    attempts = mail.attempts + (not result.is_down)
+        return _ended(queued, MailState.DONE, now)
+    if result.is_final or (not result.is_down and now - queued.created_at >= GIVEN_UP_AFTER):
+        return _ended(queued, MailState.FAILED, now, result.cause)
+    attempts = queued.attempts + (not result.is_down)
     due_at = now + timedelta(seconds=wait_after(max(1, attempts) + 4, chance))
-    waiting = replace(mail, state=MailState.WAITING, cause=result.cause, attempts=attempts)
+    waiting = replace(queued, state=MailState.WAITING, cause=result.cause, attempts=attempts)
     return replace(waiting, due_at=now if result.is_down else due_at)
 
 
-def skipped(mail: QueuedMail, cause: str, now: datetime) -> QueuedMail:
+def skipped(queued: Sending, cause: str, now: datetime) -> Sending:
     """The mail after it was found that it is not sent."""
-    return _ended(mail, MailState.SKIPPED, now, cause)
+    return _ended(queued, MailState.SKIPPED, now, cause)
 
 
-def postponed(mail: QueuedMail, until: datetime, cause: str) -> QueuedMail:
+def postponed(queued: Sending, until: datetime, cause: str) -> Sending:
     """The mail, which waits longer without a try."""
-    return replace(mail, state=MailState.WAITING, due_at=until, cause=cause)
+    return replace(queued, state=MailState.WAITING, due_at=until, cause=cause)
 
 
-def _ended(mail: QueuedMail, state: MailState, now: datetime, cause: str = "") -> QueuedMail:
-    return replace(mail, state=state, ended_at=now, due_at=now, cause=cause)
+def _ended(queued: Sending, state: MailState, now: datetime, cause: str = "") -> Sending:
+    return replace(queued, state=state, ended_at=now, due_at=now, cause=cause)
 
 
 # --- Signed addresses
@@ -269,7 +281,7 @@ def _ended(mail: QueuedMail, state: MailState, now: datetime, cause: str = "") -
 
 def link_token(key: str, jurisdiction_id: str, follower_id: int) -> str:
     """The secret part of the address of a follower's page."""
-    mark = _mac(key, "link", jurisdiction_id, str(follower_id))[:16]
+    mark = mac(key, "link", jurisdiction_id, str(follower_id))[:16]
     return f"{follower_id}-{urlsafe_b64encode(mark).decode().rstrip('=')}"
 
 
@@ -284,7 +296,7 @@ def follower_of_link(key: str, jurisdiction_id: str, token: str) -> int:
 
 def bounce_token(key: str, jurisdiction_id: str, follower_id: int) -> str:
     """A part of the address to which a follower's mail comes back. Mail servers may change its case."""
-    return f"{follower_id}-{_mac(key, 'bounce', jurisdiction_id, str(follower_id))[:10].hex()}"
+    return f"{follower_id}-{mac(key, 'bounce', jurisdiction_id, str(follower_id))[:10].hex()}"
 
 
 def follower_of_bounce(key: str, jurisdiction_id: str, token: str) -> int:
@@ -298,12 +310,12 @@ def follower_of_bounce(key: str, jurisdiction_id: str, token: str) -> int:
 
 def thread_mark(key: str, jurisdiction_id: str, follower_id: int) -> str:
     """A part of the Message-IDs of a follower's mails. Nobody can make the link from it."""
-    return f"{follower_id}.{_mac(key, 'thread', jurisdiction_id, str(follower_id))[:8].hex()}"
+    return f"{follower_id}.{mac(key, 'thread', jurisdiction_id, str(follower_id))[:8].hex()}"
 
 
 def recipient_of(key: str, jurisdiction_id: str, address: str) -> bytes:
     """The digest of an address, without regard to case. Nobody can read the address from it without the key."""
-    return _mac(key, "recipient", jurisdiction_id, address.casefold())[:16]
+    return mac(key, "recipient", jurisdiction_id, address.casefold())[:16]
 
 
 def counted_as(address: str) -> str:
@@ -317,5 +329,6 @@ def counted_as(address: str) -> str:
     return f"{base or local}{at}{domain}"
 
 
-def _mac(key: str, *parts: str) -> bytes:
+def mac(key: str, *parts: str) -> bytes:
+    """A digest that nobody can make, or check against a guess, without the key."""
     return hmac.digest(key.encode(), "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")

@@ -45,6 +45,8 @@ class NoticeKind(StrEnum):
 
 MAIL_SERVER = ("*", "mail")
 """The place of the mail server among the circuits of back offices."""
+SMS_GATEWAY = ("*", "sms")
+"""The place of the gateway for text messages among them."""
 RECEIVERS = "*receivers"
 """Stands for the receivers of a city's webhooks where a notice has the name of a back office."""
 CONNECTION = (NoticeKind.DOWN, NoticeKind.WORKS)
@@ -95,7 +97,7 @@ def connection_notice(
     is_new = last is None or (now - last.created_at >= PAUSE and (not was_reported or last.created_at < since))
     if not is_long or not is_new:
         return None
-    what = "Mails to people" if place == MAIL_SERVER else "Its deliveries"
+    what = {MAIL_SERVER: "Mails to people", SMS_GATEWAY: "Text messages"}.get(place, "Its deliveries")
     text = f"{_name(place)} is down since {_instant(since)}. {what} wait, and nothing is lost."
     return _notice(place, NoticeKind.DOWN, text, now)
 
@@ -139,6 +141,8 @@ def _notice(place: tuple[str, str], kind: NoticeKind, text: str, now: datetime, 
 def _name(place: tuple[str, str]) -> str:
     if place == MAIL_SERVER:
         return "The mail server"
+    if place == SMS_GATEWAY:
+        return "The gateway for text messages"
     if place[1] == RECEIVERS:
         return f"Webhooks of {place[0]}"
     return f"The back office {place[1]} of {place[0]}"

@@ -83,6 +83,38 @@ def phone_spellings(phone: str, region: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+_NEVER_TOLD = frozenset(
+    {
+        phonenumbers.PhoneNumberType.FIXED_LINE,
+        phonenumbers.PhoneNumberType.TOLL_FREE,
+        phonenumbers.PhoneNumberType.PREMIUM_RATE,
+        phonenumbers.PhoneNumberType.SHARED_COST,
+        phonenumbers.PhoneNumberType.UAN,
+        phonenumbers.PhoneNumberType.PAGER,
+        phonenumbers.PhoneNumberType.VOICEMAIL,
+    }
+)
+"""Kinds of numbers that take no text messages, or that somebody earns money by."""
+
+
+def number_for_sms(phone: str, region: str, *, abroad: bool = False) -> str:
+    """The phone number in the form +16175550142; "" if no text message can or should be sent to it.
+
+    region  the country (ISO 3166) whose numbers are written without `+`
+    abroad  whether numbers of countries with another code count too
+    """
+    try:
+        number = phonenumbers.parse(phone, region or None)
+    except phonenumbers.NumberParseException:
+        return ""
+    is_near = number.country_code == phonenumbers.country_code_for_region(region)
+    if number.extension or not (is_near or abroad) or not phonenumbers.is_valid_number(number):
+        return ""
+    if phonenumbers.number_type(number) in _NEVER_TOLD:
+        return ""
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
 def read_person(values: Mapping[str, str], *, phone_region: str = "") -> Person:
     """The person whom these values name. Raises Invalid with all faults, and if no value is given.
 

@@ -130,6 +130,7 @@ class Submission:
     photos      the photos in the call
     own_address  the address of this server that the sender has called
     language    the language in which the reporter gets mail; "" if the city sends none
+    sms_language  the language in which the reporter asks for text messages; "" if for none
     """
 
     service_code: str = ""
@@ -147,6 +148,7 @@ class Submission:
     photos: tuple[SentPhoto, ...] = ()
     own_address: str = ""
     language: str = ""
+    sms_language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

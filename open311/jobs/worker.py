@@ -27,6 +27,7 @@ from open311.jobs.mailing import mailing
 from open311.jobs.pulling import pulling
 from open311.jobs.repeating import end_cut_off
 from open311.jobs.telling import telling
+from open311.jobs.texting import texting
 from open311.media.stores import StoreUnavailable
 from open311.observe import cause_of, logger
 from open311.operations.delivery.telling import tell_operator
@@ -92,7 +93,9 @@ def run_worker(
     options  arguments of procrastinate's run_worker, for each line
     A worker ends by itself if its database is gone. No job is lost: the next worker retries its jobs.
     """
-    threads = (dispatching, delivering, pulling, federating, telling, mailing) if Line.FAST in lines else ()
+    threads = (
+        (dispatching, delivering, pulling, federating, telling, mailing, texting) if Line.FAST in lines else ()
+    )
     with ExitStack() as running:
         for begin in threads:
             running.enter_context(begin(platform))

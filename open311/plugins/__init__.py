@@ -48,6 +48,7 @@ from open311.domain.services import (
     Vicinity,
     WhenReplaced,
 )
+from open311.domain.sms import SmsOccasion, SmsRules
 from open311.errors import Misconfigured, Problem
 from open311.formats.reading import ColumnMap
 from open311.plugins.backends import (
@@ -63,9 +64,11 @@ from open311.plugins.backends import (
 )
 from open311.plugins.context import CallFailed, Context, HttpAnswer, Letter
 from open311.plugins.interface import API_VERSION, Jurisdiction
+from open311.plugins.sms import SMS_API_VERSION, Sms, SmsAnswer, SmsConfig, SmsResult, SmsSender
 
 __all__ = [
     "API_VERSION",
+    "SMS_API_VERSION",
     "AbuseRules",
     "Accepted",
     "Answer",
@@ -128,6 +131,13 @@ __all__ = [
     "ServiceTranslation",
     "ServiceType",
     "Skip",
+    "Sms",
+    "SmsAnswer",
+    "SmsConfig",
+    "SmsOccasion",
+    "SmsResult",
+    "SmsRules",
+    "SmsSender",
     "Synonym",
     "Translation",
     "Treatment",

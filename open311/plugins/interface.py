@@ -34,6 +34,7 @@ from open311.domain.seasons import Season
 from open311.domain.sensors import Sensor, SensorRule
 from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels
 from open311.domain.services import Audience, Department, PhotoRule, Service, Translation, Vicinity
+from open311.domain.sms import SmsRules
 from open311.domain.text import folded
 from open311.domain.workflow import CitizenText, CityState
 from open311.errors import Invalid, NotFound, Problem
@@ -92,6 +93,7 @@ class Jurisdiction:
     abuse         what makes a report suspected, so that it is held until a person has looked at it
     emergency     the number to call in an emergency, and the words that sound like one
     mail          which mail the city sends to reporters, followers and departments
+    sms           which text messages the city sends to reporters who ask for them
     articles      texts that answer what people ask; those that have expired are among them
     days          when the city collects what, and other lines that each day has
     left_out      the faults of files that are not used, such as an article that cannot be read
@@ -142,6 +144,7 @@ class Jurisdiction:
     abuse: AbuseRules = AbuseRules()
     emergency: Emergency = Emergency()
     mail: MailRules = MailRules()
+    sms: SmsRules = SmsRules()
     articles: tuple[Article, ...] = ()
     days: DayBook = DayBook()
     left_out: tuple[str, ...] = ()

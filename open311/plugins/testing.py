@@ -1,10 +1,10 @@
-"""Checks for the tests of a plugin: `check_jurisdiction(jurisdiction)` and `check_backend(kind, config, …)`."""
+"""Checks for the tests of a plugin: `check_jurisdiction`, `check_backend` and `check_sms_sender`."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
+from open311.domain.calendar import MINUTES_A_DAY
 from open311.domain.case import CaseUpdate
 from open311.domain.ids import check_pattern
 from open311.domain.personal_data import is_region
@@ -30,6 +31,7 @@ from open311.plugins.declared.keys import cut
 from open311.plugins.exchanges import Exchange, Trial
 from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
 from open311.plugins.rule_faults import find_rule_faults, region_of
+from open311.plugins.sms import SmsConfig, SmsSender, sms_kind_fault
 from open311.plugins.zones import distance_km, zone_place
 
 _EXAMPLES = {
@@ -86,6 +88,35 @@ def check_backend(
     return trial
 
 
+def check_sms_sender(
+    kind: Callable[[SmsConfig], SmsSender],
+    exchanges: Sequence[Exchange],
+    *,
+    answer: Mapping[str, Any] | None = None,
+    secret: str = "",
+) -> None:
+    """Try a sender of text messages with a gateway of the test kit: first with recorded answers, then with faults.
+
+    exchanges  the answers of the gateway. The path of the first one is that of `SmsConfig.url`
+    answer     `body` and `headers` of a call with what a person has answered, signed at NOON of `plugins.trials`
+    secret     `SmsConfig.secret`; "" for one in the form of Standard Webhooks
+
+    The gateway has these faults: it answers 500, 502 or 429; it takes the message and drops the connection; it is
+    down. The sender must fulfil these rules:
+
+    - It raises nothing when it sends. A fault gives a `Retry`, after 429 with the pause of `Retry-After`.
+    - Each call has the id of the message.
+    - No log and no result has the number, the text or the secret.
+    - Without settings, it raises Misconfigured. A call that the gateway has not signed, or long ago, is a BadCall.
+
+    Raises AssertionError with a line for each fault of the sender.
+    """
+    from open311.plugins import sms_trials  # imported here, because only tests need this slow import
+
+    faults = sms_trials.sms_faults(kind, exchanges, answer, secret or sms_trials.SECRET)
+    assert not faults, f"{getattr(kind, '__name__', kind)}:\n" + "\n".join(faults)
+
+
 def find_faults(jurisdiction: Jurisdiction) -> list[str]:
     """All faults that keep a jurisdiction from working, as sentences for its author."""
     faults = [*_identity(jurisdiction), *_hooks(jurisdiction)]
@@ -94,6 +125,7 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
     return [
         *_position(jurisdiction),
         *_privacy(jurisdiction),
+        *_sms(jurisdiction),
         *_departments(jurisdiction),
         *_services(jurisdiction),
         *_citizen_texts(jurisdiction),
@@ -114,6 +146,18 @@ def _privacy(jurisdiction: Jurisdiction) -> Iterator[str]:
             yield "privacy: plate_pattern matches an empty text; make a part of it necessary"
     except re.error as error:
         yield f"privacy: plate_pattern is no regular expression: {error}"
+
+
+def _sms(jurisdiction: Jurisdiction) -> Iterator[str]:
+    rules = jurisdiction.sms
+    if not rules.kind:
+        return
+    if fault := sms_kind_fault(rules.kind):
+        yield f"sms: {fault}"
+    if not jurisdiction.privacy.phone_region:
+        yield 'sms: needs phone_region in [privacy], such as "US", so that phone numbers can be read'
+    if rules.quiet and all(any(minute in hours for hours in rules.quiet) for minute in range(MINUTES_A_DAY)):
+        yield "sms: quiet covers the whole day, so no message would ever be sent"
 
 
 def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
@@ -401,6 +445,7 @@ __all__ = [
     "Trial",
     "check_backend",
     "check_jurisdiction",
+    "check_sms_sender",
     "example_answer",
     "example_draft",
     "example_drafts",

@@ -170,7 +170,7 @@ class Kit:
         except Misconfigured:
             raise
         except Exception as error:
-            raise Stopped(_raised(error)) from error
+            raise Stopped(raised(error)) from error
 
     def _run(self, name: str, clean: Mapping[str, Seen], fault: str = "", number: int = 0) -> Seen:
         """Call one method of the back end, with a fault of the back office in one HTTP call."""
@@ -178,7 +178,7 @@ class Kit:
         seen = Seen(texts=provided.lines)
         config = replace(self.config, deadline_s=1) if fault == "slow" else self.config
         self.office.begin(fault, number)
-        with _listening(seen.texts):
+        with listening(seen.texts):
             try:
                 backend = self._open(provided, config)
             except (Misconfigured, Stopped) as error:
@@ -189,7 +189,7 @@ class Kit:
             try:
                 backend.close()
             except Exception as error:
-                seen.problem = seen.problem or f"cannot be closed: {_raised(error)}"
+                seen.problem = seen.problem or f"cannot be closed: {raised(error)}"
         seen.letters = provided.letters
         seen.texts += [f"{key} {value}" for key, value in provided.values.items()]
         return seen
@@ -205,7 +205,7 @@ class Kit:
         except CallFailed as error:
             found, seen.is_failed = error.result, True
         except Exception as error:
-            seen.problem = f"raises {_raised(error)}"
+            seen.problem = f"raises {raised(error)}"
             return
         finally:
             caller.shutdown(wait=False, cancel_futures=True)
@@ -624,7 +624,7 @@ def _filled(value: Any, origin: str) -> Any:
     return [_filled(one, origin) for one in value] if isinstance(value, list) else value
 
 
-def _raised(error: BaseException) -> str:
+def raised(error: BaseException) -> str:
     """The class and the place of an exception."""
     last = extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} ({Path(last.filename).name}, line {last.lineno})"
@@ -640,7 +640,7 @@ class _Lines(logging.Handler):
 
 
 @contextmanager
-def _listening(texts: list[str]) -> Iterator[None]:
+def listening(texts: list[str]) -> Iterator[None]:
     """Add everything that is printed or logged during the block to `texts`."""
     handler, printed, root = _Lines(texts), StringIO(), logging.getLogger()
     root.addHandler(handler)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from open311.domain import origins
 from open311.domain.city_notices import CityNotice
+from open311.domain.people import number_for_sms
 from open311.domain.photos import SentPhoto
 from open311.domain.requests import Receipt, Reporter, Submission
 from open311.domain.services import PhotoRule
@@ -16,6 +17,8 @@ from open311.errors import Invalid, Open311Error
 from open311.operations.mailing.rules import mails_reporters
 from open311.operations.masking import NAMES
 from open311.operations.media.choosing import Dropped
+from open311.operations.sms.composing import STOP_WORD
+from open311.operations.sms.rules import texts_reporters
 from open311.translations import in_language
 from open311.web.calls import Call
 from open311.web.languages import caller_language, preferred
@@ -56,7 +59,28 @@ def submission_of(call: Call, photos: tuple[SentPhoto, ...] = ()) -> Submission:
         photos=photos,
         own_address=call.own_address() if photos else "",
         language=mail_language(call),
+        sms_language=sms_language(call),
     )
+
+
+def sms_language(call: Call) -> str:
+    """The language in which the sender of a call gets text messages; "" if none were asked for or none come."""
+    return caller_language(call.request) if call.values["sms"] and sms_fault(call) is None else ""
+
+
+def sms_fault(call: Call) -> Message | None:
+    """Why the sender of a call gets no text messages; None if nothing keeps them from coming."""
+    city = call.city
+    if not texts_reporters(call.platform.settings, city):
+        return tell("the city sends no text messages")
+    if call.caller.is_test:
+        return tell("the request is only a test")
+    phone = stripped(call.values["phone"] or "")
+    if not phone:
+        return tell("the phone number is missing")
+    if not number_for_sms(phone, city.privacy.phone_region, abroad=city.sms.abroad):
+        return tell("no text message can be sent to this phone number")
+    return None
 
 
 def mail_language(call: Call) -> str:
@@ -156,6 +180,13 @@ def _own_sentences(receipt: Receipt, call: Call, dropped: Sequence[Dropped]) -> 
     if receipt.masked:
         kinds = joined(NAMES[kind] for kind in receipt.masked)
         yield tell("The public does not see personal data in your text: {kinds}.", kinds=kinds)
+    if call.values["sms"]:
+        fault = sms_fault(call)
+        yield (
+            tell("You get text messages about your report. To get no more of them, reply {word}.", word=STOP_WORD)
+            if fault is None
+            else tell("You get no text messages about your report: {reason}.", reason=fault)
+        )
     if receipt.is_held:
         yield tell("The public sees your report once a person has reviewed it.")
     rule = call.city.photo_rule(receipt.service_code)
@@ -235,6 +266,8 @@ def submission_warnings(
             new=as_sent(receipt.service_code),
         )
     yield from photo_warnings(receipt.lost_photos, dropped)
+    if call.values["sms"] and (reason := sms_fault(call)) is not None:
+        yield tell("sms is ignored: {reason}", reason=reason)
     if "extended_attributes" in call.values["extensions"] and not receipt.status_secret:
         yield tell("only the first answer has status_url; this call repeats an earlier one")
     for code in receipt.unknown_attributes:

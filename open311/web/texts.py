@@ -42,6 +42,7 @@ CITIZENS = (
     "open311/operations/masking.py",
     "open311/operations/media/choosing.py",
     "open311/operations/media/telling.py",
+    "open311/operations/sms/composing.py",
     "open311/operations/workflow/texts.py",
     "open311/plugins/registry.py",
     "open311/storage/failures.py",

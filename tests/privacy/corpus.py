@@ -26,6 +26,7 @@ from open311.domain.mails import MailRules
 from open311.domain.personal_data import Privacy
 from open311.domain.remotes import Remote
 from open311.domain.services import Attribute, Datatype, PhotoRule, Service, Value
+from open311.domain.sms import SmsRules
 from open311.domain.workflow import Outcome
 from open311.federation.backends.email import EmailConfig
 from open311.federation.backends.file import FileConfig
@@ -39,6 +40,7 @@ from open311.operations.importing.batches import Import
 from open311.operations.importing.processes import Processes
 from open311.operations.mailing.sending import send_all
 from open311.operations.platform import Platform
+from open311.operations.sms.sending import send_all as send_all_texts
 from open311.operations.statistics.forecasting import make_forecasts
 from open311.operations.upkeep.dumps import Dump, make_dump
 from open311.operations.workflow.act import act
@@ -93,6 +95,7 @@ class Town:
     key: str
     city_key: str
     told: Subscriber
+    texts: world.Receiver
     people: dict[str, Person] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
@@ -122,7 +125,7 @@ class Town:
         data: dict[str, Any] = PLACE | {"api_key": self.key, "extensions": "true"} | who.reporter
         data |= {"description": who.text(), "address_string": who.text("address")}
         data |= {"attribute[WHERE]": who.text("answer"), "attribute[WHO]": who.secret("who")}
-        data |= {"attribute[UNASKED]": who.secret("unasked"), "attribute[SIZE]": "big"} | fields
+        data |= {"attribute[UNASKED]": who.secret("unasked"), "attribute[SIZE]": "big", "sms": "true"} | fields
         if files:
             data["media"] = [(io.BytesIO(content), FILE_NAME) for content in files]
         kind = "multipart/form-data" if files else "application/x-www-form-urlencoded"
@@ -183,6 +186,7 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
         world.mail_server() as mails,
         world.neighbour(dialect=world.LIKE_OURS) as north,
         subscriber() as told,
+        world.receiver() as texts,
     ):
         settings = Settings(
             database_url=database_url,
@@ -195,6 +199,9 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
             bounce_mail="bounces@test.example",
             public_url=OWN,
             operator_mail="ops@test.example",
+            sms_url=texts.url,
+            sms_secret=world.SECRET,
+            sms_private=True,
             webhook_hosts=(told.host,),
             **{"log_level": "error"} | changes,
         )
@@ -206,6 +213,7 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
             services=SERVICES,
             comments="public",
             mail=MailRules(reporters=True, followers=True, reopen_days=14),
+            sms=SmsRules(kind="webhook"),
             abuse=AbuseRules(honeypot="website"),
             privacy=Privacy(phone_region="US", plate_pattern=r"[A-Z]{3} \d{4}"),
             backends=(
@@ -219,7 +227,7 @@ def town(database_url: str, folder: Path, *, shared: tuple[str, ...] = (), **cha
             app = create_app(settings, platform)
             key = add_key(platform, label="app", now=utc_now())[1]
             city_key = add_key(platform, label="works", may_update=True, now=utc_now())[1]
-            yield Town(app, platform, city, hooks, mails, north, drop, key, city_key, told)
+            yield Town(app, platform, city, hooks, mails, north, drop, key, city_key, told, texts)
 
 
 def plant(to: Town) -> None:
@@ -237,6 +245,7 @@ def plant(to: Town) -> None:
     to.act("form", commands.Note(text=to.person("late").text("note"), public=True))
     work(to.platform)
     send_all(to.platform, lambda: utc_now() + timedelta(hours=2))
+    send_all_texts(to.platform, utc_now)
     tell_operator(to.platform, utc_now() + timedelta(hours=1))
     make_forecasts(to.platform, to.city, utc_now())
     dump = make_dump(to.platform, to.city, utc_now())

@@ -267,6 +267,13 @@ def mailed(town: Town) -> Iterator[tuple[str, Found]]:
         yield mail.recipients[0], Found(f"mail {mail.number}", repr((mail.message.items(), parts)).encode())
 
 
+def texted(town: Town) -> Iterator[tuple[str, Found]]:
+    """The text messages to people, each with its number, and what the gateway gets beside the number."""
+    for hook in town.texts.hooks:
+        rest = {name: value for name, value in hook.data.items() if name != "to"}
+        yield hook.data["to"], Found(f"text {hook.number}", repr((rest, hook.headers)).encode())
+
+
 def _is_to_person(mail: Mail) -> bool:
     return any(one.endswith("@leak.example") for one in mail.recipients)
 

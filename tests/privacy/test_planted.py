@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,7 @@ import pytest
 from tests.media.pictures import PLANTED, faults_of_rendition
 from tests.photos import BASE
 from tests.privacy.corpus import Town, plant, town
-from tests.privacy.exits import FOR_STAFF, PUBLIC, Found, crawl, delivered, mailed, path_of, readable, told
+from tests.privacy.exits import FOR_STAFF, PUBLIC, Found, crawl, delivered, mailed, path_of, readable, texted, told
 from tests.privacy.people import HIDDEN, SHOWN, Person, leaks
 
 NOT_PUBLIC = {
@@ -108,6 +109,16 @@ def test_people_get_no_mail_with_data_of_others(planted_town: Town) -> None:
     assert [one.place for _, one in sent if HIDDEN.encode() in one.content] == []
     assert any(f"{SHOWN}-late-note".encode() in one.content for to, one in sent if to.startswith("follower@"))
     assert any(b"news about" in one.content for to, one in sent if to.startswith("subscriber@"))
+
+
+def test_a_gateway_gets_the_number_of_a_reporter_and_nothing_that_anybody_has_typed(planted_town: Town) -> None:
+    sent = list(texted(planted_town))
+    people = planted_town.people
+    numbers = {number for number, _ in sent}
+    assert numbers >= {f"+{re.sub('[^0-9]', '', people[door].phone)}" for door in ("form", "batch", "private")}
+    assert not numbers & {f"+{re.sub('[^0-9]', '', people[door].phone)}" for door in ("suspected", "tester")}
+    assert {one.place: values for _, one in sent if (values := leaks(one.content, *people.values()))} == {}
+    assert [one.place for _, one in sent if HIDDEN.encode() in one.content or SHOWN.encode() in one.content] == []
 
 
 def test_subscribers_get_only_what_everybody_reads(planted_town: Town) -> None:

@@ -62,6 +62,7 @@ RELEASED = {
     "0035_counted_supporters": "989cc39f1903062167236eaa995c6aaf42901a4322ac943587fbbd6ca3600c8f",
     "0036_timelines": "0eb77694172689f6200396bfc76b4320caa11bfac26be46f9edc6d4c01026f39",
     "0037_digests": "6f67f729afae9f8940289697e94d2b6a0a9cd051813c6e83f0b395cb150964f2",
+    "0038_sms": "0edb33bb027f479cd18caf755fab8c8e6abd1387eabbb8daddb06375dc9942f0",
 }
 
 

@@ -11,6 +11,7 @@ from open311.domain.notices import (
     CONNECTION,
     MAIL_SERVER,
     RECEIVERS,
+    SMS_GATEWAY,
     Notice,
     NoticeKind,
     connection_notice,
@@ -77,9 +78,10 @@ def _note(platform: Platform, connection: Connection, now: datetime) -> None:
         _add(connection, connection_notice(one.place, one.circuit, last, now, after=after), CONNECTION)
         _note_stopped(connection, one, by_hand.get(one.place, 0), now)
     _note_receivers(connection, now, now - after)
-    last = notices.last(connection, MAIL_SERVER, CONNECTION)
-    circuit = deliveries.load_circuit(connection, MAIL_SERVER, is_locked=False)
-    _add(connection, connection_notice(MAIL_SERVER, circuit, last, now, after=after), CONNECTION)
+    for place in (MAIL_SERVER, SMS_GATEWAY):
+        last = notices.last(connection, place, CONNECTION)
+        circuit = deliveries.load_circuit(connection, place, is_locked=False)
+        _add(connection, connection_notice(place, circuit, last, now, after=after), CONNECTION)
 
 
 def _note_receivers(connection: Connection, now: datetime, failing_since: datetime) -> None:

@@ -10,6 +10,7 @@ from open311.operations.dispatch.preparing import Preparing
 from open311.operations.dispatch.renewing import Renewing
 from open311.operations.dispatch.resolving import Resolving
 from open311.operations.mailing.queueing import Mailing
+from open311.operations.sms.queueing import Texting
 from open311.operations.statistics.asking import Asking
 from open311.operations.statistics.counting import CountingStatistics
 from open311.operations.subscriptions.announcing import Announcing
@@ -25,4 +26,5 @@ CONSUMERS: tuple[Consumer, ...] = (
     CountingStatistics(),
     Announcing(),
     Mailing(),
+    Texting(),
 )

@@ -4,7 +4,7 @@ findings.py  a finding, and how the checks of one subject become lines
 machine.py   settings, secrets, versions, disks, certificates; without a database
 pooler.py    the pooler between web processes and PostgreSQL
 stored.py    PostgreSQL: versions, schema, indexes, tables, clock, connections
-working.py   queue, back offices, receivers, mail, the media store, neighbours
+working.py   queue, back offices, receivers, mail, text messages, the media store, neighbours
 examine.py   all of them in one order
 
 Nothing here writes, and no finding has a secret or personal data.

@@ -120,6 +120,7 @@ def _examine_platform(
             ("back offices", partial(working.check_back_offices, platform=platform, now=now())),
             ("webhooks", partial(working.check_receivers, now=now())),
             ("mail", partial(working.check_mail, platform=platform, now=now())),
+            ("sms", partial(working.check_sms, platform=platform, now=now())),
             ("media", partial(working.check_media, platform)),
             ("neighbours", partial(working.check_neighbours, platform=platform, now=now())),
         ]

@@ -84,6 +84,7 @@ def _contradictions(settings: Settings) -> Iterator[Trouble]:
     for name, other in (
         ("mail_from", "smtp_url"),
         ("operator_webhook_secret", "operator_webhook"),
+        ("sms_secret", "sms_url"),
         ("oidc_client_id", "oidc_issuer"),
         ("oidc_client_secret", "oidc_issuer"),
         ("oidc_ca", "oidc_issuer"),

@@ -1,4 +1,4 @@
-"""What the doctor checks of the work beside calls: queue, back offices, receivers, mail, photos, neighbours."""
+"""What the doctor checks of the work beside calls: queue, back offices, receivers, mail, texts, photos."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from open311.operations.examining.findings import Finding, Trouble, fault, findi
 from open311.operations.mailing.watching import mail_fault
 from open311.operations.media.files import is_own_store
 from open311.operations.platform import Platform
+from open311.operations.sms.watching import setup_faults, sms_fault
 from open311.operations.upkeep.readiness import LATE_S
-from open311.storage import health, mails, media_files, remotes, webhooks
+from open311.storage import health, mails, media_files, remotes, sms, webhooks
 from open311.storage.engine import Connection
 from open311.storage.outbox import backlog
 from open311.storage.queue import count_jobs
@@ -29,6 +30,7 @@ FAILING_FOR = timedelta(hours=1)
 LATE_PULLS = 6
 _WORKER = "open311 worker"
 _MAIL = "open311 mail status"
+_SMS = "open311 sms status"
 
 
 def check_queue(connection: Connection) -> Iterator[Finding]:
@@ -106,6 +108,21 @@ def _mail(connection: Connection, platform: Platform, now: datetime) -> Iterator
         yield warning(f"{failed} mails of the last day were not taken by the mail server", _MAIL)
     for city, count in mails.count_bounced(connection, now - BOUNCED_WITHIN).items():
         yield warning(f"mail to {count} addresses of {city} came back within a week", _MAIL)
+
+
+def check_sms(connection: Connection, platform: Platform, now: datetime) -> Iterator[Finding]:
+    """What is missing for text messages, a gateway that is down, and messages that are late or fail."""
+    return findings("sms", "in order", _sms(connection, platform, now))
+
+
+def _sms(connection: Connection, platform: Platform, now: datetime) -> Iterator[Trouble]:
+    for city, trouble in setup_faults(platform):
+        yield fault(f"{city}: {trouble}", _SMS)
+    if trouble := sms_fault(connection, platform, now):
+        yield fault(trouble.partition("; ")[0], _SMS)
+    ended = sms.count_ended(connection, now - FAILED_WITHIN)
+    if failed := sum(one.count for one in ended if one.state is MailState.FAILED):
+        yield warning(f"{failed} text messages of the last day were not taken by the gateway", _SMS)
 
 
 def check_media(platform: Platform, connection: Connection) -> Iterator[Finding]:

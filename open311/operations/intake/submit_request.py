@@ -101,6 +101,7 @@ def submit_request(
         record=record,
         reporter=submission.reporter,
         language=submission.language,
+        sms_language=submission.sms_language,
         events=[
             *_events(jurisdiction, record, route, principal, checked),
             *([suspicions.event(now)] if suspicions else []),
@@ -381,10 +382,12 @@ def _digest(submission: Submission) -> bytes:
     sent = {name: getattr(submission, name) for name in _DIGESTED}
     if submission.external_id:
         sent["external_id"] = submission.external_id
+    if submission.sms_language:
+        sent["sms"] = True
     if submission.photos:
         sent["photos"] = [photo.content_hash.hex() for photo in submission.photos]
     return hashlib.sha256(orjson.dumps(sent)).digest()
 
 
-_UNDIGESTED = ("external_id", "via", "photos", "own_address", "language")
+_UNDIGESTED = ("external_id", "via", "photos", "own_address", "language", "sms_language")
 _DIGESTED = [item.name for item in fields(Submission) if item.name not in _UNDIGESTED]

@@ -116,7 +116,7 @@ def _greet(desk: MailDesk, changes: Sequence[RecordedChange]) -> None:
     none, because that server writes to the reporter.
     """
     connection, city = desk.connection, desk.city
-    new = {change.number: change.version for change in changes if _has_begun(change.events)}
+    new = {change.number: change.version for change in changes if has_begun(change.events)}
     wanted = followers.wanting(connection, city.id, list(new)) if new else []
     numbers = [number for number, _, _ in wanted]
     forwarded = origins.load(connection, city.id, numbers) if wanted else {}
@@ -137,8 +137,8 @@ def _greet(desk: MailDesk, changes: Sequence[RecordedChange]) -> None:
         invite(desk, one, MailKind.RECEIVED)
 
 
-def _has_begun(events: Iterable[Event]) -> bool:
-    """Whether the request has come in and is not suspected, or whether a person has released it."""
+def has_begun(events: Iterable[Event]) -> bool:
+    """Whether a request has come in and is not suspected, or whether a person has released it."""
     found = list(events)
     if any(isinstance(one, VisibilityChanged) and one.old == Visibility.HELD for one in found):
         return True

@@ -23,7 +23,7 @@ from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import Change, cause_of_following, change_requests, publish_supported
 from open311.operations.workflow.erase_request import blank_texts, erasing, photos_erased
 from open311.plugins import Jurisdiction
-from open311.storage import audit, followers, history, people, requests, supporters, updates
+from open311.storage import audit, followers, history, people, requests, sms, supporters, updates
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from open311.storage.updates import Received
@@ -174,6 +174,7 @@ class _Eraser:
         rows["service_request.address"] += sum(one is not old for one, old in zip(cleared, mine, strict=True))
         rows["reporter"] += people.delete_reporters(connection, self.city.id, own)
         rows["follower"] += self._without_mail(connection, records, own)
+        rows["sms"] += sms.remove_from(connection, self.city.id, list(own))
         rows["supporter"] += supporters.forget(connection, self.city.id, self.person, list(records))
         if self.with_texts:
             places = [(one.request_id, one.version) for one in by_others]

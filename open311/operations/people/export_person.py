@@ -20,7 +20,18 @@ from open311.operations.people.named import Recipient, checked_reason, recipient
 from open311.operations.platform import Platform
 from open311.operations.publishing import notes_of
 from open311.plugins import Jurisdiction
-from open311.storage import audit, followers, history, media, people, requests, subscriptions, supporters, tokens
+from open311.storage import (
+    audit,
+    followers,
+    history,
+    media,
+    people,
+    requests,
+    sms,
+    subscriptions,
+    supporters,
+    tokens,
+)
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from open311.storage.updates import Received
@@ -97,6 +108,7 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
     }
     supported = supporters.supported_by(connection, city.id, person, numbers)
     languages = people.languages_of(connection, city.id, list(own))
+    texted = _plain_sms(connection, city, list(own))
     histories = history.load_histories(connection, city.id, numbers)
     known = tokens.tokens_of(connection, city.id, list(own))
     plain = [
@@ -112,6 +124,7 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
         )
         | {
             "mail": _plain_mail(following.get(number), languages.get(number, "")),
+            "sms": texted.get(number),
             "supported_datetime": supported.get(number),
         }
         for number in numbers
@@ -119,6 +132,23 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
     ]
     subscribed = [] if after else _plain_subscriptions(connection, city, person)
     return ExportPage(plain, subscribed, numbers[-1] if len(found) > AT_ONCE else 0)
+
+
+def _plain_sms(connection: Connection, city: Jurisdiction, own: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The text messages that the person has asked for, by the number of the request (PersonSmsSchema)."""
+    messages: dict[int, list[dict[str, Any]]] = {}
+    for one in sms.of_requests(connection, city.id, own):
+        plain = {
+            "occasion": one.occasion.value,
+            "state": one.state.value,
+            "datetime": one.ended_at or one.created_at,
+        }
+        messages.setdefault(one.number, []).append(plain)
+    languages = sms.languages_of(connection, city.id, own)
+    return {
+        number: {"language": language, "messages": messages.get(number, [])}
+        for number, language in languages.items()
+    }
 
 
 def _plain_subscriptions(connection: Connection, city: Jurisdiction, person: Person) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from open311.storage import (
     notices,
     remote_updates,
     repeats,
+    sms,
     staff_repeats,
     staff_sessions,
 )
@@ -32,7 +33,7 @@ def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
     These are keys of repeatable POSTs (A15) and of commands after a day, notices after 90 days, deliveries of
     changes after a year, old updates of back offices, and expired blocks of senders and sessions of staff.
     Also people who have not agreed to get mail after a week, those who get mail about a filter and have not
-    prolonged it for a year, and sent mails after a month.
+    prolonged it for a year, and sent mails and text messages after a month.
 
     Returns the number of deleted rows by kind.
     """
@@ -49,6 +50,7 @@ def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
             ),
             "followers": followers.delete_unconfirmed(connection, now - UNCONFIRMED_FOR)
             + followers.delete_ended(connection, now - SUBSCRIBED_FOR),
+            "sms": sms.delete_ended(connection, now - KEEP_MAILS),
             "mails": mails.delete_ended(connection, now - KEEP_MAILS),
             "bounces": mails.forget_bounces(connection, now - KEEP_BOUNCES),
             "updates": remote_updates.delete_old(connection, now - KEEP),

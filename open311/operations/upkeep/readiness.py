@@ -15,6 +15,8 @@ from open311.operations.mailing.watching import MailState, mail_fault, read_stat
 from open311.operations.media.files import CHECK_EVERY_S, store_fault
 from open311.operations.platform import Platform
 from open311.operations.replica import View
+from open311.operations.sms.watching import SmsState, sms_fault
+from open311.operations.sms.watching import read_state as read_sms_state
 from open311.storage import media, migrations
 from open311.storage.engine import Connection, has_room, takes_writes
 from open311.storage.outbox import Backlog, backlog
@@ -79,6 +81,7 @@ def _database(platform: Platform, now: datetime) -> Iterator[Check]:
                 yield _jobs(connection)
                 yield from _deliveries(watch_backends(connection, platform, now))
                 yield _mail(platform, connection, now)
+                yield _sms(platform, connection, now)
     except Unavailable:
         yield Check("database", False, "does not answer")
 
@@ -111,6 +114,12 @@ def _mail(platform: Platform, connection: Connection, now: datetime) -> Check:
     return Check("mail", not fault, fault or "in order", is_vital=False)
 
 
+def _sms(platform: Platform, connection: Connection, now: datetime) -> Check:
+    """Check that text messages are sent in time. This is not vital: they wait, and nothing is lost."""
+    fault = sms_fault(connection, platform, now)
+    return Check("sms", not fault, fault or "in order", is_vital=False)
+
+
 def _writes(connection: Connection) -> Check:
     """Check that the database accepts writes. This is not vital, because calls that only read are served."""
     if not takes_writes(connection):
@@ -132,6 +141,7 @@ class Background:
     backends: tuple[Watched, ...]
     photos: Mapping[tuple[str, PhotoState], int]
     mail: MailState
+    sms: SmsState
 
 
 def read_background(platform: Platform, now: datetime) -> Background:
@@ -140,8 +150,8 @@ def read_background(platform: Platform, now: datetime) -> Background:
         watched = tuple(watch_backends(connection, platform, now))
         cities = [city.id for city in platform.registry]
         photos = media.count_unshown(connection, cities, MOST_COUNTED)
-        mail = read_state(connection, now)
-        return Background(count_jobs(connection, LATE_S), backlog(connection), watched, photos, mail)
+        mail, sms = read_state(connection, now), read_sms_state(connection, now)
+        return Background(count_jobs(connection, LATE_S), backlog(connection), watched, photos, mail, sms)
 
 
 def check_background(platform: Platform, now: datetime) -> list[Check]:
@@ -151,7 +161,7 @@ def check_background(platform: Platform, now: datetime) -> list[Check]:
     """
     with platform.database.reading() as connection:
         checks = [_jobs(connection), *_deliveries(watch_backends(connection, platform, now))]
-        checks.append(_mail(platform, connection, now))
+        checks += [_mail(platform, connection, now), _sms(platform, connection, now)]
     return [*checks, _media(platform, now)]
 
 

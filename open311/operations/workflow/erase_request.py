@@ -29,6 +29,7 @@ from open311.storage import (
     history,
     people,
     remote_updates,
+    sms,
     supporters,
     updates,
 )
@@ -100,6 +101,7 @@ def erase_parts(
     if Erasable.REPORTER in parts:
         rows["reporter"] += people.delete_reporters(connection, jurisdiction.id, numbers)
         rows["follower"] += followers.remove_from(connection, jurisdiction.id, numbers)
+        rows["sms"] += sms.remove_from(connection, jurisdiction.id, numbers)
         rows["supporter"] += supporters.forget_all(connection, jurisdiction.id, numbers)
         sent = people.updates_of(connection, jurisdiction.id, numbers)
         rows["received_update"] += people.blank_senders(connection, jurisdiction.id, sent)

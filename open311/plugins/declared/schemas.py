@@ -41,6 +41,7 @@ from open311.domain.services import (
     Vicinity,
     WhenReplaced,
 )
+from open311.domain.sms import SmsOccasion, SmsRules
 from open311.domain.workflow import MOMENTS, CitizenText, CityState, Outcome, State
 from open311.plugins.declared.keys import (
     ByCode,
@@ -214,6 +215,31 @@ class MailTable(Table):
         default=tuple(DepartmentMail),
         unset="all of them",
     )
+
+
+class SmsTable(Table):
+    """Text messages to reporters who ask for them."""
+
+    makes, header = SmsRules, "[sms]"
+
+    kind = Text("The kind of sender, such as `webhook`")
+    about = Chosen(
+        SmsOccasion,
+        "What reporters are told: that the report has come in (`received`), its state (`status`), and that it was"
+        " closed and how (`closed`)",
+        default=tuple(SmsOccasion),
+        unset="all of them",
+    )
+    quiet = Spans(
+        'Hours at which no message is sent, in the city\'s time zone, as in `"21:00-08:00"`; a list is also valid',
+        default=(),
+        unset="none",
+    )
+    per_number = Number("How many messages a number gets within 24 hours at most", least=1, most=100, default=5)
+    per_city = Number(
+        "How many messages the city sends within 24 hours at most", least=1, most=1_000_000, default=1_000
+    )
+    abroad = Flag("Whether numbers of countries other than `phone_region` get messages too", default=False)
 
 
 class EmergencyTable(Table):
@@ -763,6 +789,9 @@ class JurisdictionTable(Table):
     )
     mail = OneTable(
         MailTable(), "Mail to reporters, followers and departments, see below", default=MailRules(), unset="none"
+    )
+    sms = OneTable(
+        SmsTable(), "Text messages to reporters who ask for them, see below", default=SmsRules(), unset="none"
     )
     overrides = Flag(
         "Whether admins may change texts and questions on the pages for staff, see below. What they change is in"

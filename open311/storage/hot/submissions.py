@@ -51,6 +51,7 @@ from open311.storage.tables import (
 )
 
 _REPORTER = ("email", "first_name", "last_name", "phone", "device_id", "account_id")
+_LANGUAGES = ("language", "sms_language")
 _PUBLISHED = tuple(item.name for item in publication.c if item.name not in ("jurisdiction_id", "id", "written_by"))
 
 _WORK = (
@@ -74,6 +75,7 @@ class NewRequest:
     publication  None while the request has no id
     token        "" if the request has no token
     language     the language in which the reporter gets mail; "" if the city sends none
+    sms_language the language in which the reporter has asked for text messages; "" if for none
     origin       where another server says that it comes from; `storage.origins` stores it
     """
 
@@ -83,6 +85,7 @@ class NewRequest:
     publication: Publication | None
     token: str = ""
     language: str = ""
+    sms_language: str = ""
     origin: Origin | None = None
 
 
@@ -115,7 +118,7 @@ def _statement() -> Statement:
 
 
 def _reporter(request: CTE) -> CTE:
-    columns = {name: _parameter(f"w_{name}", reporter.c[name]) for name in (*_REPORTER, "language")}
+    columns = {name: _parameter(f"w_{name}", reporter.c[name]) for name in (*_REPORTER, *_LANGUAGES)}
     return _follow(request, reporter, "request_id", columns, "has_reporter", "new_reporter")
 
 
@@ -185,7 +188,8 @@ def _values(new: NewRequest) -> dict[str, Any]:
     values["r_answers"] = orjson.dumps(record["answers"]).decode()
     published = publication_values(new.publication) if new.publication else _NOT_PUBLISHED
     values |= {f"p_{name}": value for name, value in published.items()}
-    values |= {f"w_{name}": getattr(new.reporter, name) for name in _REPORTER} | {"w_language": new.language}
+    values |= {f"w_{name}": getattr(new.reporter, name) for name in _REPORTER}
+    values |= {f"w_{name}": getattr(new, name) for name in _LANGUAGES}
     rows = [event_values(new.record, event) for event in new.events]
     kinds = list(new.publication.personal_data) if new.publication else []
     return values | {

@@ -68,6 +68,7 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0035": ("closed_count", "counted_request", "open_count", "statistics_check"),
     "0036": ("change_mark",),
     "0037": ("staff_secret", "staff_session"),
+    "0038": ("reporter",),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
 MODES = {"publication": "SHARE ROW EXCLUSIVE"}

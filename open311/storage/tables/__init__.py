@@ -32,6 +32,7 @@ from open311.storage.tables.publication import (
 from open311.storage.tables.remotes import remote, remote_name, remote_service, request_origin
 from open311.storage.tables.requests import reporter, request_event, request_number, request_token, service_request
 from open311.storage.tables.sensors import sensor_condition, sensor_reading
+from open311.storage.tables.sms import sms, sms_stop
 from open311.storage.tables.staff import (
     audit_entry,
     staff_account,
@@ -117,6 +118,8 @@ __all__ = [
     "sensor_reading",
     "service",
     "service_request",
+    "sms",
+    "sms_stop",
     "staff_account",
     "staff_repeat",
     "staff_secret",

@@ -202,6 +202,7 @@ reporter = Table(
     text_column("device_id"),
     text_column("account_id"),
     text_column("language"),  # in which the reporter gets mail, a BCP 47 tag; "" if the city sends none
+    text_column("sms_language"),  # in which the reporter has asked for text messages; "" if for none
     PrimaryKeyConstraint("jurisdiction_id", "request_id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],

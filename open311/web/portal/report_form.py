@@ -15,11 +15,13 @@ from functools import cached_property, partial
 
 from open311.domain.attributes import tidy
 from open311.domain.forms import first_unmet
+from open311.domain.people import number_for_sms
 from open311.domain.requests import Reporter
 from open311.domain.services import Attribute, Datatype, Service
 from open311.errors import Problem
 from open311.operations.access.sealing import seal, unseal
 from open311.operations.mailing.rules import mails_reporters
+from open311.operations.sms.rules import texts_reporters
 from open311.operations.suggesting.suggest import suggest
 from open311.web.answers import READING
 from open311.web.calls import Call, Values
@@ -132,7 +134,17 @@ class ReportForm:
         """Whether the city sends mail to reporters who write their address."""
         return mails_reporters(self.call.platform.settings, self.call.city)
 
+    @property
+    def is_texted(self) -> bool:
+        """Whether the city sends text messages to reporters who ask for them."""
+        return texts_reporters(self.call.platform.settings, self.call.city)
+
     # --- What was sent
+
+    @property
+    def wants_sms(self) -> bool:
+        """Whether the reader asks for text messages. As with contact fields, no address can ask for them."""
+        return self._is_sent and bool(self.call.values["sms"])
 
     @property
     def _is_sent(self) -> bool:
@@ -172,6 +184,12 @@ class ReportForm:
         email = self.value("email")
         if email and ("@" not in email or " " in email):
             yield Problem("email", tell("is not an email address; correct it or leave it out."))
+        city, phone = self.call.city, self.value("phone")
+        if self.wants_sms and not number_for_sms(phone, city.privacy.phone_region, abroad=city.sms.abroad):
+            fault = tell(
+                "is not a number to which a text message can be sent; correct it, or do not ask for text messages."
+            )
+            yield Problem("phone", fault)
 
     @cached_property
     def _sent(self) -> Mapping[str, tuple[str, ...]]:
@@ -379,6 +397,8 @@ class ReportForm:
         for name in FIELDS:
             if name not in own and self.value(name):
                 yield name, self.value(name)
+        if step != "check" and self.wants_sms:
+            yield "sms", "true"
         if step != "details":
             for code, values in self._sent.items():
                 yield from ((f"attribute[{code}]", value) for value in values or ("",))

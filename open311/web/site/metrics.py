@@ -25,6 +25,7 @@ from open311.operations.delivery.watching import Watched
 from open311.operations.mailing.watching import MailState
 from open311.operations.platform import Platform
 from open311.operations.replica import View
+from open311.operations.sms.watching import SmsState
 from open311.operations.subscriptions.overseeing import count_subscriptions
 from open311.operations.upkeep.metering import BOUNDS_S, CallRow
 from open311.operations.upkeep.readiness import Background, check_readiness, read_background
@@ -81,6 +82,7 @@ class _Collector(Collector):
             yield from (*_background(found), *_deliveries(found.backends), _photos(found.photos))
             yield from _subscriptions(count_subscriptions(self._platform))
             yield from _mail(found.mail)
+            yield from _sms(found.sms)
         except Unavailable:  # the check "database" says so
             return
 
@@ -176,6 +178,21 @@ def _mail(found: MailState) -> Iterator[Metric]:
     yield from (waiting, ended, stopped)
     yield GaugeMetricFamily("open311_mail_server_down", "1 if the mail server is down", value=down)
     yield GaugeMetricFamily("open311_late_mail_seconds", "For how long a mail is due", value=found.late_s)
+
+
+def _sms(found: SmsState) -> Iterator[Metric]:
+    labels = ["city", "occasion", "state"]
+    waiting = GaugeMetricFamily("open311_sms", "Text messages that wait or are being sent", labels=labels)
+    for one in found.waiting:
+        waiting.add_metric([one.jurisdiction_id, one.occasion.value, one.state.value], one.count)
+    ended = GaugeMetricFamily("open311_sms_of_last_day", "Text messages that ended within a day", labels=labels)
+    for one in found.ended:
+        ended.add_metric([one.jurisdiction_id, one.occasion.value, one.state.value], one.count)
+    yield from (waiting, ended)
+    down = float(found.circuit.is_resting)
+    yield GaugeMetricFamily("open311_stopped_numbers", "Numbers that get no text messages", value=found.stopped)
+    yield GaugeMetricFamily("open311_sms_gateway_down", "1 if the gateway for text messages is down", value=down)
+    yield GaugeMetricFamily("open311_late_sms_seconds", "For how long a text message is due", value=found.late_s)
 
 
 def _deliveries(backends: Sequence[Watched]) -> Iterator[Metric]:

@@ -8,6 +8,7 @@ from html import escape
 from urllib.parse import quote
 
 from open311.operations.mailing.rules import mails_followers, mails_reporters
+from open311.operations.sms.rules import texts_reporters
 from open311.operations.upkeep.dumps import find_dumps, terms
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call, PageFormat
@@ -66,7 +67,14 @@ def privacy_page(call: Call) -> Answer:
     settings, city = call.platform.settings, call.city
     is_mailed = mails_reporters(settings, city) or mails_followers(settings, city)
     hosts = Background.of(settings).names
-    return page(call, "privacy.html", days=city.retention.reporter_days, is_mailed=is_mailed, map_hosts=hosts)
+    return page(
+        call,
+        "privacy.html",
+        days=city.retention.reporter_days,
+        is_mailed=is_mailed,
+        is_texted=texts_reporters(settings, city),
+        map_hosts=hosts,
+    )
 
 
 def _newest(call: Call) -> Iterator[Download]:

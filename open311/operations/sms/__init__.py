@@ -1,0 +1,1 @@
+"""Text messages to reporters who ask for them (decision 0061)."""

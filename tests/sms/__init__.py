@@ -1,0 +1,1 @@
+"""Tests of text messages, with a gateway that a test can break."""

@@ -1,0 +1,46 @@
+"""The box for text messages in the form for a report, and what the privacy notice says."""
+
+from __future__ import annotations
+
+from tests.sms.towns import ANN, ANN_INTERNATIONAL, Town
+
+FORM = "/c/test.example/report"
+SENT = {
+    "service_code": "potholes",
+    "step": "check",
+    "lat": "60.1718",
+    "long": "24.9414",
+    "description": "A hole",
+    "form_id": "x" * 22,
+}
+BOX = '<input type="checkbox" id="sms" name="sms" value="true"'
+
+
+def test_who_ticks_the_box_is_told_and_who_does_not_is_not(here: Town) -> None:
+    assert here.client.post(FORM, data=SENT | {"go": "send", "phone": ANN}).status_code == 303
+    assert here.send() == []
+    again = SENT | {"go": "send", "phone": ANN, "sms": "true", "form_id": "y" * 22, "description": "Another"}
+    answer = here.client.post(FORM, data=again)
+    assert answer.status_code == 303
+    assert "reply STOP" in here.client.get(answer.headers["Location"]).text
+    [message] = here.send()
+    assert message["to"] == ANN_INTERNATIONAL
+
+
+def test_a_number_that_gets_no_messages_is_told_at_its_field_and_nothing_is_lost(here: Town) -> None:
+    for phone in ("", "12", "+358 40 1234567"):
+        page = here.client.post(FORM, data=SENT | {"go": "send", "phone": phone, "sms": "true"})
+        assert page.status_code == 400
+        assert "a number to which a text message can be sent" in page.text
+        assert f'{BOX} aria-describedby="sms-hint" checked>' in page.text
+    assert here.rows("SELECT id FROM service_request") == []
+
+
+def test_the_box_is_kept_on_the_way_back_and_is_never_in_an_address(here: Town) -> None:
+    page = here.client.post(FORM, data=SENT | {"go": "details", "phone": ANN, "sms": "true"})
+    assert '<input type="hidden" name="sms" value="true">' in page.text
+    assert "checked" not in here.client.get(f"{FORM}?service_code=potholes&step=check&sms=true&phone={ANN}").text
+
+
+def test_the_privacy_notice_tells_who_learns_the_number(here: Town) -> None:
+    assert "learns your phone number" in here.client.get("/c/test.example/privacy").text

@@ -1,0 +1,216 @@
+"""Reporters who ask for text messages get them, and nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from open311.clock import utc_now
+from open311.domain import commands
+from open311.domain.abuse import AbuseRules
+from open311.domain.calendar import Hours
+from open311.domain.sms import SmsOccasion, parts_of
+from open311.domain.workflow import Outcome
+from open311.operations.access.api_keys import add_key
+from tests import world
+from tests.sms.towns import ANN, ANN_INTERNATIONAL, OWN, Town, city, settings_for, town
+
+Make = Callable[..., Flask]
+CLOSE = commands.Close(outcome=Outcome.FIXED)
+
+
+def test_a_reporter_is_told_that_the_report_came_in_how_it_goes_and_that_it_was_closed(here: Town) -> None:
+    name = here.report(description="zaphod lives here")
+    [first] = here.send()
+    assert first["to"] == ANN_INTERNATIONAL
+    assert first["service_request_id"] == name
+    assert first["language"] == "en"
+    assert first["text"] == (
+        f"Testville has received your report {name}: Pothole. {OWN}/c/test.example/requests/{name}"
+        " Reply STOP to get no more messages."
+    )
+    here.act(name, commands.Acknowledge())
+    [second] = here.send()
+    assert second["text"].startswith(f"Testville, report {name}: The department has seen the report. {OWN}")
+    here.act(name, CLOSE)
+    [third] = here.send()
+    assert third["text"].startswith(f"Testville, report {name} is closed: The problem is solved. {OWN}")
+    here.act(name, commands.Reopen(reason="It is not."))
+    [fourth] = here.send()
+    assert fourth["text"].startswith(f"Testville, report {name}: It is open. {OWN}")
+    assert len({one["id"] for one in (first, second, third, fourth)}) == 4
+    assert here.send(hours=100) == []
+    assert "zaphod" not in str((first, second, third, fourth))
+
+
+@pytest.mark.parametrize("order", ["no wish", "false", "no phone", "unusable", "abroad"])
+def test_nobody_is_told_who_did_not_ask_or_has_no_usable_number(here: Town, order: str) -> None:
+    fields: dict[str, str] = {
+        "no wish": {"sms": ""},
+        "false": {"sms": "false"},
+        "no phone": {"phone": ""},
+        "unusable": {"phone": "911"},
+        "abroad": {"phone": "+358 40 1234567"},
+    }[order]
+    answer = here.post(**fields)
+    name = answer.json[0]["service_request_id"]
+    here.act(name, CLOSE)
+    assert here.send(hours=1) == []
+    assert here.queue() == []
+    assert here.rows("SELECT sms_language FROM reporter WHERE sms_language <> ''") == []
+    told = f"{answer.headers.get('Warning', '')} {answer.json[0]['service_notice']}"
+    reason = {
+        "no phone": "the phone number is missing",
+        "unusable": "to this phone number",
+        "abroad": "to this phone",
+    }
+    if order in reason:
+        assert "sms is ignored" in told
+        assert "You get no text messages about your report" in told
+        assert reason[order] in told
+    else:
+        assert "text message" not in told
+
+
+def test_whoever_asks_is_told_how_to_end_it_in_the_own_language(here: Town) -> None:
+    assert "To get no more of them, reply STOP." in here.post().json[0]["service_notice"]
+    name = here.report(language="es", phone="617 555 0124")
+    [message] = [one for one in here.send() if one["language"] == "es"]
+    assert message["text"].startswith(f"Testville ha recibido su aviso {name}")
+    assert "STOP" in message["text"]
+
+
+def test_what_is_neither_true_nor_false_is_refused_and_named(here: Town) -> None:
+    _, key = add_key(here.platform, label="tests", now=utc_now())
+    sent = {
+        "api_key": key,
+        "service_code": "potholes",
+        "lat": "60.17",
+        "long": "24.94",
+        "phone": ANN,
+        "sms": "perhaps",
+    }
+    answer = here.client.post("/open311/v2/requests.json", data=sent)
+    assert answer.status_code == 400
+    assert "sms: 'perhaps' is neither true nor false." in answer.text
+
+
+@pytest.mark.parametrize("changes", [{"sms_url": "", "sms_secret": ""}, {"public_url": ""}, {"kind": ""}])
+def test_nothing_is_stored_or_promised_if_messages_are_off(make_app: Make, changes: dict[str, Any]) -> None:
+    rules = {name: value for name, value in changes.items() if name == "kind"}
+    with world.receiver() as gateway:
+        values = settings_for(gateway) | {name: value for name, value in changes.items() if name not in rules}
+        here = Town(make_app(city(**rules), **values), gateway)
+        answer = here.post()
+        assert "sms is ignored: the city sends no text messages" in answer.headers["Warning"]
+        assert here.send(hours=1) == []
+        assert here.queue() == []
+        assert here.rows("SELECT sms_language FROM reporter") == [{"sms_language": ""}]
+        assert 'name="sms"' not in here.client.get("/c/test.example/report?service_code=potholes&step=check").text
+
+
+def test_a_city_chooses_what_it_tells(make_app: Make) -> None:
+    with town(make_app, about=(SmsOccasion.CLOSED,)) as here:
+        name = here.report()
+        here.act(name, commands.Acknowledge())
+        assert here.send() == []
+        here.act(name, CLOSE)
+        assert len(here.send()) == 1
+
+
+def test_changes_that_wait_are_one_message_about_how_things_are_now(make_app: Make) -> None:
+    with town(make_app) as here:
+        name = here.report()
+        here.send()
+        for order in (commands.Acknowledge(), commands.Start(), CLOSE):
+            here.act(name, order)
+        [only] = here.send()
+        assert "is closed" in only["text"]
+        assert here.queue()[1:] == [("status", "skipped", 0), ("closed", "done", 0)]
+
+
+def test_no_message_is_sent_in_quiet_hours_and_none_is_lost(make_app: Make) -> None:
+    now = utc_now()
+    hour = now.hour * 60
+    with town(make_app, quiet=(Hours(hour, (hour + 120) % 1440),)) as here:
+        here.report()
+        assert here.send() == []
+        assert here.queue() == [("received", "waiting", 0)]
+        assert len(here.send(hours=2)) == 1
+
+
+def test_a_number_gets_few_messages_a_day_and_what_is_important_later(make_app: Make) -> None:
+    with town(make_app, per_number=2) as here:
+        names = [here.report() for _ in range(3)]
+        assert len(here.send()) == 2
+        assert here.queue()[-1][:2] == ("received", "skipped")
+        here.act(names[0], CLOSE)
+        assert here.send(hours=2) == []
+        [later] = here.send(hours=23)
+        assert "is closed" in later["text"]
+
+
+def test_a_city_sends_few_messages_a_day(make_app: Make) -> None:
+    with town(make_app, per_city=3) as here:
+        for number in range(5):
+            here.report(phone=f"617 555 01{number:02}")
+        assert len(here.send()) == 3
+        assert [state for _, state, _ in here.queue()].count("skipped") == 2
+
+
+def test_a_suspected_report_leads_to_messages_only_after_its_release(make_app: Make) -> None:
+    with world.receiver() as gateway:
+        suspicious = replace(city(), abuse=AbuseRules(honeypot="website"))
+        here = Town(make_app(suspicious, **settings_for(gateway)), gateway)
+        here.report(website="http://spam.example")
+        here.report(website="http://spam.example", phone="617 555 0124")
+        first, second = [row["id"] for row in here.rows("SELECT id FROM service_request ORDER BY id")]
+        here.act(first, CLOSE)
+        assert here.send() == []
+        here.act(second, commands.Release(reason="It is real."))
+        [only] = here.send()
+        assert only["to"] == "+16175550124"
+
+
+def test_reports_of_test_keys_lead_to_no_message(here: Town) -> None:
+    _, key = add_key(here.platform, label="trial", is_test=True, now=utc_now())
+    answer = here.post(api_key=key)
+    assert "the request is only a test" in answer.headers["Warning"]
+    assert here.send() == []
+
+
+def test_a_repeated_post_leads_to_one_message(here: Town) -> None:
+    _, key = add_key(here.platform, label="tests", now=utc_now())
+    names = {here.report(api_key=key, client_request_id="one") for _ in range(3)}
+    assert len(names) == 1
+    assert len(here.send()) == 1
+
+
+def test_a_report_that_the_public_cannot_read_is_told_without_a_link(here: Town) -> None:
+    name = here.report()
+    here.act(name, commands.Hide(reason="A name."))
+    [message] = here.send()
+    assert "http" not in message["text"]
+    assert name in message["text"]
+
+
+def test_a_request_without_an_id_yet_is_named_by_its_service(here: Town) -> None:
+    here.report(service_code="trees")
+    [message] = here.send()
+    assert message["service_request_id"] is None
+    assert message["text"].startswith("Testville has received your report: ")
+
+
+@pytest.mark.parametrize("name", ["x" * 400, "街灯" * 100, "Lamp\r\nTo: +1", "\u202elamp"])
+def test_names_of_the_city_cannot_make_a_message_longer_than_two_parts(make_app: Make, name: str) -> None:
+    with world.receiver() as gateway:
+        here = Town(make_app(replace(city(), name=name), **settings_for(gateway)), gateway)
+        here.report()
+        [message] = here.send()
+        assert parts_of(message["text"]) <= 2
+        assert "\n" not in message["text"]
+        assert message["text"].endswith("Reply STOP to get no more messages.")
