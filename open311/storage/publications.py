@@ -27,8 +27,8 @@ from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 
 from open311.domain.requests import RequestRecord, Visibility
 from open311.formats import Rendition
-from open311.storage.copying import FEW, all_of, stage_of, staged
-from open311.storage.geometry import point_from, point_of
+from open311.storage.copying import FEW, all_of, computed, copy_rows, stage_of, staged
+from open311.storage.geometry import point_bytes, point_from, point_of
 from open311.storage.tables import personal_data, publication
 
 WITHDRAWN = "withdrawn"
@@ -90,12 +90,28 @@ def write_publications(connection: Connection, items: Sequence[Publication]) -> 
         connection.execute(_upsert(), rows)
 
 
-def _write_personal_data(connection: Connection, items: Sequence[Publication]) -> None:
+def add_publications(connection: Connection, items: Sequence[Publication]) -> None:
+    """Insert the publications of requests that have none yet, in the caller's transaction."""
+    if len(items) <= FEW:
+        write_publications(connection, items)
+        return
+    _write_personal_data(connection, items, are_new=True)
+    texts = [(item.language, item.words) for item in items]
+    vectors = computed(connection, "to_tsvector(language::regconfig, words)", ("language", "words"), texts)
+    rows = [
+        publication_values(item)
+        | {"words": vector, "point": point_bytes(item.record.place) if item.rendition else None}
+        for item, vector in zip(items, vectors, strict=True)
+    ]
+    copy_rows(connection, publication, rows)
+
+
+def _write_personal_data(connection: Connection, items: Sequence[Publication], *, are_new: bool = False) -> None:
     """Store which of these requests have personal data in their texts."""
     if not items:
         return
     columns = personal_data.c
-    without = [item.record.number for item in items if not item.personal_data]
+    without = [] if are_new else [item.record.number for item in items if not item.personal_data]
     if without:
         connection.execute(
             delete(personal_data).where(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from typing import Any
 
+from psycopg2.errors import UniqueViolation
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -33,8 +35,8 @@ from open311.domain.attributes import Answer
 from open311.domain.places import Place
 from open311.domain.requests import Priority, Progress, Reporter, RequestRecord, Status, Visibility
 from open311.errors import Conflict
-from open311.storage.copying import FEW, all_of, stage_of, staged
-from open311.storage.geometry import point_from, point_of
+from open311.storage.copying import FEW, all_of, copy_rows, stage_of, staged
+from open311.storage.geometry import point_bytes, point_from, point_of
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.statements import Statement
 from open311.storage.queue import MOST_COUNTED
@@ -93,16 +95,25 @@ def insert_records(connection: Connection, records: Sequence[RequestRecord]) -> 
 
 
 def add_records(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
-    """Store the records whose service_request_id is free, in few statements, and return their numbers."""
+    """Store the records whose service_request_id is free, in few statements, and return their numbers.
+
+    Almost always all are free. Then COPY into the table itself is the cheapest way.
+    """
     rows = [record_values(record) for record in records]
     if not rows:
         return set()
     if len(rows) <= FEW:
         statement = _unless_taken(insert(service_request)).returning(service_request.c.id)
         return set(connection.execute(statement, rows).scalars())
+    numbers = {record.number for record in records}
+    with suppress(UniqueViolation), connection.begin_nested():
+        points = (point_bytes(record.place) for record in records)
+        copy_rows(
+            connection, service_request, [row | {"point": point} for row, point in zip(rows, points, strict=True)]
+        )
+        return numbers
     with staged(connection, _STAGE, rows):
         added = connection.execute(_add_staged()).rowcount
-    numbers = {record.number for record in records}
     return numbers if added == len(rows) else numbers & _stored(connection, records)
 
 
