@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 
+from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Visibility
 from open311.formats import Rendition
 from open311.storage.copying import FEW, all_of, computed, copy_rows, stage_of, staged
@@ -98,11 +99,9 @@ def add_publications(connection: Connection, items: Sequence[Publication]) -> No
     _write_personal_data(connection, items, are_new=True)
     texts = [(item.language, item.words) for item in items]
     vectors = computed(connection, "to_tsvector(language::regconfig, words)", ("language", "words"), texts)
-    rows = [
-        publication_values(item)
-        | {"words": vector, "point": point_bytes(item.record.place) if item.rendition else None}
-        for item, vector in zip(items, vectors, strict=True)
-    ]
+    rows = [publication_values(item, point_bytes) for item in items]
+    for row, vector in zip(rows, vectors, strict=True):
+        row["words"] = vector
     copy_rows(connection, publication, rows)
 
 
@@ -180,8 +179,8 @@ def publication_parameter(column: str, name: str) -> ColumnElement[Any]:
     return bindparam(name, type_=publication.c[column].type)
 
 
-def publication_values(item: Publication) -> dict[str, Any]:
-    """A publication as values of its columns' parameters."""
+def publication_values(item: Publication, point: Callable[[Place], Any] = point_of) -> dict[str, Any]:
+    """A publication as values of its columns' parameters. `point` makes the value of the point."""
     record, rendition = item.record, item.rendition
     return {
         "jurisdiction_id": record.jurisdiction_id,
@@ -194,7 +193,7 @@ def publication_values(item: Publication) -> dict[str, Any]:
         "changed_at": record.changed_at,
         "lat": record.place.lat if rendition else None,
         "long": record.place.long if rendition else None,
-        "point": point_of(record.place) if rendition else None,
+        "point": point(record.place) if rendition else None,
         "visibility": record.visibility if rendition else WITHDRAWN,
         "was_public": rendition is not None and record.visibility is Visibility.PUBLIC,
         "agency": item.agency,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
@@ -99,22 +99,18 @@ def add_records(connection: Connection, records: Sequence[RequestRecord]) -> set
 
     Almost always all are free. Then COPY into the table itself is the cheapest way.
     """
-    rows = [record_values(record) for record in records]
-    if not rows:
+    if not records:
         return set()
-    if len(rows) <= FEW:
+    if len(records) <= FEW:
         statement = _unless_taken(insert(service_request)).returning(service_request.c.id)
-        return set(connection.execute(statement, rows).scalars())
+        return set(connection.execute(statement, [record_values(record) for record in records]).scalars())
     numbers = {record.number for record in records}
     with suppress(UniqueViolation), connection.begin_nested():
-        points = (point_bytes(record.place) for record in records)
-        copy_rows(
-            connection, service_request, [row | {"point": point} for row, point in zip(rows, points, strict=True)]
-        )
+        copy_rows(connection, service_request, [record_values(record, point_bytes) for record in records])
         return numbers
-    with staged(connection, _STAGE, rows):
+    with staged(connection, _STAGE, [record_values(record) for record in records]):
         added = connection.execute(_add_staged()).rowcount
-    return numbers if added == len(rows) else numbers & _stored(connection, records)
+    return numbers if added == len(records) else numbers & _stored(connection, records)
 
 
 def _add_staged() -> Insert:
@@ -442,8 +438,8 @@ def _select() -> Select[Any]:
     return select(*_COLUMNS)
 
 
-def record_values(record: RequestRecord) -> dict[str, Any]:
-    """A record as values of the table's columns."""
+def record_values(record: RequestRecord, point: Callable[[Place], Any] = point_of) -> dict[str, Any]:
+    """A record as values of the table's columns. `point` makes the value of the point."""
     return {
         "jurisdiction_id": record.jurisdiction_id,
         "id": record.number,
@@ -465,7 +461,7 @@ def record_values(record: RequestRecord) -> dict[str, Any]:
         "expected_at": record.expected_at,
         "lat": record.place.lat,
         "long": record.place.long,
-        "point": point_of(record.place),
+        "point": point(record.place),
         "address": record.place.address,
         "address_id": record.place.address_id,
         "zipcode": record.place.zipcode,
