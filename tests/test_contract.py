@@ -364,7 +364,7 @@ def test_locks_contain_releases_with_hashes_and_no_index() -> None:
 
 
 def test_the_benchmark_can_be_imported() -> None:
-    for name in ("__main__", "breaking", "killing", "queueing"):
+    for name in ("__main__", "breaking", "importing", "killing", "queueing"):
         import_module(f"tests.benchmarks.{name}")  # no test runs the benchmark
 
 

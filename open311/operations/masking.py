@@ -42,7 +42,7 @@ Edit = Callable[[str], str]
 class Mask:
     """Masks the texts of one request.
 
-    language  the language of the markers, the first one of the city
+    language  the city's first language (BCP 47), in which the markers are written
     unmasked  the marks of the texts that staff have unmasked
     salt      the salt of these marks
     """
@@ -55,8 +55,8 @@ class Mask:
     @classmethod
     def of(cls, record: RequestRecord, city: Jurisdiction) -> Mask:
         """The mask for a request of a city."""
-        language = _language_of_markers(city.languages[0])
-        return cls(city.privacy_of(record.service_code), language, record.unmasked, record.erasure_salt)
+        privacy = city.privacy_of(record.service_code)
+        return cls(privacy, city.languages[0], record.unmasked, record.erasure_salt)
 
     def hits(self, text: str) -> Iterator[tuple[Hit, bool]]:
         """The personal data in a text that the policy masks. The bool is False if staff have unmasked the data."""
@@ -79,7 +79,8 @@ class Mask:
 
     def _marked(self, text: str, hits: Sequence[Hit]) -> str:
         for hit in reversed(hits):
-            text = text[: hit.start] + in_language(MARKERS[hit.kind], self.language) + text[hit.end :]
+            marker = in_language(MARKERS[hit.kind], _language_of_markers(self.language))
+            text = text[: hit.start] + marker + text[hit.end :]
         return text
 
     def masked_again(self, text: str, note: str) -> str:
@@ -101,6 +102,7 @@ class Mask:
 
 @cache
 def _language_of_markers(tag: str) -> str:
+    """The language of the markers. The first call reads all translations, so only a text with markers makes it."""
     return closest(tag, languages())
 
 

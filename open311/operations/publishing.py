@@ -153,18 +153,20 @@ def publish_requests(
 ) -> None:
     """Write the publications of records whose history is stored. A record without an id is not published yet (A14).
 
-    notes  the complete public history of each record, by the record's number; None to read it from the database
+    notes  for new records, which have no publication yet: the public history of each, by the record's number.
+           Otherwise None, and the histories are read from the database
     """
     shown = [record for record in records if record.service_request_id]
     numbers = [record.number for record in shown]
     found = origins.load(connection, names.jurisdiction.id, numbers) if shown else {}
     people = supporters.count(connection, names.jurisdiction.id, numbers) if shown else {}
+    write = publications.write_publications if notes is None else publications.add_publications
     if notes is None:
         notes = history.load_notes(connection, names.jurisdiction.id, numbers) if shown else {}
     named = [record.possible_duplicate_of for record in shown if record.possible_duplicate_of]
     hidden = requests.hidden_among(connection, names.jurisdiction.id, named)
     public = [without_hidden(record, notes.get(record.number, ()), names, hidden) for record in shown]
-    publications.write_publications(
+    write(
         connection,
         [
             publication_of(record, names, said, found.get(record.number), people.get(record.number, 0))

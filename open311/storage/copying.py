@@ -7,6 +7,7 @@ table takes as long as inserting about twenty rows.
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -15,22 +16,28 @@ from typing import Any
 
 import orjson
 import psycopg
+from geoalchemy2 import Geometry
 from psycopg import pq
 from psycopg.copy import Copy, FileWriter
 from psycopg.types.json import set_json_dumps
 from sqlalchemy import Column, ColumnElement, Connection, MetaData, Select, Table, column, insert, select
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.schema import CreateTable, DropTable
 
 Row = Mapping[str, Any]
 
 FEW = 20
 PIECE_BYTES = 1 << 18
+IN_BYTES = (Geometry, TSVECTOR)
+"""Types that psycopg does not know. Their values are copied as bytes in PostgreSQL's binary form, such as EWKB."""
+_HEADER_BYTES = 19  # the signature, and two empty fields
+_COUNT, _LENGTH = struct.Struct("!h"), struct.Struct("!i")
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert new rows, which all have the same columns.
 
-    The table must have no geometry column, because `copy_rows` inserts the rows if there are many.
+    The table must have no column of `IN_BYTES`, because `copy_rows` inserts the rows if there are many.
     """
     if len(rows) > FEW:
         copy_rows(connection, table, rows)
@@ -41,16 +48,47 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
 def copy_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows by COPY, in order. Columns that the first row lacks get their defaults.
 
-    The table must have no geometry column, because psycopg does not know that type. Copy EWKT to a text column of
-    a stage instead.
+    The values of columns of `IN_BYTES` are bytes.
     """
     columns = [item for item in table.c if item.name in rows[0]]
     names = ", ".join(f'"{item.name}"' for item in columns)
-    types = [item.type.compile(connection.dialect).lower() for item in columns]
+    types = [
+        "bytea" if isinstance(item.type, IN_BYTES) else item.type.compile(connection.dialect).lower()
+        for item in columns
+    ]
     content = _binary(types, map(itemgetter(*(item.name for item in columns)), rows))
     raw: Any = connection.connection.driver_connection
     with raw.cursor() as cursor:
         cursor.copy_expert(f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)', content, PIECE_BYTES)
+
+
+def computed(connection: Connection, expression: str, names: Sequence[str], values: Sequence[Any]) -> list[bytes]:
+    """What PostgreSQL computes from each of the values, as bytes in the type's binary form.
+
+    expression  SQL that refers to the parts of a value by `names`; each part is a text
+    """
+    parts = [list(part) for part in zip(*values, strict=True)] or [[] for _ in names]
+    arrays = ", ".join("%s::text[]" for _ in names)
+    source = f"unnest({arrays}) AS given ({', '.join(names)})"
+    query = f"COPY (SELECT {expression} FROM {source}) TO STDOUT (FORMAT BINARY)"  # noqa: S608  # only constants
+    content = io.BytesIO()
+    raw: Any = connection.connection.driver_connection
+    with raw.cursor() as cursor:
+        cursor.copy_expert(cursor.mogrify(query, parts), content, PIECE_BYTES)
+    return [row[0] for row in _fields(content.getvalue())]
+
+
+def _fields(content: bytes) -> Iterator[list[bytes]]:
+    """The rows of COPY's binary format, without NULL."""
+    place = _HEADER_BYTES
+    while (count := _COUNT.unpack_from(content, place)[0]) >= 0:
+        place += _COUNT.size
+        row = []
+        for _ in range(count):
+            start = place + _LENGTH.size
+            place = start + _LENGTH.unpack_from(content, place)[0]
+            row.append(content[start:place])
+        yield row
 
 
 def stage_of(table: Table, *more: Column[Any], without: Sequence[str] = ()) -> Table:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from typing import Any
 
 from geoalchemy2 import Geography, Geometry
 from sqlalchemy import (
+    BindParameter,
     Boolean,
     ColumnElement,
     Double,
@@ -17,13 +20,33 @@ from sqlalchemy import (
     func,
     literal_column,
     or_,
+    select,
 )
 from sqlalchemy.types import NullType
 
 from open311.domain.places import Place
 from open311.domain.search import Box, Circle, box_around, halves
 
+_EWKB_POINT = struct.Struct("<BIIdd")
+"""Little-endian, a point with a reference system, the system's number, long and lat."""
 _SIDES = ("west", "south", "east", "north")
+
+
+Given = Callable[[ColumnElement[Any]], ColumnElement[Any]]
+
+
+def as_it_is(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A value that the planner sees."""
+    return value
+
+
+def unseen(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A value that the planner does not see, because a subquery computes it.
+
+    PostgreSQL then estimates the same cost for a custom plan as for a generic one, and keeps the generic plan
+    (decision 0062). Use it only where one plan is best for all values.
+    """
+    return select(cast(value, value.type) if isinstance(value, BindParameter) else value).scalar_subquery()
 
 
 def point_of(place: Place) -> str | None:
@@ -32,6 +55,11 @@ def point_of(place: Place) -> str | None:
         return None
     long, lat = place.point
     return f"SRID=4326;POINT({long!r} {lat!r})"
+
+
+def point_bytes(place: Place) -> bytes | None:
+    """The place's point as EWKB; None without coordinates."""
+    return None if place.point is None else _EWKB_POINT.pack(1, 0x20000001, 4326, *place.point)
 
 
 def point_from(ewkt: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -64,18 +92,21 @@ def in_small_box(
     return and_(or_(*boxes), across, lat.between(south, north))
 
 
-def within(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
+def within(point: ColumnElement[Any], name: str, parts: int, given: Given = as_it_is) -> ColumnElement[bool]:
     """Like `in_circle`, but the GiST index first finds the points in the circle's box, which has `parts` parts."""
     # `&&` is cheap but compares in single precision, so it also finds points a few metres outside the box.
-    boxes = (point.bool_op("&&")(_envelope(f"{name}_{part}")) for part in range(parts))
-    return and_(or_(*boxes), in_circle(point, name))
+    boxes = (point.bool_op("&&")(given(_envelope(f"{name}_{part}"))) for part in range(parts))
+    return and_(or_(*boxes), in_circle(point, name, given))
 
 
-def in_circle(point: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Whether a point is within a circle's radius, in metres over the ellipsoid. Values: `circle_values`."""
+def in_circle(point: ColumnElement[Any], name: str, given: Given = as_it_is) -> ColumnElement[bool]:
+    """Whether a point is within a circle's radius, in metres over the ellipsoid. Values: `circle_values`.
+
+    given  how the values are put into the query, such as `unseen`
+    """
     centre = func.ST_GeomFromEWKT(bindparam(f"{name}_centre", type_=Text), type_=Geometry)
-    radius = bindparam(f"{name}_radius", type_=Double)
-    return func.ST_DWithin(cast(point, Geography), cast(centre, Geography), radius, type_=Boolean)
+    radius = given(bindparam(f"{name}_radius", type_=Double))
+    return func.ST_DWithin(cast(point, Geography), given(cast(centre, Geography)), radius, type_=Boolean)
 
 
 def distance(point: ColumnElement[Any], name: str) -> ColumnElement[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,10 +25,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 
+from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Visibility
 from open311.formats import Rendition
-from open311.storage.copying import FEW, all_of, stage_of, staged
-from open311.storage.geometry import point_from, point_of
+from open311.storage.copying import FEW, all_of, computed, copy_rows, stage_of, staged
+from open311.storage.geometry import point_bytes, point_from, point_of
 from open311.storage.tables import personal_data, publication
 
 WITHDRAWN = "withdrawn"
@@ -90,12 +91,26 @@ def write_publications(connection: Connection, items: Sequence[Publication]) -> 
         connection.execute(_upsert(), rows)
 
 
-def _write_personal_data(connection: Connection, items: Sequence[Publication]) -> None:
+def add_publications(connection: Connection, items: Sequence[Publication]) -> None:
+    """Insert the publications of requests that have none yet, in the caller's transaction."""
+    if len(items) <= FEW:
+        write_publications(connection, items)
+        return
+    _write_personal_data(connection, items, are_new=True)
+    texts = [(item.language, item.words) for item in items]
+    vectors = computed(connection, "to_tsvector(language::regconfig, words)", ("language", "words"), texts)
+    rows = [publication_values(item, point_bytes) for item in items]
+    for row, vector in zip(rows, vectors, strict=True):
+        row["words"] = vector
+    copy_rows(connection, publication, rows)
+
+
+def _write_personal_data(connection: Connection, items: Sequence[Publication], *, are_new: bool = False) -> None:
     """Store which of these requests have personal data in their texts."""
     if not items:
         return
     columns = personal_data.c
-    without = [item.record.number for item in items if not item.personal_data]
+    without = [] if are_new else [item.record.number for item in items if not item.personal_data]
     if without:
         connection.execute(
             delete(personal_data).where(
@@ -164,8 +179,8 @@ def publication_parameter(column: str, name: str) -> ColumnElement[Any]:
     return bindparam(name, type_=publication.c[column].type)
 
 
-def publication_values(item: Publication) -> dict[str, Any]:
-    """A publication as values of its columns' parameters."""
+def publication_values(item: Publication, point: Callable[[Place], Any] = point_of) -> dict[str, Any]:
+    """A publication as values of its columns' parameters. `point` makes the value of the point."""
     record, rendition = item.record, item.rendition
     return {
         "jurisdiction_id": record.jurisdiction_id,
@@ -178,7 +193,7 @@ def publication_values(item: Publication) -> dict[str, Any]:
         "changed_at": record.changed_at,
         "lat": record.place.lat if rendition else None,
         "long": record.place.long if rendition else None,
-        "point": point_of(record.place) if rendition else None,
+        "point": point(record.place) if rendition else None,
         "visibility": record.visibility if rendition else WITHDRAWN,
         "was_public": rendition is not None and record.visibility is Visibility.PUBLIC,
         "agency": item.agency,

@@ -243,7 +243,7 @@ class Import:
 def measure_import(cluster: Cluster, data: Data, rows: int, folder: Path, times: int) -> Import:
     """Import a file in New York's format into an empty database; measured from start to end of the command."""
     file, result = folder / "import.csv", Import(rows)
-    _write_open_data(file, data, rows)
+    write_open_data(file, data, rows)
     try:
         for _ in range(times):
             _import(cluster, data, file, result)
@@ -323,7 +323,7 @@ def _download(server: Server, target: str) -> tuple[float, int, int]:
     return time.perf_counter() - begun_at, rows, peak
 
 
-def _write_open_data(file: Path, data: Data, rows: int) -> None:
+def write_open_data(file: Path, data: Data, rows: int) -> None:
     """Write requests in the CSV format of NYC Open Data."""
     jurisdiction = city()
     chronicle = Chronicle(jurisdiction, -1, data.newest)

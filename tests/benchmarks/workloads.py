@@ -13,7 +13,7 @@ from itertools import count
 from random import Random
 from urllib.parse import quote, urlencode
 
-from tests.benchmarks.contestants import BARE, FASTAPI, NAIVE, OURS, RAW, Server
+from tests.benchmarks.contestants import BARE, FASTAPI, NAIVE, NAIVE_ROWS, OURS, RAW, Server
 from tests.benchmarks.data import CITY, Data
 from tests.benchmarks.load import Refused, ask, call
 
@@ -226,7 +226,7 @@ WORKLOADS = (
         name="post",
         title="durable POST",
         requests=posts,
-        who=(*ROWS, "raw"),
+        who=(*ROWS, NAIVE_ROWS.name, "raw"),
         writes=True,
         compares=False,
     ),

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from open311.domain.personal_data import DataKind, Privacy, Treatment, Treatments, find_personal_data, mark_of
+from open311.domain.personal_data import (
+    DataKind,
+    Privacy,
+    Treatment,
+    Treatments,
+    find_personal_data,
+    finding,
+    mark_of,
+)
+from open311.domain.personal_data.emails import find_emails
+from open311.domain.personal_data.folding import fold
+from open311.domain.personal_data.payments import find_cards, find_ibans
+from open311.domain.personal_data.phones import find_phones
 from tests.personal_data.labelled import HALVES, LANGUAGES, measure, read
 
 LEAST_TEXTS = 30
@@ -185,3 +197,20 @@ def test_the_mark_of_a_number_does_not_depend_on_its_signs_and_differs_between_r
     assert mark_of("617-555-0143", "one") == mark_of("６１７\u200b555 0143", "one")
     assert mark_of("a@b.example", "one") == mark_of("Ａ＠b.example", "one")
     assert mark_of("617-555-0143", "one") != mark_of("617-555-0143", "two")
+
+
+@settings(max_examples=500)
+@given(st.text(st.sampled_from("0123456789 ()+-./\n\rDEtel,@x[]"), max_size=60))
+@example("448 E 839 STREET 12")
+@example("(030) - (+1) 2345")
+@example("030 1   -\n   2345")
+@example("1\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r23456789")
+def test_the_first_look_overlooks_nothing(text: str) -> None:
+    rest = fold(text).text
+    finders = (find_emails, find_ibans, find_cards, lambda found: find_phones(found, "DE"))
+    if not finding._may_hold_any(text):
+        assert [list(finder(rest)) for finder in finders] == [[], [], [], []]
+
+
+def test_the_digits_of_an_address_need_no_closer_look() -> None:
+    assert not finding._may_hold_any("448 E 839 STREET, BROOKLYN 10350")

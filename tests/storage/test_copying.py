@@ -18,6 +18,7 @@ from open311.domain.requests import Reporter, RequestRecord, Status, Visibility
 from open311.domain.text import clean_text
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publication_of, publish_requests
+from open311.operations.workflow.apply import add_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 from open311.storage.copying import FEW
@@ -61,6 +62,11 @@ def in_one_batch(connection: Connection, records: list[RequestRecord], city: Jur
     assert requests.add_records(connection, records) == {record.number for record in records}
     insert_histories(connection, ((record, _events(record)) for record in records))
     publish_requests(connection, records, names_for(connection, city))
+
+
+def as_new_ones(connection: Connection, records: list[RequestRecord], city: Jurisdiction) -> None:
+    assert requests.add_records(connection, records) == {record.number for record in records}
+    add_requests(connection, ((record, _events(record)) for record in records), names_for(connection, city))
 
 
 def _events(record: RequestRecord) -> list[Event]:
@@ -118,13 +124,16 @@ def test_every_way_of_writing_gives_the_same_rows(city: Platform) -> None:
     assert [len(rows) for rows in first] == [33, 33, 33]
     assert contents_after(city, in_small_batches, records) == first
     assert contents_after(city, in_one_batch, records) == first
+    assert contents_after(city, as_new_ones, records) == first
 
 
 @settings(max_examples=20)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])).map(clean_text), min_size=FEW + 1, max_size=30))
 def test_any_text_is_written_the_same_in_bulk(city: Platform, texts: list[str]) -> None:
     records = records_of(next(iter(city.registry)), texts)
-    assert contents_after(city, in_one_batch, records) == contents_after(city, in_small_batches, records)
+    first = contents_after(city, in_small_batches, records)
+    assert contents_after(city, in_one_batch, records) == first
+    assert contents_after(city, as_new_ones, records) == first
 
 
 @pytest.mark.uncounted

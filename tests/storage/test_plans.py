@@ -12,13 +12,14 @@ from sqlalchemy import Select, literal_column, select, table
 
 from open311.domain.queues import QueueSearch
 from open311.domain.requests import Status
-from open311.domain.search import PageKey, RequestSearch, Sort, Window
+from open311.domain.search import Circle, PageKey, RequestSearch, Sort, Window
 from open311.formats import JSON, XML
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage.hot import queues
 from open311.storage.hot.changes import BEGINNING, read_changes
+from open311.storage.hot.nearby import Around, find_earliest_open
 from open311.storage.hot.searching import find_digest, find_item, find_items
 from open311.storage.hot.statements import Statement
 from tests import build
@@ -83,6 +84,17 @@ def test_single_requests_and_changes_use_a_generic_plan(platform: Platform) -> N
         find_item(platform.database.hot, CITY, "R1", JSON)
         read_changes(platform.database.hot, CITY, BEGINNING, JSON, rows=1000)
     assert len(statements_since(platform, before)) == 2
+
+
+@pytest.mark.parametrize("long", [24.95, 179.9999])
+def test_the_search_for_a_possible_duplicate_uses_a_generic_plan(platform: Platform, long: float) -> None:
+    before = plans(platform)
+    for number in range(TIMES):
+        circle = Circle(long, 60.17 + number / 100, 50.0)
+        since = build.NOON - timedelta(days=number)
+        around = Around(jurisdiction_id=CITY, service_code="potholes", circle=circle, since=since)
+        find_earliest_open(platform.database.hot, around)
+    assert len(statements_since(platform, before)) == 1
 
 
 @pytest.mark.parametrize("rows", [1, 10, 50, 200])

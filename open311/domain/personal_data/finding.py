@@ -10,7 +10,7 @@ from functools import cache
 from open311.domain.personal_data.emails import AT_WORDS, find_emails
 from open311.domain.personal_data.folding import Folded, fold
 from open311.domain.personal_data.kinds import DataKind, Hit
-from open311.domain.personal_data.payments import find_cards, find_ibans
+from open311.domain.personal_data.payments import IBAN_CHECK, find_cards, find_ibans
 from open311.domain.personal_data.phones import LEAST_DIGITS, find_phones
 
 FINDERS_VERSION = 2
@@ -19,10 +19,22 @@ _OTHERS = bytes(set(range(256)) - set(b"0123456789"))
 _DIGIT = re.compile(r"\d")
 
 
+_ROW = re.compile(rf"\d(?:[\s()+./-]{{0,20}}\d){{{LEAST_DIGITS - 1}}}")
+"""So many digits as a phone number or a card has at least, with nothing but what can divide its parts."""
+
+
 def _may_hold_any(text: str) -> bool:
-    """A cheap first look: whether a text has a sign of an e-mail address, or as many digits as a phone number."""
-    if "@" in text or _count_digits(text) >= LEAST_DIGITS:
+    """A cheap first look: whether a text has a sign of an e-mail address, or as many digits as a phone number.
+
+    The digits of an address, such as 448 E 839 STREET, are not in a row. Folding removes some signs between digits,
+    so only texts that need no folding are looked at closer.
+    """
+    if "@" in text:
         return True
+    if _count_digits(text) >= LEAST_DIGITS:
+        is_folded = text.isascii() and "\r" not in text
+        if not is_folded or _ROW.search(text) or IBAN_CHECK.search(text):
+            return True
     return ("(" in text or "[" in text) and any(word in text.casefold() for word in AT_WORDS)
 
 
@@ -46,9 +58,12 @@ def find_personal_data(text: str, *, region: str = "", plates: str = "") -> list
     found: list[Hit] = []
     rest = folded.text
     for finder in _finders(rest, region, plates):
-        hits = _without_overlaps(finder(rest))
-        rest = _blanked(rest, hits)
-        found += hits
+        if hits := list(finder(rest)):
+            hits = _without_overlaps(hits)
+            rest = _blanked(rest, hits)
+            found += hits
+    if not found:
+        return []
     return list(_in_original(folded, sorted(found, key=lambda hit: hit.start)))
 
 

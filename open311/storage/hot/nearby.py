@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, literal_column, or_, select
+from sqlalchemy import ColumnElement, Integer, Text, and_, bindparam, literal_column, or_, select
 
 from open311.domain.search import Circle, box_around, halves
 from open311.formats import Format
-from open311.storage.geometry import circle_values, distance, within
+from open311.storage.geometry import Given, as_it_is, circle_values, distance, unseen, within
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS, Items
 from open311.storage.hot.statements import Statement
@@ -111,9 +111,9 @@ def _earliest(parts: int) -> Statement:
     candidates = (
         select(columns.service_request_id, columns.requested_at, columns.id)
         .where(
-            *_near_conditions(parts),
+            *_near_conditions(parts, unseen),
             columns.status == literal_column("'open'"),
-            columns.requested_at >= bindparam("since"),
+            columns.requested_at >= unseen(bindparam("since", type_=columns.requested_at.type)),
         )
         # MATERIALIZED makes the planner use the index by place. Otherwise ORDER BY and LIMIT make it scan by date.
         .cte("candidates")
@@ -123,11 +123,11 @@ def _earliest(parts: int) -> Statement:
     return Statement.of(first.limit(literal_column("1")), is_prepared=True)
 
 
-def _near_conditions(parts: int) -> list[ColumnElement[bool]]:
+def _near_conditions(parts: int, given: Given = as_it_is) -> list[ColumnElement[bool]]:
     columns = publication.c
     return [
-        columns.jurisdiction_id == bindparam("jurisdiction_id"),
+        columns.jurisdiction_id == given(bindparam("jurisdiction_id", type_=Text)),
         columns.visibility == literal_column("'public'"),
-        columns.service_code == bindparam("service_code"),
-        within(columns.point, "near", parts),
+        columns.service_code == given(bindparam("service_code", type_=Text)),
+        within(columns.point, "near", parts, given),
     ]

@@ -97,6 +97,11 @@ NAIVE = Contestant(
     title="flask-smorest + ORM + marshmallow (granian)",
     command=_granian("naive"),
 )
+NAIVE_ROWS = Contestant(
+    name="naive-rows",
+    title="the same ORM, writing the same rows as ours (granian)",
+    command=_granian("naive_rows"),
+)
 FASTAPI = Contestant(
     name="fastapi",
     title="FastAPI + asyncpg + orjson (uvicorn, uvloop)",
@@ -117,7 +122,7 @@ BARE = Contestant(
     title="bare Flask view, bytes from memory (granian)",
     command=_granian("bare"),
 )
-ALL = (OURS, NAIVE, FASTAPI, RAW, BARE)
+ALL = (OURS, NAIVE, NAIVE_ROWS, FASTAPI, RAW, BARE)
 
 
 def checkout(folder: Path, workloads: Sequence[str]) -> Contestant:
