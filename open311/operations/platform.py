@@ -131,7 +131,7 @@ def open_platform(settings: Settings) -> Platform:
     """
     if not settings.database_url:
         raise Misconfigured(NO_DATABASE)
-    database = _open(settings, settings.sqlalchemy_url)
+    database = _open(settings, settings.sqlalchemy_url, is_pooled=bool(settings.direct_database_url))
     registry = load_registry(
         settings.jurisdictions,
         ignore_wrong_id=settings.ignore_wrong_jurisdiction,
@@ -143,17 +143,18 @@ def open_platform(settings: Settings) -> Platform:
     return Platform(settings, database, registry, Queue(database), process, _replica_of(settings, database))
 
 
-def _open(settings: Settings, url: str) -> Database:
+def _open(settings: Settings, url: str, *, is_pooled: bool) -> Database:
     return open_database(
         url,
         pool_size=settings.pool_size,
         statement_timeout_ms=settings.statement_timeout_ms,
         prepares=settings.prepare_statements,
-        is_pooled=bool(settings.direct_database_url),
+        is_pooled=is_pooled,
     )
 
 
 def _replica_of(settings: Settings, primary: Database) -> Replica | None:
     if not settings.replica_url:
         return None
-    return Replica(primary, _open(settings, settings.sqlalchemy_replica_url), most_lag_s=settings.replica_lag_s)
+    database = _open(settings, settings.sqlalchemy_replica_url, is_pooled=False)
+    return Replica(primary, database, most_lag_s=settings.replica_lag_s)

@@ -26,7 +26,6 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(
             (f"W{number}" for number in range(4, 14)), "a check has no receiver that the server may call"
         ),
-        "SM1": "where the city sends messages, a check would send them to the number of a stranger",
         **dict.fromkeys(("SM2", "SM3"), "a check has no phone, and no gateway of the city"),
         "Z3": "a check has one key only, and cannot see what is stored",
         "X3": "the words that sound like an emergency are a setting of the city",

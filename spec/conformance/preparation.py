@@ -268,6 +268,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "stats": "stats.json",
         "subscriptions": "subscriptions",
         "suggestions": "services/suggest",
+        "text_messages": "sms asks for text messages",
         "tiles": "map tiles",
         "updated": "updated_after and updated_before",
         "updates": "servicerequestupdates",

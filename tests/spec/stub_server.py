@@ -853,6 +853,8 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
             ]
         if not self.has("dropped files pass in silence"):
             texts += [f'299 - "The file in {name} is no photo."' for name in call.dropped()]
+        if call.get("sms") == "true" and not self.has("text messages pass in silence"):
+            texts.append('299 - "sms is ignored: this city sends none"')
         return {"Warning": ", ".join(texts)} if texts and not self.has(NO_EXTENSIONS) else {}
 
     def file(self, call: StubCall, city: dict[str, Any], of: dict[str, Any], key: str) -> dict[str, Any]:
@@ -861,6 +863,8 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         description = call.get("description").replace("\r\n", "\n")
         if len(description) > 4000 and not self.has("a long description is cut"):
             problems.append("description has more than 4000 characters.")
+        if call.get("sms") not in ("", "true", "false") and not self.has(NO_EXTENSIONS):
+            problems.append("sms must be true or false.")
         if "\0" in description:
             problems.append("description holds NUL.")
         media = [value for name, value in call.pairs if name == "media_url"]
@@ -906,6 +910,8 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         if call.pictures() and not self.has(NO_EXTENSIONS):
             notices.append(f"{len(call.pictures())} photos are being prepared.")
         notices += [f"The file in {name} is no photo." for name in call.dropped()]
+        if call.get("sms") == "true" and not self.has(NO_EXTENSIONS):
+            notices.append("You get no text messages.")
         more = {"service_notice": " ".join(notices), "account_id": call.get("account_id") or None}
         if of["type"] == "realtime":
             number = self.has("receipt has the id as a number") and call.format == "json"

@@ -242,6 +242,7 @@ FAULTS: dict[str, str] = {
     "forecasts have no caveat": "H10",
     "single answers are told": "Q13",
     "requests are supporters": "Q14",
+    "text messages pass in silence": "SM1",
     "a person counts twice": "Z1",
     "anybody supports requests": "Z1",
     "support is for ever": "Z2 Z5",

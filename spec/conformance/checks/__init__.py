@@ -46,6 +46,7 @@ from spec.conformance.checks import (
     statistics,
     subscriptions,
     suggestions,
+    text_messages,
     tokens,
     what_clients_send,
 )
@@ -82,6 +83,7 @@ _MODULES = (
     notices,
     nearby,
     suggestions,
+    text_messages,
     ids_of_partners,
     own_view,
     me_too,
