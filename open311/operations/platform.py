@@ -43,6 +43,7 @@ class Process:
     blocks      the block list
     overrides   what admins have changed in texts and questions
     notices     the notices of cities that are valid or planned
+    lagging_notices  the same, as the replica has them
     rates       counts of reports, by which cities notice floods
     """
 
@@ -58,6 +59,7 @@ class Process:
         self.blocks = KeptBlocks()
         self.overrides = KeptOverrides()
         self.notices = KeptNotices()
+        self.lagging_notices = KeptNotices()
         self.rates = Rates(rate_storage)
         self._caches: dict[Callable[..., Any], Callable[..., Any]] = {}
         self._minutes: dict[str, Callable[..., Any]] = {}

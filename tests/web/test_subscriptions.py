@@ -19,6 +19,7 @@ from open311.domain.access import SHELL
 from open311.domain.requests import Reporter, Visibility
 from open311.operations.access.api_keys import add_key, list_keys, resume_key, revoke_key, suspend_key
 from open311.operations.platform import Platform
+from open311.operations.reading.follow_changes import Position, write_position
 from open311.operations.subscriptions.expiring import expire_subscriptions
 from open311.operations.subscriptions.sending import send_all
 from open311.operations.workflow.act import act
@@ -26,6 +27,9 @@ from tests import build, world
 from tests.checked_client import platform_of
 from tests.subscribing import SUBSCRIPTIONS, Subscriber, shown, subscribe, subscriber, tell
 from tests.waiting import settle
+
+AHEAD = write_position("test.example", Position(2**60, 1))
+"""A cursor after changes that are lost."""
 
 
 @dataclass
@@ -455,6 +459,7 @@ def test_json_and_xml_have_the_same_fields(town: Town) -> None:
         ({"lat": "60"}, "long", "is missing; send lat, long and radius together."),
         ({"radius": "99999999", "lat": "60", "long": "24"}, "radius", ""),
         ({"cursor": "nope"}, "cursor", "is not a cursor of this feed"),
+        ({"cursor": AHEAD}, "cursor", "belongs to changes that this database does not have"),
         ({"label": "a\0b"}, "label", "NUL"),
     ],
 )

@@ -28,7 +28,8 @@ def current_notices(platform: Platform, city: Jurisdiction, now: datetime) -> li
     A process reads the notices of all cities by one statement in `MOST_AGE`, so that a POST or a page costs none.
     While the database is dead, those that were read last are shown.
     """
-    kept = platform.process.notices
+    process = platform.process
+    kept = process.lagging_notices if platform.is_lagging else process.notices
     if _is_old(kept, now):
         _read_again(platform, kept, now)
     found = kept.by_city.get(city.id, ())

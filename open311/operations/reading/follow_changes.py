@@ -20,13 +20,23 @@ from schemas.extensions import WithdrawnSchema
 from schemas.limits import LONGEST_WAIT_S
 from schemas.texts import tell
 
-__all__ = ["BEGINNING", "Changes", "Position", "find_changes", "follow_changes", "read_position", "write_position"]
+__all__ = [
+    "BEGINNING",
+    "LOST",
+    "Changes",
+    "Position",
+    "find_changes",
+    "follow_changes",
+    "read_position",
+    "write_position",
+]
 
 POLL_S = 0.25
 MARKS_LAST = timedelta(days=90)
 MARKS_SETTLE = timedelta(minutes=1)
 """How much later than the clock the time of a mark is, because the clocks of servers differ."""
 
+LOST = tell("belongs to changes that this database does not have; start again without it.")
 _WITHDRAWN = shape_of(WithdrawnSchema)
 
 
@@ -80,8 +90,7 @@ def find_changes(
         department=department,
     )
     if found.is_lost:
-        fault = tell("belongs to a database that was replaced by an older backup; start again without it.")
-        raise Gone(fault, "cursor")
+        raise Gone(LOST, "cursor")
     shown = found.changes[:rows]
     reached = shown[-1].position if shown else replace(after, timeline=found.timeline)
     is_caught_up = len(found.changes) <= rows and not found.is_held

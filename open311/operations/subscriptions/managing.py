@@ -15,11 +15,12 @@ from open311.domain.subscriptions import (
     Target,
     Webhook,
 )
-from open311.errors import Invalid, NotFound, Problem
+from open311.errors import Gone, Invalid, NotFound, Problem
 from open311.federation.failures import ForbiddenAddress
 from open311.federation.webhooks import NoAddress, Receivers, trusted_hosts
+from open311.formats import JSON
 from open311.operations.platform import Platform
-from open311.operations.reading.follow_changes import position_at, read_position
+from open311.operations.reading.follow_changes import LOST, find_changes, position_at, read_position
 from open311.operations.subscriptions.filters import read_filter
 from open311.operations.subscriptions.sending import start_again
 from open311.plugins import Jurisdiction
@@ -218,7 +219,11 @@ def _start(
     """The position after which changes are told; None for the end of the feed."""
     if values["cursor"]:
         try:
-            return read_position(values["cursor"], city.id)
+            position = read_position(values["cursor"], city.id)
+            find_changes(platform, city.id, position, JSON, rows=1)
+            return position
+        except Gone:
+            problems.append(Problem("cursor", LOST))
         except ValueError:
             problems.append(Problem("cursor", tell("is not a cursor of this feed; start again without it.")))
     return position_at(platform, city.id, values["since"]) if values["since"] else None
