@@ -27,6 +27,7 @@ from open311.settings import Settings
 from open311.web.streams import lanes_of
 from tests.checked_client import CheckedClient, platform_of
 from tests.replicated import Pair, replicated
+from tests.waiting import until
 
 CITY = "city.example"
 LIST = "/open311/v2/requests.json"
@@ -296,7 +297,7 @@ def test_reads_go_on_while_the_primary_is_down_and_writes_do_after_the_promotion
         look(app)
         pair.primary.kill()
         assert client.get(f"/open311/v2/requests/{ids[0]}.json").status_code == 200
-        assert look(app).answers_alone
+        until(lambda: look(app).answers_alone, "the last connection of the primary to end")
         for path in READ_PATHS:
             assert FlaskClient(app).get(path.format(city=CITY, kept=kept)).status_code == 200, path
         assert set(ids) <= set(listed(client))
@@ -332,6 +333,7 @@ def test_a_replica_that_was_too_far_behind_does_not_answer_alone(make_app: Any) 
         sent(client, key)
         look(app)
         pair.primary.kill()
+        until(lambda: look(app).is_primary_down, "the last connection of the primary to end")
         view = look(app)
         assert (view.is_primary_down, view.answers_alone) == (True, False)
         assert "behind when the primary answered last; 0 s are allowed" in view.fault
