@@ -109,7 +109,7 @@ class Server:
 
     def catch_up(self, primary: Server) -> None:
         """Wait until the replica shows all that the primary has written."""
-        written = primary.run("SELECT pg_current_wal_lsn()::text")
+        written = primary.run("SELECT pg_current_wal_insert_lsn()::text")
         sql = f"SELECT pg_last_wal_replay_lsn() >= '{written}'::pg_lsn"
         until(lambda: self.run(sql), "the replica to catch up")
 

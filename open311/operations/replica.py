@@ -29,8 +29,9 @@ class View:
     """What a process knows about the two servers.
 
     fault            why the replica does not answer reads that the primary can answer; "" if it does
-    is_primary_down  whether the primary does not answer
-    answers          whether the replica answers at all and belongs to this database
+    is_primary_down  whether there is no connection to the primary; one that is only slow is not down
+    is_near          whether the replica answers, belongs to this database, and is hardly behind; while the primary
+                     is down, whether it was hardly behind when the primary answered last
     lag_s            the replica shows at least what the primary had so many seconds ago; None if unknown
     lag_bytes        what of the primary's history the replica has not replayed; None if unknown
     at               when both were looked at, by the monotonic clock
@@ -38,7 +39,7 @@ class View:
 
     fault: str
     is_primary_down: bool
-    answers: bool
+    is_near: bool
     at: float
     lag_s: float | None = None
     lag_bytes: int | None = None
@@ -56,11 +57,11 @@ class View:
 
     @property
     def answers_alone(self) -> bool:
-        """Whether only the replica can answer."""
-        return self.is_primary_down and self.answers and self.counts
+        """Whether only the replica can answer, and may."""
+        return self.is_primary_down and self.is_near and self.counts
 
 
-_UNKNOWN = View(fault="nobody has looked at it yet", is_primary_down=False, answers=False, at=0.0)
+_UNKNOWN = View(fault="nobody has looked at it yet", is_primary_down=False, is_near=False, at=0.0)
 
 
 class Replica:
@@ -78,11 +79,13 @@ class Replica:
     def _begin(self) -> None:
         self._process = 0
         self._lock = threading.Lock()
+        self._view_lock = threading.Lock()
         self._ended = threading.Event()
         self._primary = Outlook(self._primary_database.hot)
         self._replica = Outlook(self.database.hot)
         self._samples: deque[tuple[float, int]] = deque(maxlen=MOST_SAMPLES)
         self._seen: Standing | None = None
+        self._seen_at = 0.0
         self._view = _UNKNOWN
 
     @property
@@ -115,38 +118,53 @@ class Replica:
             if self._ended.is_set() or (after is not None and after is not self._view):
                 return self._view
             began_at = time.monotonic()
-            primary, found = self._primary.look(), self._replica.look()
-            self._seen = primary or self._seen
-            lag_s, lag_bytes = self._lag(primary, found, began_at)
+            primary, is_connected = self._primary.look(), self._primary.is_connected
+            if primary is not None:
+                self._seen, self._seen_at = primary, time.monotonic()
+                self._samples.append((began_at, primary.position))
+            found = self._replica.look()
             view = judged(
-                self._seen, found, is_primary_down=primary is None, most_lag_s=self._most_lag_s, lag_s=lag_s
+                self._seen,
+                found,
+                is_primary_down=not is_connected,
+                most_lag_s=self._most_lag_s,
+                lag_s=None if found is None else self._lag_s(primary, found, is_primary_down=not is_connected),
+                lag_bytes=None if primary is None or found is None else max(primary.position - found.position, 0),
             )
-            before, self._view = self._view, replace(view, lag_bytes=lag_bytes)
-        _tell(before, self._view)
-        return self._view
+            before = self._set(view)
+        _tell(before, view)
+        return view
 
-    def fail(self) -> None:
-        """Let the primary answer until the next look, because the replica could not answer a call."""
-        self._view = replace(self._view, fault="it could not answer a call")
+    def fail(self, view: View) -> None:
+        """Let the primary answer until the next look, because the replica's connection broke during a call.
 
-    def _lag(
-        self, primary: Standing | None, found: Standing | None, began_at: float
-    ) -> tuple[float | None, int | None]:
-        """How far the replica is behind, in seconds and bytes.
+        view  the result with which the call began. If there is a newer one, that counts
+        """
+        failed = replace(view, fault="it could not answer a call")
+        if self._set(failed, only_after=view) is view:
+            _tell(view, failed)
+
+    def _set(self, view: View, *, only_after: View | None = None) -> View:
+        """Make this the newest result, unless the newest is not `only_after`. Returns the one before."""
+        with self._view_lock:
+            before = self._view
+            if only_after is None or before is only_after:
+                self._view = view
+            return before
+
+    def _lag_s(self, primary: Standing | None, found: Standing, *, is_primary_down: bool) -> float | None:
+        """How far the replica is behind, or was when the primary answered last if that is down. None if unknown.
 
         The replica is as new as the newest moment at which the primary had no more than the replica has now. So no
         clock of a server counts, and a primary without writes makes no lag.
         """
-        if primary is None or found is None:
-            return None, None
-        self._samples.append((began_at, primary.position))
         while len(self._samples) > 1 and self._samples[1][1] <= found.position:
             self._samples.popleft()
-        missing = max(primary.position - found.position, 0)
-        sampled_at, position = self._samples[0]
-        if not missing:
-            return 0.0, 0
-        return (time.monotonic() - sampled_at if position <= found.position else found.replayed_s), missing
+        if primary is not None and primary.position <= found.position:
+            return 0.0
+        if self._samples and self._samples[0][1] <= found.position:
+            return (self._seen_at if is_primary_down else time.monotonic()) - self._samples[0][0]
+        return None if primary is None else found.replayed_s
 
     def close(self) -> None:
         """End the thread, and close all connections to the replica."""
@@ -164,24 +182,28 @@ def judged(
     is_primary_down: bool,
     most_lag_s: float,
     lag_s: float | None,
+    lag_bytes: int | None = None,
 ) -> View:
     """What the standings of both servers mean.
 
     primary  where the primary was when it answered last; None if it never has
+    lag_s    how far the replica is behind, or was when the primary answered last if that is down; None if unknown
     """
     fault = _fault_of(primary, found, is_primary_down=is_primary_down)
-    answers = found is not None and not fault
-    if not fault and is_primary_down:
-        fault = "the primary does not answer, so nobody knows how old the replica is"
-    elif not fault and (lag_s is None or lag_s > most_lag_s):
+    is_near = not fault and lag_s is not None and lag_s <= most_lag_s
+    if not fault and not is_near:
         behind = "unknown time" if lag_s is None else f"{lag_s:.0f} s"
-        fault = f"it is {behind} behind; {most_lag_s:.0f} s are allowed"
+        when = "was {} behind when the primary answered last" if is_primary_down else "is {} behind"
+        fault = f"it {when.format(behind)}; {most_lag_s:.0f} s are allowed"
+    elif not fault and is_primary_down:
+        fault = "the primary does not answer, so nobody knows how old the replica is"
     return View(
         fault=fault,
         is_primary_down=is_primary_down,
-        answers=answers,
+        is_near=is_near,
         at=time.monotonic(),
-        lag_s=lag_s,
+        lag_s=None if is_primary_down else lag_s,
+        lag_bytes=lag_bytes,
         replica=found,
     )
 
@@ -208,7 +230,7 @@ def _fault_of(primary: Standing | None, found: Standing | None, *, is_primary_do
 def _tell(before: View, now: View) -> None:
     """Log what has changed."""
     if now.is_primary_down and not before.is_primary_down:
-        log.error("the primary does not answer", reads="from the replica" if now.answers else "not answered")
+        log.error("the primary does not answer", reads="from the replica" if now.is_near else "not answered")
     elif before.is_primary_down and not now.is_primary_down:
         log.warning("the primary answers again")
     if bool(now.fault) == bool(before.fault) and before is not _UNKNOWN:

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, delete, func, insert, literal_column, select
+from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, delete, func, insert, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.abuse import Block, BlockKind, BlockList
@@ -71,12 +71,20 @@ def lock_list(connection: Connection) -> str:
     return str(connection.execute(changed).scalar_one())
 
 
-def secret_of_list(connection: Connection) -> str:
-    """The secret of the list, which is made if there is none. The version stays, because no block has changed."""
+def find_secret(connection: Connection) -> str | None:
+    """The secret of the list; None if there is none yet."""
+    return connection.execute(_secret()).scalar_one_or_none()
+
+
+def make_secret(connection: Connection) -> str:
+    """Make the secret of the list, unless another process has made it. The version stays: no block has changed."""
     row = pg_insert(block_list).values(jurisdiction_id=ALL_JURISDICTIONS, secret=new_block_secret())
     connection.execute(row.on_conflict_do_nothing())
-    mine = block_list.c.jurisdiction_id == ALL_JURISDICTIONS
-    return str(connection.execute(select(block_list.c.secret).where(mine)).scalar_one())
+    return connection.execute(_secret()).scalar_one()
+
+
+def _secret() -> Select[str]:
+    return select(block_list.c.secret).where(block_list.c.jurisdiction_id == ALL_JURISDICTIONS)
 
 
 def find_same(connection: Connection, jurisdiction_id: str, kind: BlockKind, value: str) -> Block | None:

@@ -34,6 +34,18 @@ __all__ = [
 ]
 
 
+DEAD_PEER = {
+    "tcp_user_timeout": "5000",  # milliseconds
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "2",
+}
+"""libpq's settings that end a connection after at most nine seconds if the other machine has vanished.
+
+The kernel's own limits are a quarter of an hour and two hours. libpq ignores these settings for Unix sockets.
+"""
+
+
 class Database:
     """A PostGIS database, as operations use it."""
 
@@ -152,13 +164,14 @@ def open_database(
     if not is_pooled:
         settings = session_settings(statement_timeout_ms)
         arguments["options"] = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    dsn = extensions.make_dsn(libpq_dsn(url), **arguments)
     engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
         hide_parameters=True,  # errors are logged, and parameters hold personal data
-        connect_args=arguments,
+        connect_args=extensions.parse_dsn(dsn),
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
     )
@@ -166,7 +179,7 @@ def open_database(
     event.listen(engine, "handle_error", _drop_read_only)
     if is_wanted():
         trace_statements(engine)
-    return Database(engine, HotConnections(extensions.make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
+    return Database(engine, HotConnections(dsn, prepares=prepares))
 
 
 def session_settings(statement_timeout_ms: int) -> dict[str, str]:
@@ -188,10 +201,10 @@ def _replace_dead(connection: extensions.connection, record: object, proxy: obje
 
 
 def libpq_dsn(url: str) -> str:
-    """A SQLAlchemy URL as a libpq connection string, for other drivers."""
+    """A SQLAlchemy URL as a libpq connection string, with `DEAD_PEER` where the URL says nothing else."""
     parsed = make_url(url)
     _, words = parsed.get_dialect()().create_connect_args(parsed)
-    dsn: str = extensions.make_dsn(**words)
+    dsn: str = extensions.make_dsn(**{**DEAD_PEER, **words})
     return dsn
 
 

@@ -35,6 +35,19 @@ def is_down(error: Exception) -> bool:
     return isinstance(error, _DOWN) or takes_no_writes(error)
 
 
+def is_cut_off(error: BaseException | None) -> bool:
+    """Whether an error was raised because the server cannot be reached, or has ended the connection.
+
+    False if the server answered: a statement that is too slow or not allowed says nothing about the connection.
+    """
+    while error is not None:
+        if isinstance(error, _DRIVERS_OWN):
+            code = error.diag.sqlstate  # of the server; None if libpq or the driver found the fault itself
+            return isinstance(error, _LINKS) and (code is None or code.startswith(("08", "57P")))
+        error = getattr(error, "orig", None) or error.__cause__
+    return False
+
+
 def is_deadlock(error: BaseException | None) -> bool:
     """Whether an error was raised because two transactions waited for each other, and PostgreSQL ended this one."""
     while error is not None:
@@ -65,11 +78,15 @@ _UNPREPARED = (
     psycopg.errors.DuplicatePreparedStatement,
 )
 """A pooler ran a prepared statement on another connection than the one that has it."""
-_DOWN = (
+_DRIVERS_OWN = (psycopg.Error, psycopg2.Error)
+_LINKS = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
+)
+_DOWN = (
+    *_LINKS,
     *_UNMIGRATED,
     *_UNPREPARED,
 )
@@ -105,7 +122,7 @@ def why_down(error: BaseException) -> str:
     libpq reads the end of the password as a part of the host. So everything up to the last @ of a host is left out.
     """
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, (psycopg.Error, psycopg2.Error)):
+    while cause is not None and not isinstance(cause, _DRIVERS_OWN):
         cause = getattr(cause, "orig", None) or cause.__cause__
     if cause is None:
         return ""

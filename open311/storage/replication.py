@@ -69,7 +69,10 @@ class Standing:
 
 
 class Outlook:
-    """A connection that looks at one server again and again. It is not thread-safe."""
+    """A connection that looks at one server again and again. It is not thread-safe.
+
+    The timeout of a look ends with its transaction: a pooler gives the connection to others afterwards.
+    """
 
     def __init__(self, hot: HotConnections) -> None:
         self._hot = hot
@@ -79,9 +82,12 @@ class Outlook:
         """Where the server is now; None if it does not answer in time, or does not tell."""
         try:
             session = self._connected()
+            session.command("BEGIN READ ONLY")
+            session.command(f"SET LOCAL statement_timeout = {LOOK_TIMEOUT_MS}")
             [row] = session.command(_STANDING).rows()
+            session.command("COMMIT")
         except (Unavailable, Refused):
-            self.close()
+            self._give_up()
             return None
         system, is_replica, number, position, started_at, replayed_s, tells_back = row
         return Standing(
@@ -94,6 +100,18 @@ class Outlook:
             tells_back=tells_back,
         )
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the last look reached the server. One that is only too slow, or refuses, is reached."""
+        return self._session is not None
+
+    def _give_up(self) -> None:
+        """Keep the connection only if the server still answers on it."""
+        if self._session is not None:
+            self._session.roll_back()
+            if self._session.has_died:
+                self.close()
+
     def close(self) -> None:
         """Close the connection. The next look opens another one."""
         if self._session is not None:
@@ -104,5 +122,4 @@ class Outlook:
         if self._session is None or not self._session.is_usable:
             self.close()
             self._session = self._hot.session()
-            self._session.command(f"SET statement_timeout = {LOOK_TIMEOUT_MS}")
         return self._session

@@ -13,6 +13,7 @@ from open311.errors import Invalid
 from open311.formats import Format
 from open311.operations.reading.find_requests import Page, count_requests, find_own, find_requests, find_validator
 from open311.operations.reading.searches import cut_dates, read_search, unknown_department, unseen_id
+from open311.storage.failures import unavailable
 from open311.web.access import find_partner, require_partner
 from open311.web.calls import Answer, Call, unchanged
 from open311.web.links import page_url
@@ -70,6 +71,8 @@ class Listing:
             if call.has_unchanged(validator):
                 return unchanged(validator)
         page = find_requests(call.platform, search, rendered or call.output, extras, partner=self.partner)
+        if call.platform.is_lagging and not page.items and (search.ids or call.values["service_request_id_ext"]):
+            raise unavailable(None)  # the primary may know what the replica does not have yet
         total = self._total(page)
         return Answer(
             body=body(page, total),

@@ -2,6 +2,8 @@
 
 A view that only reads can be called twice. So nothing has to be known before the call: the replica answers first,
 and the primary answers again whatever a replica that is behind could get wrong.
+
+A search by ids asks for what the caller may have just sent, so the primary answers it first.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from typing import Self
 
 from werkzeug.wrappers import Request, Response
 
-from open311.errors import Gone, NotFound, Open311Error, Unavailable
+from open311.errors import Forbidden, Gone, NotFound, Open311Error, Unavailable
 from open311.operations.platform import Platform, lagging
-from open311.operations.replica import Replica
-from open311.storage.failures import Refused, unavailable
+from open311.operations.replica import Replica, View
+from open311.storage.failures import Refused, is_cut_off, unavailable
 from open311.web.surfaces import Source
+
+_UNKNOWN_STATUSES = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
 Answering = Callable[[Platform], Response]
 
@@ -51,16 +55,18 @@ class Reads:
         view = self._replica.view
         if view.answers_alone:
             return self._alone(answering)
-        if self._prefers_replica and view.may_answer and (answer := self._checked(request, answering)):
-            return answer
+        if self._prefers_replica and view.may_answer and not _names_ids(request):
+            answer = self._checked(request, answering, view)
+            if answer is not None:
+                return answer
         try:
             return answering(self._primary)
-        except Unavailable:
-            if not self._replica.look(after=view).answers_alone:
+        except Unavailable as error:
+            if not (is_cut_off(error) and self._replica.look(after=view).answers_alone):
                 raise
             return self._alone(answering)
 
-    def _checked(self, request: Request, answering: Answering) -> Response | None:
+    def _checked(self, request: Request, answering: Answering, view: View) -> Response | None:
         """The replica's answer; None if the primary must answer.
 
         An error can mean that the replica does not know yet what the call is about. An answer other than 304 to a
@@ -68,10 +74,9 @@ class Reads:
         """
         try:
             answer = answering(self._on_replica)
-        except Unavailable:
-            self._replica.fail()
-            return None
-        except (Open311Error, Refused):
+        except (Open311Error, Refused) as error:
+            if is_cut_off(error):
+                self._replica.fail(view)
             return None
         has_older = "If-None-Match" in request.headers and answer.status_code != HTTPStatus.NOT_MODIFIED
         if has_older or answer.status_code >= HTTPStatus.BAD_REQUEST:
@@ -82,13 +87,18 @@ class Reads:
     def _alone(self, answering: Answering) -> Response:
         """The replica's answer while the primary is down.
 
-        Raises Unavailable for what the replica does not know, because it may exist.
+        Raises Unavailable for ids and keys that the replica does not know, because they may exist.
         """
         try:
             answer = answering(self._on_replica)
-        except (NotFound, Gone) as error:
+        except (NotFound, Gone, Forbidden) as error:
             raise unavailable(None) from error
-        if answer.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        if answer.status_code in _UNKNOWN_STATUSES:
             answer.close()
             raise unavailable(None)
         return answer
+
+
+def _names_ids(request: Request) -> bool:
+    """Whether the query has `service_request_id` or `service_request_id_ext`, also with an index in brackets."""
+    return any(name.startswith("service_request_id") for name in request.args)

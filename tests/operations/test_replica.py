@@ -49,18 +49,22 @@ def test_one_server_with_both_addresses_answers_as_the_primary() -> None:
 
 
 @pytest.mark.parametrize(
-    ("replica", "answers"),
+    ("replica", "lag_s", "answers"),
     [
-        (REPLICA, True),
-        (replace(REPLICA, is_replica=False, timeline=3), True),
-        (replace(REPLICA, timeline=1), False),
-        (replace(REPLICA, system="8"), False),
-        (None, False),
+        (REPLICA, 10, True),
+        (REPLICA, 11, False),
+        (REPLICA, None, False),
+        (replace(REPLICA, is_replica=False, timeline=3), 0, True),
+        (replace(REPLICA, timeline=1), 0, False),
+        (replace(REPLICA, system="8"), 0, False),
+        (None, None, False),
     ],
 )
-def test_only_a_replica_of_this_history_answers_alone(replica: Standing | None, answers: bool) -> None:
-    view = view_of(PRIMARY, replica, is_down=True, lag_s=None)
-    assert (view.may_answer, view.answers_alone) == (False, answers)
+def test_only_a_replica_of_this_history_that_was_hardly_behind_answers_alone(
+    replica: Standing | None, lag_s: float | None, answers: bool
+) -> None:
+    view = view_of(PRIMARY, replica, is_down=True, lag_s=lag_s)
+    assert (view.may_answer, view.answers_alone, view.lag_s) == (False, answers, None)
 
 
 def test_an_old_view_does_not_count() -> None:

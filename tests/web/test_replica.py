@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from open311.app import create_app
 from open311.clock import utc_now
 from open311.domain.page_paths import request_path
 from open311.operations.access.api_keys import add_key
+from open311.operations.access.sealing import seal
 from open311.operations.examining.replica import check_replica
 from open311.operations.platform import Platform, open_platform
 from open311.operations.reading.follow_changes import Position, mark_changes, read_position, write_position
 from open311.operations.replica import Replica
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
+from open311.web.streams import lanes_of
 from tests.checked_client import CheckedClient, platform_of
 from tests.replicated import Pair, replicated
+from tests.waiting import until
 
 CITY = "city.example"
 LIST = "/open311/v2/requests.json"
@@ -47,6 +51,7 @@ READ_PATHS = (
     "/c/{city}/numbers",
     "/c/{city}/outlook",
     "/c/{city}/report?service_code=potholes",
+    "/c/{city}/report?service_code=potholes&kept={kept}",
     "/map/{city}",
     "/widget/{city}",
 )
@@ -238,18 +243,39 @@ def test_the_feed_of_a_replica_waits_for_older_transactions(pair: Pair, make_app
     assert [one["service_request_id"] for one in found.json] == [id]
 
 
-def test_no_public_read_needs_a_database_that_takes_writes(pair: Pair, make_app: Any) -> None:
+def test_a_search_by_ids_comes_from_the_primary(pair: Pair, make_app: Any) -> None:
     app = make_app(pair)
-    platform = platform_of(app)
-    client, key = app.test_client(), key_of(platform)
-    id = sent(client, key)["service_request_id"]
+    client, key = app.test_client(), key_of(platform_of(app))
     pair.catch_up()
-    replica = platform.replica
+    pair.replica.pause()
+    id = sent(client, key, service_request_id_ext="mine")["service_request_id"]
+    assert id not in listed(client)
+    own = f"service_request_id_ext=mine&api_key={key}"
+    for query in (f"service_request_id={id}", f"service_request_id[]={id}", own):
+        assert [one["service_request_id"] for one in client.get(f"{LIST}?{query}").json] == [id]
+
+
+def test_a_download_without_a_free_lane_is_no_fault_of_the_replica(pair: Pair, make_app: Any) -> None:
+    app = make_app(pair, bulk_streams=1)
+    client, replica = app.test_client(), platform_of(app).replica
     assert replica is not None
-    for path in READ_PATHS:
-        answer = client.get(path.format(city=CITY, id=id))
-        assert answer.status_code == 200, path
-        assert replica.view.may_answer, f"the replica could not answer {path}: {replica.view.fault}"
+    leave = lanes_of(platform_of(app)).enter()
+    assert client.get("/open311/bulk/v1/requests.csv").status_code == 503
+    assert replica.view.may_answer
+    leave()
+
+
+def test_a_fault_never_replaces_a_newer_result(pair: Pair, make_app: Any) -> None:
+    app = make_app(pair)
+    replica = platform_of(app).replica
+    assert replica is not None
+    with closing(Replica(platform_of(app).database, replica.database, most_lag_s=3_600)) as own:
+        old, new = own.look(), own.look()
+        own.fail(old)
+        assert own.look(after=old) is new
+        own.fail(new)
+        assert own.look(after=old).fault == "it could not answer a call"
+        assert own.look().may_answer
 
 
 def test_an_address_of_another_database_is_never_read(pair: Pair, make_app: Any, settings: Settings) -> None:
@@ -266,16 +292,23 @@ def test_reads_go_on_while_the_primary_is_down_and_writes_do_after_the_promotion
         pair.catch_up()
         mark_changes(platform_of(app), utc_now())
         cursor = client.get(CHANGES).headers["X-Cursor"]
+        kept = seal(platform_of(app), {"description": ["A hole."]})
         pair.catch_up()
+        look(app)
         pair.primary.kill()
         assert client.get(f"/open311/v2/requests/{ids[0]}.json").status_code == 200
-        assert look(app).answers_alone
+        until(lambda: look(app).answers_alone, "the last connection of the primary to end")
+        for path in READ_PATHS:
+            assert FlaskClient(app).get(path.format(city=CITY, kept=kept)).status_code == 200, path
         assert set(ids) <= set(listed(client))
+        assert client.get(f"{LIST}?service_request_id={ids[0]}").status_code == 200
         assert client.get(LIST, headers={"If-None-Match": '"another"'}).status_code == 200
         unknown = client.get("/open311/v2/requests/unknown.json")
         refused = client.post(LIST, data=POTHOLE | {"api_key": key})
         future = FlaskClient(app).get(f"{CHANGES}?cursor={write_position(CITY, Position(2**40, 1))}")
-        for answer in (unknown, refused, future):
+        no_such = client.get(f"{LIST}?service_request_id=unknown")
+        new_key = client.get(f"{LIST}?service_request_id_ext=mine", headers={"X-Api-Key": "unknown"})
+        for answer in (unknown, refused, future, no_such, new_key):
             assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json["status"]) == (200, "degraded")
@@ -288,6 +321,28 @@ def test_reads_go_on_while_the_primary_is_down_and_writes_do_after_the_promotion
         after = client.get(f"{CHANGES}?cursor={cursor}")
         assert [one["service_request_id"] for one in after.json] == [new]
         assert read_position(after.headers["X-Cursor"], CITY).timeline == 2
+
+
+def test_a_replica_that_was_too_far_behind_does_not_answer_alone(make_app: Any) -> None:
+    with replicated() as pair:
+        app = make_app(pair, most_lag_s=0)
+        client, key = app.test_client(), key_of(platform_of(app))
+        pair.catch_up()
+        assert look(app).may_answer
+        pair.replica.pause()
+        sent(client, key)
+        look(app)
+        pair.primary.kill()
+        until(lambda: look(app).is_primary_down, "the last connection of the primary to end")
+        view = look(app)
+        assert (view.is_primary_down, view.answers_alone) == (True, False)
+        assert "behind when the primary answered last; 0 s are allowed" in view.fault
+        assert client.get(LIST).status_code == 503
+        replica = platform_of(app).replica
+        assert replica is not None
+        begun_later = Replica(platform_of(app).database, replica.database, most_lag_s=3_600)
+        assert not begun_later.look().answers_alone
+        begun_later.close()
 
 
 def test_a_cursor_to_lost_changes_is_gone_and_an_older_one_is_right(make_app: Any) -> None:

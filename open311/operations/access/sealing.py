@@ -26,7 +26,7 @@ MOST_CHARACTERS = 3_500
 def seal(platform: Platform, value: Any) -> str:
     """A value of JSON as encrypted text for an address; "" if the text is too long or the database is down."""
     try:
-        key = platform.process.cached(_key, most=1)(platform)
+        key = _key_of(platform)
     except Unavailable:
         return ""
     sealed = key.encrypt(zlib.compress(orjson.dumps(value), 9)).decode()
@@ -40,14 +40,23 @@ def unseal(platform: Platform, sealed: str) -> Any:
     """
     if len(sealed) > MOST_CHARACTERS or not sealed.isascii():
         return None
-    key = platform.process.cached(_key, most=1)(platform)
+    key = _key_of(platform)
     try:
         return orjson.loads(zlib.decompress(key.decrypt(sealed, ttl=DAY_S)))
     except InvalidToken:
         return None
 
 
-def _key(platform: Platform) -> Fernet:
-    with platform.database.transaction() as connection:
-        secret = blocks.secret_of_list(connection)
+def _key_of(platform: Platform) -> Fernet:
+    """The key, read once on the primary and once on the replica. Raises Unavailable."""
+    return platform.process.cached(_read_key, most=2)(platform)
+
+
+def _read_key(platform: Platform) -> Fernet:
+    """The key of the stored secret. The secret is made only if there is none, because a replica cannot make it."""
+    with platform.database.reading() as connection:
+        secret = blocks.find_secret(connection)
+    if secret is None:
+        with platform.database.transaction() as connection:
+            secret = blocks.make_secret(connection)
     return Fernet(urlsafe_b64encode(blake2b(secret.encode(), digest_size=32, person=b"sealed values").digest()))

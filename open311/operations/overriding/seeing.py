@@ -7,7 +7,7 @@ overrides. A server without a city whose files allow overrides never asks the da
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from open311.plugins import Jurisdiction
 from open311.plugins.declared.overrides import with_overrides
 from open311.plugins.registry import Layer
 from open311.storage import overrides
-from open311.storage.hot.connections import HotConnections
 
 if TYPE_CHECKING:
     from open311.operations.platform import Platform
@@ -53,7 +52,8 @@ def see_overrides(platform: Platform, *, is_fresh: bool = False) -> None:
 
 def _look(platform: Platform, cities: list[Jurisdiction]) -> None:
     kept = platform.process.overrides
-    hot, versions = _read_versions(platform, has_read=kept.has_read)
+    hot = platform.database.hot
+    versions = overrides.read_versions(hot)
     for city in cities:
         version = versions.get(city.id, 0)
         if kept.versions.get(city.id, 0) != version:
@@ -63,21 +63,6 @@ def _look(platform: Platform, cities: list[Jurisdiction]) -> None:
             platform.registry.add_layer(city.id, Layer.OVERRIDES, change)
             kept.stands = {**kept.stands, city.id: stands}
             kept.versions[city.id] = version
-
-
-def _read_versions(platform: Platform, *, has_read: bool) -> tuple[HotConnections, Mapping[str, int]]:
-    """The versions of all overrides, and where they were read.
-
-    A process that starts while the primary is down reads them from the replica, so that it can answer reads.
-    """
-    hot = platform.database.hot
-    try:
-        return hot, overrides.read_versions(hot)
-    except Unavailable:
-        if has_read or platform.replica is None:
-            raise
-    hot = platform.replica.database.hot
-    return hot, overrides.read_versions(hot)
 
 
 def _overridden(
