@@ -196,6 +196,18 @@ def test_a_suspected_report_leads_to_messages_only_after_its_release(make_app: M
         assert only["to"] == "+16175550124"
 
 
+def test_the_release_of_a_report_that_was_held_for_a_review_is_no_second_receipt(make_app: Make) -> None:
+    with world.receiver() as gateway:
+        services = tuple(replace(one, review=True) for one in city().services)
+        here = Town(make_app(replace(city(), services=services), **settings_for(gateway)), gateway)
+        name = here.report()
+        assert len(here.send()) == 1
+        here.act(name, commands.Release(reason="It is fine."))
+        assert here.send() == []
+        here.act(name, CLOSE)
+        assert len(here.send()) == 1
+
+
 @pytest.mark.parametrize("orders", ["drop", "hide", "hide and show"])
 def test_a_suspected_report_that_staff_hide_leads_to_no_message(make_app: Make, orders: str) -> None:
     with world.receiver() as gateway:

@@ -135,6 +135,9 @@ def _composed(
     record = requests.load_record(connection, city.id, number=queued.number, is_locked=False)
     if record is None or _is_suspected(connection, city, record):
         return skipped(queued, "the request is gone or not released", now)
+    is_first = not sms.has_sent(connection, city.id, queued.number)
+    if queued.occasion is SmsOccasion.RECEIVED and not is_first:
+        return skipped(queued, "the reporter knows that the report came in", now)
     own = platform.settings.public_url.rstrip("/")
     text = message_text(
         city,
@@ -143,7 +146,7 @@ def _composed(
         queued.occasion,
         language=language,
         own=own,
-        is_first=not sms.has_sent(connection, city.id, queued.number),
+        is_first=is_first,
     )
     if not text:
         return skipped(queued, "there is nothing to tell", now)
