@@ -137,7 +137,7 @@ def _composed(
         return skipped(queued, "the request is gone or not released", now)
     is_first = not sms.has_sent(connection, city.id, queued.number)
     if queued.occasion is SmsOccasion.RECEIVED and not is_first:
-        return skipped(queued, "the reporter knows that the report came in", now)
+        return skipped(queued, "the reporter has got a message about the report already", now)
     own = platform.settings.public_url.rstrip("/")
     text = message_text(
         city,
