@@ -20,8 +20,8 @@ from open311.errors import Misconfigured
 from open311.settings import Settings
 
 FIRST_ANSWER_S = 60.0
-KILL_AFTER_S = GRACE_S + 5.0
-"""Seconds after which a child is killed. It should end by itself within `GRACE_S`."""
+SPARE_S = 5.0
+"""Seconds that a child gets beside `drain_s` and `GRACE_S`, within which it should end, before it is killed."""
 
 
 class Supervisor:
@@ -94,6 +94,7 @@ class Supervisor:
                 self._is_stopping.wait(1)
 
     def _end_children(self) -> None:
+        kill_after_s = GRACE_S + self._settings.drain_s + SPARE_S
         for command in self.COMMANDS:
             child = self._children.get(command)
             if child is None:
@@ -101,7 +102,7 @@ class Supervisor:
             if child.poll() is None:
                 child.terminate()
             try:
-                child.wait(KILL_AFTER_S)
+                child.wait(kill_after_s)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()

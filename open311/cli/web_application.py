@@ -75,8 +75,13 @@ def serve_prepared(
 ) -> None:
     """Serve in a web process until a signal to stop arrives or the parent is killed.
 
-    After a signal, calls are taken until the parent has stopped listening, which it does after `drain_s`.
+    After a signal, calls are taken until the parent has stopped listening, which it does after `drain_s`. If the
+    parent is killed, this process stops listening itself.
     """
+
+    def is_orphan() -> bool:
+        return os.getppid() not in (parent, prepared.loader)  # the loader is the parent until it ends, for some ms
+
     application = prepared.application
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     threads = Threads(
@@ -92,15 +97,14 @@ def serve_prepared(
         begin_listening(listener)
     threads.start()
     log_store_fault(application.extensions["open311"], utc_now())
-    while not signals.is_stopping:
+    while not signals.is_stopping and not is_orphan():
         signals.wait(PARENT_CHECK_S)
-        if os.getppid() not in (parent, prepared.loader):  # the loader is the parent until it ends, for some ms
-            stop_listening()
-            break
     application.extensions["open311"].process.is_ending.set()
     threads.drain()
     give_up_at = time.monotonic() + settings.drain_s + PATIENCE_S
     while threads.is_listening and time.monotonic() < give_up_at:
+        if is_orphan():
+            stop_listening()
         signals.wait(DRAIN_CHECK_S)
     threads.stop(GRACE_S)
     end_tracing()

@@ -21,7 +21,7 @@ from open311.jobs.worker import make_worker, run_worker
 from open311.observe import all_lines_logged, configure_logs
 from open311.operations.media.files import log_store_fault
 from open311.operations.platform import Platform, open_platform
-from open311.operations.upkeep.readiness import BACK_OFFICES, MEDIA, check_background
+from open311.operations.upkeep.readiness import check_background
 from open311.storage.engine import libpq_dsn
 from open311.storage.queue import Line
 from open311.tracing import begin_tracing, end_tracing
@@ -73,17 +73,18 @@ def worker(lines: tuple[Line, ...], concurrency: int, once: bool, is_check: bool
     """Do background work: dispatch changes, send deliveries, get ids for batch requests, republish, dump,
     clean up.
 
-    The queue `fast` has what somebody waits for: changes, deliveries, webhooks, mail, updates and short jobs;
-    `photos` prepares, copies and deletes photos; `bulk` has dumps, statistics, forecasts, retention and other work
-    on whole cities. Any number of workers may run, on any number of machines, and each queue needs at least one. A
-    job that is due at a time is done once, however many workers there are.
+    The queue `fast` has what somebody waits for: changes, deliveries, webhooks, mail, text messages, updates and
+    short jobs; `photos` prepares, copies and deletes photos; `bulk` has dumps, statistics, forecasts, retention and
+    other work on whole cities. Any number of workers may run, on any number of machines, and each queue needs at
+    least one. A job that is due at a time is done once, however many workers there are.
 
     If a worker is killed, another worker takes over its jobs, and nothing is lost. A worker whose database is gone
     ends with status 1. Let a service manager start it again.
 
-    With --check, no work is done. The exit status is 1 if a job, a change or a delivery has waited for minutes, or
-    if a job fails again and again. A back office that is down, or that needs a person, and a media store that does
-    not work, are only named: a new worker would not help.
+    With --check, no work is done. The exit status is 1 if a job, a change, a delivery, a mail or a text message has
+    waited for minutes, or if a job fails again and again. A back office that is down or needs a person, and a mail
+    server, a gateway for text messages or a media store that does not work, are only named: a new worker would not
+    help.
     """
     if is_check:
         _check()
@@ -127,6 +128,6 @@ def _check() -> None:
         checks = check_background(platform, utc_now())
     for check in checks:
         say(f"{check.name}: {check.detail}")
-    late = [check for check in checks if not check.is_ok and check.name not in (BACK_OFFICES, MEDIA)]
+    late = [check for check in checks if not check.is_ok and not check.is_outside]
     if late:
         fail("; ".join(f"{check.name}: {check.detail}" for check in late))

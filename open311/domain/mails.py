@@ -24,6 +24,8 @@ MOST_A_DAY = 30
 """How many mails an address gets within a day. Further changes wait, and come together."""
 GIVEN_UP_AFTER = timedelta(days=5)
 """For how long a mail is sent again after temporary refusals. Tries at a server that is down do not count."""
+PAUSE = timedelta(hours=1)
+"""How long a mail waits that is above a limit, or whose city is not served."""
 UNCONFIRMED_FOR = timedelta(days=7)
 """For how long the owner of an address can agree by the link."""
 MOST_BOUNCES = 3
@@ -254,7 +256,7 @@ def settled(queued: Sending, result: Tried, now: datetime, *, chance: float) -> 
     """The mail after a try. `chance`: a random number between 0 and 1, which spreads the waits."""
     if not result.cause:
         return _ended(queued, MailState.DONE, now)
-    if result.is_final or (not result.is_down and now - queued.created_at >= GIVEN_UP_AFTER):
+    if result.is_final or (not result.is_down and too_old(queued, now)):
         return _ended(queued, MailState.FAILED, now, result.cause)
     attempts = queued.attempts + (not result.is_down)
     due_at = now + timedelta(seconds=wait_after(max(1, attempts) + 4, chance))
@@ -270,6 +272,22 @@ def skipped(queued: Sending, cause: str, now: datetime) -> Sending:
 def postponed(queued: Sending, until: datetime, cause: str) -> Sending:
     """The mail, which waits longer without a try."""
     return replace(queued, state=MailState.WAITING, due_at=until, cause=cause)
+
+
+def too_old(queued: Queued, now: datetime) -> bool:
+    """Whether it has waited so long that it is given up."""
+    return now - queued.created_at >= GIVEN_UP_AFTER
+
+
+def unserved(queued: Sending, now: datetime) -> Sending:
+    """The mail of a city that is not served, perhaps only for a moment. It waits for some days."""
+    cause = "the city is not served"
+    return skipped(queued, cause, now) if too_old(queued, now) else postponed(queued, now + PAUSE, cause)
+
+
+def given_up(queued: Sending, now: datetime) -> Sending:
+    """The mail that has waited for too long."""
+    return _ended(queued, MailState.FAILED, now, queued.cause or "it has waited for days")
 
 
 def _ended(queued: Sending, state: MailState, now: datetime, cause: str = "") -> Sending:

@@ -97,8 +97,11 @@ def connection_notice(
     is_new = last is None or (now - last.created_at >= PAUSE and (not was_reported or last.created_at < since))
     if not is_long or not is_new:
         return None
-    what = {MAIL_SERVER: "Mails to people", SMS_GATEWAY: "Text messages"}.get(place, "Its deliveries")
-    text = f"{_name(place)} is down since {_instant(since)}. {what} wait, and nothing is lost."
+    told = {
+        MAIL_SERVER: "Mails to people wait, and nothing is lost.",
+        SMS_GATEWAY: "Each text message waits for up to five days.",
+    }.get(place, "Its deliveries wait, and nothing is lost.")
+    text = f"{_name(place)} is down since {_instant(since)}. {told}"
     return _notice(place, NoticeKind.DOWN, text, now)
 
 

@@ -97,17 +97,22 @@ _NEVER_TOLD = frozenset(
 """Kinds of numbers that take no text messages, or that somebody earns money by."""
 
 
+_PARTS = {"GB": ("GG", "JE", "IM")}
+"""Regions of the tables of numbers whose numbers count as those of another region."""
+
+
 def number_for_sms(phone: str, region: str, *, abroad: bool = False) -> str:
     """The phone number in the form +16175550142; "" if no text message can or should be sent to it.
 
     region  the country (ISO 3166) whose numbers are written without `+`
-    abroad  whether numbers of countries with another code count too
+    abroad  whether numbers of other countries count too, also of those with the same code, such as Jamaica and US
     """
     try:
         number = phonenumbers.parse(phone, region or None)
     except phonenumbers.NumberParseException:
         return ""
-    is_near = number.country_code == phonenumbers.country_code_for_region(region)
+    own = {region, *_PARTS.get(region, ())}
+    is_near = bool(region) and phonenumbers.region_code_for_number(number) in own
     if number.extension or not (is_near or abroad) or not phonenumbers.is_valid_number(number):
         return ""
     if phonenumbers.number_type(number) in _NEVER_TOLD:

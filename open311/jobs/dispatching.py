@@ -20,6 +20,7 @@ from open311.operations.delivery.sending import deliver_all
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.mailing import sending as mail_sending
 from open311.operations.platform import Platform
+from open311.operations.sms import sending as sms_sending
 from open311.operations.subscriptions.sending import send_all
 from open311.storage.queue import Line
 
@@ -42,7 +43,9 @@ def dispatch_all(platform: Platform) -> int:
 def work_once(
     platform: Platform, app: procrastinate.App, lines: Collection[Line] = tuple(Line), **options: Any
 ) -> None:
-    """Dispatch changes, send deliveries, webhooks and mails, read updates and run jobs until nothing is left.
+    """Dispatch changes, send deliveries, webhooks, mails and text messages, read updates and run jobs.
+
+    This ends when nothing is left.
 
     Each of these can cause more work.
 
@@ -56,6 +59,7 @@ def work_once(
     while True:
         app.run_worker(queues=list(lines), wait=False, **options)
         done = deliver_all(platform, utc_now) + pull_all(platform, utc_now) + apply_updates(platform, utc_now)
-        done += send_all(platform, utc_now) + mail_sending.send_all(platform, utc_now)
+        done += send_all(platform, utc_now)
+        done += mail_sending.send_all(platform, utc_now) + sms_sending.send_all(platform, utc_now)
         if not done + dispatch_all(platform):
             return

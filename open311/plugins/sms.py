@@ -36,7 +36,7 @@ class SmsConfig:
     secret      as it stands in the setting
     timeout_s   the longest time of one call
     is_private  whether the address may be one of the own network, and without TLS
-    proxy       the HTTP proxy of outgoing calls; "" for none
+    proxy       the HTTP proxy of outgoing calls; "" for none, and if `is_private`
     """
 
     url: str = field(repr=False)

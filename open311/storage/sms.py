@@ -115,6 +115,12 @@ def of_requests(connection: Connection, jurisdiction_id: str, numbers: Sequence[
     ]
 
 
+def has_sent(connection: Connection, jurisdiction_id: str, number: int) -> bool:
+    """Whether the gateway has taken a message about a request within the last days."""
+    done = select(sms.c.id).where(*_among(jurisdiction_id, [number]), sms.c.state == MailState.DONE.value).limit(1)
+    return connection.execute(done).one_or_none() is not None
+
+
 def remove_from(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> int:
     """Delete the messages about some requests, also those that wait. Returns how many there were."""
     return connection.execute(delete(sms).where(*_among(jurisdiction_id, numbers))).rowcount if numbers else 0

@@ -352,6 +352,19 @@ def test_a_server_that_drains_serves_and_says_that_it_is_not_ready(started: Star
     assert not is_listening(port)
 
 
+@forked
+def test_a_server_that_is_killed_while_it_drains_listens_no_longer(started: Started, port: int) -> None:
+    with started(OPEN311_DRAIN_S="600") as server:
+        until(lambda: answers(port), "the first answer")
+        server.send_signal(signal.SIGTERM)
+        until(lambda: b" 503 " in asked(port, READY).partition(b"\r\n")[0], "a server that drains")
+        server.kill()
+        until(lambda: not is_listening(port), "the end of the web processes")
+
+
+READY = b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
 def asked(port: int, call: bytes) -> bytes:
     """The answer to a call on a connection that the server closes."""
     with caller(port, call) as connection:

@@ -88,6 +88,9 @@ def test_every_text_fits_into_the_parts_and_into_one_line(sentence: str, link: s
         ("001 617 555 0123", ""),
         ("011 1 617 555 0123", "+16175550123"),
         ("+44 7700 900123", ""),
+        ("+1 876 210 1234", ""),
+        ("876-210-1234", ""),
+        ("+1 416 555 0123", ""),
         ("+1 900 555 0123", ""),
         ("+1 800 555 0123", ""),
         ("617 555 0123 ext. 7", ""),
@@ -103,8 +106,28 @@ def test_only_numbers_of_the_country_that_can_get_messages_are_used(phone: str, 
     assert number_for_sms(phone, "US") == number
 
 
+@pytest.mark.parametrize(
+    ("phone", "number"),
+    [
+        ("07400 123456", "+447400123456"),
+        ("07781 123456", "+447781123456"),
+        ("07797 712345", "+447797712345"),
+        ("07924 123456", "+447924123456"),
+        ("+1 617 555 0123", ""),
+    ],
+)
+def test_numbers_of_the_islands_with_british_numbers_are_not_abroad(phone: str, number: str) -> None:
+    assert number_for_sms(phone, "GB") == number
+
+
+def test_a_city_without_a_country_reaches_nobody_unless_it_reaches_all() -> None:
+    assert number_for_sms("+1 617 555 0123", "") == ""
+    assert number_for_sms("+1 617 555 0123", "", abroad=True) == "+16175550123"
+
+
 def test_numbers_of_other_countries_count_if_the_city_wants_it_but_no_fixed_lines() -> None:
     assert number_for_sms("+358 40 1234567", "US", abroad=True) == "+358401234567"
+    assert number_for_sms("+1 876 210 1234", "US", abroad=True) == "+18762101234"
     assert number_for_sms("+358 9 1234567", "US", abroad=True) == ""
     assert number_for_sms("040 1234567", "US", abroad=True) == ""
 

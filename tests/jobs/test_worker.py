@@ -43,7 +43,7 @@ BASE = "/open311/v2"
 NOTHING = dict.fromkeys(
     (
         *("repeats", "staff_repeats", "notices", "deliveries", "updates", "blocks"),
-        *("sessions", "followers", "mails", "bounces"),
+        *("sessions", "followers", "mails", "bounces", "sms"),
     ),
     0,
 )

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.abuse import AbuseRules
+from open311.domain.access import SHELL
 from open311.domain.mails import MOST_UNASKED_A_DAY, counted_as
 from open311.operations.access.api_keys import add_key
+from open311.operations.desk.suspected import drop_report
 from open311.operations.mailing import queueing
 from open311.operations.mailing.rules import mailbox_of
 from open311.operations.mailing.watching import stop_address
@@ -109,6 +111,23 @@ def test_a_suspected_report_leads_to_a_mail_only_after_its_release(make_app: Cal
         [row] = here.rows("SELECT id FROM service_request")
         here.act(row["id"], commands.Release(reason="It is real."))
         assert len(here.send()) == 1
+
+
+@pytest.mark.parametrize("is_dropped", [True, False])
+def test_a_suspected_report_that_staff_hide_leads_to_no_mail(
+    make_app: Callable[..., Flask], is_dropped: bool
+) -> None:
+    with world.mail_server() as post:
+        suspicious = replace(build.city(mail=RULES), abuse=AbuseRules(honeypot="website"))
+        here = Town(make_app(suspicious, **settings_for(post)), post)
+        here.report(website="http://spam.example")
+        [row] = here.rows("SELECT id FROM service_request")
+        if is_dropped:
+            drop_report(here.platform, here.city, row["id"], reason="Spam.", principal=SHELL, now=utc_now())
+        else:
+            here.act(row["id"], commands.Hide(reason="Spam."))
+        assert here.send(hours=1) == []
+        assert here.rows("SELECT kind FROM mail WHERE kind = 'received'") == []
 
 
 @pytest.mark.parametrize("changes", [{"smtp_url": ""}, {"public_url": ""}, {"reporters": False}])

@@ -12,16 +12,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
+from open311.cli import main
 from open311.domain import commands
 from open311.domain.mails import LEASE, MOST_A_DAY
 from open311.domain.workflow import Outcome
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.mailing.sending import send_all
 from open311.operations.mailing.watching import retry_all
-from tests import build, world
-from tests.mailing.towns import ANN, Town, page_of, settings_for, text_of, town
+from tests import world
+from tests.mailing.towns import ANN, Town, city, page_of, settings_for, text_of, town
 from tests.waiting import until
 
 Make = Callable[..., Flask]
@@ -113,6 +115,37 @@ def test_a_server_that_is_away_for_days_loses_nothing(make_app: Make) -> None:
         assert here.send(hours=24) == []
 
 
+def test_the_check_of_a_worker_names_a_mail_server_that_is_down_and_has_status_0(
+    make_app: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with town(make_app) as here:
+        here.report()
+        here.post.down()
+        here.send()
+        monkeypatch.setenv("DATABASE_URL", here.platform.settings.database_url)
+        told = CliRunner().invoke(main, ["worker", "--check"])
+        assert told.exit_code == 0, told.output
+        assert "mail: the mail server is down" in told.output
+
+
+def test_the_mails_of_a_city_that_is_not_served_wait_for_it_for_five_days(make_app: Make) -> None:
+    with town(make_app) as here:
+        here.report()
+        while dispatch(here.platform, here.now()):
+            continue
+        other = Town(make_app(replace(city(), id="other.example"), **settings_for(here.post)), here.post)
+        assert other.send() == []
+        assert queue(here) == [("received", "waiting", 0)]
+        assert len(here.send(hours=2)) == 1
+        here.report()
+        while dispatch(here.platform, here.now()):
+            continue
+        other.send(hours=3)
+        other.send(hours=5 * 24)
+        assert here.arrived() == []
+        assert queue(here)[-1] == ("received", "skipped", 0)
+
+
 def test_a_killed_worker_leads_to_the_same_mail_again(make_app: Make) -> None:
     with town(make_app, world.fault("delay_answer", on="DATA", seconds=60)) as here:
         here.report()
@@ -161,10 +194,3 @@ def test_two_workers_send_each_mail_once(here: Town) -> None:
     with ThreadPoolExecutor(3) as pool:
         assert sum(pool.map(lambda _: send_all(here.platform, here.now), range(3))) == 8
     assert sorted(mail["To"] for mail in here.arrived()) == addresses
-
-
-def test_the_mails_of_a_city_that_is_not_served_any_more_are_not_sent(here: Town, make_app: Make) -> None:
-    here.confirmed()
-    app = make_app(replace(build.city(), id="other.example"), **settings_for(here.post))
-    assert Town(app, here.post, later=timedelta(hours=1)).send()[1:] == []
-    assert queue(here)[-1][:2] == ("changes", "skipped")

@@ -24,11 +24,12 @@ from open311.federation.sms import WebhookSender
 from open311.operations.delivery.telling import tell_operator
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.sms.sending import send_all
-from open311.operations.sms.watching import retry_all
+from open311.operations.sms.watching import read_state, retry_all
 from open311.plugins import Accepted, Rejected, Retry, Sms, SmsConfig
 from tests import build, world
 from tests.sms.towns import Town, city, settings_for, town
 from tests.waiting import until
+from tests.working import work
 
 Make = Callable[..., Flask]
 CLOSE = commands.Close(outcome=Outcome.FIXED)
@@ -122,14 +123,14 @@ def test_a_gateway_that_asks_for_a_pause_gets_one(make_app: Make) -> None:
         assert len(here.send(hours=1.1)) == 2
 
 
-def test_a_gateway_that_is_away_for_days_loses_nothing_and_the_operator_is_told(make_app: Make) -> None:
+def test_messages_wait_five_days_for_a_gateway_that_is_away_and_the_operator_is_told(make_app: Make) -> None:
     with world.receiver() as gateway, world.receiver() as operator:
         told = {"operator_webhook": operator.url, "operator_webhook_secret": world.SECRET}
         here = Town(make_app(city(), **settings_for(gateway), **told), gateway)
         operator.clock = here.now
         name = here.report()
         here.gateway.down()
-        for _ in range(8):
+        for _ in range(4):
             assert here.send(hours=24) == []
         assert here.queue() == [("received", "waiting", 0)]
         here.act(name, CLOSE)
@@ -139,8 +140,26 @@ def test_a_gateway_that_is_away_for_days_loses_nothing_and_the_operator_is_told(
         assert "The gateway for text messages is down" in notice["text"]
         here.gateway.up()
         retry_all(here.platform, now=here.now())
-        assert {one["text"].partition(" ")[0] for one in here.send()} == {"Testville", "Testville,"}
+        sent = [one["text"] for one in here.send()]
+        assert "STOP" in sent[0]
+        assert "is closed" in sent[-1]
+        assert {state for _, state, _ in here.queue()} <= {"done", "skipped"}, (
+            "a receipt is not sent after the rest"
+        )
         assert here.send(hours=24) == []
+
+
+def test_a_message_of_five_days_ago_is_not_sent_and_the_operator_can_see_why(make_app: Make) -> None:
+    with town(make_app) as here:
+        here.report()
+        here.gateway.down()
+        for _ in range(5):
+            assert here.send(hours=24) == []
+        assert here.queue() == [("received", "failed", 0)]
+        here.gateway.up()
+        assert here.send() == []
+        with here.platform.database.reading() as connection:
+            assert read_state(connection, here.now()).causes == [("the gateway cannot be reached", 1)]
 
 
 def test_a_killed_worker_leads_to_the_same_message_again(make_app: Make) -> None:
@@ -183,15 +202,39 @@ def test_the_messages_of_a_city_that_is_not_served_or_sends_none_any_more_are_no
     here.report()
     while dispatch(here.platform, here.now()):
         continue
-    other = make_app(replace(city(), id="other.example"), **settings_for(here.gateway))
-    assert Town(other, here.gateway).send() == []
-    assert here.queue() == [("received", "skipped", 0)]
+    other = Town(make_app(replace(city(), id="other.example"), **settings_for(here.gateway)), here.gateway)
+    here.gateway.clock = here.now
+    assert other.send() == []
+    assert here.queue() == [("received", "waiting", 0)]
+    assert here.send() == [], "not at once"
+    assert len(here.send(hours=2)) == 1, "it was not served for a moment"
+    here.report()
+    while dispatch(here.platform, here.now()):
+        continue
+    other.send(hours=2)
+    other.send(hours=5 * 24)
+    assert here.arrived() == []
+    assert here.queue()[-1] == ("received", "skipped", 0)
     name = here.report()
     while dispatch(here.platform, here.now()):
         continue
     assert name
-    assert Town(make_app(build.city(), **settings_for(here.gateway)), here.gateway).send() == []
+    Town(make_app(build.city(), **settings_for(here.gateway)), here.gateway).send(hours=2)
+    assert here.arrived() == []
     assert here.queue()[-1] == ("received", "skipped", 0)
+
+
+def test_a_gateway_of_the_own_network_is_called_without_the_proxy(make_app: Make) -> None:
+    with world.receiver() as gateway:
+        here = Town(make_app(city(), **settings_for(gateway), proxy="http://127.0.0.1:9"), gateway)
+        here.report()
+        assert len(here.send()) == 1
+
+
+def test_a_worker_that_runs_once_sends_messages(here: Town) -> None:
+    here.report()
+    work(here.platform)
+    assert len(here.arrived()) == 1
 
 
 def test_a_gateway_that_is_not_set_up_stops_nothing_else_and_loses_nothing(make_app: Make) -> None:

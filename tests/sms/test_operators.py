@@ -58,6 +58,25 @@ def test_a_gateway_that_is_down_is_a_fault_for_the_doctor_and_in_readiness(make_
         }
 
 
+def test_the_check_of_a_worker_names_a_gateway_that_is_down_and_has_status_0(
+    make_app: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with town(make_app) as here:
+        here.report()
+        here.gateway.down()
+        here.send()
+        monkeypatch.setenv("DATABASE_URL", here.platform.settings.database_url)
+        told = CliRunner().invoke(main, ["worker", "--check"])
+        assert told.exit_code == 0, told.output
+        assert "sms: the gateway for text messages is down" in told.output
+        with here.platform.database.transaction() as connection:
+            connection.exec_driver_sql("UPDATE destination SET failures = 0")
+            connection.exec_driver_sql("UPDATE sms SET due_at = due_at - interval '1 day'")
+        told = CliRunner().invoke(main, ["worker", "--check"])
+        assert told.exit_code == 1, told.output
+        assert "sms: text messages wait" in told.output
+
+
 def test_an_operator_can_try_stop_and_allow_a_number(here: Town) -> None:
     assert try_sms(here.platform, here.city, ANN, now=utc_now()) == ""
     assert [one["to"] for one in here.arrived()] == [ANN_INTERNATIONAL]

@@ -12,10 +12,12 @@ from flask import Flask
 from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.abuse import AbuseRules
+from open311.domain.access import SHELL
 from open311.domain.calendar import Hours
 from open311.domain.sms import SmsOccasion, parts_of
 from open311.domain.workflow import Outcome
 from open311.operations.access.api_keys import add_key
+from open311.operations.desk.suspected import drop_report
 from tests import world
 from tests.sms.towns import ANN, ANN_INTERNATIONAL, OWN, Town, city, settings_for, town
 
@@ -119,7 +121,25 @@ def test_a_city_chooses_what_it_tells(make_app: Make) -> None:
         here.act(name, commands.Acknowledge())
         assert here.send() == []
         here.act(name, CLOSE)
+        [first] = here.send()
+        assert first["text"].endswith("Reply STOP to get no more messages."), "nobody has said so before"
+        here.act(name, commands.Reopen(reason="It is not."))
+        here.act(name, CLOSE)
+        [second] = here.send()
+        assert "STOP" not in second["text"]
+
+
+def test_the_first_message_that_is_sent_says_how_to_end_them(make_app: Make) -> None:
+    with town(make_app, per_number=1) as here:
+        here.report()
+        name = here.report()
         assert len(here.send()) == 1
+        assert here.queue()[-1] == ("received", "skipped", 0)
+        here.act(name, CLOSE)
+        assert here.send() == []
+        [first] = here.send(hours=25)
+        assert "is closed" in first["text"]
+        assert first["text"].endswith("Reply STOP to get no more messages.")
 
 
 def test_changes_that_wait_are_one_message_about_how_things_are_now(make_app: Make) -> None:
@@ -174,6 +194,58 @@ def test_a_suspected_report_leads_to_messages_only_after_its_release(make_app: M
         here.act(second, commands.Release(reason="It is real."))
         [only] = here.send()
         assert only["to"] == "+16175550124"
+
+
+def test_the_release_of_a_report_that_was_held_for_a_review_is_no_second_receipt(make_app: Make) -> None:
+    with world.receiver() as gateway:
+        services = tuple(replace(one, review=True) for one in city().services)
+        here = Town(make_app(replace(city(), services=services), **settings_for(gateway)), gateway)
+        name = here.report()
+        assert len(here.send()) == 1
+        here.act(name, commands.Release(reason="It is fine."))
+        assert here.send() == []
+        here.act(name, CLOSE)
+        assert len(here.send()) == 1
+
+
+@pytest.mark.parametrize("orders", ["drop", "hide", "hide and show"])
+def test_a_suspected_report_that_staff_hide_leads_to_no_message(make_app: Make, orders: str) -> None:
+    with world.receiver() as gateway:
+        suspicious = replace(city(), abuse=AbuseRules(honeypot="website"))
+        here = Town(make_app(suspicious, **settings_for(gateway)), gateway)
+        here.report(website="http://spam.example")
+        [number] = [row["id"] for row in here.rows("SELECT id FROM service_request")]
+        if orders == "drop":
+            drop_report(here.platform, here.city, number, reason="Spam.", principal=SHELL, now=utc_now())
+        else:
+            here.act(number, commands.Hide(reason="Spam."))
+            assert here.send() == []
+            here.act(number, CLOSE)
+        assert here.send() == []
+        if orders == "hide and show":
+            here.act(number, commands.Show(reason="An error."))
+            here.act(number, commands.Reopen(reason="An error."))
+            assert here.send() == []
+            here.act(number, commands.Release(reason="It is real."))
+            [first] = here.send()
+            assert "STOP" in first["text"]
+
+
+def test_a_suspected_update_of_a_report_that_is_hidden_ends_no_messages(make_app: Make) -> None:
+    with world.receiver() as gateway:
+        suspicious = replace(city(), abuse=AbuseRules(honeypot="website"), comments="public")
+        here = Town(make_app(suspicious, **settings_for(gateway)), gateway)
+        name = here.report()
+        here.send()
+        _, key = add_key(here.platform, label="updates", now=utc_now())
+        update = {"api_key": key, "service_request_id": name, "update_id": "u1", "status": "OPEN"}
+        update |= {"updated_datetime": "2026-03-01T12:00:00Z", "description": "Buy.", "website": "spam.example"}
+        answer = here.client.post("/open311/v2/servicerequestupdates.json", data=update)
+        assert answer.status_code == 200, answer.text
+        assert "suspected" in [row["kind"] for row in here.rows("SELECT kind FROM request_event")]
+        here.act(name, commands.Hide(reason="A name."))
+        here.act(name, CLOSE)
+        assert len(here.send()) == 1
 
 
 def test_reports_of_test_keys_lead_to_no_message(here: Town) -> None:

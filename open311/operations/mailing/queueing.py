@@ -138,9 +138,15 @@ def _greet(desk: MailDesk, changes: Sequence[RecordedChange]) -> None:
 
 
 def has_begun(events: Iterable[Event]) -> bool:
-    """Whether a request has come in and is not suspected, or whether a person has released it."""
+    """Whether a request has come in and is not suspected, or whether a person has released it.
+
+    To hide a held request is no release.
+    """
     found = list(events)
-    if any(isinstance(one, VisibilityChanged) and one.old == Visibility.HELD for one in found):
+    if any(
+        isinstance(one, VisibilityChanged) and one.old == Visibility.HELD and one.new != Visibility.WITHDRAWN
+        for one in found
+    ):
         return True
     return any(isinstance(one, Received) for one in found) and not any(isinstance(one, Suspected) for one in found)
 

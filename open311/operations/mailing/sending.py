@@ -16,6 +16,7 @@ from open311.domain.mails import (
     LEASE,
     MOST_A_DAY,
     MOST_NUMBERS,
+    PAUSE,
     TAKEN,
     Follower,
     MailKind,
@@ -29,6 +30,7 @@ from open311.domain.mails import (
     settled,
     skipped,
     thread_mark,
+    unserved,
 )
 from open311.domain.notices import MAIL_SERVER
 from open311.domain.results import Accepted, Retry
@@ -48,9 +50,6 @@ from open311.storage import deliveries, followers, history, mails, notifications
 from open311.storage.engine import Connection
 
 log = logger(__name__)
-
-_PAUSE = timedelta(hours=1)
-"""How long a mail waits if its recipient has got many mails today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +104,13 @@ def _prepared(platform: Platform, connection: Connection, queued: QueuedMail, no
     try:
         city = platform.registry.find(queued.jurisdiction_id)
     except NotFound:
-        mails.save(connection, skipped(queued, "the city is not served any more", now))
+        mails.save(connection, unserved(queued, now))
         return None
     if queued.state is MailState.SENDING:
         queued = replace(queued, attempts=queued.attempts + 1, cause="the worker ended while it was sending")
     day = now - timedelta(days=1)
     if not queued.kind.is_unasked and mails.count_to(connection, city.id, queued.recipient, day) >= MOST_A_DAY:
-        mails.save(connection, postponed(queued, now + _PAUSE, "the recipient has got many mails today"))
+        mails.save(connection, postponed(queued, now + PAUSE, "the recipient has got many mails today"))
         return None
     claimed, ready = (_to_department if queued.department else _to_follower)(
         platform, connection, city, queued, now

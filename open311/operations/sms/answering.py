@@ -18,7 +18,7 @@ log = logger(__name__)
 
 
 def take_answer(platform: Platform, city: Jurisdiction, call: RawCall, *, now: datetime) -> Wish:
-    """Read a call of a city's gateway with what somebody has answered. The same call again changes nothing.
+    """Read a call of a city's gateway with what somebody has answered. The last call of a number counts.
 
     A number that is stopped gets no messages of any city of this server, because the person answers the gateway.
     Raises NotFound if the city sends no messages, Unauthenticated for a call that the gateway has not signed,

@@ -17,11 +17,19 @@ STOP_WORD = "STOP"
 
 
 def message_text(
-    city: Jurisdiction, names: Names, record: RequestRecord, occasion: SmsOccasion, *, language: str, own: str
+    city: Jurisdiction,
+    names: Names,
+    record: RequestRecord,
+    occasion: SmsOccasion,
+    *,
+    language: str,
+    own: str,
+    is_first: bool,
 ) -> str:
     """The text of a message as things are now; "" if there is nothing to tell any more.
 
-    own  the address of this server, without a slash at its end
+    own       the address of this server, without a slash at its end
+    is_first  whether no message about the request was sent before, so that this one says how to end them
     """
     sentence = _sentence(city, names, record, occasion, language)
     if sentence is None:
@@ -29,7 +37,6 @@ def message_text(
     link = ""
     if record.visibility.is_shown and record.service_request_id:
         link = own + request_path(city.id, record.service_request_id)
-    is_first = occasion is SmsOccasion.RECEIVED
     end = tell("Reply {word} to get no more messages.", word=STOP_WORD) if is_first else ""
     return fitted(in_language(sentence, language), link=link, end=in_language(end, language))
 

@@ -24,6 +24,6 @@ def sender_for(settings: Settings, city: Jurisdiction) -> SmsSender:
         secret=settings.sms_secret,
         timeout_s=settings.sms_timeout_s,
         is_private=settings.sms_private,
-        proxy=settings.proxy,
+        proxy="" if settings.sms_private else settings.proxy,  # a proxy does not reach the own network
     )
     return open_sms_sender(city.sms.kind, config)

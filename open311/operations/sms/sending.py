@@ -11,8 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from open311.domain.events import Suspected
-from open311.domain.mails import TAKEN, MailState, Tried, postponed, settled, skipped
+from open311.domain.events import Suspected, VisibilityChanged
+from open311.domain.mails import (
+    PAUSE,
+    TAKEN,
+    MailState,
+    Tried,
+    given_up,
+    postponed,
+    settled,
+    skipped,
+    too_old,
+    unserved,
+)
 from open311.domain.notices import SMS_GATEWAY
 from open311.domain.people import number_for_sms, phone_digits
 from open311.domain.requests import RequestRecord, Visibility
@@ -32,10 +43,9 @@ from open311.storage.engine import Connection
 log = logger(__name__)
 
 _DAY = timedelta(days=1)
-_PAUSE = timedelta(hours=1)
-"""How long a message waits that is above a limit."""
 _LEAST_DIGITS = 6
 """A cause with so many digits of the number is not kept."""
+_RELEASED = (Visibility.PUBLIC, Visibility.PRIVATE, Visibility.UNLISTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +94,13 @@ def _prepared(platform: Platform, connection: Connection, queued: QueuedSms, now
     try:
         city = platform.registry.find(queued.jurisdiction_id)
     except NotFound:
-        sms.save(connection, skipped(queued, "the city is not served any more", now))
+        sms.save(connection, unserved(queued, now))
         return None
     if not city.sms.kind:
         sms.save(connection, skipped(queued, "the city sends no text messages any more", now))
+        return None
+    if too_old(queued, now):
+        sms.save(connection, given_up(queued, now))
         return None
     if until := end_of_quiet(city.sms.quiet, now.astimezone(city.zone)):
         sms.save(connection, postponed(queued, until, "the city sends none at this hour"))
@@ -118,12 +131,23 @@ def _composed(
     if why := _limit(connection, city, queued, recipient, now):
         if queued.occasion is SmsOccasion.RECEIVED and queued.recipient is None:
             return skipped(queued, why, now)
-        return postponed(queued, now + _PAUSE, why)
+        return postponed(queued, now + PAUSE, why)
     record = requests.load_record(connection, city.id, number=queued.number, is_locked=False)
     if record is None or _is_suspected(connection, city, record):
         return skipped(queued, "the request is gone or not released", now)
+    is_first = not sms.has_sent(connection, city.id, queued.number)
+    if queued.occasion is SmsOccasion.RECEIVED and not is_first:
+        return skipped(queued, "the reporter has got a message about the report already", now)
     own = platform.settings.public_url.rstrip("/")
-    text = message_text(city, names_for(connection, city), record, queued.occasion, language=language, own=own)
+    text = message_text(
+        city,
+        names_for(connection, city),
+        record,
+        queued.occasion,
+        language=language,
+        own=own,
+        is_first=is_first,
+    )
     if not text:
         return skipped(queued, "there is nothing to tell", now)
     lease = now + LEASE
@@ -151,11 +175,13 @@ def _limit(connection: Connection, city: Jurisdiction, queued: QueuedSms, recipi
 
 
 def _is_suspected(connection: Connection, city: Jurisdiction, record: RequestRecord) -> bool:
-    """Whether a report is held because it broke a rule against abuse. Its number may be that of a victim."""
-    if record.visibility is not Visibility.HELD:
+    """Whether a report broke a rule against abuse and was not released. Its number may be that of a victim."""
+    if record.visibility not in (Visibility.HELD, Visibility.WITHDRAWN):
         return False
     events = history.load_events(connection, city.id, record.number)
-    return any(isinstance(one, Suspected) for one in events)
+    first = events[0].version  # later events `Suspected` are about updates
+    is_suspected = any(isinstance(one, Suspected) and one.version == first for one in events)
+    return is_suspected and not any(isinstance(one, VisibilityChanged) and one.new in _RELEASED for one in events)
 
 
 # --- Send and settle

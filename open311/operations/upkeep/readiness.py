@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from open311.domain.notices import commands_for
+from open311.domain.notices import MAIL_SERVER, SMS_GATEWAY, commands_for
 from open311.domain.photos import PhotoState
 from open311.errors import Unavailable
 from open311.operations.access.rates import Rates
@@ -17,26 +17,29 @@ from open311.operations.platform import Platform
 from open311.operations.replica import View
 from open311.operations.sms.watching import SmsState, sms_fault
 from open311.operations.sms.watching import read_state as read_sms_state
-from open311.storage import media, migrations
+from open311.storage import deliveries, media, migrations
+from open311.storage.deliveries import Place
 from open311.storage.engine import Connection, has_room, takes_writes
 from open311.storage.outbox import Backlog, backlog
 from open311.storage.queue import MOST_COUNTED, JobCounts, count_jobs
 from schemas.values import format_instant
 
-BACK_OFFICES = "back_offices"
-MEDIA = "media"
 LATE_S = 300
 """How long a change may wait for the dispatcher, or a due job for a worker, before the check fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check. Only a vital check that fails makes the server not ready."""
+    """The result of one check. Only a vital check that fails makes the server not ready.
+
+    is_outside  whether something beside this server is at fault, so that a new worker would not help
+    """
 
     name: str
     is_ok: bool
     detail: str
     is_vital: bool = True
+    is_outside: bool = False
 
 
 def check_readiness(platform: Platform, now: datetime) -> list[Check]:
@@ -89,7 +92,7 @@ def _database(platform: Platform, now: datetime) -> Iterator[Check]:
 def _media(platform: Platform, now: datetime) -> Check:
     """Check that photos can be stored. This is not vital: reports are accepted without their photos."""
     fault = store_fault(platform, now)
-    return Check(MEDIA, not fault, fault or "answers", is_vital=False)
+    return Check("media", not fault, fault or "answers", is_vital=False, is_outside=True)
 
 
 def _rates(platform: Platform, now: datetime) -> Iterator[Check]:
@@ -111,13 +114,21 @@ def _rates_answer(rates: Rates, period: int) -> bool:  # noqa: ARG001  # the cac
 def _mail(platform: Platform, connection: Connection, now: datetime) -> Check:
     """Check that mail to people is sent in time. This is not vital: mails wait, and nothing is lost."""
     fault = mail_fault(connection, platform.settings, now)
-    return Check("mail", not fault, fault or "in order", is_vital=False)
+    return Check(
+        "mail", not fault, fault or "in order", is_vital=False, is_outside=_is_down(connection, MAIL_SERVER)
+    )
 
 
 def _sms(platform: Platform, connection: Connection, now: datetime) -> Check:
-    """Check that text messages are sent in time. This is not vital: they wait, and nothing is lost."""
+    """Check that text messages are sent in time. This is not vital: they wait for up to five days."""
     fault = sms_fault(connection, platform, now)
-    return Check("sms", not fault, fault or "in order", is_vital=False)
+    return Check(
+        "sms", not fault, fault or "in order", is_vital=False, is_outside=_is_down(connection, SMS_GATEWAY)
+    )
+
+
+def _is_down(connection: Connection, place: Place) -> bool:
+    return deliveries.load_circuit(connection, place, is_locked=False).is_resting
 
 
 def _writes(connection: Connection) -> Check:
@@ -196,7 +207,7 @@ def _deliveries(watched: Sequence[Watched]) -> Iterator[Check]:
     yield Check("deliveries", not late, detail, is_vital=False)
     troubles = [trouble for one in watched for trouble in _troubles(one)]
     summary = "; ".join(troubles) or f"{len(watched)} in order"
-    yield Check(BACK_OFFICES, not troubles, summary, is_vital=False)
+    yield Check("back_offices", not troubles, summary, is_vital=False, is_outside=True)
 
 
 def _troubles(one: Watched) -> Iterator[str]:

@@ -235,11 +235,17 @@ class SmsTable(Table):
         default=(),
         unset="none",
     )
-    per_number = Number("How many messages a number gets within 24 hours at most", least=1, most=100, default=5)
+    per_number = Number(
+        "How many messages a number gets from this city within 24 hours at most", least=1, most=100, default=5
+    )
     per_city = Number(
         "How many messages the city sends within 24 hours at most", least=1, most=1_000_000, default=1_000
     )
-    abroad = Flag("Whether numbers of countries other than `phone_region` get messages too", default=False)
+    abroad = Flag(
+        "Whether numbers of countries other than `phone_region` get messages too, also if they have the same code,"
+        " as in the USA and Jamaica. Those of Guernsey, Jersey and the Isle of Man count as British",
+        default=False,
+    )
 
 
 class EmergencyTable(Table):
