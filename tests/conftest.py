@@ -188,6 +188,7 @@ def test_settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         jurisdictions=("demo",),
         post_rate="",
         portal_rate="",
+        sign_in_rate="",
         log_level="error",
         media=str(tmp_path_factory.mktemp("media")),
     )

@@ -58,7 +58,7 @@ def recorded(app: Flask, platform: Platform) -> dict[str, Any]:
         "calls": {path: _answer(client, path) for path in _paths(platform)},
         "records": _records(platform),
         "reporters": [
-            _without(row, ("language",))
+            _without(row, ("language", "sms_language"))
             for row in _rows(platform, select(reporter).order_by(reporter.c.request_id))
         ],
         "keys": [

@@ -287,7 +287,7 @@ def test_the_answers_of_a_post_are_completed_with_a_warning(platform: Platform, 
     answer = post([*SIGN, *pairs, ("attribute[MAKER]", "Acme")])
     assert warnings_of(answer) == [
         "attribute[OTHER] is ignored; it is asked only if FAULT is other",
-        "attribute[SIGN] is set to S-104, the only one of signs near the point",
+        "attribute[SIGN] is set to S-104, the only entry of the city's list signs near the point",
         "attribute[AREA] is ignored; the server sets it",
     ]
     answers = {each.code: each.values for each in stored(platform, answer).answers}
