@@ -33,10 +33,14 @@ from tests.signing_in.providers import (
     running_provider,
 )
 
-BY_SHELL: dict[str, Any] = {"principal": SHELL, "now": utc_now()}
 EMAIL = "ada@city.example"
 TICKET = "open311-sign-in"
 BACK = "http://localhost/desk/sign-in/back"
+
+
+def by_shell() -> dict[str, Any]:
+    """An act of the shell now: a login link made at import would expire during a long run."""
+    return {"principal": SHELL, "now": utc_now()}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,7 @@ def make_server(make_app: Callable[..., Flask], provider: TestProvider) -> Calla
 def server(make_server: Callable[..., Flask]) -> Flask:
     """A server with an account for the person whom the provider knows."""
     app = make_server()
-    add_account(platform_of(app), name=EMAIL, role=Role.AGENT, jurisdiction_id=CITY, **BY_SHELL)
+    add_account(platform_of(app), name=EMAIL, role=Role.AGENT, jurisdiction_id=CITY, **by_shell())
     return app
 
 
@@ -87,7 +91,7 @@ def test_a_person_signs_in_at_the_provider_and_reads_the_queue(server: Flask, pr
 
 
 def account(app: Flask, name: str = EMAIL, city: str = CITY) -> None:
-    add_account(platform_of(app), name=name, role=Role.AGENT, jurisdiction_id=city, **BY_SHELL)
+    add_account(platform_of(app), name=name, role=Role.AGENT, jurisdiction_id=city, **by_shell())
 
 
 def signed_in(app: Flask, provider: TestProvider, city: str = CITY) -> TestResponse:
@@ -214,7 +218,7 @@ def test_every_reason_not_to_open_a_session_has_the_same_page(
     app = make_server()
     pages = {signed_in(app, provider).text}
     account(app)
-    revoke_account(platform_of(app), CITY, EMAIL, **BY_SHELL)
+    revoke_account(platform_of(app), CITY, EMAIL, **by_shell())
     pages.add(signed_in(app, provider).text)
     account(app, "bo@city.example")
     for claims in (

@@ -18,7 +18,10 @@ from tests.conftest import CITY
 from tests.desk_pages import HOME, Person
 from tests.pages import checked, text_of
 
-BY_SHELL: dict[str, Any] = {"principal": SHELL, "now": utc_now()}
+
+def by_shell() -> dict[str, Any]:
+    """An act of the shell now: a login link made at import would expire during a long run."""
+    return {"principal": SHELL, "now": utc_now()}
 
 
 @pytest.fixture
@@ -96,7 +99,7 @@ def test_a_key_is_suspended_accepted_again_and_revoked(admin: Person, platform: 
 
 
 def test_keys_of_others_do_not_exist_for_an_admin(admin: Person, platform: Platform) -> None:
-    number, secret = add_key(platform, label="Everywhere", jurisdiction_id=ALL_JURISDICTIONS, **BY_SHELL)
+    number, secret = add_key(platform, label="Everywhere", jurisdiction_id=ALL_JURISDICTIONS, **by_shell())
     assert "Everywhere" not in admin.get("keys").text
     for path in (f"keys/{number}", "keys/0", "keys/x", f"keys/{2**62}", f"keys/{'9' * 30}", "keys/-1"):
         checked(admin.get(path), 404)
@@ -106,7 +109,7 @@ def test_keys_of_others_do_not_exist_for_an_admin(admin: Person, platform: Platf
 
 
 def test_only_an_admin_for_all_departments_manages_keys(client: FlaskClient, platform: Platform) -> None:
-    number, secret = add_key(platform, label="FixIt app", jurisdiction_id=CITY, **BY_SHELL)
+    number, secret = add_key(platform, label="FixIt app", jurisdiction_id=CITY, **by_shell())
     people = (
         Person.of(client, platform, "agent", Role.AGENT),
         Person.of(client, platform, "chief", Role.DISPATCHER),
