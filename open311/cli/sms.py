@@ -36,7 +36,7 @@ def status() -> None:
     for city, fault in faults:
         say(f"{city}: {fault}.")
     rows = [
-        (one.jurisdiction_id, one.occasion.value, one.state.value, str(one.count), format_instant(one.oldest))
+        (one.jurisdiction_id, one.kind.value, one.state.value, str(one.count), format_instant(one.oldest))
         for one in (*found.waiting, *found.ended)
     ]
     say_table(("city", "about", "state", "messages", "the oldest"), rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +11,6 @@ from sqlalchemy import (
     Row,
     delete,
     func,
-    literal_column,
-    or_,
     select,
     text,
     update,
@@ -22,11 +20,11 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from open311.domain.access import ALL_JURISDICTIONS
 from open311.domain.ids import new_block_secret
 from open311.domain.mails import MOST_NUMBERS, MailKind, MailState, QueuedMail, Stop
+from open311.storage.message_queues import MessageQueue
 from open311.storage.queue import MOST_COUNTED
 from open311.storage.tables import mail, mail_key, mail_recipient, mail_reminder
 from open311.storage.tables.mail import IS_OPEN_TO_CHANGES, IS_OPEN_TO_WORK
 
-_OPEN = text("state IN ('waiting', 'sending')")
 _CHANGING = ("state", "since_version", "upto_version", "due_at", "attempts", "cause", "ended_at")
 
 
@@ -79,32 +77,6 @@ def add_work(connection: Connection, new: QueuedMail) -> None:
     )
 
 
-def claim(connection: Connection, now: datetime) -> QueuedMail | None:
-    """The next mail that is due, locked; None if there is none, or if others have locked all of them."""
-    query = (
-        select(mail)
-        .where(_OPEN, mail.c.due_at <= now)
-        .order_by(mail.c.due_at, mail.c.id)
-        .limit(literal_column("1"))
-        .with_for_update(skip_locked=True)
-    )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _mail(row)
-
-
-def save(connection: Connection, changed: QueuedMail, *, due_at: datetime | None = None) -> bool:
-    """Store the state of a mail. Returns False if it is gone or another worker has it now.
-
-    due_at  the end of the lease of the caller; None if the caller has locked the mail
-    """
-    columns = mail.c
-    statement = update(mail).where(columns.jurisdiction_id == changed.jurisdiction_id, columns.id == changed.id)
-    if due_at is not None:
-        statement = statement.where(columns.state == MailState.SENDING.value, columns.due_at == due_at)
-    values = {name: value for name, value in _values(changed).items() if name in _CHANGING}
-    return connection.execute(statement.values(values)).rowcount == 1
-
-
 def count_unasked(connection: Connection, jurisdiction_id: str, since: datetime, most: int) -> int:
     """How many mails to people who had not agreed the city has made since an instant. Counting stops at `most`."""
     kinds = text("kind IN ('received', 'confirm')")
@@ -128,61 +100,6 @@ def count_to(
     else:
         some = some.where(columns.state == MailState.DONE.value)
     return _count(connection, some.limit(MOST_COUNTED))
-
-
-@dataclass(frozen=True, slots=True)
-class QueueCount:
-    """How many mails of a city are in a state. `oldest`: when the first of them was made."""
-
-    jurisdiction_id: str
-    kind: MailKind
-    state: MailState
-    count: int
-    oldest: datetime
-
-
-def count_open(connection: Connection) -> list[QueueCount]:
-    """The mails that wait or are being sent, by city and kind. At most MOST_COUNTED are counted."""
-    some = select(mail).where(_OPEN).order_by(mail.c.due_at, mail.c.id).limit(MOST_COUNTED).subquery()
-    return _counts(connection, some)
-
-
-def count_ended(connection: Connection, since: datetime) -> list[QueueCount]:
-    """The mails that have ended since then, by city, kind and state. At most MOST_COUNTED are counted."""
-    some = select(mail).where(mail.c.ended_at >= since).limit(MOST_COUNTED).subquery()
-    return _counts(connection, some)
-
-
-def first_due(connection: Connection) -> datetime | None:
-    """When the first of the waiting mails is due; None if no mail waits."""
-    columns = mail.c
-    query = select(columns.due_at).where(_OPEN).order_by(columns.due_at, columns.id).limit(1)
-    return connection.execute(query).scalar_one_or_none()
-
-
-def causes(connection: Connection, since: datetime, most: int) -> list[tuple[str, int]]:
-    """The commonest causes of mails that wait after a try or have failed since then, with their numbers."""
-    columns = mail.c
-    tried = (columns.cause != "") & (columns.state != MailState.SKIPPED.value)
-    recent = or_(_OPEN, columns.ended_at >= since)  # each of both has an index
-    some = select(columns.cause).where(tried, recent).limit(MOST_COUNTED).subquery()
-    count = func.count()
-    query = select(some.c.cause, count).group_by(some.c.cause).order_by(count.desc(), some.c.cause).limit(most)
-    return [(cause, number) for cause, number in connection.execute(query)]
-
-
-def retry_now(connection: Connection, now: datetime) -> int:
-    """Make all mails that wait for another try due now. Returns their number."""
-    columns = mail.c
-    waiting = update(mail).where(
-        columns.state == MailState.WAITING.value, columns.attempts > 0, columns.due_at > now
-    )
-    return connection.execute(waiting.values(due_at=now)).rowcount
-
-
-def delete_ended(connection: Connection, before: datetime) -> int:
-    """Delete the mails that ended before an instant, and return their number."""
-    return connection.execute(delete(mail).where(mail.c.ended_at < before)).rowcount
 
 
 def lock_reminder(connection: Connection, jurisdiction_id: str, now: datetime) -> tuple[datetime, datetime]:
@@ -276,19 +193,6 @@ def _count(connection: Connection, some: Any) -> int:
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 
 
-def _counts(connection: Connection, some: Any) -> list[QueueCount]:
-    columns = some.c
-    query = (
-        select(columns.jurisdiction_id, columns.kind, columns.state, func.count(), func.min(columns.created_at))
-        .group_by(columns.jurisdiction_id, columns.kind, columns.state)
-        .order_by(columns.jurisdiction_id, columns.kind, columns.state)
-    )
-    return [
-        QueueCount(city, MailKind(kind), MailState(state), count, oldest)
-        for city, kind, state, count, oldest in connection.execute(query)
-    ]
-
-
 def _values(one: QueuedMail) -> dict[str, Any]:
     values = {field.name: getattr(one, field.name) for field in fields(QueuedMail) if field.name != "id"}
     return values | {
@@ -311,3 +215,8 @@ def _mail(row: Row[Any]) -> QueuedMail:
             "recipient": bytes(values["recipient"]),
         }
     )
+
+
+QUEUE = MessageQueue(
+    table=mail, kinds=MailKind, kind_column="kind", changing=_CHANGING, values_of=_values, message_of=_mail
+)

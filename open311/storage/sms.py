@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -16,22 +16,20 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    literal_column,
     or_,
     select,
     text,
-    update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.access import ALL_JURISDICTIONS
 from open311.domain.mails import MailState
 from open311.domain.sms import QueuedSms, SmsOccasion
+from open311.storage.message_queues import MessageQueue
 from open311.storage.queue import MOST_COUNTED
 from open311.storage.tables import reporter, sms, sms_stop
 from open311.storage.tables.sms import IS_SENT, IS_UNTRIED
 
-_OPEN = text("state IN ('waiting', 'sending')")
 _CHANGING = ("state", "recipient", "due_at", "attempts", "cause", "ended_at")
 
 
@@ -81,32 +79,6 @@ def add(connection: Connection, new: QueuedSms) -> None:
     )
 
 
-def claim(connection: Connection, now: datetime) -> QueuedSms | None:
-    """The next message that is due, locked; None if there is none, or if others have locked all of them."""
-    query = (
-        select(sms)
-        .where(_OPEN, sms.c.due_at <= now)
-        .order_by(sms.c.due_at, sms.c.id)
-        .limit(literal_column("1"))
-        .with_for_update(skip_locked=True)
-    )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _sms(row)
-
-
-def save(connection: Connection, changed: QueuedSms, *, due_at: datetime | None = None) -> bool:
-    """Store the state of a message. Returns False if it is gone or another worker has it now.
-
-    due_at  the end of the lease of the caller; None if the caller has locked the message
-    """
-    columns = sms.c
-    statement = update(sms).where(columns.jurisdiction_id == changed.jurisdiction_id, columns.id == changed.id)
-    if due_at is not None:
-        statement = statement.where(columns.state == MailState.SENDING.value, columns.due_at == due_at)
-    values = {name: value for name, value in _values(changed).items() if name in _CHANGING}
-    return connection.execute(statement.values(values)).rowcount == 1
-
-
 def of_requests(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[QueuedSms]:
     """The messages about some requests of the last days, the oldest first."""
     return [
@@ -139,62 +111,6 @@ def count_sent(
     if recipient is not None:
         some = some.where(columns.recipient == recipient)
     return int(connection.execute(select(func.count()).select_from(some.limit(most).subquery())).scalar_one())
-
-
-def retry_now(connection: Connection, now: datetime) -> int:
-    """Make all messages that wait for another try due now. Returns their number."""
-    columns = sms.c
-    waiting = update(sms).where(
-        columns.state == MailState.WAITING.value, columns.attempts > 0, columns.due_at > now
-    )
-    return connection.execute(waiting.values(due_at=now)).rowcount
-
-
-def delete_ended(connection: Connection, before: datetime) -> int:
-    """Delete the messages that ended before an instant, and return their number."""
-    return connection.execute(delete(sms).where(sms.c.ended_at < before)).rowcount
-
-
-# --- Counts
-
-
-@dataclass(frozen=True, slots=True)
-class SmsCount:
-    """How many messages of a city are in a state. `oldest`: when the first of them was made."""
-
-    jurisdiction_id: str
-    occasion: SmsOccasion
-    state: MailState
-    count: int
-    oldest: datetime
-
-
-def count_open(connection: Connection) -> list[SmsCount]:
-    """The messages that wait or are being sent, by city and occasion. At most MOST_COUNTED are counted."""
-    some = select(sms).where(_OPEN).order_by(sms.c.due_at, sms.c.id).limit(MOST_COUNTED).subquery()
-    return _counts(connection, some)
-
-
-def count_ended(connection: Connection, since: datetime) -> list[SmsCount]:
-    """The messages that have ended since then, by city, occasion and state. At most MOST_COUNTED are counted."""
-    return _counts(connection, select(sms).where(sms.c.ended_at >= since).limit(MOST_COUNTED).subquery())
-
-
-def first_due(connection: Connection) -> datetime | None:
-    """When the first of the waiting messages is due; None if no message waits."""
-    columns = sms.c
-    query = select(columns.due_at).where(_OPEN).order_by(columns.due_at, columns.id).limit(1)
-    return connection.execute(query).scalar_one_or_none()
-
-
-def causes(connection: Connection, since: datetime, most: int) -> list[tuple[str, int]]:
-    """The commonest causes of messages that wait or were not sent since then, with their numbers."""
-    columns = sms.c
-    recent = or_(_OPEN, columns.ended_at >= since)  # each of both has an index
-    some = select(columns.cause).where(columns.cause != "", recent).limit(MOST_COUNTED).subquery()
-    count = func.count()
-    query = select(some.c.cause, count).group_by(some.c.cause).order_by(count.desc(), some.c.cause).limit(most)
-    return [(cause, number) for cause, number in connection.execute(query)]
 
 
 # --- Numbers
@@ -232,19 +148,6 @@ def _among(jurisdiction_id: str, numbers: Sequence[int]) -> tuple[Any, Any]:
     return sms.c.jurisdiction_id == jurisdiction_id, sms.c.request_id == among
 
 
-def _counts(connection: Connection, some: Any) -> list[SmsCount]:
-    columns = some.c
-    query = (
-        select(columns.jurisdiction_id, columns.occasion, columns.state, func.count(), func.min(columns.created_at))
-        .group_by(columns.jurisdiction_id, columns.occasion, columns.state)
-        .order_by(columns.jurisdiction_id, columns.occasion, columns.state)
-    )
-    return [
-        SmsCount(city, SmsOccasion(occasion), MailState(state), count, oldest)
-        for city, occasion, state, count, oldest in connection.execute(query)
-    ]
-
-
 def _values(one: QueuedSms) -> dict[str, Any]:
     values = {field.name: getattr(one, field.name) for field in fields(QueuedSms) if field.name != "id"}
     number = values.pop("number")
@@ -263,3 +166,8 @@ def _sms(row: Row[Any]) -> QueuedSms:
             "recipient": None if recipient is None else bytes(recipient),
         },
     )
+
+
+QUEUE = MessageQueue(
+    table=sms, kinds=SmsOccasion, kind_column="occasion", changing=_CHANGING, values_of=_values, message_of=_sms
+)

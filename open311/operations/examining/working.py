@@ -102,7 +102,7 @@ def check_mail(connection: Connection, platform: Platform, now: datetime) -> Ite
 def _mail(connection: Connection, platform: Platform, now: datetime) -> Iterator[Trouble]:
     if trouble := mail_fault(connection, platform.settings, now):
         yield fault(trouble.partition("; ")[0], _MAIL)
-    ended = mails.count_ended(connection, now - FAILED_WITHIN)
+    ended = mails.QUEUE.count_ended(connection, now - FAILED_WITHIN)
     failed = sum(one.count for one in ended if one.state is MailState.FAILED)
     if failed:
         yield warning(f"{failed} mails of the last day were not taken by the mail server", _MAIL)
@@ -120,7 +120,7 @@ def _sms(connection: Connection, platform: Platform, now: datetime) -> Iterator[
         yield fault(f"{city}: {trouble}", _SMS)
     if trouble := sms_fault(connection, platform, now):
         yield fault(trouble.partition("; ")[0], _SMS)
-    ended = sms.count_ended(connection, now - FAILED_WITHIN)
+    ended = sms.QUEUE.count_ended(connection, now - FAILED_WITHIN)
     if failed := sum(one.count for one in ended if one.state is MailState.FAILED):
         yield warning(f"{failed} text messages of the last day were not taken by the gateway", _SMS)
 

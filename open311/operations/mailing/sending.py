@@ -87,7 +87,7 @@ def send_next(platform: Platform, clock: Callable[[], datetime]) -> bool:
         circuit = deliveries.load_circuit(connection, MAIL_SERVER, is_locked=False)
         if circuit.rests_until is not None and now < circuit.rests_until:
             return False
-        queued = mails.claim(connection, now)
+        queued = mails.QUEUE.claim(connection, now)
         if queued is None:
             return False
         ready = _prepared(platform, connection, queued, now)
@@ -104,18 +104,18 @@ def _prepared(platform: Platform, connection: Connection, queued: QueuedMail, no
     try:
         city = platform.registry.find(queued.jurisdiction_id)
     except NotFound:
-        mails.save(connection, unserved(queued, now))
+        mails.QUEUE.save(connection, unserved(queued, now))
         return None
     if queued.state is MailState.SENDING:
         queued = replace(queued, attempts=queued.attempts + 1, cause="the worker ended while it was sending")
     day = now - timedelta(days=1)
     if not queued.kind.is_unasked and mails.count_to(connection, city.id, queued.recipient, day) >= MOST_A_DAY:
-        mails.save(connection, postponed(queued, now + PAUSE, "the recipient has got many mails today"))
+        mails.QUEUE.save(connection, postponed(queued, now + PAUSE, "the recipient has got many mails today"))
         return None
     claimed, ready = (_to_department if queued.department else _to_follower)(
         platform, connection, city, queued, now
     )
-    mails.save(connection, claimed)
+    mails.QUEUE.save(connection, claimed)
     return ready
 
 
@@ -326,7 +326,7 @@ def _settle(platform: Platform, ready: _Ready, result: Tried, now: datetime) -> 
         # The follower is locked before the mail, as by a follower who leaves.
         wanted = queued.follower_id
         one = followers.load(connection, city.id, wanted, is_locked=True) if wanted else None
-        if not mails.save(connection, after, due_at=ready.lease):
+        if not mails.QUEUE.save(connection, after, due_at=ready.lease):
             return
         if one is not None and after.state is MailState.DONE:
             if one.number:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from open311.domain.deliveries import Circuit
-from open311.domain.mails import Stop, recipient_of
+from open311.domain.mails import MailKind, Stop, recipient_of
 from open311.domain.notices import MAIL_SERVER
 from open311.errors import Invalid
 from open311.federation.mail import Mail, Mailer, MailError
@@ -18,7 +18,7 @@ from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage import deliveries, mails
 from open311.storage.engine import Connection
-from open311.storage.mails import QueueCount
+from open311.storage.message_queues import QueueCount
 from schemas.texts import tell
 
 LATE = timedelta(minutes=5)
@@ -38,8 +38,8 @@ class MailState:
     late_s   for how many seconds the earliest mail has been due; 0 if none is due
     """
 
-    waiting: Sequence[QueueCount]
-    ended: Sequence[QueueCount]
+    waiting: Sequence[QueueCount[MailKind]]
+    ended: Sequence[QueueCount[MailKind]]
     circuit: Circuit
     stopped: Mapping[tuple[str, str], int]
     causes: Sequence[tuple[str, int]]
@@ -50,19 +50,13 @@ def read_state(connection: Connection, now: datetime) -> MailState:
     """The state of mail now."""
     day = now - timedelta(days=1)
     return MailState(
-        waiting=mails.count_open(connection),
-        ended=mails.count_ended(connection, day),
+        waiting=mails.QUEUE.count_open(connection),
+        ended=mails.QUEUE.count_ended(connection, day),
         circuit=deliveries.load_circuit(connection, MAIL_SERVER, is_locked=False),
         stopped=mails.count_stopped(connection),
-        causes=mails.causes(connection, day, _MOST_CAUSES),
-        late_s=late_s(connection, now),
+        causes=mails.QUEUE.causes(connection, day, _MOST_CAUSES, with_skipped=False),
+        late_s=mails.QUEUE.late_s(connection, now),
     )
-
-
-def late_s(connection: Connection, now: datetime) -> float:
-    """For how many seconds the earliest mail has been due; 0 if none is due."""
-    due_at = mails.first_due(connection)
-    return max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
 
 
 def mail_fault(connection: Connection, settings: Settings, now: datetime) -> str:
@@ -70,7 +64,7 @@ def mail_fault(connection: Connection, settings: Settings, now: datetime) -> str
     circuit = deliveries.load_circuit(connection, MAIL_SERVER, is_locked=False)
     if circuit.is_resting:
         return "the mail server is down; `open311 mail status` says more"
-    wait_s = late_s(connection, now)
+    wait_s = mails.QUEUE.late_s(connection, now)
     if wait_s >= LATE.total_seconds():
         if not can_mail(settings):
             return "mails wait, but OPEN311_SMTP_URL or OPEN311_PUBLIC_URL is not set any more"
@@ -86,7 +80,7 @@ def retry_all(platform: Platform, *, now: datetime) -> int:
     with platform.database.transaction() as connection:
         circuit = deliveries.load_circuit(connection, MAIL_SERVER)
         deliveries.save_circuit(connection, MAIL_SERVER, replace(circuit, rests_until=None))
-        return mails.retry_now(connection, now)
+        return mails.QUEUE.retry_now(connection, now)
 
 
 def stop_address(platform: Platform, city: Jurisdiction, address: str, *, now: datetime) -> None:

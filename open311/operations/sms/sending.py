@@ -75,7 +75,7 @@ def send_next(platform: Platform, clock: Callable[[], datetime]) -> bool:
         circuit = deliveries.load_circuit(connection, SMS_GATEWAY, is_locked=False)
         if circuit.rests_until is not None and now < circuit.rests_until:
             return False
-        queued = sms.claim(connection, now)
+        queued = sms.QUEUE.claim(connection, now)
         if queued is None:
             return False
         ready = _prepared(platform, connection, queued, now)
@@ -94,22 +94,22 @@ def _prepared(platform: Platform, connection: Connection, queued: QueuedSms, now
     try:
         city = platform.registry.find(queued.jurisdiction_id)
     except NotFound:
-        sms.save(connection, unserved(queued, now))
+        sms.QUEUE.save(connection, unserved(queued, now))
         return None
     if not city.sms.kind:
-        sms.save(connection, skipped(queued, "the city sends no text messages any more", now))
+        sms.QUEUE.save(connection, skipped(queued, "the city sends no text messages any more", now))
         return None
     if too_old(queued, now):
-        sms.save(connection, given_up(queued, now))
+        sms.QUEUE.save(connection, given_up(queued, now))
         return None
     if until := end_of_quiet(city.sms.quiet, now.astimezone(city.zone)):
-        sms.save(connection, postponed(queued, until, "the city sends none at this hour"))
+        sms.QUEUE.save(connection, postponed(queued, until, "the city sends none at this hour"))
         return None
     found = _composed(platform, connection, city, queued, now)
     if isinstance(found, QueuedSms):
-        sms.save(connection, found)
+        sms.QUEUE.save(connection, found)
         return None
-    sms.save(connection, found.queued)
+    sms.QUEUE.save(connection, found.queued)
     return found
 
 
@@ -229,7 +229,7 @@ def _settle(platform: Platform, ready: _Ready, result: Result, now: datetime) ->
     with platform.database.transaction() as connection:
         circuit = deliveries.load_circuit(connection, SMS_GATEWAY)
         deliveries.save_circuit(connection, SMS_GATEWAY, circuit.after(result, now, chance=chance))
-        if not sms.save(connection, after, due_at=ready.lease):
+        if not sms.QUEUE.save(connection, after, due_at=ready.lease):
             return
     if tried.cause:
         log.warning(

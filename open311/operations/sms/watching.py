@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from open311.domain.deliveries import Circuit
 from open311.domain.notices import SMS_GATEWAY
 from open311.domain.people import number_for_sms
-from open311.domain.sms import digest_of_number
+from open311.domain.sms import SmsOccasion, digest_of_number
 from open311.errors import Invalid, Misconfigured
 from open311.operations.platform import Platform
 from open311.operations.sms.rules import can_text, sender_for
@@ -17,7 +17,7 @@ from open311.plugins import Jurisdiction
 from open311.plugins.sms import Sms
 from open311.storage import deliveries, mails, sms
 from open311.storage.engine import Connection
-from open311.storage.sms import SmsCount
+from open311.storage.message_queues import QueueCount
 from schemas.texts import tell
 
 LATE = timedelta(minutes=5)
@@ -37,8 +37,8 @@ class SmsState:
     late_s   for how many seconds the earliest message has been due; 0 if none is due
     """
 
-    waiting: Sequence[SmsCount]
-    ended: Sequence[SmsCount]
+    waiting: Sequence[QueueCount[SmsOccasion]]
+    ended: Sequence[QueueCount[SmsOccasion]]
     circuit: Circuit
     stopped: int
     causes: Sequence[tuple[str, int]]
@@ -49,19 +49,13 @@ def read_state(connection: Connection, now: datetime) -> SmsState:
     """The state of text messages now."""
     day = now - timedelta(days=1)
     return SmsState(
-        waiting=sms.count_open(connection),
-        ended=sms.count_ended(connection, day),
+        waiting=sms.QUEUE.count_open(connection),
+        ended=sms.QUEUE.count_ended(connection, day),
         circuit=deliveries.load_circuit(connection, SMS_GATEWAY, is_locked=False),
         stopped=sms.count_stopped(connection),
-        causes=sms.causes(connection, day, _MOST_CAUSES),
-        late_s=late_s(connection, now),
+        causes=sms.QUEUE.causes(connection, day, _MOST_CAUSES, with_skipped=True),
+        late_s=sms.QUEUE.late_s(connection, now),
     )
-
-
-def late_s(connection: Connection, now: datetime) -> float:
-    """For how many seconds the earliest message has been due; 0 if none is due."""
-    due_at = sms.first_due(connection)
-    return max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
 
 
 def sms_fault(connection: Connection, platform: Platform, now: datetime) -> str:
@@ -69,11 +63,11 @@ def sms_fault(connection: Connection, platform: Platform, now: datetime) -> str:
     circuit = deliveries.load_circuit(connection, SMS_GATEWAY, is_locked=False)
     if circuit.is_resting:
         return "the gateway for text messages is down; `open311 sms status` says more"
-    wait_s = late_s(connection, now)
+    wait_s = sms.QUEUE.late_s(connection, now)
     if wait_s >= LATE.total_seconds():
         if not can_text(platform.settings):
             return "text messages wait, but OPEN311_SMS_URL or OPEN311_PUBLIC_URL is not set any more"
-        return f"a text message is due for {wait_s:.0f} s; is `open311 worker` running? Its log says more"
+        return f"a text message has been due for {wait_s:.0f} s; is `open311 worker` running? Its log says more"
     return ""
 
 
@@ -95,11 +89,14 @@ def setup_faults(platform: Platform) -> Iterator[tuple[str, str]]:
 
 
 def retry_all(platform: Platform, *, now: datetime) -> int:
-    """Try all messages that wait for another try now, and end the rest of the gateway. Returns their number."""
+    """Make all messages that wait for another try due now. Returns their number.
+
+    If the gateway rests after failures, this ends its rest, so that the worker calls it again at once.
+    """
     with platform.database.transaction() as connection:
         circuit = deliveries.load_circuit(connection, SMS_GATEWAY)
         deliveries.save_circuit(connection, SMS_GATEWAY, replace(circuit, rests_until=None))
-        return sms.retry_now(connection, now)
+        return sms.QUEUE.retry_now(connection, now)
 
 
 def try_sms(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime) -> str:

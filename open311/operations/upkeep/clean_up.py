@@ -50,8 +50,8 @@ def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
             ),
             "followers": followers.delete_unconfirmed(connection, now - UNCONFIRMED_FOR)
             + followers.delete_ended(connection, now - SUBSCRIBED_FOR),
-            "sms": sms.delete_ended(connection, now - KEEP_MAILS),
-            "mails": mails.delete_ended(connection, now - KEEP_MAILS),
+            "sms": sms.QUEUE.delete_ended(connection, now - KEEP_MAILS),
+            "mails": mails.QUEUE.delete_ended(connection, now - KEEP_MAILS),
             "bounces": mails.forget_bounces(connection, now - KEEP_BOUNCES),
             "updates": remote_updates.delete_old(connection, now - KEEP),
         }

@@ -184,10 +184,10 @@ def _sms(found: SmsState) -> Iterator[Metric]:
     labels = ["city", "occasion", "state"]
     waiting = GaugeMetricFamily("open311_sms", "Text messages that wait or are being sent", labels=labels)
     for one in found.waiting:
-        waiting.add_metric([one.jurisdiction_id, one.occasion.value, one.state.value], one.count)
+        waiting.add_metric([one.jurisdiction_id, one.kind.value, one.state.value], one.count)
     ended = GaugeMetricFamily("open311_sms_of_last_day", "Text messages that ended within a day", labels=labels)
     for one in found.ended:
-        ended.add_metric([one.jurisdiction_id, one.occasion.value, one.state.value], one.count)
+        ended.add_metric([one.jurisdiction_id, one.kind.value, one.state.value], one.count)
     yield from (waiting, ended)
     down = float(found.circuit.is_resting)
     yield GaugeMetricFamily("open311_stopped_numbers", "Numbers that get no text messages", value=found.stopped)
