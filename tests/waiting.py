@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import selectors
 import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from flask import Flask
 
 from open311.operations.platform import Platform
 
 Result = TypeVar("Result")
 DEADLINE_S = 60.0
 PAUSE_S = 0.05
+FEED = re.compile(r"/open311/v2/(changes|outbox)\b")
 OLDER_TRANSACTIONS = """
     SELECT pid, backend_xid::text FROM pg_stat_activity
     WHERE backend_xid IS NOT NULL AND NOT (datname = current_database() AND backend_type = 'client backend')
@@ -43,6 +47,12 @@ def settle(platform: Platform) -> None:
 
     first = older()
     until(lambda: not first & older(), "older transactions to end")
+
+
+def settle_for(app: Flask, path: str) -> None:
+    """Settle an app's database if the path is one of the change feed or of the outbox."""
+    if FEED.match(path):
+        settle(app.extensions["open311"])
 
 
 def idle_transactions(platform: Platform) -> int:

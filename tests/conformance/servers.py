@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from flask import Flask
@@ -19,7 +19,10 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from open311.cli.parent import PARENT_VARIABLE
 from open311.cli.supervisor import is_answering
 from tests.ports import free_port
-from tests.waiting import until
+from tests.waiting import settle_for, until
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REPOSITORY = Path(__file__).parents[2]
 STARTS_WITHIN_S = 60.0
@@ -65,8 +68,16 @@ class _Silent(WSGIRequestHandler):
 
 @contextmanager
 def serve_thread(app: Flask) -> Iterator[str]:
-    """Serve an app on a port of the loopback, one call at a time; returns its origin."""
-    server = make_server("127.0.0.1", 0, app, request_handler=_Silent)
+    """Serve an app on a port of the loopback, one call at a time; returns its origin.
+
+    Before a call of the change feed, the transactions of other databases end, which would hold it back.
+    """
+
+    def settled(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        settle_for(app, environ["PATH_INFO"])
+        return app(environ, start)
+
+    server = make_server("127.0.0.1", 0, settled, request_handler=_Silent)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
