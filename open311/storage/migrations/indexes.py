@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
-BUILDING = 3_110_002
-"""The number of the advisory lock of the process that builds indexes concurrently."""
+BUILDING = 3_110_005
+"""The number of the advisory lock of the process that builds indexes concurrently. No other lock has it."""
 PAUSE_S = 0.2
 _IS_VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 Indexes = Mapping[str, str]
