@@ -74,7 +74,8 @@ class QueueSearch:
     """The filters and the page of a queue.
 
     departments       codes of departments; None for all
-    names             ids, tokens or numbers. With names, all other filters except departments are ignored
+    names             ids, tokens, numbers, or ids in other systems. With names, all other filters except
+                      departments are ignored
     states            requests in one of these states; empty for all open requests. CLOSED must be alone
     service_codes     requests of one of these services; empty for all
     area              an area's name; "" for all
