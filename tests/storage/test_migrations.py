@@ -172,7 +172,7 @@ def test_a_migration_that_waits_too_long_for_a_lock_changes_nothing(
     with beginning.transaction() as connection:
         before = described(connection)
     with (
-        pytest.raises(Unavailable, match=r"The schema is as it was: .* more than 0.05 s .*, and migrate again"),
+        pytest.raises(Unavailable, match=r"The schema is as it was: .* more than 0.05 s, .*, and migrate again"),
         beginning.transaction() as connection,
     ):
         migrate(connection, lock_timeout_s=0.05)

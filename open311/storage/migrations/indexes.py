@@ -37,7 +37,7 @@ def build_indexes(connection: Connection, indexes: Indexes, *, is_concurrent: bo
 def build_concurrently(connection: Connection, indexes: Indexes) -> None:
     """Build indexes while other sessions use the tables. `connection` is in autocommit mode.
 
-    PostgreSQL waits for all older transactions that may use the table. Nobody waits behind it meanwhile, so this
+    PostgreSQL waits for all older transactions that may use the table. Nobody waits for the build meanwhile, so it
     has no time limit.
     """
     with _without_limits(connection), _as_only_builder(connection):

@@ -62,7 +62,8 @@ publication = Table(
     # Searches rely on this order: a bound on one instant is also a bound on the others.
     CheckConstraint("requested_at <= updated_at AND updated_at <= changed_at", name="publication_instants_check"),
 )
-# The requests whose public texts have personal data, for the queues of staff. It has the kinds only, not the data.
+# The requests whose texts have personal data that the public does not read, for the queues of staff. It has the
+# kinds only, not the data.
 personal_data = Table(
     "personal_data",
     metadata,
