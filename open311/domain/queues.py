@@ -88,7 +88,8 @@ class QueueSearch:
     is_merged         whether the open requests that are merged into others are listed, instead of the others
     is_held           whether only requests are listed that wait for a person to release them
     has_personal_data  whether only requests with personal data in their texts are listed
-    is_suspected      whether only requests are listed that are held because they look like abuse
+    is_suspected      whether only requests are listed that are held because they look like abuse, or have such an
+                      update
     is_test           whether the open requests of test keys are listed, instead of the others
     now               the instant against which due dates are measured
     soon              how long before its due date a request is due soon, in whole seconds

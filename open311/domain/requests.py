@@ -67,7 +67,7 @@ class ExtendedAttributes:
     """Public fields of a request that the standard does not have (spec/extensions.md, E3).
 
     supporters  how many people say "me too"
-    origin  the address of the request at the neighbour that sent it; "" for other requests
+    origin  the address of the request at the neighbour for which it is shown here; "" for other requests
     via     the servers that the request passed before: see domain.origins
     """
 

@@ -23,8 +23,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
 from open311.storage.tables.columns import TransactionId, instant_column, metadata, text_column
 
-# Everything that the public can see of a request. Public routes read requests only from this table. Columns with a
-# fixed width come first, then those that lists read, because PostgreSQL reads a row's columns one after the other.
+# Everything that the public can see of a request. GETs that anybody can call read requests from this table. Columns
+# with a fixed width come first, then those that lists read, because PostgreSQL reads a row's columns one after the
+# other.
 publication = Table(
     "publication",
     metadata,
