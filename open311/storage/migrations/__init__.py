@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 LOCK = 3_110_001
 LOCK_TIMEOUT_S = 3.0
-"""Web requests wait longer than this for a lock, unless OPEN311_STATEMENT_TIMEOUT_MS is less than 9,000. So a
+"""Web requests wait longer than this for a lock, unless OPEN311_STATEMENT_TIMEOUT_MS is from 1 to 9,000. So a
 request that waits behind a migration does not fail."""
 ATTEMPT_S = 0.2
 """The longest wait for a lock in one attempt. PostgreSQL looks for a deadlock after a second, so it finds none."""
