@@ -101,7 +101,10 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
-    """Days on which a line has another text. `first` and `last` are included; "" is the line's `otherwise`."""
+    """Days on which a line has another text: `text`, or, if that is "", the line's `otherwise`.
+
+    `first` and `last` are included.
+    """
 
     first: date
     last: date

@@ -193,7 +193,7 @@ def note_support(connection: Connection, jurisdiction_id: str, numbers: Iterable
 
 
 def take_support(connection: Connection, rows: int) -> dict[str, list[int]]:
-    """Delete the oldest rows of `note_support`, and return their requests by city.
+    """Delete the oldest rows that `note_support` has stored, and return their requests by city.
 
     The caller must have the outbox's lock.
     """

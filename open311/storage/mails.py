@@ -145,7 +145,7 @@ def stop(connection: Connection, jurisdiction_id: str, recipient: bytes, why: St
 
 
 def add_bounce(connection: Connection, jurisdiction_id: str, recipient: bytes, now: datetime) -> int:
-    """Count a bounce that may be temporary. Returns how many there were until now, without forgotten ones."""
+    """Count a bounce that may be temporary. Returns how many there were since `forget_bounces` deleted some."""
     row = pg_insert(mail_recipient).values(
         jurisdiction_id=jurisdiction_id, recipient=recipient, bounces=1, changed_at=now
     )

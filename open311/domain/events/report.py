@@ -543,7 +543,7 @@ class Erased(Event):
 
     @property
     def takes_back(self) -> bool:
-        """Whether something was erased that the public could read. It never reads data of the reporter.
+        """Whether something was erased that the public could read. The public never reads data of the reporter.
 
         The erasure of a single comment names only the reporter too, but it has marks or addresses.
         """

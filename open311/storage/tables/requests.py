@@ -1,6 +1,6 @@
 """The tables of requests, tokens, reporters and events. GETs that anybody can call read only the table of tokens.
 
-Those whose address has a secret, such as a status link, read the others too.
+Those whose address has a secret, such as a status link, read requests and events too.
 """
 
 from __future__ import annotations
