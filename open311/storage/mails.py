@@ -145,7 +145,7 @@ def stop(connection: Connection, jurisdiction_id: str, recipient: bytes, why: St
 
 
 def add_bounce(connection: Connection, jurisdiction_id: str, recipient: bytes, now: datetime) -> int:
-    """Count a bounce that may be temporary. Returns how many there were since `forget_bounces` deleted some."""
+    """Count a bounce that may be temporary. Returns how many are counted now; see `forget_bounces`."""
     row = pg_insert(mail_recipient).values(
         jurisdiction_id=jurisdiction_id, recipient=recipient, bounces=1, changed_at=now
     )
@@ -165,7 +165,7 @@ def forget(connection: Connection, jurisdiction_id: str, recipient: bytes) -> in
 
 
 def forget_bounces(connection: Connection, before: datetime) -> int:
-    """Delete bounces that may have been temporary and are older than an instant. Returns their number."""
+    """Forget the temporary bounces of addresses that have had none since an instant. Returns how many addresses."""
     columns = mail_recipient.c
     old = delete(mail_recipient).where(columns.stopped_for == "", columns.changed_at < before)
     return connection.execute(old).rowcount
