@@ -27,7 +27,7 @@ class BlockOrder:
     """A block to add.
 
     value   as a person writes it: a key's number, an address or range, a device_id, an e-mail address
-    days    how long the block lasts; 0 for without end
+    days    how long the block lasts; 0 if it has no end
     """
 
     kind: BlockKind
@@ -38,9 +38,9 @@ class BlockOrder:
 
 
 def current_blocks(platform: Platform) -> BlockList:
-    """The blocks at the newest version that a look-up of a key has seen.
+    """The blocks at the newest version of the list that this process has seen.
 
-    They are read again only after a change, so a POST costs no statement for them.
+    Only after a change is the list read again, so most POSTs cost no statement for it.
     """
     kept = platform.process.blocks
     if kept.list.version < kept.newest:
@@ -51,7 +51,7 @@ def current_blocks(platform: Platform) -> BlockList:
 
 
 def notice_blocks(platform: Platform) -> None:
-    """Read the version of the list, for a caller without a key. For a key, the look-up of the key reads it too."""
+    """Read the version of the list, for a caller without a key. With a key, the look-up of the key reads it."""
     platform.process.blocks.note_version(blocks.read_version(platform.database.hot))
 
 

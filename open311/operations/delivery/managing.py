@@ -137,7 +137,8 @@ def read_delivery(
 ) -> DeliveryView:
     """All about one delivery. Raises NotFound, and Forbidden for a request of other departments.
 
-    is_changed  whether the account has just changed it
+    is_changed  whether the account has just decided about it. Then the department of the request is not checked
+                again
     """
     require_role(principal, ROLE)
     require_city(principal, city.id)
@@ -205,7 +206,8 @@ def decide(
 ) -> Delivery:
     """Carry out a decision, and return the delivery after it.
 
-    Raises NotFound, Invalid without a reason, Forbidden, and Conflict if the delivery's state does not allow it.
+    Raises NotFound, Invalid without a reason, and Forbidden. Raises Conflict if the delivery's state does not allow
+    the decision, if the risk is not accepted, and for an external_id that another request has.
     """
     require_role(principal, ROLE)
     require_city(principal, city.id)
@@ -272,7 +274,7 @@ def _require_legal(decision: Decision, before: Delivery, now: datetime) -> None:
 def _link(connection: Connection, one: Delivery, name: str, now: datetime) -> None:
     """Keep the id that a person has found in the back office."""
     if not link_case(connection, (one.jurisdiction_id, one.backend), name, number=one.number, now=now):
-        raise Conflict(tell("is the id of another request already; look at it again."), "external_id")
+        raise Conflict(tell("is already the id of another request; check it in the back office."), "external_id")
 
 
 def _listed(

@@ -35,7 +35,7 @@ def retry_quarantined(
     now: datetime,
     reason: str = "",
 ) -> list[StoredUpdate]:
-    """Try updates again, for example after a change of the table `statuses`. Returns those that were quarantined.
+    """Try updates again, for example after a change of the table `statuses`. Returns those that are tried again.
 
     The worker applies them. An update that could not be read stays in quarantine.
     """

@@ -113,7 +113,7 @@ def _obstacles(
     if config.name not in city.backends_for(record.service_code, record.department, record.areas):
         yield "no destination leads this request to this back end"
     if record.source != "api":
-        yield f"its source is {record.source}, and only reports that people sent here are delivered"
+        yield f"its source is {record.source}, and only reports that were sent to this server are delivered"
     if record.visibility in KEPT_HERE:
         yield f"it is {record.visibility}"
     if record.merged_into:
