@@ -1,6 +1,7 @@
 """Decides what a row changes in a stored request. These are pure functions of the record, its history and the row.
 
-- A field that is missing in a row does not change. So a row never removes an address, description, note or photo.
+- A field that is missing in a row does not change. So a row never removes an address, description or photo, and a
+  note only if the row reopens the request, because the note was about the closing.
 - If a source dates its changes, a row that is older than an earlier imported row changes nothing. If the source
   does not, the row that is imported later counts. When the same import runs again, only the last row of a request
   counts.
