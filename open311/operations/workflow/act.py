@@ -48,7 +48,7 @@ def act(
     name        the request's service_request_id, token or number; an int is always the number
     version     the version that the caller has seen; None to accept any version
     repeat_key  the caller's own id of this call; "" for none. If a call of the last day had the same id, nothing
-                changes, and the request is returned in its present state
+                changes, and the request is returned in its present state. It must have been the same call
     Raises NotFound for an unknown request, Forbidden, Invalid, and Conflict for another version, or for a command
     that is not legal in the request's state.
     """
