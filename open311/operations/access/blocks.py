@@ -164,7 +164,7 @@ def _key(connection: Connection, value: str) -> str:
 def _record(
     connection: Connection, block: Block, act: str, reason: str, principal: Principal, now: datetime
 ) -> None:
-    """Write an entry of the audit trail. It has no address, because the trail is kept for long."""
+    """Write an entry of the audit trail. It does not have the blocked value, because the trail is kept for long."""
     entry = Entry(
         jurisdiction_id=block.jurisdiction_id,
         at=now,

@@ -1,7 +1,7 @@
 """The link with which reporters read their own request without a login (decision 0038).
 
-Whoever has the link is treated as the reporter. It shows what the public would read of the request, also while the
-request is held or private, and never who sent it.
+Whoever has the link is treated as the reporter. The link shows what the public would read of the request, also
+while the request is held or private, and never who sent it.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class DeliveryPage:
 class DeliveryView:
     """All that is known about a delivery.
 
-    remote_id  the request's id in the back office; "" if it has given none
+    remote_id  the request's id in the back office; "" if it is not known
     waits_for  the id of an earlier delivery of the request to the same back office that has not ended; 0 for none
     risk       what can go wrong if it is sent again; "" for nothing
     acts       what people have decided about it, oldest first
@@ -171,8 +171,8 @@ def risk_of(one: Delivery) -> str:
 def needs_consent(one: Delivery) -> bool:
     """Whether a retry may double the request, so that a person has to accept the risk.
 
-    A delivery that waits for a person may have arrived. It does not matter whether its back office can be asked,
-    because the configuration may have changed since.
+    An uncertain delivery that waits for a person may have arrived. It does not matter whether its back office can
+    be asked, because the configuration may have changed since.
     """
     return one.state is UNCERTAIN or (one.state is PARKED and one.is_uncertain)
 

@@ -139,7 +139,7 @@ def _planned(
 def new_destinations(city: Jurisdiction, record: RequestRecord, known: Collection[str]) -> Iterator[BackendConfig]:
     """The back ends to which the request must be sent and which do not have it.
 
-    Imported requests are not delivered, because the source of the file has them.
+    Only requests that were sent to this server are delivered: the source of an imported request has it already.
     """
     if record.source != "api" or record.visibility in KEPT_HERE:
         return

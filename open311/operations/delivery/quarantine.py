@@ -51,7 +51,7 @@ def retry_quarantined(
 def drop_quarantined(
     platform: Platform, city: Jurisdiction, ids: Sequence[int], *, principal: Principal, now: datetime, reason: str
 ) -> list[StoredUpdate]:
-    """Ignore updates permanently, and erase their texts. Returns those that were quarantined."""
+    """Ignore updates permanently, and erase their texts. Returns those that are dropped."""
 
     def dropped(update: StoredUpdate) -> StoredUpdate:
         cause = f"dropped by {principal}"

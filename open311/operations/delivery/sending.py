@@ -408,9 +408,9 @@ class Line:
         return after
 
     def _end_pauses(self, connection: Connection, now: datetime) -> None:
-        """Shorten the pause after readings of updates that have failed, because the back office works again.
+        """End the pauses that failed readings of updates have caused, because the back office works again.
 
-        The pause is never shorter than the usual one between two readings.
+        The next reading still waits for the usual time between two readings.
         """
         lease_s = self._config.deadline_s + LEASE_MARGIN_S
         until = now + timedelta(seconds=max(self._config.pull_every_s, lease_s))

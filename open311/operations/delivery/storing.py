@@ -86,7 +86,7 @@ def find_number(connection: Connection, place: Place, update: StoredUpdate) -> i
 
 
 def _stored(connection: Connection, place: Place, update: RemoteUpdate, now: datetime) -> StoredUpdate:
-    """The update as a row. If it is not to be applied, its request is set here, so that an erasure finds it."""
+    """The update as a row. If it is not to be applied, its request is set here: an erasure must find the update."""
     found = _row(place, update, now)
     if found.state is UpdateState.NEW:
         return found

@@ -129,9 +129,9 @@ def withdraw_photo(
 
     Staff can still read it if it was ready or held. A held photo is then not held any more, and the public never
     sees it. A photo that waits is then not prepared, for example because its file is lost. A photo that was refused
-    can be withdrawn too, so that nobody has to look at it any more. The files of these two are deleted.
-    Raises Invalid without a reason, Conflict for a photo that is in another state or that the public does not see,
-    NotFound, and Forbidden.
+    can be withdrawn too, so that nobody has to look at it any more. The files of these two are deleted; the
+    original of a photo that waited is kept for `photo_original_days`. Raises Invalid without a reason, Conflict for
+    a photo that is in another state or that the public does not see, NotFound, and Forbidden.
     """
     require_role(principal, Role.DISPATCHER)
     why = read_reason(reason, tell("is missing; say why the photo is withdrawn."))

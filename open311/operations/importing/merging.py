@@ -7,7 +7,8 @@
   counts.
 - A field that was changed here stays as it is, unless the row has a later date. In both cases the difference is
   reported as a conflict.
-- A text that was erased here stays erased, and so does a text with a sentence that was erased. The report counts
+- A text that was erased here stays erased, and so does a text with a sentence that was erased. The result of the
+import counts
   such rows. Another text counts as usual.
 - A closed request keeps its first closing time, unless the source has another one in a field for closing times.
 """
@@ -161,7 +162,7 @@ def _reopens(before: RequestRecord, row: MatchedRow) -> bool:
 
 
 def _department(before: RequestRecord, row: MatchedRow) -> str:
-    """The department that the row names. If it names none, routing decides only for a new service or agency."""
+    """The department that the row names. If it names none, routing decides for a new service or agency."""
     if row.named is not None:
         return row.named.department
     if before.source not in BROUGHT:

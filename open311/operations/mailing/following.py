@@ -1,4 +1,4 @@
-"""What people do on the page to which their mails link: agree, leave, answer, and open a request again.
+"""What people do on the page to which their mails link, such as agree, leave, answer, or open a request again.
 
 Whoever has the link counts as the owner of the address. A GET of the page changes nothing, because programs that
 look for harmful mails open all links.

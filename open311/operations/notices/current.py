@@ -51,7 +51,7 @@ def notices_about(
 
 
 def lies_in(notice: CityNotice, city: Jurisdiction, point: tuple[float, float] | None) -> bool:
-    """Whether a notice is about a point. If the city does not have the notice's area any more, it is about none."""
+    """Whether a notice is about a point. A notice about an area that the city gave up is about no point."""
     if notice.is_about_whole_city:
         return True
     if point is None:

@@ -44,7 +44,7 @@ log = logger(__name__)
 
 _DAY = timedelta(days=1)
 _LEAST_DIGITS = 6
-"""A cause with so many digits of the number is not kept."""
+"""A cause with this many of the last digits of the number is not kept."""
 _RELEASED = (Visibility.PUBLIC, Visibility.PRIVATE, Visibility.UNLISTED)
 
 

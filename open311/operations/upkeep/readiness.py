@@ -146,7 +146,7 @@ def _writes(connection: Connection) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """How much background work waits, and how the back offices are.
+    """How much background work waits, and the state of back offices, mail and text messages.
 
     photos  the number of photos by city and state, for the states WAITING, HELD and REFUSED
     """
@@ -172,7 +172,7 @@ def read_background(platform: Platform, now: datetime) -> Background:
 def check_background(platform: Platform, now: datetime) -> list[Check]:
     """Check that a worker does the background work in time.
 
-    Check also that no back office, mail, text messages or the media store need a person. Raises Unavailable.
+    Check also that back offices, mail, text messages and the media store need no person. Raises Unavailable.
     """
     with platform.database.reading() as connection:
         checks = [_jobs(connection), *_deliveries(watch_backends(connection, platform, now))]

@@ -165,7 +165,7 @@ def changes_by(
 def _changes_of_parents(desk: Desk, before: RequestRecord, after: RequestRecord) -> Iterator[Change]:
     """A note on the request into which this one is merged.
 
-    The note raises that request's version, for its readers.
+    The note raises the version of that request, so that those who have read it see that it has changed.
     """
     if after.merged_into and after.merged_into != before.merged_into:
         parent = load_request(desk.connection, desk.jurisdiction, after.merged_into)
