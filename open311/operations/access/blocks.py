@@ -50,7 +50,7 @@ def current_blocks(platform: Platform) -> BlockList:
     return kept.list
 
 
-def notice_blocks(platform: Platform) -> None:
+def note_block_version(platform: Platform) -> None:
     """Read the version of the list, for a caller without a key. With a key, the look-up of the key reads it."""
     platform.process.blocks.note_version(blocks.read_version(platform.database.hot))
 

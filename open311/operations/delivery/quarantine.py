@@ -1,4 +1,4 @@
-"""Updates of back offices that wait for a person: list them, try them again, or drop them."""
+"""Updates of back offices in quarantine: list them, try them again, or drop them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from open311.storage.audit import Entry
 def list_quarantined(
     platform: Platform, city: Jurisdiction, *, backend: str = "", after: int = 0, most: int = 100
 ) -> list[StoredUpdate]:
-    """The updates that wait for a person, by id.
+    """The updates that wait for a person, by id; also those of unknown requests, which are still tried again.
 
     backend  only updates of this back end; "" for all
     after    only updates with a larger id

@@ -199,7 +199,7 @@ class Line:
     def _loads(self, claims: Sequence[Claim], now: datetime) -> list[Load]:
         """Read what must be sent.
 
-        The claims are stored already, so a request that cannot be read does not hold up the others.
+        The claims are stored already, so a request that cannot be read does not stop the others.
         """
         before = [claim.before for claim in claims]
         try:

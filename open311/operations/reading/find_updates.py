@@ -25,7 +25,7 @@ def find_updates(
     secret: str,
     now: datetime,
 ) -> Sequence[PublicUpdate]:
-    """All updates that were recorded from `start` to `end`, oldest first.
+    """All updates of public requests that were recorded from `start` to `end`, oldest first.
 
     start   a day before `end`, if it is None
     end     now, if it is None
