@@ -7,9 +7,8 @@
   counts.
 - A field that was changed here stays as it is, unless the row has a later date. In both cases the difference is
   reported as a conflict.
-- A text that was erased here stays erased, and so does a text with a sentence that was erased. The result of the
-import counts
-  such rows. Another text counts as usual.
+- A text that was erased here stays erased, and so does a text with a sentence that was erased. The result
+  of the import counts such rows. Another text counts as usual.
 - A closed request keeps its first closing time, unless the source has another one in a field for closing times.
 """
 

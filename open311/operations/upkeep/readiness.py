@@ -45,7 +45,7 @@ class Check:
 def check_readiness(platform: Platform, now: datetime) -> list[Check]:
     """Check what this server needs. Never raises.
 
-    These are the database and the work in it, the replica, the media store, the store of the rate limits, and
+    That is the database and the work in it, the replica, the media store, the store of the rate limits, and
     plugins.
     """
     checks = [*_ending(platform), *_database(platform, now)]

@@ -62,11 +62,11 @@ def erase_from_request(
 ) -> RequestRecord:
     """Erase parts of a request from the record, its history and its publication, in one transaction.
 
-    With the photos, the worker also deletes their files. With the reporter, the originals of photos are erased,
-    because their metadata may tell who took them. A back office may have repeated any part of the request in its
-    errors, so the causes of deliveries are also erased. An event is written even if there was nothing to erase,
-    because it proves that somebody asked for the erasure. Backups and files that others have downloaded still
-    contain the erased parts; the dumps are made anew.
+    If photos are erased, the worker also deletes their files. If the reporter is erased, so are the originals of
+    photos, because their metadata may tell who took them. A back office may have repeated any part of the request
+    in its errors, so the causes of deliveries are also erased. An event is written even if there was nothing to
+    erase, because it proves that somebody asked for the erasure. Backups and files that others have downloaded
+    still contain the erased parts; the dumps are made anew.
 
     name    the request's service_request_id, token or number
     reason  why, for staff; kept in the history
