@@ -119,10 +119,14 @@ def stopped_notice(
     total = sum(stopped.values())
     if total <= (last.known if last else 0) or (last is not None and now - last.created_at < PAUSE):
         return None
-    counts = ", ".join(f"{count} {_NAMES[kind][count != 1]}" for kind, count in stopped.items())
-    verb, commands = "waits" if total == 1 else "wait", " and ".join(commands_for(stopped))
-    text = f"{_name(place)}: {counts} {verb} for a person. See {commands}."
+    text = f"{_name(place)}: {in_words(stopped)}. See {' and '.join(commands_for(stopped))}."
     return _notice(place, NoticeKind.STOPPED, text, now, known=total)
+
+
+def in_words(stopped: Mapping[str, int]) -> str:
+    """What waits for a person, such as `1 parked delivery, 2 quarantined updates wait for a person`."""
+    counts = ", ".join(f"{count} {_NAMES[kind][count != 1]}" for kind, count in stopped.items())
+    return f"{counts} {'waits' if sum(stopped.values()) == 1 else 'wait'} for a person"
 
 
 def commands_for(stopped: Mapping[str, int]) -> list[str]:
