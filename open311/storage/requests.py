@@ -329,14 +329,15 @@ def count_work(connection: Connection, jurisdiction_id: str, department: str, no
 
 
 def load_due(
-    connection: Connection, jurisdiction_id: str, after: datetime, upto: datetime, most: int
-) -> list[tuple[str, int]]:
-    """The open requests that should be done after `after` and by `upto`: department and number, earliest first."""
+    connection: Connection, jurisdiction_id: str, department: str, after: datetime, upto: datetime, most: int
+) -> list[int]:
+    """The numbers of a department's open requests with a due date after `after` and by `upto`, earliest first."""
     columns = service_request.c
     query = (
-        select(columns.department, columns.id)
+        select(columns.id)
         .where(
             columns.jurisdiction_id == jurisdiction_id,
+            columns.department == department,
             after < DUE,
             upto >= DUE,
             text("status = 'open' AND merged_into = 0"),
@@ -345,7 +346,7 @@ def load_due(
         .order_by(DUE, columns.id)
         .limit(most)
     )
-    return [(row.department, row.id) for row in connection.execute(query)]
+    return list(connection.scalars(query))
 
 
 def load_arrived(

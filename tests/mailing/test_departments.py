@@ -12,6 +12,7 @@ from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.mails import DepartmentMail
 from open311.operations.mailing.reminding import remind
+from tests import build
 from tests.mailing.towns import Town, text_of, town
 
 
@@ -26,6 +27,11 @@ def here(make_app: Callable[..., Flask]) -> Iterator[Town]:
 def remind_at(here: Town, now: datetime) -> None:
     here.later = now - utc_now()
     remind(here.platform, now)
+
+
+def overdue(here: Town) -> list[str]:
+    """The subjects of new mails about overdue requests. The daily mail comes too, at 7 o'clock."""
+    return [mail["Subject"] for mail in here.send(hours=1) if "overdue" in mail["Subject"]]
 
 
 def promise(here: Town, name: str, at: datetime) -> None:
@@ -60,13 +66,26 @@ def test_a_request_is_reported_once_when_it_is_overdue(here: Town) -> None:
     remind_at(here, start)
     promise(here, name, start + timedelta(hours=3))
     remind_at(here, start + timedelta(hours=2))
-    assert here.send(hours=1) == []
+    assert overdue(here) == []
     remind_at(here, start + timedelta(hours=30))
     remind_at(here, start + timedelta(hours=31))
-    mails = [mail for mail in here.send(hours=1) if "overdue" in mail["Subject"]]
-    assert [mail["Subject"] for mail in mails] == ["Streets: 1 request is overdue"]
+    assert overdue(here) == ["Streets: 1 request is overdue"]
     remind_at(here, start + timedelta(hours=40))
-    assert [mail for mail in here.send(hours=1) if "overdue" in mail["Subject"]] == []
+    assert overdue(here) == []
+
+
+def test_a_department_is_told_beside_a_thousand_overdue_requests_of_another(
+    here: Town, multiply: Callable[..., None]
+) -> None:
+    one, other, start = here.report(), here.report(), utc_now()
+    here.act(other, commands.Transfer(department="parks"))
+    here.send(hours=1)
+    remind_at(here, start)
+    promise(here, one, start + timedelta(hours=3))
+    promise(here, other, start + timedelta(hours=2))
+    multiply(here.platform, build.load(here.platform, service_request_id=other), 1_001)
+    remind_at(here, start + timedelta(hours=30))
+    assert overdue(here) == ["Streets: 1 request is overdue"]
 
 
 def test_the_daily_mail_comes_once_a_day_and_not_without_work(here: Town) -> None:

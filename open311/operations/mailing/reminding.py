@@ -5,20 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from open311.domain.mails import DAILY_AT, MOST_NUMBERS, DepartmentMail, MailKind
-from open311.operations.mailing.queueing import MailDesk, by_department, tell_departments
+from open311.operations.mailing.queueing import MailDesk, tell_departments
 from open311.operations.mailing.rules import can_mail
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.storage import mails, requests
 
-MOST_OVERDUE = 1_000
-
 
 def remind(platform: Platform, now: datetime) -> None:
     """Make the mails that are due to departments.
 
-    Each request is named once as overdue, also if the worker did not run for some time. If more than MOST_OVERDUE
-    have become overdue since the last run, the others are not named.
+    Each request is told once as overdue, also if the worker did not run for some time.
     """
     for city in platform.registry if can_mail(platform.settings) else ():
         if city.mail.departments:
@@ -30,8 +27,11 @@ def _remind(desk: MailDesk) -> None:
     connection, city, now = desk.connection, desk.city, desk.now
     overdue_at, daily_at = mails.lock_reminder(connection, city.id, now)
     if DepartmentMail.OVERDUE in city.mail.about:
-        late = requests.load_due(connection, city.id, overdue_at, now, MOST_OVERDUE)
-        tell_departments(desk, MailKind.OVERDUE, by_department(late))
+        late = {
+            department: requests.load_due(connection, city.id, department, overdue_at, now, MOST_NUMBERS + 1)
+            for department in city.mail.departments
+        }
+        tell_departments(desk, MailKind.OVERDUE, {department: found for department, found in late.items() if found})
     is_due = DepartmentMail.DAILY in city.mail.about and _is_new_day(city, daily_at, now)
     if is_due:
         _remind_daily(desk)
