@@ -43,7 +43,7 @@ from open311.plugins.backends import BackendConfig, Destination
 from schemas.texts import tell
 
 API_VERSION = 1
-"""Version of this contract. A plugin written for another version is not loaded."""
+"""Version of this contract. A jurisdiction that was written for another version is not served."""
 
 
 HOOKS = ("check", "department_for", "resolve")
@@ -155,7 +155,7 @@ class Jurisdiction:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The city's time zone, for dates that name no zone."""
+        """The city's time zone, for hours, days, and times that name no zone."""
         return ZoneInfo(self.time_zone)
 
     @property

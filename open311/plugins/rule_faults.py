@@ -1,4 +1,7 @@
-"""Find faults in a city's routes, areas and service levels: unknown names, and rules that can never fit."""
+"""Find faults in a city's routes, areas, service levels, sensors, aliases and departments of services.
+
+They are unknown names, rules that can never fit, and wrong conditions on answers.
+"""
 
 from __future__ import annotations
 
@@ -335,9 +338,10 @@ def _sensor_faults(city: Jurisdiction) -> Iterator[Fault]:
             yield Fault((*path, "datastream"), f"{words} is declared twice")
         datastreams.add(sensor.datastream)
         if not sensor.thing.strip() or not sensor.thing.isprintable() or "," in sensor.thing:
-            yield Fault((*path, "thing"), f"{words} has no thing; write its id on one line without commas")
+            yield Fault((*path, "thing"), f"{words} needs a thing; write the thing's id on one line without commas")
         if not city.covers(sensor.long, sensor.lat) and city.outside == "refuse":
-            yield Fault((*path, "lat"), f"{words} is outside the city, whose requests there are refused")
+            sentence = f"{words} is outside the city, where requests are refused; correct lat and long"
+            yield Fault((*path, "lat"), sentence)
         for code in sensor.rules:
             if code not in codes:
                 yield Fault((*path, "rules"), f"{words} names sensor rule {code!r}, which is not declared")

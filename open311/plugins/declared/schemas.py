@@ -154,7 +154,7 @@ class Honeypot(Text):
 
 
 class AbuseTable(Table):
-    """What makes a report or an update suspected. It is answered as usual, and held until a person decides."""
+    """What makes a report or an update suspected: it is answered as usual, and held until a person decides."""
 
     makes, header = AbuseRules, "[abuse]"
 
@@ -249,7 +249,7 @@ class SmsTable(Table):
 
 
 class EmergencyTable(Table):
-    """The number to call in an emergency. Reports that sound like one are accepted as usual."""
+    """The number to call in an emergency. Reports that sound like an emergency are accepted as usual."""
 
     makes, header = Emergency, "[emergency]"
 
@@ -714,7 +714,7 @@ class JurisdictionTable(Table):
         "The `jurisdiction_id`: usually the city's web domain without `www.`; it is stored in lower case"
     )
     name = Text("The city's name")
-    time_zone = Text("IANA time zone, such as `Europe/Helsinki`; used for dates that name no zone")
+    time_zone = Text("IANA time zone, such as `Europe/Helsinki`; for hours, days, and times that name no zone")
     triage = Text("Code of the department that gets a request if no route and no service decides")
     languages = Texts("BCP 47 tags of the languages; the first is the language of this file", default=("en",))
     contact = Text("The person or office to ask; discovery shows this text", default="")
