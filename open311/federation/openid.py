@@ -52,7 +52,10 @@ class SignInFailed(Exception):
 
 
 class ProviderDown(SignInFailed):
-    """The provider gave no answer. The same sign-in may succeed in a moment."""
+    """The provider gave no answer or an error that may pass, or other sign-ins still wait for the provider.
+
+    The same sign-in may succeed in a moment.
+    """
 
 
 class ProviderUnusable(SignInFailed):
@@ -202,7 +205,7 @@ class Provider:
         return document
 
     def _is_safe(self, address: str) -> bool:
-        """Whether an address is encrypted, or on the loopback as the issuer itself."""
+        """Whether an address is https, or has scheme and host of the issuer, which is http only on the loopback."""
         try:
             parts, own = urlsplit(address), urlsplit(self.client.issuer)
             is_own = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)

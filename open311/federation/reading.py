@@ -1,4 +1,4 @@
-"""Plain data to values. Reads through every point of `DialectPoint`, and notes it."""
+"""Plain data to values. Reads every dialect, and notes each point of `DialectPoint` that shows in the data."""
 
 from __future__ import annotations
 
