@@ -143,8 +143,8 @@ def loggable(path: str) -> str:
     """The path for a log line, without secrets and e-mail addresses.
 
     Links to one's own request, those in mails, and those with which staff sign in have a secret in the path.
-    Misspelt addresses such as `requests.json&api_key=…` have a query in it. Some clients send an e-mail address
-    where an id belongs.
+    Misspelt addresses such as `requests.json&api_key=…` have a query in the path. Some clients send an e-mail
+    address where an id belongs.
     """
     path = _SECRET_IN_PATH.sub(r"\1...", path)
     if "@" in path:

@@ -96,7 +96,8 @@ class Settings:
 
     database_url: str = _text(
         "",
-        "address of the PostGIS database; if empty, only `open311 run` works, with a private cluster",
+        "address of the PostGIS database; if empty, `open311 run` uses a private cluster, and other commands have"
+        " none",
         env="DATABASE_URL",
     )
     replica_url: str = _text(
@@ -262,7 +263,7 @@ class Settings:
     )
     oidc_claim: str = _text(
         "email",
-        "what the provider tells about a person that is the name of their account; an email must be verified",
+        "claim of the provider with the name of the person's account; an email must be verified",
     )
     oidc_scope: str = _text("openid email", "what this server asks the provider for, such as openid profile")
     oidc_name: str = _text("", "name of the provider on the sign-in page, such as City Login; if empty, none")
@@ -395,8 +396,10 @@ class Settings:
 
     @classmethod
     def from_environ(cls) -> Settings:
-        """Read all settings from the environment. Raises Misconfigured, which names every invalid variable.
+        """Read all settings from the environment.
 
+        Raises Misconfigured. The error names every variable that cannot be read, or else the first that breaks a
+        rule of `check`.
         A value can also be read from a file: DATABASE_URL_FILE=/run/secrets/database-url.
         """
         source = FileAwareEnv(strip_whitespace=True)

@@ -152,8 +152,7 @@ async def _run_lines(app: procrastinate.App, lines: Collection[Line], options: M
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
-    """Make procrastinate's app, with the code of every `Task`. Each task calls one operation.
-
+    """Make procrastinate's app, with the code of every `Task`.
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, max_size=CONNECTIONS))

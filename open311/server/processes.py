@@ -205,7 +205,7 @@ class Processes(Generic[T]):
         for process in self._born.keys() & self._ended.keys():
             self._plan_replacement(process, self._ended[process])
         if not self._start:
-            self._ended.clear()  # also processes that those of ours have left behind
+            self._ended.clear()  # also the children that our processes have left behind
 
     def _settle_start(self, start: _Start) -> None:
         """Once the start is over: the processes that have reported are born, the other places remain missing."""
@@ -243,7 +243,11 @@ class Processes(Generic[T]):
             self._settle()
 
     def _end_all(self) -> None:
-        """End all processes. Those of a start that is not over are known when it is: the loader ends at once."""
+        """End all processes.
+
+        The processes of a start are known only when the start is over. So the loader is told to end, which it does
+        at once.
+        """
         kill_at = time.monotonic() + self._grace_s
         if self._start:
             self._tell(signal.SIGTERM, self._start.process)
