@@ -98,7 +98,11 @@ class QueueArguments(StaffArguments):
         unit="ids",
     )
     department = ListParameter("Codes of departments. Without it, all departments of the account.", "streets")
-    state = ListParameter("States of the requests; `closed` alone lists closed ones.", "on_hold", choices=STATES)
+    state = ListParameter(
+        "States of the requests. To list closed requests, send `closed` and no other state.",
+        "on_hold",
+        choices=STATES,
+    )
     service_code = ListParameter("Service codes.", "potholes")
     area = TextParameter("The name of an area.")
     older_than = NumberParameter("Only requests that are older than so many days.", 7, least=0, most=36_500)
@@ -157,7 +161,10 @@ class DeliveryArguments(StaffArguments):
 
     backend = ListParameter("Names of back ends.", "works")
     state = ListParameter(
-        "States. Without it, all that have not ended; with `request`, all.", "parked", choices=DELIVERY_STATES
+        "States. Without this parameter, the list has the deliveries that have not ended; with `request`, it has"
+        " all deliveries of that request.",
+        "parked",
+        choices=DELIVERY_STATES,
     )
     request = TextParameter("The id, the token, the number or the id elsewhere of one request.", "8841")
     older_than_hours = NumberParameter(
@@ -334,10 +341,10 @@ class JsonDegrees(fields.Float):
 
 
 class JsonSelection(fields.Raw):
-    """A list of requests: the name of each, or an object with its name and the version that was seen.
+    """A list of requests: for each its id, token or number, or an object with this `id` and the `version` seen.
 
-    Read as pairs of a name and a version; the version is None if it was not sent. A name that is a number in JSON
-    is the internal number.
+    Read as pairs of that name and the version; the version is None if it was not sent. A name that is a number in
+    JSON is the internal number.
     """
 
     def __init__(self, about: str, *, most: int, **more: Any) -> None:
@@ -833,7 +840,7 @@ class ChangeNoticeBody(JsonBody):
     category = JsonChoice("What it is about, in the words of CAP 1.2.", choices=NOTICE_CATEGORIES)
     severity = JsonChoice("How bad that is, in the words of CAP 1.2.", choices=NOTICE_SEVERITIES)
     start_datetime = JsonInstant("From when the public reads it. It stays once the notice has begun.")
-    end_datetime = JsonInstant("Until when the public reads it, at most 366 days later.")
+    end_datetime = JsonInstant("Until when the public reads it, at most 366 days after the beginning.")
 
 
 class NoticeBody(ChangeNoticeBody):
@@ -842,7 +849,9 @@ class NoticeBody(ChangeNoticeBody):
     texts = JsonNoticeTexts(
         "What the notice says, in each language. One is the city's first language.", required=True
     )
-    end_datetime = JsonInstant("Until when the public reads it, at most 366 days later.", required=True)
+    end_datetime = JsonInstant(
+        "Until when the public reads it, at most 366 days after the beginning.", required=True
+    )
 
 
 class EndNoticeBody(JsonBody):
@@ -1100,7 +1109,7 @@ class HistoryEntrySchema(Body):
 
     at = Instant(metadata=describe("When it happened."))
     kind = Text(metadata=describe("What happened.", "transferred"))
-    actor = Text(metadata=describe("Who did it: staff:3, key:5, reporter, shell or system."))
+    actor = Text(metadata=describe("Who did it, such as staff:3, key:5, reporter, portal, shell or system:works."))
     name = OptionalText(metadata=describe("The name of the account that did it."))
     text = OptionalText(metadata=describe("A note, or what changed."))
     reason = OptionalText(metadata=describe("Why it was done."))
@@ -1587,7 +1596,9 @@ class CatalogueStateSchema(Body):
 class CatalogueTextSchema(Body):
     """The text that the public reads if a command has no text."""
 
-    outcome = Text(metadata=describe("An outcome, or `merged` for a merged request.", "fixed"))
+    outcome = Text(
+        metadata=describe("An outcome, or what happened: merged, unmerged, reopened or scheduled.", "fixed")
+    )
     service_code = OptionalText(metadata=describe("The service; null for all others."))
     text = Text(metadata=describe("The text, with its placeholders.", "The problem is fixed."))
 
