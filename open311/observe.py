@@ -164,11 +164,11 @@ class Caller(Protocol):
 
     @property
     def number(self) -> int:
-        """The key's number; 0 for a caller without one."""
+        """The number of the key or of the account; 0 for a caller without one."""
 
     @property
     def label(self) -> str:
-        """Who the key is for."""
+        """Who the key is for, or the account by its number."""
 
 
 def end_call(

@@ -340,10 +340,12 @@ class Settings:
         " the server adds +ID to its name; `open311 mail bounce` reads such mail; if empty, that is mail_from",
     )
     operator_mail: str = _text(
-        "", "mail address that gets notices about trouble with deliveries, such as ops@city.example; if empty, none"
+        "",
+        "mail address that gets notices about trouble with back offices, mail, text messages and webhooks, such as"
+        " ops@city.example; if empty, none",
     )
     operator_webhook: str = _text(
-        "", "address that gets a webhook about trouble with deliveries; if empty, none", is_secret=True
+        "", "address that gets a webhook about the same trouble as operator_mail; if empty, none", is_secret=True
     )
     operator_webhook_secret: str = _text(
         "",
@@ -650,7 +652,7 @@ def _check_webhook(url: str) -> None:
 
 
 def _is_private(url: str) -> bool:
-    """Whether nobody between us and the host of an address can read what is sent there."""
+    """Whether an address is https, or http on the loopback, and has no user, query or fragment."""
     try:
         parts = urlsplit(url)
         is_readable = parts.port != 0 and bool(parts.hostname) and parts.username is None and not parts.query

@@ -891,8 +891,8 @@ class BulkBody(JsonBody):
 class PersonBody(JsonBody):
     """The person whose data are wanted, and why. At least one of the first four fields must be there.
 
-    With several of them, the data of all who fit one of them are meant. They are in the body, so that they are in
-    no address and no log.
+    With several of these fields, the data of all persons who fit one of them are meant. The fields are in the body,
+    so that they are in no address and no log.
     """
 
     email = JsonText("An email address, in any case.", "jane@mail.example", most=MAX_CHARACTERS)
@@ -1156,7 +1156,7 @@ class StaffPhotoSchema(Body):
         metadata=describe("Whether it is meant for the public, which sees it only while `state` is `ready`.")
     )
     version = fields.Integer(
-        metadata=describe("The request's version after the update that brought it; 0: report.")
+        metadata=describe("The request's version after the update with this photo; 0 for a photo of the report.")
     )
     media_type = Text(metadata=describe("The kind of the file that was sent; empty without a file.", "image/jpeg"))
     bytes = fields.Integer(metadata=describe("The size of the file that was sent.", 2_400_000))
@@ -1514,10 +1514,11 @@ class PersonErasureSchema(Body):
     rows = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),
-        metadata=describe("How many rows held something."),
+        metadata=describe("How many rows had data of the person, by the name of the table or column."),
     )
     systems = fields.List(
-        fields.Nested(PersonErasureSystemSchema), metadata=describe("Systems to ask, because they got the data.")
+        fields.Nested(PersonErasureSystemSchema),
+        metadata=describe("Other systems that got the data. Ask them to erase it."),
     )
     copies = fields.List(
         fields.String(), metadata=describe("Requests that may have copies of notes, because they were merged.")

@@ -84,7 +84,7 @@ class Mail:
     message_id        such as <42.1@city.example>; give the same at each try, so that a repetition can be
                       recognised. Without it, each try has a new one
     references        the ids of the thread, the oldest first; the last one is also In-Reply-To
-    auto_submitted    "" only for what a person has written, so that no vacation notice answers
+    auto_submitted    "" only for a mail that a person has written; any other mail must get no vacation notice
     list_unsubscribe  the address, https: or mailto:, where the recipient ends such mails
     is_one_click      whether an empty POST to that address ends them at once (RFC 8058)
     return_path       the address to which a mail that cannot be delivered comes back; None for the sender's

@@ -57,7 +57,7 @@ class Limits:
     """What a call may cost.
 
     timeout_s       for connecting, and between two reads
-    deadline_s      for the whole answer to one try
+    deadline_s      for the whole answer of one server; after a redirect, the next server has as much time again
     retries         how often a call is repeated; a POST or PATCH only if the server has not taken it: the call was
                     not sent, or got 429
     backoff_s       the pause before the first retry is twice this; each later pause doubles. Jitter is added

@@ -1,8 +1,9 @@
 """The interface of a back end: how requests reach the system of a back office, and how its updates come back.
 
 A kind of back end is a subclass of `Backend` with an entry point in the group `open311.backends`. A city's
-`backends.toml` names back ends, and says which requests are sent to which back end. The worker calls back ends,
-outside any web request. Each call has a deadline. A back end may use the network; a jurisdiction never does.
+`backends.toml` names back ends, and says which requests are sent to which back end. The worker and commands call
+back ends, each call with a deadline; only `receive` runs in a web process. A back end may use the network; a
+jurisdiction never does.
 """
 
 from __future__ import annotations

@@ -477,5 +477,5 @@ class Jurisdiction:
     # Hooks that the worker calls, outside any web request.
 
     def resolve(self, token: str, draft: Draft) -> Resolution:  # noqa: ARG002
-        """Ask the back office about a batch request. Default: accepted, and the server makes the id."""
+        """The decision about a batch request, by its token. Default: accepted, and the server makes the id."""
         return Accepted()

@@ -69,7 +69,7 @@ class Signals:
 class _Start:
     """A start of processes that is not over yet.
 
-    process  the child of this process that prepares them all. If there is only one place, it is the process itself.
+    process  the loader, which is a child of this process. If there is only one place, it is the web process itself.
     report   the end of a pipe. Each process writes its place and its id there; then the pipe closes.
     said     what has been written to the pipe
     """
