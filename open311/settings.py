@@ -129,7 +129,10 @@ class Settings:
     workers: int = _number(2, "number of web processes; best equal to the number of CPU cores", least=1)
     threads: int = _number(2, "number of threads in each web process", least=1)
     connections: int = _number(
-        512, "number of client connections that each web process keeps open; further connections wait", least=1
+        512,
+        "number of client connections that each web process keeps open; for further ones, it closes connections that"
+        " wait for a call, or lets them wait",
+        least=1,
     )
     connections_per_address: int = _number(
         128,

@@ -104,7 +104,7 @@ class Registry:
         return self._layers.generation
 
     def look_with(self, look: Callable[[], None]) -> None:
-        """Let `look` run whenever somebody asks for a jurisdiction. It may call `add_layer`."""
+        """Let `look` run whenever somebody asks for a jurisdiction. `look` may call `add_layer`."""
         self._layers.look = look
 
     def _look(self) -> None:

@@ -129,7 +129,8 @@ def _place_faults(city: Jurisdiction) -> Iterator[Fault]:
                     yield Fault(("services", index, key), sentence)
         names = {*service.include_areas, *service.exclude_areas, *city.exclude_areas}
         if names and names <= city.areas.keys() and not region_of(city, service).area:
-            yield Fault(("services", index), f"service {service.code!r} is offered nowhere")
+            sentence = f"service {service.code!r} is offered nowhere; change include_areas or exclude_areas"
+            yield Fault(("services", index), sentence)
 
 
 def region_of(city: Jurisdiction, service: Service | None = None) -> BaseGeometry:
@@ -212,7 +213,7 @@ class _Routes:
                 together[day] = together.get(day, 0) | minutes
         if wider and _are_within(times, together):
             numbers = " and ".join(self._named(index) for index in wider)
-            return f"can never fit, because {numbers} together fit whenever it would; delete it or move it up"
+            return f"can never fit, because {numbers} together fit before it; delete this route or move it up"
         return ""
 
     def _sentence(self, rule: Rule, index: int, other: Rule) -> str:
@@ -224,7 +225,7 @@ class _Routes:
             )
         if is_same:
             return f"repeats {self._named(index)}; delete one of them"
-        return f"can never fit, because {self._named(index)} fits whenever it would; delete it or move it up"
+        return f"can never fit, because {self._named(index)} always fits before it; delete this route or move it up"
 
     def _named(self, index: int) -> str:
         place = self._lines.place(("routes", index))

@@ -265,7 +265,7 @@ def _fits(file: File, article: Article, services: set[str]) -> bool:
     """Whether all services exist to which the article leads. A fault is reported."""
     unknown = [one.service_code for one in article.actions if one.service_code not in {"", *services}]
     for code in unknown:
-        file.report(f"leads to the service {cut(code)!r}, which the city does not have.")
+        file.report(f"leads to the service {cut(code)!r}, which the city does not have; correct service_code.")
     return not unknown
 
 
