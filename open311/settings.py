@@ -130,8 +130,8 @@ class Settings:
     threads: int = _number(2, "number of threads in each web process", least=1)
     connections: int = _number(
         512,
-        "number of client connections that each web process keeps open; for further ones, it closes connections that"
-        " wait for a call, or lets them wait",
+        "number of client connections that each web process keeps open; beyond it, connections without a call are"
+        " closed, or new ones wait",
         least=1,
     )
     connections_per_address: int = _number(

@@ -114,7 +114,7 @@ class Provider:
         """Where the person signs in. Raises ProviderDown or ProviderUnusable.
 
         back        the address of ours to which the provider leads afterwards
-        asks_again  whether the provider asks who the person is, even if it knows
+        asks_again  whether the provider asks who the person is, also if the person is signed in there
         """
         from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
         from authlib.oauth2.rfc7636 import create_s256_code_challenge

@@ -20,7 +20,7 @@ from open311.storage.notifications import Place
 
 POLL_S = 0.5
 TURN_S = 5.0
-"""A receiver with much to get makes room for others after this time."""
+"""After this time, a receiver for which many messages wait lets other receivers go first."""
 
 
 @contextmanager

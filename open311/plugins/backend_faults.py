@@ -72,7 +72,7 @@ def _service_codes(city: Jurisdiction, config: BackendConfig) -> Iterator[str]:
         if code not in known:
             yield (
                 f"back end {config.name}: service_codes has {cut(code)!r}, which is no service of the city"
-                f"{_near(code, known)}; our code stands left of theirs"
+                f"{_near(code, known)}; write the city's code on the left, and the back office's on the right"
             )
 
 

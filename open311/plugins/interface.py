@@ -82,7 +82,7 @@ class Jurisdiction:
     texts         what citizens read when staff write no text of their own
     comments      who can read comments that do not come from the city's staff: `public` or `staff`
     photos        who can see the photos of requests, for services without a rule of their own
-    copy_photos   whether the worker fetches photos of reports that lie elsewhere, and keeps copies
+    copy_photos   whether the worker keeps copies of the photos of new reports that another server has
     duplicates    limits for possible duplicates; a service can have its own limits
     retention     how long personal data and photos are kept; a service can have its own times
     credit        the sources of the catalogue's facts

@@ -52,7 +52,7 @@ def config(name: str = "works", **more: Any) -> BackendConfig:
             {},
             "destination 2 (service trees): is never used, because destination 1 is for the same requests",
         ),
-        ([Destination(backends=("works",))], {"service_codes": {"001": "potholes"}}, "our code stands left of"),
+        ([Destination(backends=("works",))], {"service_codes": {"001": "potholes"}}, "write the city's code on"),
     ],
 )
 def test_each_fault_is_named_once(destinations: list[Destination], more: dict[str, Any], fault: str) -> None:

@@ -111,16 +111,15 @@ class RetentionTable(Table):
     makes, header = Retention, "[retention] or [services.retention]"
 
     reporter_days = Number(
-        "How many days after a request was closed its reporter, and the people who sent updates of it, become"
-        " anonymous",
+        "How many days after the closing of a request its reporter and the senders of its updates become anonymous",
         least=0,
         most=MOST_DAYS,
         default=None,
         unset="the city's; for the city, they are kept",
     )
     photo_days = Number(
-        "How many days after a request was closed its photos and those of its updates are erased with their files,"
-        " and the addresses of photos elsewhere are removed",
+        "How many days after the closing of a request its photos and the photos of its updates are erased with"
+        " their files, and the addresses of photos elsewhere are removed",
         least=0,
         most=MOST_DAYS,
         default=None,
@@ -243,7 +242,7 @@ class SmsTable(Table):
     )
     abroad = Flag(
         "Whether numbers of countries other than `phone_region` get messages too, also if they have the same code,"
-        " as in the USA and Jamaica. Those of Guernsey, Jersey and the Isle of Man count as British",
+        " as in the USA and Jamaica. Numbers of Guernsey, Jersey and the Isle of Man count as British",
         default=False,
     )
 
@@ -648,7 +647,7 @@ class SensorRuleTable(Table):
         unset="none",
     )
     hysteresis = Measure(
-        "How far beyond the threshold a result must be back, so that the condition is over",
+        "How far below `above`, or above `below`, a result must be until the condition is over",
         least=0,
         most=_MOST_RESULT,
         default=0.0,
@@ -678,7 +677,8 @@ class SensorRuleTable(Table):
     )
     outcome = Choice(
         Outcome,
-        "The outcome with which the request is closed when the condition is over, if nobody has taken it up",
+        "The outcome with which the request is closed when the condition is over, if nobody has taken up the"
+        " request",
         default=Outcome.NOT_FOUND,
     )
     recovered = SensorSentence(
@@ -734,11 +734,11 @@ class JurisdictionTable(Table):
     photos = Choice(
         PhotoRule,
         "Who can see the photos of public requests: `public`, `held` or `private`, see `photos` of a service. A"
-        " change counts for photos that are prepared from then on; those before stay as they were",
+        " change of this key counts only for photos that are prepared after the change",
         default=PhotoRule.PUBLIC,
     )
     copy_photos = Flag(
-        "Whether the worker fetches photos of new reports that lie elsewhere, and keeps copies, see below",
+        "Whether the worker keeps copies of the photos of new reports that another server has, see below",
         default=False,
     )
     unknown_attributes = Choice(
