@@ -239,7 +239,7 @@ class JsonText(fields.String):
 
 
 class JsonName(JsonText):
-    """A name. null is read as the empty name, which means nobody."""
+    """A name. null is read as the empty name, which means nobody or nothing."""
 
     def __init__(self, about: str, example: Any = None, **more: Any) -> None:
         super().__init__(about, example, allow_none=True, **more)

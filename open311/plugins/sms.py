@@ -35,7 +35,7 @@ class SmsConfig:
     url         the gateway's address
     secret      as it stands in the setting
     timeout_s   the longest time of one call
-    is_private  whether the address may be one of the own network, and without TLS
+    is_private  whether the address may be in the own network, and may be called without TLS
     proxy       the HTTP proxy of outgoing calls; "" for none, and if `is_private`
     """
 
