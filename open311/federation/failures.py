@@ -20,7 +20,7 @@ class Unreachable(GeoReportError):
 
 
 class ForbiddenAddress(GeoReportError):
-    """The call would have gone to an address that is not public, or from https to http."""
+    """The call would have gone to an address that is not public or is no URL, or from https to http."""
 
 
 class TooSlow(GeoReportError):
@@ -28,7 +28,7 @@ class TooSlow(GeoReportError):
 
 
 class TooLarge(GeoReportError):
-    """The answer, or the number of its pages, is above the limit."""
+    """The answer, or the number of its pages or redirects, is above the limit."""
 
 
 class Unreadable(GeoReportError):
