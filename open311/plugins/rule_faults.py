@@ -213,7 +213,7 @@ class _Routes:
                 together[day] = together.get(day, 0) | minutes
         if wider and _are_within(times, together):
             numbers = " and ".join(self._named(index) for index in wider)
-            return f"can never fit, because {numbers} together fit before it; delete this route or move it up"
+            return f"can never fit, because {numbers} together always fit first; delete this route or move it up"
         return ""
 
     def _sentence(self, rule: Rule, index: int, other: Rule) -> str:
@@ -225,7 +225,7 @@ class _Routes:
             )
         if is_same:
             return f"repeats {self._named(index)}; delete one of them"
-        return f"can never fit, because {self._named(index)} always fits before it; delete this route or move it up"
+        return f"can never fit, because {self._named(index)} always fits first; delete this route or move it up"
 
     def _named(self, index: int) -> str:
         place = self._lines.place(("routes", index))

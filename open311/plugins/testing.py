@@ -75,8 +75,8 @@ def check_backend(
     lists in another order or with each record twice. The back end must fulfil these rules:
 
     - It raises no exception except `CallFailed`, and ends within its deadline.
-    - A lost answer to a change gives a `Retry` with `is_uncertain`. A refused connection gives one without it, and
-      429 one with the pause of `Retry-After`.
+    - A lost answer to a change gives a `Retry` with `is_uncertain`. A refused connection gives a `Retry` without
+      `is_uncertain`. The answer 429 gives a `Retry` with the pause of `Retry-After`.
     - `look_up` and `updates` raise `LookUpFailed` if they get no answer. Another order of a list, or a repeated
       record, gives the same updates.
     - If it declares that keys are honoured, it sends the key.

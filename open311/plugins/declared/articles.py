@@ -41,7 +41,7 @@ class WebAddress(Text):
     kind = "a web address"
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        """The address, if it begins with one of these words and has no blanks."""
+        """The address, if it begins with a known scheme and has no blanks."""
         text = super().deserialize(value, attr, data, **kwargs)
         if text and not _ADDRESS.fullmatch(text):
             raise ValidationError(f"must begin with https://, http://, mailto: or tel:, not {cut(text)!r}.")
