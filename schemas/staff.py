@@ -166,7 +166,7 @@ class DeliveryArguments(StaffArguments):
         "parked",
         choices=DELIVERY_STATES,
     )
-    request = TextParameter("The id, the token, the number or the id elsewhere of one request.", "8841")
+    request = TextParameter("The id, token or number of one request, or its id in another system.", "8841")
     older_than_hours = NumberParameter(
         "Only deliveries that are older than so many hours.", 2, least=0, most=876_000
     )
@@ -1165,7 +1165,7 @@ class StaffPhotoSchema(Body):
     original_until = Instant(metadata=describe("Until when it can be read as it was sent."))
     kept_until = Instant(metadata=describe("Until when dispatchers can read it after it was blackened."))
     copy_of = OptionalText(
-        metadata=describe("The address elsewhere of which it is a copy.", "https://photos.example/hole.jpg")
+        metadata=describe("The address from which this server copied it.", "https://photos.example/hole.jpg")
     )
 
 
@@ -1466,7 +1466,7 @@ class PersonRequestSchema(Body):
 
 
 class PersonSubscriptionSchema(Body):
-    """A filter about whose requests a person gets mail."""
+    """A filter. A person gets mail about the requests that fit it."""
 
     email = Text(metadata=describe("The address."))
     language = Text(metadata=describe("The language of the mails.", "es"))

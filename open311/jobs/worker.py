@@ -275,7 +275,7 @@ def _traced(task: Task, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _expire(platform: Platform) -> None:
-    """Erase reporters and photos whose time is over, in each city that has such a time."""
+    """Erase reporters and photos whose time is over, in each city that does not keep them for ever."""
     for jurisdiction in platform.registry:
         for kind in KINDS:
             if not kind.is_kept_for_ever(jurisdiction):

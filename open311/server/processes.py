@@ -274,7 +274,7 @@ def adopt_orphans() -> bool:
 
 
 def exit_after(work: Callable[[], None]) -> NoReturn:
-    """Work in a forked process, then exit at once. A normal exit would also run exits of the parent's contexts."""
+    """Work in a forked process, then exit at once. A normal exit would also leave the parent's `with` blocks."""
     status = 1
     try:
         work()
