@@ -119,7 +119,7 @@ class RetentionTable(Table):
     )
     photo_days = Number(
         "How many days after the closing of a request its photos and the photos of its updates are erased with"
-        " their files, and the addresses of photos elsewhere are removed",
+        " their files; addresses of photos on other servers are removed then",
         least=0,
         most=MOST_DAYS,
         default=None,
@@ -386,8 +386,8 @@ class MoveTable(Table):
     )
     values = ByCode(
         ByCode(Text(), ""),
-        "The key that a key of this service has in the other service, by the attribute's code in this service, as"
-        ' in `{ KIND_HERE = { car = "vehicle" } }`. Other keys stay',
+        "For each attribute of this service, the keys here and the keys in the other service, as in"
+        ' `{ KIND_HERE = { car = "vehicle" } }`. Other keys stay',
     )
 
 
