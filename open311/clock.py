@@ -1,4 +1,4 @@
-"""The only module that reads the wall clock. All others get `now` as an argument, so that tests can choose it."""
+"""Reads the wall clock. Nearly all other code gets `now` as an argument, so that tests can choose it."""
 
 from __future__ import annotations
 

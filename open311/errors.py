@@ -1,7 +1,8 @@
 """The errors of this server, with texts for the public. This module does not depend on HTTP.
 
 Each error holds one or more problems. A problem says what is wrong and what to send instead. Citizens and
-developers see its text, so it never contains an exception's text, SQL or a path.
+developers see its text, so it never contains an exception's text, SQL or a path. Only the operator sees the text of
+Misconfigured.
 """
 
 from __future__ import annotations
@@ -55,11 +56,14 @@ class Invalid(Open311Error):
 
 
 class NotFound(Open311Error):
-    """A jurisdiction, service, request or token that does not exist."""
+    """What the call names does not exist, such as a jurisdiction, a service, a request or a photo."""
 
 
 class Conflict(Open311Error):
-    """Another process changed the same record meanwhile. The caller must read it again before it tries again."""
+    """The call does not fit the present state of a record, for example because somebody else has changed it.
+
+    The caller must read the record again before it tries again.
+    """
 
 
 class Gone(Open311Error):
@@ -71,11 +75,11 @@ class TooMuch(Open311Error):
 
 
 class Forbidden(Open311Error):
-    """The api_key is missing, wrong, revoked or for another jurisdiction (A56)."""
+    """The caller may not do this. For example, the api_key is missing or wrong (A56), or the role is too low."""
 
 
 class Unauthenticated(Open311Error):
-    """The token of staff is missing, wrong, expired or revoked."""
+    """The token or the session of staff, or the signature of a back office, is missing, wrong or too old."""
 
 
 class Unavailable(Open311Error):

@@ -143,8 +143,8 @@ def loggable(path: str) -> str:
     """The path for a log line, without secrets and e-mail addresses.
 
     Links to one's own request, those in mails, and those with which staff sign in have a secret in the path.
-    Misspelt addresses such as `requests.json&api_key=…` have a query in it. Some clients send an e-mail address
-    where an id belongs.
+    Misspelt addresses such as `requests.json&api_key=…` have a query in the path. Some clients send an e-mail
+    address where an id belongs.
     """
     path = _SECRET_IN_PATH.sub(r"\1...", path)
     if "@" in path:
@@ -164,11 +164,11 @@ class Caller(Protocol):
 
     @property
     def number(self) -> int:
-        """The key's number; 0 for a caller without one."""
+        """The number of the key or of the account; 0 for a caller without one."""
 
     @property
     def label(self) -> str:
-        """Who the key is for."""
+        """Who the key is for, or the account by its number."""
 
 
 def end_call(

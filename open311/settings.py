@@ -96,7 +96,8 @@ class Settings:
 
     database_url: str = _text(
         "",
-        "address of the PostGIS database; if empty, only `open311 run` works, with a private cluster",
+        "address of the PostGIS database; if empty, `open311 run` uses a private cluster, and other commands have"
+        " none",
         env="DATABASE_URL",
     )
     replica_url: str = _text(
@@ -128,7 +129,10 @@ class Settings:
     workers: int = _number(2, "number of web processes; best equal to the number of CPU cores", least=1)
     threads: int = _number(2, "number of threads in each web process", least=1)
     connections: int = _number(
-        512, "number of client connections that each web process keeps open; further connections wait", least=1
+        512,
+        "number of client connections that each web process keeps open; beyond it, connections without a call are"
+        " closed, or new ones wait",
+        least=1,
     )
     connections_per_address: int = _number(
         128,
@@ -262,7 +266,7 @@ class Settings:
     )
     oidc_claim: str = _text(
         "email",
-        "what the provider tells about a person that is the name of their account; an email must be verified",
+        "claim of the provider with the name of the person's account; an email must be verified",
     )
     oidc_scope: str = _text("openid email", "what this server asks the provider for, such as openid profile")
     oidc_name: str = _text("", "name of the provider on the sign-in page, such as City Login; if empty, none")
@@ -339,10 +343,12 @@ class Settings:
         " the server adds +ID to its name; `open311 mail bounce` reads such mail; if empty, that is mail_from",
     )
     operator_mail: str = _text(
-        "", "mail address that gets notices about trouble with deliveries, such as ops@city.example; if empty, none"
+        "",
+        "mail address that gets notices about trouble with back offices, mail, text messages and webhooks, such as"
+        " ops@city.example; if empty, none",
     )
     operator_webhook: str = _text(
-        "", "address that gets a webhook about trouble with deliveries; if empty, none", is_secret=True
+        "", "address that gets a webhook about the same trouble as operator_mail; if empty, none", is_secret=True
     )
     operator_webhook_secret: str = _text(
         "",
@@ -395,8 +401,10 @@ class Settings:
 
     @classmethod
     def from_environ(cls) -> Settings:
-        """Read all settings from the environment. Raises Misconfigured, which names every invalid variable.
+        """Read all settings from the environment.
 
+        Raises Misconfigured. The error names every variable that cannot be read, or else the first that breaks a
+        rule of `check`.
         A value can also be read from a file: DATABASE_URL_FILE=/run/secrets/database-url.
         """
         source = FileAwareEnv(strip_whitespace=True)
@@ -647,7 +655,7 @@ def _check_webhook(url: str) -> None:
 
 
 def _is_private(url: str) -> bool:
-    """Whether nobody between us and the host of an address can read what is sent there."""
+    """Whether an address is https, or http on the loopback, and has no user, query or fragment."""
     try:
         parts = urlsplit(url)
         is_readable = parts.port != 0 and bool(parts.hostname) and parts.username is None and not parts.query

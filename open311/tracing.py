@@ -1,9 +1,9 @@
 """Traces for OpenTelemetry: what a call, a job or an outgoing call did, and how long each part took.
 
-Traces are off unless `is_wanted`. While they are off, nothing of OpenTelemetry is imported, and neither calls nor
-statements run code of this module. A span has no personal data: no address, no query, no body, no parameters of
-statements, and no text of an exception. A thread sends the spans. If the receiver is slow or dead, spans are
-dropped, and nothing waits for it.
+Traces are off unless `is_wanted`. While they are off, nothing of OpenTelemetry is imported, and neither calls to
+this server nor statements run code of this module. A span has no personal data: no address, no query, no body, no
+parameters of statements, and no text of an exception. A thread sends the spans. If the receiver is slow or dead,
+spans are dropped, and nothing waits for the receiver.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The parameters of calls. Each schema reads the parameters of a call, and describes them on the API page.
 
-The declaration of a parameter is the only place with its type, aliases, choices, caps and meaning. A schema does
-not check what depends on a city's catalogue or on the time. Operations check that, and report it together with the
-schema's problems, so that a caller gets all problems at once (A59).
+The declaration of a parameter has its aliases and its meaning, and in nearly all calls also its type, choices and
+caps. A schema does not check what depends on a city's catalogue or on the time. Operations check that, and report
+it together with the schema's problems, so that a caller gets all problems at once (A59). For a new request, the
+operation `check_submission` also checks latitude, longitude and the length of texts.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ class Arguments(Schema):
         unknown = EXCLUDE
 
     tells_unknown: ClassVar[bool] = False
-    """Whether warnings name all unknown parameters, or only those whose names resemble a known parameter."""
+    """Whether warnings name all unknown parameters.
+
+    If not, they name only those that are a known parameter written differently, or its name in another API.
+    """
 
     together: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
@@ -138,7 +142,7 @@ class Arguments(Schema):
         return [*self._unknown_names(sent), *self._ignored(self._plain(sent))]
 
     def _unknown_names(self, sent: Sent) -> Iterator[Message]:
-        """Warnings about unknown names that are like a parameter's name; with `tells_unknown`, about all names."""
+        """Warnings about some unknown names; with `tells_unknown`, about all unknown names."""
         for name in sent:
             if self._plain_name(name) in self._known or self._is_answer(name):
                 continue
@@ -245,7 +249,7 @@ class NoArguments(Arguments):
 
 
 class JurisdictionArguments(Arguments):
-    """The parameter of every call."""
+    """The parameters that nearly all calls have."""
 
     jurisdiction_id = TextParameter("The city; optional if the server has only one city.", "city.example")
     locale = TextParameter(
@@ -273,7 +277,7 @@ class ServiceListArguments(JurisdictionArguments):
 class RequestSearchArguments(JurisdictionArguments):
     """The parameters of a list of requests: the standard's filters, and our extensions.
 
-    service_request_id overrides the other filters, which are then not read (A19).
+    service_request_id and service_request_id_ext override the other filters, which are then not read (A19, I2).
     """
 
     together = (("lat", "long", "radius"),)
@@ -339,7 +343,10 @@ class RequestSearchArguments(JurisdictionArguments):
     )
 
     def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], Message]]:
-        """All other filters if the call has ids of requests (A19); the point if the call has no radius."""
+        """Beside ids of requests, all other parameters except city, language, extensions and bom (A19, I2).
+
+        Without radius, also lat and long.
+        """
         if "service_request_id_ext" in given:
             kept = ("jurisdiction_id", "locale", "service_request_id_ext", "extensions", "bom")
             if others := [name for name in given if name not in kept]:

@@ -31,18 +31,18 @@ class Body(Schema):
 
 
 class Text(fields.String):
-    """Text for service lists and definitions. If it is empty, it is "" and never null (A39)."""
+    """Text that is "" and never null if it is empty, as in service lists and definitions (A39)."""
 
 
 class OptionalText(fields.String):
-    """Text for requests. If it is empty, it is null in JSON and an empty element in XML (A39)."""
+    """Text that is null in JSON and an empty element in XML if it is empty, as in requests (A39)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
 
 
 class TextIfAny(fields.String):
-    """Text that is left out if it is empty. A receipt has either an id or a token as such a text (A02, A12)."""
+    """Text that is left out if it is empty. The id and the token of a receipt are such texts (A02, A12)."""
 
 
 class CountIfAny(fields.Integer):

@@ -18,7 +18,8 @@ class DeliverySchema(Body):
     subject = Text(metadata=describe("case: the request itself; update: a change of it.", "case"))
     version = fields.Integer(metadata=describe("The version of the request that it is about.", 3))
     state = fields.String(
-        metadata=describe("Where it is. parked and uncertain wait for a person.") | {"enum": list(DELIVERY_STATES)}
+        metadata=describe("How far the delivery is; parked and uncertain ones wait for a person.")
+        | {"enum": list(DELIVERY_STATES)}
     )
     created_datetime = Instant(metadata=describe("When it was made."))
     due_datetime = Instant(metadata=describe("When it is tried next; while it is sent, when its lease ends."))

@@ -68,7 +68,7 @@ class FindArguments(PageArguments):
     """The request that is looked for."""
 
     id = TextParameter(
-        "The id, the token, the number or the id elsewhere of a request.", "8841", most_characters=200
+        "The id, token or number of a request, or its id in another system.", "8841", most_characters=200
     )
 
 

@@ -39,7 +39,7 @@ class TableArguments(RequestSearchArguments):
 
 
 class BulkArguments(RequestSearchArguments):
-    """The parameters of GeoReport Bulk: the filters of a list, without paging, sorting and extensions."""
+    """The parameters of GeoReport Bulk: the filters of a list, without ids, pages, sorting and extensions."""
 
     class Meta:
         unknown = EXCLUDE

@@ -65,7 +65,9 @@ class PeriodForecastSchema(Body):
         )
     )
     tests = _count("How many periods of the past were forecast in the same way.", 84)
-    error = Ratio(metadata=describe("The sum of the errors of these, divided by the sum of the numbers.", 0.09))
+    error = Ratio(
+        metadata=describe("The sum of the errors of these forecasts, divided by the sum of the true numbers.", 0.09)
+    )
     last_year_error = Ratio(
         metadata=describe("The same if each period is expected to be as the same one a year earlier.", 0.13)
     )
@@ -73,7 +75,9 @@ class PeriodForecastSchema(Body):
         metadata=describe("The same if each period is expected to be as the newest one that was known.", 0.12)
     )
     intervals = _count("How many intervals of the past were tried.", 74)
-    coverage = Share(metadata=describe("The share of them that held the number; null if none was tried.", 0.81))
+    coverage = Share(
+        metadata=describe("The share of these intervals that had the true number; null if none was tried.", 0.81)
+    )
 
 
 class OutlookSchema(Body):
@@ -96,7 +100,7 @@ class OutlookSchema(Body):
     recent_first_day = OptionalText(metadata=describe("The first of the newest 28 days of an area.", "2026-02-20"))
     recent_last_day = OptionalText(metadata=describe("The last of these days.", "2026-03-19"))
     recent_count = _number("The requests of these days; null for the whole city, and after a short past.", 64)
-    recent_expected = _number("How many the area's own past lets expect.", 40)
+    recent_expected = _number("How many requests are to be expected after the area's own past.", 40)
     recent_most = _number("The most that the area's own past explains.", 55)
     is_hot_spot = fields.Boolean(
         metadata=describe("Whether recent_count is above recent_most, so clearly that it is not by chance.", True)

@@ -320,11 +320,13 @@ class ErrorSchema(Body):
 
 
 class EndpointSchema(Body):
-    """One endpoint of the discovery document."""
+    """One endpoint of the discovery document. The first is always one of GeoReport v2."""
 
     xml_item = "endpoint"
 
-    specification = Text(metadata=describe("Always the address of the GeoReport v2 specification."))
+    specification = Text(
+        metadata=describe("The address of the specification: of GeoReport v2, or of Inquiry v1 for the answers.")
+    )
     url = Text(metadata=describe("Base address of all calls, without a slash at the end.") | {"format": "uri"})
     changeset = Text(metadata=describe("Grows whenever the service list or a definition changes."))
     type = Text(metadata=describe("production or test.") | {"enum": ["production", "test"]})

@@ -95,7 +95,7 @@ class WebActionSchema(Body):
 
 
 class InquiryServiceSchema(InquiryServiceItemSchema):
-    """A service with all that the city says about it. A list has only the first fields and brief_description."""
+    """A service with all that the city says about it. A list has only the fields up to brief_description."""
 
     sometimes = ("categories", "url", "description", "description_html", "web_actions")
 

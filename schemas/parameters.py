@@ -226,7 +226,7 @@ class FlagParameter(Parameter, fields.Boolean):
 
 
 class SwitchParameter(Parameter, fields.String):
-    """A switch: on for `true` and `all`, off for any other text."""
+    """A switch: on if one of the words, separated by commas, is `true` or `all`; off for any other text."""
 
     def __init__(self, about: str, example: Any = None) -> None:
         super().__init__(about, example, default=False)

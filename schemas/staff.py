@@ -98,7 +98,11 @@ class QueueArguments(StaffArguments):
         unit="ids",
     )
     department = ListParameter("Codes of departments. Without it, all departments of the account.", "streets")
-    state = ListParameter("States of the requests; `closed` alone lists closed ones.", "on_hold", choices=STATES)
+    state = ListParameter(
+        "States of the requests. To list closed requests, send `closed` and no other state.",
+        "on_hold",
+        choices=STATES,
+    )
     service_code = ListParameter("Service codes.", "potholes")
     area = TextParameter("The name of an area.")
     older_than = NumberParameter("Only requests that are older than so many days.", 7, least=0, most=36_500)
@@ -157,9 +161,12 @@ class DeliveryArguments(StaffArguments):
 
     backend = ListParameter("Names of back ends.", "works")
     state = ListParameter(
-        "States. Without it, all that have not ended; with `request`, all.", "parked", choices=DELIVERY_STATES
+        "States. Without this parameter, the list has the deliveries that have not ended; with `request`, it has"
+        " all deliveries of that request.",
+        "parked",
+        choices=DELIVERY_STATES,
     )
-    request = TextParameter("The id, the token, the number or the id elsewhere of one request.", "8841")
+    request = TextParameter("The id, token or number of one request, or its id in another system.", "8841")
     older_than_hours = NumberParameter(
         "Only deliveries that are older than so many hours.", 2, least=0, most=876_000
     )
@@ -232,7 +239,7 @@ class JsonText(fields.String):
 
 
 class JsonName(JsonText):
-    """A name. null is read as the empty name, which means nobody."""
+    """A name. null is read as the empty name, which means nobody or nothing."""
 
     def __init__(self, about: str, example: Any = None, **more: Any) -> None:
         super().__init__(about, example, allow_none=True, **more)
@@ -334,10 +341,10 @@ class JsonDegrees(fields.Float):
 
 
 class JsonSelection(fields.Raw):
-    """A list of requests: the name of each, or an object with its name and the version that was seen.
+    """A list of requests: for each its id, token or number, or an object with this `id` and the `version` seen.
 
-    Read as pairs of a name and a version; the version is None if it was not sent. A name that is a number in JSON
-    is the internal number.
+    Read as pairs of that name and the version; the version is None if it was not sent. A name that is a number in
+    JSON is the internal number.
     """
 
     def __init__(self, about: str, *, most: int, **more: Any) -> None:
@@ -833,7 +840,7 @@ class ChangeNoticeBody(JsonBody):
     category = JsonChoice("What it is about, in the words of CAP 1.2.", choices=NOTICE_CATEGORIES)
     severity = JsonChoice("How bad that is, in the words of CAP 1.2.", choices=NOTICE_SEVERITIES)
     start_datetime = JsonInstant("From when the public reads it. It stays once the notice has begun.")
-    end_datetime = JsonInstant("Until when the public reads it, at most 366 days later.")
+    end_datetime = JsonInstant("Until when the public reads it, at most 366 days after the beginning.")
 
 
 class NoticeBody(ChangeNoticeBody):
@@ -842,7 +849,9 @@ class NoticeBody(ChangeNoticeBody):
     texts = JsonNoticeTexts(
         "What the notice says, in each language. One is the city's first language.", required=True
     )
-    end_datetime = JsonInstant("Until when the public reads it, at most 366 days later.", required=True)
+    end_datetime = JsonInstant(
+        "Until when the public reads it, at most 366 days after the beginning.", required=True
+    )
 
 
 class EndNoticeBody(JsonBody):
@@ -882,8 +891,8 @@ class BulkBody(JsonBody):
 class PersonBody(JsonBody):
     """The person whose data are wanted, and why. At least one of the first four fields must be there.
 
-    With several of them, the data of all who fit one of them are meant. They are in the body, so that they are in
-    no address and no log.
+    With several of these fields, the data of all persons who fit one of them are meant. The fields are in the body,
+    so that they are in no address and no log.
     """
 
     email = JsonText("An email address, in any case.", "jane@mail.example", most=MAX_CHARACTERS)
@@ -1100,7 +1109,7 @@ class HistoryEntrySchema(Body):
 
     at = Instant(metadata=describe("When it happened."))
     kind = Text(metadata=describe("What happened.", "transferred"))
-    actor = Text(metadata=describe("Who did it: staff:3, key:5, reporter, shell or system."))
+    actor = Text(metadata=describe("Who did it, such as staff:3, key:5, reporter, portal, shell or system:works."))
     name = OptionalText(metadata=describe("The name of the account that did it."))
     text = OptionalText(metadata=describe("A note, or what changed."))
     reason = OptionalText(metadata=describe("Why it was done."))
@@ -1147,7 +1156,7 @@ class StaffPhotoSchema(Body):
         metadata=describe("Whether it is meant for the public, which sees it only while `state` is `ready`.")
     )
     version = fields.Integer(
-        metadata=describe("The request's version after the update that brought it; 0: report.")
+        metadata=describe("The request's version after the update with this photo; 0 for a photo of the report.")
     )
     media_type = Text(metadata=describe("The kind of the file that was sent; empty without a file.", "image/jpeg"))
     bytes = fields.Integer(metadata=describe("The size of the file that was sent.", 2_400_000))
@@ -1156,7 +1165,7 @@ class StaffPhotoSchema(Body):
     original_until = Instant(metadata=describe("Until when it can be read as it was sent."))
     kept_until = Instant(metadata=describe("Until when dispatchers can read it after it was blackened."))
     copy_of = OptionalText(
-        metadata=describe("The address elsewhere of which it is a copy.", "https://photos.example/hole.jpg")
+        metadata=describe("The address from which this server copied it.", "https://photos.example/hole.jpg")
     )
 
 
@@ -1457,7 +1466,7 @@ class PersonRequestSchema(Body):
 
 
 class PersonSubscriptionSchema(Body):
-    """A filter about whose requests a person gets mail."""
+    """A filter. A person gets mail about the requests that fit it."""
 
     email = Text(metadata=describe("The address."))
     language = Text(metadata=describe("The language of the mails.", "es"))
@@ -1505,10 +1514,11 @@ class PersonErasureSchema(Body):
     rows = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),
-        metadata=describe("How many rows held something."),
+        metadata=describe("How many rows had data of the person, by the name of the table or column."),
     )
     systems = fields.List(
-        fields.Nested(PersonErasureSystemSchema), metadata=describe("Systems to ask, because they got the data.")
+        fields.Nested(PersonErasureSystemSchema),
+        metadata=describe("Other systems that got the data. Ask them to erase it."),
     )
     copies = fields.List(
         fields.String(), metadata=describe("Requests that may have copies of notes, because they were merged.")
@@ -1587,7 +1597,9 @@ class CatalogueStateSchema(Body):
 class CatalogueTextSchema(Body):
     """The text that the public reads if a command has no text."""
 
-    outcome = Text(metadata=describe("An outcome, or `merged` for a merged request.", "fixed"))
+    outcome = Text(
+        metadata=describe("An outcome, or what happened: merged, unmerged, reopened or scheduled.", "fixed")
+    )
     service_code = OptionalText(metadata=describe("The service; null for all others."))
     text = Text(metadata=describe("The text, with its placeholders.", "The problem is fixed."))
 

@@ -70,7 +70,7 @@ def _in_words(error: GeoReportError) -> str:
         return _refusal(error)
     if error.is_uncertain:
         return (
-            "The server did not answer in time, so it is not known whether the report has arrived. Call the tool"
+            "No complete answer came, so it is not known whether the report has arrived. Call the tool"
             " again with the same arguments and the same confirmation: the report is stored once."
         )
     if isinstance(error, Unreachable | TooSlow):

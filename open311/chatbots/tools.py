@@ -25,7 +25,7 @@ from open311.federation.client import (
 Plain = dict[str, Any]
 
 MOST_SERVICES = 60
-"""How many services one answer has. The answer says how many there are."""
+"""How many services one answer has at most. The answer says how many there are."""
 MOST_NEARBY = 10
 MOST_ANSWERS = 3
 INQUIRY = "Inquiry_v1"

@@ -31,7 +31,7 @@ def make_url(sockets: Path, database: str) -> str:
 
 
 def is_private_url(url: str) -> bool:
-    """Whether a URL is one that `make_url` has made, for whatever cluster."""
+    """Whether a URL is one that `make_url` has made, for any cluster."""
     return url.startswith(f"postgresql+psycopg2://{OWNER}@/") and url.endswith(f"&port={PORT}")
 
 

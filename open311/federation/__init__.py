@@ -1,1 +1,4 @@
-"""Speaks GeoReport with other servers, and sends webhooks and mail. It knows neither Flask nor the database."""
+"""All calls to other servers: GeoReport, back offices, webhooks, mail, text messages, sign-in and photos.
+
+The bridge for MQTT is here too. This package knows neither Flask nor the database.
+"""

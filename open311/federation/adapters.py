@@ -31,7 +31,10 @@ _JSON = "application/json; charset=utf-8"
 
 
 class HttpSession:
-    """The session of one back end. It repeats no call, because a delivery that fails is tried again as a whole."""
+    """The session of one back end. It repeats no call, because a delivery that fails is tried again as a whole.
+
+    Only after a 401, a call with an access token is sent once more with a new token.
+    """
 
     def __init__(self, config: HttpConfig, *, proxy: str = "") -> None:
         self._base = config.address()

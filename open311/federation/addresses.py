@@ -15,7 +15,7 @@ _LOCAL = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
 _MOST_ADDRESSES = 4
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _UNICAST = ipaddress.ip_network("2000::/3")
-"""The only IPv6 addresses that are given to hosts of the internet. Python calls more of them global."""
+"""The only IPv6 addresses that are given to hosts of the internet. Python calls more addresses global."""
 
 Host = tuple[str, int]
 

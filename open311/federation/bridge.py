@@ -1,7 +1,8 @@
 """The MQTT bridge: takes messages of things from a broker, and sends them to our HTTP API as observations.
 
-It is a process of its own and knows only the API. A message is acknowledged to the broker only after the API has
-answered it. So the broker keeps what comes while the API is down, and nothing is lost if the bridge is killed.
+It is a process of its own and knows only the API. A message with an observation is acknowledged to the broker only
+after the API has taken or refused it. So the broker keeps what comes while the API is down, and nothing is lost if
+the bridge is killed.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Topic:
     topic       a topic, or a filter with + and #
     datastream  the id of the datastream; {1}, {2} … are what + stands for in the topic
     result      the name of the result in a message that is an object; with dots for objects inside
-    time        the name of the time in it; "" if it has none
+    time        the name of the time in such a message; "" if the messages have no time
     """
 
     topic: str
@@ -74,7 +75,7 @@ class Topic:
     time: str = "phenomenonTime"
 
     def match(self, name: str) -> tuple[str, ...] | None:
-        """What the wildcards of the topic stand for in the name of a message's topic; None if it does not fit."""
+        """What each + stands for in the name of a message's topic; None if the name does not fit."""
         levels = [{"+": "([^/]*)", "#": ".*"}.get(level, re.escape(level)) for level in self.topic.split("/")]
         pattern = "/".join(levels).removesuffix("/.*") + ("(?:/.*)?" if levels[-1] == ".*" else "")
         found = re.fullmatch(pattern, name)
@@ -83,7 +84,7 @@ class Topic:
     def observation(self, name: str, payload: bytes, now: datetime) -> dict[str, Any] | None:
         """The observation in a message; None if the message is for another topic.
 
-        Raises ValueError with a sentence for a message that has none.
+        Raises ValueError with a sentence for a message without an observation.
         """
         parts = self.match(name)
         if parts is None:
@@ -109,7 +110,10 @@ def _inside(sent: Any, name: str) -> Any:
 
 
 def _instant(at: Any) -> Any:
-    """A time as ISO 8601. A number is seconds since 1970, or milliseconds if it is too large for seconds."""
+    """A time for the API. A number is seconds since 1970, or milliseconds if it is too large for seconds.
+
+    Any other value stays as it is; the API checks it.
+    """
     if isinstance(at, bool) or not isinstance(at, int | float):
         return at
     try:
@@ -136,7 +140,10 @@ class BridgeConfig:
 
 
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> BridgeConfig:
-    """The configuration in a TOML file. Raises Misconfigured with every fault."""
+    """The configuration in a TOML file. Raises Misconfigured.
+
+    The error has all faults of the tables, or else the first fault of the files of TLS.
+    """
     try:
         found = tomli.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -181,7 +188,7 @@ def _faults(found: Mapping[str, Any], environment: Mapping[str, str]) -> Iterato
         yield from _table_faults(f"topic no. {number}", topic, _KEYS["topics"])
     server, broker = (_table(found, name) for name in ("server", "broker"))
     if not re.match(r"https?://[^/]", str(server.get("url", "http://x"))):
-        yield "[server]: url must begin with https://, such as https://311.city.example/sensors/v1."
+        yield "[server]: url must be an address such as https://311.city.example/sensors/v1."
     for table, key in ((server, "key_env"), (broker, "password_env")):
         variable = table.get(key, "SENSOR_KEY" if table is server else "")
         if isinstance(variable, str) and variable and not environment.get(variable, "").strip():
@@ -377,7 +384,7 @@ class Bridge:
 
 
 def _detail(answer: Answer) -> str:
-    """What the API says is wrong."""
+    """The sentence of the API that says what is wrong; "" if there is none."""
     try:
         return str(orjson.loads(answer.content)["detail"])[:300]
     except (ValueError, KeyError, TypeError):

@@ -19,7 +19,8 @@ class UnusableCertificate(ValueError):
 def file_expiry(file: str) -> datetime:
     """When the first certificate in a PEM file expires. Raises UnusableCertificate.
 
-    The first one is the server's own. In a file of authorities, an expired one besides others does no harm.
+    The first certificate is the server's own. In a file of authorities, a later certificate that has expired does
+    no harm.
     """
     try:
         found = x509.load_pem_x509_certificates(Path(file).read_bytes())

@@ -1,8 +1,8 @@
 """A client of GeoReport v2 servers, which is also our Python SDK.
 
-The client needs only the library `requests`. It imports neither Flask nor the database nor the schemas. It reads
-every dialect of `dialects.py`, and `client.seen` says in which points the server differs from the standard. The
-values and errors of the client can be imported from here.
+The client imports neither Flask nor the database nor the schemas. It reads every dialect of `dialects.py`, and
+`client.seen` says in which points the server differs from the standard. The values and errors of the client can be
+imported from here.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ _FLOOR = timedelta(hours=1)
 """A window of this length or less is not halved."""
 _LEAST_CUT = 10
 _USUAL_LIMITS = frozenset({50, 100, 200, 250, 500, 1000, 2000, 2500, 5000, 10_000})
-"""The lengths at which servers cut a list. If a server ignores `page`, any length above `_LEAST_CUT` is
+"""The lengths at which servers cut a list. If a server ignores `page`, any length from `_LEAST_CUT` on is
 suspicious."""
 _LEAST_MASKED = 3
 _UNTAKEN = frozenset({501, 503, 505})
@@ -265,8 +265,8 @@ class GeoReportClient:
         window      longer searches are split into windows of this length, the latest first. If the server has no
                     pages and a list looks cut, its window is halved if it is longer than an hour. `seen` says so
         filters     parameters that the standard does not have, such as updated_after or extensions
-        shows_key   whether the client's `api_key` is sent, in the header `X-Api-Key`. Lists are public; a search by
-                    own ids is not
+        shows_key   whether the client's `api_key` is sent, in the header `X-Api-Key`. Only a search by the caller's
+                    own ids of requests needs it
         """
         fixed = self._city() + self._language()
         fixed += _list("service_request_id", service_request_id) + _list("service_code", service_code)
@@ -392,7 +392,8 @@ class GeoReportClient:
     def request(self, service_request_id: str) -> ServiceRequest:
         """One request.
 
-        Raises Refused with status 404 if there is none, and Unreadable if only others are answered.
+        Raises Refused with status 404 if there is none, and Unreadable if the answer has several requests without
+        the one with this id. An answer with a single request counts, also if its id is another one.
         """
         call = self._call("GET", f"requests/{_segment(service_request_id)}", self._city() + self._language())
         found = self._all(ServiceRequest, *self._read(call), call)

@@ -1,4 +1,4 @@
-"""Ends a connection at a deadline, whatever it waits for."""
+"""Ends a connection at a deadline, also while a thread waits for it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The dialects of GeoReport: each point in which servers differ from the standard, and how a client lives with it.
 
-`DialectPoint` is the one list of them. The client reads through each point, and counts it in `seen`.
+`DialectPoint` is the list of all these points. The client reads such an answer, and counts the point in `seen`.
 """
 
 from __future__ import annotations

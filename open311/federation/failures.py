@@ -1,4 +1,4 @@
-"""What can go wrong in a call to another server. No text contains a key, a query or a value that a citizen sent."""
+"""What can go wrong in a call to another server. No text has a key, a query or a personal value of the call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Unreachable(GeoReportError):
 
 
 class ForbiddenAddress(GeoReportError):
-    """The call would have gone to an address that is not public, or from https to http."""
+    """The call would have gone to an address that is not public or is no URL, or from https to http."""
 
 
 class TooSlow(GeoReportError):
@@ -28,7 +28,7 @@ class TooSlow(GeoReportError):
 
 
 class TooLarge(GeoReportError):
-    """The answer, or the number of its pages, is above the limit."""
+    """The answer, or the number of its pages or redirects, is above the limit."""
 
 
 class Unreadable(GeoReportError):
@@ -36,8 +36,9 @@ class Unreadable(GeoReportError):
 
 
 class NotAuthorized(GeoReportError):
-    """The authorization server gave no access token, so the call was not sent.
+    """The authorization server gave no access token, so the server has not taken the call.
 
+    The call was not sent, or it got 401 with an earlier token.
     status         the HTTP status of the authorization server; 200 if its answer has no token that can be sent
     retry_after_s  after how many seconds it may be called again; None if it does not say
     """
@@ -68,7 +69,7 @@ class Refused(GeoReportError):
     """The server answered with an error.
 
     where          the call: its method and its address, without a query
-    status         the HTTP status, also if the body names another code
+    status         the HTTP status, also if the body names another code; the body's code if the status is 200 to 299
     problems       the errors in the body; none if the body has no errors that can be read
     retry_after_s  after how many seconds the server may be called again; None if it does not say
     """

@@ -52,6 +52,7 @@ class MailError(Exception):
 class MailRefused(MailError):
     """The server will never take this mail: it answered 5xx to the sender, a recipient or the text.
 
+    It is also raised if an address has letters that the server does not take.
     is_recipient  whether it refused a recipient
     """
 
@@ -61,8 +62,9 @@ class MailRefused(MailError):
 
 
 class MailDeferred(MailError):
-    """The mail was not sent; try again later. The server cannot be reached, or answered 4xx.
+    """The mail was not sent; try again later.
 
+    The server cannot be reached, answered 4xx, or refused the connection or the login.
     is_setup  whether only the operator can change this: a wrong password, certificate or name of the server
     """
 
@@ -82,7 +84,7 @@ class Mail:
     message_id        such as <42.1@city.example>; give the same at each try, so that a repetition can be
                       recognised. Without it, each try has a new one
     references        the ids of the thread, the oldest first; the last one is also In-Reply-To
-    auto_submitted    "" only for what a person has written, so that no vacation notice answers
+    auto_submitted    "" only for a mail that a person has written; any other mail must get no vacation notice
     list_unsubscribe  the address, https: or mailto:, where the recipient ends such mails
     is_one_click      whether an empty POST to that address ends them at once (RFC 8058)
     return_path       the address to which a mail that cannot be delivered comes back; None for the sender's
@@ -280,7 +282,7 @@ def _encrypt(line: _Line, server: SmtpServer, context: ssl.SSLContext) -> None:
         if server.starttls == "required":
             raise _failure("STARTTLS", code, reply, is_setup=False)
     elif server.starttls == "required":
-        text = "the mail server does not offer STARTTLS; let it, or end its address with ?starttls=optional"
+        text = "the mail server does not offer STARTTLS; switch it on, or end the address with ?starttls=optional"
         raise MailDeferred(text, is_setup=True)
 
 

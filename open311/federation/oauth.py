@@ -1,6 +1,7 @@
 """OAuth2 client credentials: calls that carry an access token. Source: RFC 6749, 4.4, and RFC 6750.
 
-The code is ours, because a library would bring its own session, past the guard and the limits of `Transport`.
+The code is ours, because a library would open its own connections, which `Transport` neither limits nor checks for
+private addresses.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class AuthorizedTransport:
     def send(self, call: Call) -> Answer:
         """The same as `Transport.send`. After a 401, the call is sent once more with a new token.
 
-        Raises NotAuthorized if there is no token. Then the call has not been sent.
+        Raises NotAuthorized if there is no token. Then the server has not taken the call: it was not sent, or it
+        got 401.
         """
         if host_of(call.url) not in self._hosts:
             return self._transport.send(call)

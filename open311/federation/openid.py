@@ -52,7 +52,10 @@ class SignInFailed(Exception):
 
 
 class ProviderDown(SignInFailed):
-    """The provider gave no answer. The same sign-in may succeed in a moment."""
+    """The provider gave no answer or an error that may pass, or other sign-ins still wait for the provider.
+
+    The same sign-in may succeed in a moment.
+    """
 
 
 class ProviderUnusable(SignInFailed):
@@ -111,7 +114,7 @@ class Provider:
         """Where the person signs in. Raises ProviderDown or ProviderUnusable.
 
         back        the address of ours to which the provider leads afterwards
-        asks_again  whether the provider asks who the person is, even if it knows
+        asks_again  whether the provider asks who the person is, also if the person is signed in there
         """
         from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
         from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -202,7 +205,7 @@ class Provider:
         return document
 
     def _is_safe(self, address: str) -> bool:
-        """Whether an address is encrypted, or on the loopback as the issuer itself."""
+        """Whether an address is https, or has scheme and host of the issuer, which is http only on the loopback."""
         try:
             parts, own = urlsplit(address), urlsplit(self.client.issuer)
             is_own = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)

@@ -1,4 +1,4 @@
-"""Plain data to values. Reads through every point of `DialectPoint`, and notes it."""
+"""Plain data to values. Reads every dialect, and notes each point of `DialectPoint` that shows in the data."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Reader:
     seen: Seen
 
     def records(self, kind: type, body: Plain) -> list[Plain]:
-        """The records of a list, whatever is around them. Raises Unreadable if there is no list."""
+        """The records of a list, also if objects are around it. Raises Unreadable if there is no list."""
         if body is None or body == "":
             if self.format == "json":
                 self.seen.note(DialectPoint.EMPTY_BODY)

@@ -76,7 +76,8 @@ def verify(
     body     the received bytes; JSON that is written again has other bytes
     headers  their names in any case
 
-    Within the tolerance a webhook can be repeated. The caller keeps the ids and drops those that it has.
+    Within the tolerance, anybody can send a recorded webhook again. So the caller keeps the ids, and drops a
+    webhook with an id that it has.
     """
     keys = list(_keys(secrets))
     webhook_id, second, signatures = _headers(headers)

@@ -57,14 +57,15 @@ class Limits:
     """What a call may cost.
 
     timeout_s       for connecting, and between two reads
-    deadline_s      for the whole answer to one try
-    retries         how often a call is repeated; a POST only if the server cannot have received it
+    deadline_s      for the whole answer of one server; after a redirect, the next server has as much time again
+    retries         how often a call is repeated; a POST or PATCH only if the server has not taken it: the call was
+                    not sent, or got 429
     backoff_s       the pause before the first retry is twice this; each later pause doubles. Jitter is added
     patience_s      the longest pause; if a server asks for more by Retry-After, the call fails
     rate_per_s      the most calls in a second; 0 for no limit
     max_body_bytes  the largest body, after decompression
     max_pages       the most pages of a list
-    repeats_posts   whether the server honours Idempotency-Key, so that a POST may be repeated as a GET is
+    repeats_posts   whether the server honours Idempotency-Key, so that a POST is repeated as a GET is
     """
 
     timeout_s: float = 15.0
@@ -82,8 +83,8 @@ class Limits:
 class Call:
     """A call to send. `repr` shows no parameter, because some are personal.
 
-    data, files    the form of a POST
-    body           the bytes of a POST without a form, such as JSON; its Content-Type is in `headers`
+    data, files    the form; a GET has none
+    body           the bytes of a call without a form, such as JSON; the Content-Type is in `headers`
     is_repeatable  whether sending a POST twice does no harm
     needs_body     whether an answer without body and without its size counts as cut
     """
@@ -102,7 +103,7 @@ class Call:
         if self.body is not None and (self.data or self.files):
             raise ValueError("a call has either a body or a form")
         if self.method == "GET" and (self.body is not None or self.data or self.files):
-            raise ValueError("only a POST has a body or a form")
+            raise ValueError("a GET has neither a body nor a form")
 
     def __str__(self) -> str:
         """The call without query."""

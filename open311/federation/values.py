@@ -1,7 +1,7 @@
 """What a GeoReport server says, and what a client sends, as values with the standard's names.
 
-A text that the server does not give is "", and any other value is None. Points are `lat` and `long` in degrees,
-WGS 84. Two members are in most values:
+A text that the server does not give is "", a list is empty, and a number or a time is None. Points are `lat` and
+`long` in degrees, WGS 84. Two members are in most values:
 
 extra   the members that the standard does not have, as plain data
 unread  the members whose value could not be read, unchanged
@@ -229,7 +229,7 @@ class NewRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUpdate:
-    """An update to send, in mySociety's extension. `update_id` is the sender's own; it can be used once."""
+    """An update to send, in mySociety's extension. `update_id` is the sender's own id; each is used only once."""
 
     service_request_id: str
     update_id: str

@@ -1,4 +1,7 @@
-"""Webhooks to receivers that strangers name. Only public addresses are called, and no redirect is followed."""
+"""Webhooks to receivers that subscribers name, and to the gateway for text messages.
+
+Only public addresses and trusted hosts are called, and no redirect is followed.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class NoAddress(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a call.
+    """The outcome of a call.
 
     fault    "" if the receiver has accepted the webhook; a status such as "503"; or one of unreachable, slow, large
              and forbidden

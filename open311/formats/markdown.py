@@ -59,7 +59,7 @@ def _check(token: Token) -> None:
         if one.type == "image":
             raise MarkdownError(line, "has a picture; an article has only text and links.")
         if one.type == "heading_open" and one.tag == "h1":
-            raise MarkdownError(line, "has a heading of the first level, which the title is; begin it with ##.")
+            raise MarkdownError(line, "has a heading of the first level, as the title; begin the heading with ##.")
         if one.type == "link_open" and not str(one.attrs.get("href", "")).lower().startswith(_ADDRESSES):
             raise MarkdownError(
                 line, f"has a link that does not begin with {', '.join(_ADDRESSES)}; apps need the whole address."

@@ -10,8 +10,7 @@ NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 def element(name: str, inner: str, attributes: Mapping[str, str] = NO_ATTRIBUTES) -> str:
-    """An element with the escaped text `inner`, or an empty element if `inner` is empty.
-
+    """An element with `inner`, which is escaped text or other elements; an empty element if `inner` is empty.
     attributes  texts without quotes
     """
     if attributes:

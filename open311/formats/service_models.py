@@ -1,6 +1,6 @@
 """Files of trained models: arrays of numbers as NumPy writes them, and a header in JSON. They hold no code.
 
-A file is never unpickled, so a file from elsewhere cannot run anything. Its digest finds damaged files.
+A file is never unpickled, so a file from elsewhere cannot run anything. The digest in a file shows any damage.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Background work: the worker, which runs procrastinate's jobs, and the dispatcher of changes."""
+"""Background work: the worker runs procrastinate's jobs, and threads that dispatch, send, fetch and apply."""

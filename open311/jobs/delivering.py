@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from open311.clock import utc_now
-from open311.jobs.repeating import Lanes, repeating
+from open311.jobs.repeating import PlaceThreads, repeating
 from open311.operations.delivery.sending import Line, due_places
 from open311.operations.platform import Platform
 from open311.plugins import BackendConfig, Jurisdiction
@@ -24,19 +24,19 @@ POLL_S = 0.5
 def delivering(platform: Platform) -> Iterator[None]:
     """Send deliveries in threads until the block ends. A delivery that has begun is finished first."""
     with (
-        Lanes(platform, "deliveries") as lanes,
-        repeating(platform, "deliveries", partial(_start_due, platform, lanes), poll_s=POLL_S),
+        PlaceThreads(platform, "deliveries") as threads,
+        repeating(platform, "deliveries", partial(_start_due, platform, threads), poll_s=POLL_S),
     ):
         yield
 
 
-def _start_due(platform: Platform, lanes: Lanes) -> bool:
+def _start_due(platform: Platform, threads: PlaceThreads) -> bool:
     for place in due_places(platform, utc_now()):
         city = platform.registry.get(place[0])
         config = city.backend(place[1]) if city else None
         if city and config:
-            work = partial(_send_due, platform, city, config, lanes.stopping)
-            lanes.start(place, work, most=config.concurrency)
+            work = partial(_send_due, platform, city, config, threads.stopping)
+            threads.start(place, work, most=config.concurrency)
     return False
 
 

@@ -45,10 +45,7 @@ def work_once(
 ) -> None:
     """Dispatch changes, send deliveries, webhooks, mails and text messages, read updates and run jobs.
 
-    This ends when nothing is left.
-
-    Each of these can cause more work.
-
+    Each of these can cause more work. The function returns when nothing is left.
     lines    the lines of which jobs are run. All other work belongs to FAST.
     options  arguments of procrastinate's run_worker
     """

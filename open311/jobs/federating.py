@@ -1,4 +1,4 @@
-"""Pull requests of neighbours in separate threads of a worker while the worker runs jobs.
+"""Fetch the requests of neighbours in separate threads of a worker while the worker runs jobs.
 
 Each neighbour that is due gets its own thread, so that a slow neighbour delays only its own requests.
 """
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from open311.clock import utc_now
-from open311.jobs.repeating import Lanes, repeating
+from open311.jobs.repeating import PlaceThreads, repeating
 from open311.operations.federation.pulling import due_neighbours, pull_due
 from open311.operations.platform import Platform
 
@@ -19,18 +19,18 @@ POLL_S = 10.0
 
 @contextmanager
 def federating(platform: Platform) -> Iterator[None]:
-    """Until the block ends, pull in threads from the neighbours that are due.
+    """Until the block ends, fetch in threads the requests of the neighbours that are due.
 
-    At the end of the block, a pull ends after its present call.
+    At the end of the block, a thread ends after its present call.
     """
     with (
-        Lanes(platform, "neighbours") as lanes,
-        repeating(platform, "neighbours", partial(_start_due, platform, lanes), poll_s=POLL_S),
+        PlaceThreads(platform, "neighbours") as threads,
+        repeating(platform, "neighbours", partial(_start_due, platform, threads), poll_s=POLL_S),
     ):
         yield
 
 
-def _start_due(platform: Platform, lanes: Lanes) -> bool:
+def _start_due(platform: Platform, threads: PlaceThreads) -> bool:
     for key in due_neighbours(platform, utc_now()):
-        lanes.start(key, partial(pull_due, platform, key, utc_now, is_stopping=lanes.stopping.is_set))
+        threads.start(key, partial(pull_due, platform, key, utc_now, is_stopping=threads.stopping.is_set))
     return False

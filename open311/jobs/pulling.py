@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from open311.clock import utc_now
-from open311.jobs.repeating import Lanes, repeating
+from open311.jobs.repeating import PlaceThreads, repeating
 from open311.operations.delivery.applying import apply_some, cities_with_updates
 from open311.operations.delivery.pulling import due_pulls, pull
 from open311.operations.platform import Platform
@@ -23,16 +23,16 @@ POLL_S = 1.0
 def pulling(platform: Platform) -> Iterator[None]:
     """Read and apply updates in threads until the block ends. Steps that have begun are finished first."""
     with (
-        Lanes(platform, "updates") as lanes,
-        repeating(platform, "updates", partial(_start_due, platform, lanes), poll_s=POLL_S),
+        PlaceThreads(platform, "updates") as threads,
+        repeating(platform, "updates", partial(_start_due, platform, threads), poll_s=POLL_S),
         repeating(platform, "applying", partial(_apply, platform), poll_s=POLL_S),
     ):
         yield
 
 
-def _start_due(platform: Platform, lanes: Lanes) -> bool:
+def _start_due(platform: Platform, threads: PlaceThreads) -> bool:
     for place in due_pulls(platform, utc_now):
-        lanes.start(place, partial(pull, platform, place, utc_now, is_stopping=lanes.stopping.is_set))
+        threads.start(place, partial(pull, platform, place, utc_now, is_stopping=threads.stopping.is_set))
     return False
 
 

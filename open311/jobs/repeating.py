@@ -56,8 +56,8 @@ def _repeat(platform: Platform, step: Callable[[], bool], poll_s: float, stoppin
         stopping.wait(wait_s)
 
 
-class Lanes:
-    """Threads that work for one back office or receiver each, so that a slow one delays only its own work.
+class PlaceThreads:
+    """Threads that work for one back office, neighbour or receiver each, so that a slow one delays no other.
 
     Used as a context manager: the block's end sets `stopping`, and waits for the threads.
     """
@@ -70,7 +70,7 @@ class Lanes:
         self._lock = threading.Lock()
         self._threads: dict[Place, set[threading.Thread]] = {}
 
-    def __enter__(self) -> Lanes:
+    def __enter__(self) -> PlaceThreads:
         return self
 
     def __exit__(self, *_: object) -> None:

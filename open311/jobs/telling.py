@@ -13,29 +13,29 @@ from functools import partial
 from threading import Event
 
 from open311.clock import utc_now
-from open311.jobs.repeating import Lanes, repeating
+from open311.jobs.repeating import PlaceThreads, repeating
 from open311.operations.platform import Platform
 from open311.operations.subscriptions.sending import Line, due_places
 from open311.storage.notifications import Place
 
 POLL_S = 0.5
 TURN_S = 5.0
-"""A receiver with much to get makes room for others after this time."""
+"""After this time, a receiver for which many messages wait lets other receivers go first."""
 
 
 @contextmanager
 def telling(platform: Platform) -> Iterator[None]:
     """Send webhooks in threads until the block ends. A message that has begun is finished first."""
     with (
-        Lanes(platform, "webhooks", most=platform.settings.webhook_threads) as lanes,
-        repeating(platform, "webhooks", partial(_start_due, platform, lanes), poll_s=POLL_S),
+        PlaceThreads(platform, "webhooks", most=platform.settings.webhook_threads) as threads,
+        repeating(platform, "webhooks", partial(_start_due, platform, threads), poll_s=POLL_S),
     ):
         yield
 
 
-def _start_due(platform: Platform, lanes: Lanes) -> bool:
+def _start_due(platform: Platform, threads: PlaceThreads) -> bool:
     for place in due_places(platform, utc_now(), rows=2 * platform.settings.webhook_threads):
-        lanes.start((place[0], str(place[1])), partial(_send_due, platform, place, lanes.stopping))
+        threads.start((place[0], str(place[1])), partial(_send_due, platform, place, threads.stopping))
     return False
 
 

@@ -152,8 +152,7 @@ async def _run_lines(app: procrastinate.App, lines: Collection[Line], options: M
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
-    """Make procrastinate's app, with the code of every `Task`. Each task calls one operation.
-
+    """Make procrastinate's app, with the code of every `Task`.
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, max_size=CONNECTIONS))
@@ -276,7 +275,7 @@ def _traced(task: Task, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _expire(platform: Platform) -> None:
-    """Erase reporters and photos whose time is over, in each city that has such a time."""
+    """Erase reporters and photos whose time is over, in each city that does not keep them for ever."""
     for jurisdiction in platform.registry:
         for kind in KINDS:
             if not kind.is_kept_for_ever(jurisdiction):

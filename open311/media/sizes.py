@@ -1,7 +1,7 @@
 """Reads the number of pixels from the first bytes of a picture.
 
 Nothing is decoded: fixed places are read, and in a JPEG the lengths of some blocks are followed. So this may run in
-a thread of the server. A false number only lets the sender's own photo be refused, now or later by the child.
+a thread of the server. A picture with a false number harms only itself: it is refused here, or later by the child.
 """
 
 from __future__ import annotations

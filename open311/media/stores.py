@@ -27,7 +27,7 @@ _KEY = re.compile(rf"{_NAME}(/{_NAME}){{0,7}}")
 MARKER = "_store"
 """The key of the file by which a database recognises its store."""
 _CHECK = "_check"
-"""The key that a check uses: in a folder it writes and deletes this file, in S3 it only lists it."""
+"""The key that a check uses. In a folder, a check writes and deletes this file; in S3, it only lists the file."""
 _OURS = frozenset({MARKER, _CHECK})
 """Keys that are never listed. No city's files begin with one, because `_` in a city's id is encoded."""
 _MISSING_IN_S3 = frozenset({"NoSuchKey", "404"})

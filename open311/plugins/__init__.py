@@ -1,7 +1,8 @@
-"""The complete public interface for jurisdictions and back ends. A plugin imports nothing else from this server.
+"""The complete public interface for jurisdictions, back ends and senders of text messages.
 
-A kind of back end also needs some of the modules of this package: `documents`, `declared.backends`, `declared.keys`
-and `testing`.
+A jurisdiction also imports `declared` of this package. A kind of back end also imports `documents`,
+`declared.backends` and `declared.keys`. Tests of a plugin import `testing`. No plugin imports anything else from
+this server.
 """
 
 from open311.domain.abuse import AbuseRules

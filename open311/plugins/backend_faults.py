@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from open311.errors import Misconfigured
 from open311.plugins.backends import BackendConfig, Destination, Secret
@@ -71,17 +72,19 @@ def _service_codes(city: Jurisdiction, config: BackendConfig) -> Iterator[str]:
         if code not in known:
             yield (
                 f"back end {config.name}: service_codes has {cut(code)!r}, which is no service of the city"
-                f"{_near(code, known)}; our code stands left of theirs"
+                f"{_near(code, known)}; write the city's code on the left, and the back office's on the right"
             )
 
 
-def _secrets(config: BackendConfig) -> Iterator[tuple[str, Secret]]:
-    """The secrets of a back end, by their keys."""
-    for field in fields(config):
-        value = getattr(config, field.name)
+def _secrets(table: Any, path: str = "") -> Iterator[tuple[str, Secret]]:
+    """The secrets of a back end by their keys, also those of its inner tables: `oauth.client_secret`."""
+    for field in fields(table):
+        value, key = getattr(table, field.name), f"{path}{field.name}"
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, Secret):
-                yield field.name, one
+                yield key, one
+            elif is_dataclass(one):
+                yield from _secrets(one, f"{key}.")
 
 
 def _named(number: int, one: Destination) -> str:

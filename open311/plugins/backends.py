@@ -1,8 +1,9 @@
 """The interface of a back end: how requests reach the system of a back office, and how its updates come back.
 
 A kind of back end is a subclass of `Backend` with an entry point in the group `open311.backends`. A city's
-`backends.toml` names back ends, and says which requests are sent to which back end. The worker calls back ends,
-outside any web request. Each call has a deadline. A back end may use the network; a jurisdiction never does.
+`backends.toml` names back ends, and says which requests are sent to which back end. The worker and commands call
+back ends, each call with a deadline; only `receive` runs in a web process. A back end may use the network; a
+jurisdiction never does.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class BackendConfig:
 
     name            the city's name for the back end. Its events have the actor `system:NAME`
     shared          the allow-list: names of `domain.case.SHAREABLE`
-    since           only requests from this time on are delivered, so that no old backlog is sent; None for all
+    since           only requests from this time on are delivered, and no old requests; None for all
     sends_updates   whether later changes of a delivered request are sent too
     deadline_s      the longest time of one call
     concurrency     the most calls at a time
@@ -121,7 +122,7 @@ def secrets_of(value: object) -> Iterator[Secret]:
 
 
 def masked(text: str, config: BackendConfig) -> str:
-    """The text without the secrets of a configuration."""
+    """The text without the secrets of a configuration and their parts, if these have at least four characters."""
     for secret in secrets_of(config):
         try:
             value = secret.read()
@@ -175,7 +176,7 @@ class Page:
 def sound_page(page: object) -> Page:
     """Check the page that the code of a back end has returned, and return it with a tuple of updates.
 
-    Raises TypeError if the value is no page, or if a value in the page has a wrong type.
+    Raises TypeError if the value is no page, if a value in the page has a wrong type, or if a time has no zone.
     """
     if not (isinstance(page, Page) and isinstance(page.cursor, str) and isinstance(page.is_more, bool)):
         raise TypeError(f"{type(page).__name__} is no page, or its cursor is no text")
@@ -311,7 +312,7 @@ def kind_fault(name: str) -> str:
         return ""
     found = loaded_kinds().get(name)
     if isinstance(found, str):
-        return f"kind {name} is installed, but {found}"
+        return f"kind {name} cannot be used: {found}"
     return f"kind {name!r} is not installed; use one of {', '.join(kinds())}"
 
 
@@ -324,7 +325,7 @@ def loaded_kinds() -> dict[str, type[Backend] | str]:
 def _load(name: str) -> type[Backend] | str:
     points = {point.value: point for point in entry_points(group=GROUP, name=name)}
     if len(points) > 1:
-        return f"by several packages: {', '.join(sorted(points))}"
+        return f"several packages have it: {', '.join(sorted(points))}"
     [point] = points.values()
     try:
         found = point.load()

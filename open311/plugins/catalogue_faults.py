@@ -138,7 +138,9 @@ def _condition(path: Path, condition: Condition, other: Attribute | None) -> Fau
     if other is None:
         yield CatalogueFault(path, f"only_if names {condition.attribute!r}, which is no question before this one")
     elif not condition.values:
-        sentence = f"only_if has no answer for {condition.attribute!r}; write those for which this one is asked"
+        sentence = (
+            f"only_if has no answer for {condition.attribute!r}; write the answers that lead to this question"
+        )
         yield CatalogueFault(path, sentence)
     else:
         yield from _unknown_keys(path, f"only_if: {condition.attribute}", other, condition.values)

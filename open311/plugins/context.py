@@ -24,7 +24,7 @@ _UNTAKEN = frozenset({501, 503, 505})
 
 
 class CallFailed(Exception):
-    """A call got no answer, or the mail server did not accept a mail. A back end need not catch this error.
+    """A call got no answer or no access token, or a mail was not accepted. A back end need not catch this error.
 
     result  what this means for a delivery: `Retry`, `Rejected` or `Failed`
     Raises TypeError for any other kind of result.
@@ -178,7 +178,7 @@ class Store(Protocol):
         """A value; "" if there is none."""
 
     def put(self, name: str, value: str) -> None:
-        """Store a value; "" removes it. Raises ValueError above NAME_LIMIT or VALUE_LIMIT characters."""
+        """Store a value; "" removes it. Raises ValueError as `check_item` does."""
 
 
 class Log(Protocol):
@@ -217,7 +217,10 @@ class Context:
 
 
 def check_item(name: str, value: str) -> None:
-    """Check the name and the value that a back end wants to store. Raises ValueError."""
+    """Check the name and the value that a back end wants to store.
+
+    Raises ValueError for an empty name, for a NUL, and above NAME_LIMIT or VALUE_LIMIT characters.
+    """
     if not name or len(name) > NAME_LIMIT or len(value) > VALUE_LIMIT or "\0" in name + value:
         raise ValueError(
             f"a name has 1 to {NAME_LIMIT} characters and a value at most {VALUE_LIMIT}, none of them NUL"

@@ -43,7 +43,7 @@ from open311.plugins.backends import BackendConfig, Destination
 from schemas.texts import tell
 
 API_VERSION = 1
-"""Version of this contract. A plugin written for another version is not loaded."""
+"""Version of this contract. A jurisdiction that was written for another version is not served."""
 
 
 HOOKS = ("check", "department_for", "resolve")
@@ -82,7 +82,7 @@ class Jurisdiction:
     texts         what citizens read when staff write no text of their own
     comments      who can read comments that do not come from the city's staff: `public` or `staff`
     photos        who can see the photos of requests, for services without a rule of their own
-    copy_photos   whether the worker fetches photos of reports that lie elsewhere, and keeps copies
+    copy_photos   whether the worker keeps copies of the photos of new reports that another server has
     duplicates    limits for possible duplicates; a service can have its own limits
     retention     how long personal data and photos are kept; a service can have its own times
     credit        the sources of the catalogue's facts
@@ -155,7 +155,7 @@ class Jurisdiction:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The city's time zone, for dates that name no zone."""
+        """The city's time zone, for hours, days, and times that name no zone."""
         return ZoneInfo(self.time_zone)
 
     @property
@@ -477,5 +477,5 @@ class Jurisdiction:
     # Hooks that the worker calls, outside any web request.
 
     def resolve(self, token: str, draft: Draft) -> Resolution:  # noqa: ARG002
-        """Ask the back office about a batch request. Default: accepted, and the server makes the id."""
+        """The decision about a batch request, by its token. Default: accepted, and the server makes the id."""
         return Accepted()

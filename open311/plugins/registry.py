@@ -75,7 +75,8 @@ class _Layers:
 class Registry:
     """The jurisdictions that are served, by id, and the faults of jurisdictions that could not be loaded.
 
-    jurisdictions    as they are now. `get`, `find` and the iteration first look for changes; this mapping does not
+    jurisdictions    as they were at the last look. `get`, `find`, `generation` and the iteration look for changes
+                     first; this mapping does not
     unused_maps      folders of the operator's maps that belong to no city that is served
     unused_backends  files of the operator's back ends that belong to no city that is served
     """
@@ -103,7 +104,7 @@ class Registry:
         return self._layers.generation
 
     def look_with(self, look: Callable[[], None]) -> None:
-        """Let `look` run whenever somebody asks for a jurisdiction. It may call `add_layer`."""
+        """Let `look` run whenever somebody asks for a jurisdiction. `look` may call `add_layer`."""
         self._layers.look = look
 
     def _look(self) -> None:
@@ -184,8 +185,8 @@ def load_registry(
     names     names of entry points, jurisdiction ids, or folders that hold a jurisdiction.toml
     maps      a folder that has, for each jurisdiction_id, a folder with maps to use instead of the city's own maps
     backends  a folder that has, for each jurisdiction_id, a file with back ends to use instead of backends.toml
-    A broken plugin never raises an error here. The registry's `faults` name it. Raises Misconfigured if there is no
-    folder `maps` or `backends`.
+    A broken plugin raises no error here; the registry's `faults` name it. Raises Misconfigured if the folder `maps`
+    or `backends` is missing.
     """
     folders, files = _folders(maps), _backend_files(backends)
     loaders = dict(_loaders(names))

@@ -1,4 +1,7 @@
-"""Find faults in a city's routes, areas and service levels: unknown names, and rules that can never fit."""
+"""Find faults in a city's routes, areas, service levels, sensors, aliases and departments of services.
+
+They are unknown names, rules that can never fit, and wrong conditions on answers.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,8 @@ def _place_faults(city: Jurisdiction) -> Iterator[Fault]:
                     yield Fault(("services", index, key), sentence)
         names = {*service.include_areas, *service.exclude_areas, *city.exclude_areas}
         if names and names <= city.areas.keys() and not region_of(city, service).area:
-            yield Fault(("services", index), f"service {service.code!r} is offered nowhere")
+            sentence = f"service {service.code!r} is offered nowhere; change include_areas or exclude_areas"
+            yield Fault(("services", index), sentence)
 
 
 def region_of(city: Jurisdiction, service: Service | None = None) -> BaseGeometry:
@@ -209,7 +213,7 @@ class _Routes:
                 together[day] = together.get(day, 0) | minutes
         if wider and _are_within(times, together):
             numbers = " and ".join(self._named(index) for index in wider)
-            return f"can never fit, because {numbers} together fit whenever it would; delete it or move it up"
+            return f"can never fit, because {numbers} together always fit first; delete this route or move it up"
         return ""
 
     def _sentence(self, rule: Rule, index: int, other: Rule) -> str:
@@ -221,7 +225,7 @@ class _Routes:
             )
         if is_same:
             return f"repeats {self._named(index)}; delete one of them"
-        return f"can never fit, because {self._named(index)} fits whenever it would; delete it or move it up"
+        return f"can never fit, because {self._named(index)} always fits first; delete this route or move it up"
 
     def _named(self, index: int) -> str:
         place = self._lines.place(("routes", index))
@@ -335,9 +339,10 @@ def _sensor_faults(city: Jurisdiction) -> Iterator[Fault]:
             yield Fault((*path, "datastream"), f"{words} is declared twice")
         datastreams.add(sensor.datastream)
         if not sensor.thing.strip() or not sensor.thing.isprintable() or "," in sensor.thing:
-            yield Fault((*path, "thing"), f"{words} has no thing; write its id on one line without commas")
+            yield Fault((*path, "thing"), f"{words} needs a thing; write the thing's id on one line without commas")
         if not city.covers(sensor.long, sensor.lat) and city.outside == "refuse":
-            yield Fault((*path, "lat"), f"{words} is outside the city, whose requests there are refused")
+            sentence = f"{words} is outside the city, where requests are refused; correct lat and long"
+            yield Fault((*path, "lat"), sentence)
         for code in sensor.rules:
             if code not in codes:
                 yield Fault((*path, "rules"), f"{words} names sensor rule {code!r}, which is not declared")

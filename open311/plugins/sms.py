@@ -1,8 +1,8 @@
 """The interface of a sender of text messages: how they reach a gateway, and how people's answers come back.
 
 A kind of sender is a class that fulfils `SmsSender`, with an entry point in the group `open311.sms`. A city's
-`[sms]` names the kind; `OPEN311_SMS_URL` and `OPEN311_SMS_SECRET` tell it where the gateway is. The worker calls
-senders outside any web request, one message after the other.
+`[sms]` names the kind. The sender gets the gateway's address and secret from `OPEN311_SMS_URL` and
+`OPEN311_SMS_SECRET`. The worker sends the messages one after the other; a web process calls `receive`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SMS_GROUP = "open311.sms"
 _METHODS = ("send", "receive", "close")
 
 SmsResult = Accepted | Rejected | Retry
-"""What became of a message. `Accepted`: the gateway has it. `Rejected`: it will never take it. `Retry`: it may take
-it later; with `is_down`, it would take no other message now either."""
+"""The outcome of a message. `Accepted`: the gateway has the message. `Rejected`: the gateway will never take it.
+`Retry`: the gateway may take it later; with `is_down`, the gateway would take no other message now either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class SmsConfig:
     url         the gateway's address
     secret      as it stands in the setting
     timeout_s   the longest time of one call
-    is_private  whether the address may be one of the own network, and without TLS
+    is_private  whether the address may be in the own network, and may be called without TLS
     proxy       the HTTP proxy of outgoing calls; "" for none, and if `is_private`
     """
 
@@ -109,7 +109,7 @@ def sms_kind_fault(name: str) -> str:
     """Why a kind cannot be used; "" if it can."""
     found = loaded_sms_kinds().get(name)
     if isinstance(found, str):
-        return f"kind {name} is installed, but {found}"
+        return f"kind {name} cannot be used: {found}"
     if found is None:
         known = ", ".join(one for one, kind in loaded_sms_kinds().items() if not isinstance(kind, str))
         return f"kind {name!r} is not installed; use one of {known}"
@@ -132,7 +132,7 @@ def open_sms_sender(kind: str, config: SmsConfig) -> SmsSender:
 def _load(name: str) -> Any:
     points = {point.value: point for point in entry_points(group=SMS_GROUP, name=name)}
     if len(points) > 1:
-        return f"by several packages: {', '.join(sorted(points))}"
+        return f"several packages have it: {', '.join(sorted(points))}"
     [point] = points.values()
     try:
         found = point.load()

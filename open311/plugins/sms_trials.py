@@ -104,13 +104,15 @@ def _sent(kind: Callable[[SmsConfig], SmsSender], config: SmsConfig) -> Result |
     finally:
         with suppress(Exception):
             sender.close()
-    return result if isinstance(result, Accepted | Rejected | Retry) else "it returns what no message can have"
+    return (
+        result if isinstance(result, Accepted | Rejected | Retry) else "it must return Accepted, Rejected or Retry"
+    )
 
 
 def _reads(
     kind: Callable[[SmsConfig], SmsSender], config: SmsConfig, answer: Mapping[str, Any] | None
 ) -> Iterator[str]:
-    """Try the call of the kit's user, and the same with another body, without headers, and a day later."""
+    """Try the call of the kit's user as it is, with another body and a day later, and a call without signature."""
     sender = kind(config)
     forged = RawCall(body=b'{"from": "+16175550199", "text": "STOP"}', headers={})
     calls = [("a call without a signature", forged, timedelta())]

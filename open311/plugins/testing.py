@@ -70,12 +70,16 @@ def check_backend(
     exchanges  the answers of the back office; empty for a kind that sends mail or writes files
     update     a change of the case, if the kit's own change does not fit
 
-    The back office has these faults: it answers 500, 502 or 429; it does the work and then sends no answer or drops
-    the connection; it sends broken bytes; it sends JSON with another shape; it sends lists in another order or with
-    each record twice. The back end must fulfil these rules:
+    The back office has these faults: it accepts no connection; it answers 500, 502 or 429; it does the work and
+    then sends no answer or drops the connection; it sends broken bytes; it sends JSON with another shape; it sends
+    lists in another order or with each record twice. The back end must fulfil these rules:
 
-    - It raises no exception except `CallFailed`.
-    - A lost answer gives a `Retry` with `is_uncertain`.
+    - It raises no exception except `CallFailed`, and ends within its deadline.
+    - A lost answer to a change gives a `Retry` with `is_uncertain`. A refused connection gives a `Retry` without
+      `is_uncertain`. The answer 429 gives a `Retry` with the pause of `Retry-After`.
+    - `look_up` and `updates` raise `LookUpFailed` if they get no answer. Another order of a list, or a repeated
+      record, gives the same updates.
+    - If it declares that keys are honoured, it sends the key.
     - No log, no result and no value in the store has a secret or a personal field.
 
     Returns what happened without a fault of the back office. Raises AssertionError with a line for each fault of
@@ -118,7 +122,10 @@ def check_sms_sender(
 
 
 def find_faults(jurisdiction: Jurisdiction) -> list[str]:
-    """All faults that keep a jurisdiction from working, as sentences for its author."""
+    """All faults that keep a jurisdiction from working, as sentences for its author.
+
+    If its identity or its hooks have faults, only these are found.
+    """
     faults = [*_identity(jurisdiction), *_hooks(jurisdiction)]
     if faults:
         return faults

@@ -124,7 +124,7 @@ class Kit:
             self.faults += explain(table, error.messages, data, "backend kit")
 
     def try_all(self) -> None:
-        """Try each method, first without a fault."""
+        """Try the methods that `_methods` names, first without a fault."""
         clean: dict[str, Seen] = {}
         for name in self._methods(clean):
             clean[name] = self._run(name, clean)
@@ -382,7 +382,7 @@ class Provided:
         return f"<{letter.id}@kit.example>"
 
     def check(self) -> None:
-        """Fail as `send` does."""
+        """Fail if there is a fault."""
         if self._fault:
             raise CallFailed(Retry(cause="the mail server refused the connection: 421"))
 
@@ -601,7 +601,7 @@ def _misjudged(fault: str, result: Result | None, *, is_change: bool) -> str:
         return "" if is_known or is_uncertain else "the back office has it, so a Retry with is_uncertain is needed"
     if fault == DOWN:
         is_certain = isinstance(result, Retry) and not is_uncertain
-        return "" if is_certain else "it has nothing, so a Retry without is_uncertain is needed"
+        return "" if is_certain else "the back office got nothing, so a Retry without is_uncertain is needed"
     if fault in ("lost", "slow", "error", "page"):
         return "" if isinstance(result, Retry) else "a Retry is needed"
     return ""

@@ -45,7 +45,10 @@ class Acceptor:
         self.is_listening = True
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
-        """Accept connections until `is_stopping` returns True. Shut down the listener, so that `accept` returns."""
+        """Accept connections until `is_stopping` returns True.
+
+        To end a waiting `accept`, the caller must shut down the listener.
+        """
         while not is_stopping():
             if len(self._held) >= self._limits.connections:
                 self._make_room()

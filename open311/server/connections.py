@@ -208,6 +208,7 @@ class Connection:
     def has_moved(self, seconds: float) -> bool:
         """Whether the body or the answer has moved at the minimum speed or faster since the last check.
 
+        True also if the client has read all that was sent, so that it waits for this server.
         seconds  time since the last check
         """
         if self.phase is Phase.BODY and self._body is not None:

@@ -69,7 +69,7 @@ def stop_listening(listener: socket.socket) -> None:
 
     A shutdown resets connections that no process has accepted yet, and their clients may have sent a call already.
     So first the kernel drops what asks for new connections, and the processes accept those that are left. A client
-    whose packet was dropped sends it again after a second, and is then refused. Elsewhere than on Linux, a few
+    whose packet was dropped sends it again after a second, and is then refused. On other systems than Linux, a few
     connections may be lost.
     """
     if drop_new_connections(listener):

@@ -69,7 +69,7 @@ class Signals:
 class _Start:
     """A start of processes that is not over yet.
 
-    process  the child of this process that prepares them all. If there is only one place, it is the process itself.
+    process  the loader, which is a child of this process. If there is only one place, it is the web process itself.
     report   the end of a pipe. Each process writes its place and its id there; then the pipe closes.
     said     what has been written to the pipe
     """
@@ -205,7 +205,7 @@ class Processes(Generic[T]):
         for process in self._born.keys() & self._ended.keys():
             self._plan_replacement(process, self._ended[process])
         if not self._start:
-            self._ended.clear()  # also processes that those of ours have left behind
+            self._ended.clear()  # also the children that our processes have left behind
 
     def _settle_start(self, start: _Start) -> None:
         """Once the start is over: the processes that have reported are born, the other places remain missing."""
@@ -243,7 +243,11 @@ class Processes(Generic[T]):
             self._settle()
 
     def _end_all(self) -> None:
-        """End all processes. Those of a start that is not over are known when it is: the loader ends at once."""
+        """End all processes.
+
+        The processes of a start are known only when the start is over. So the loader is told to end, which it does
+        at once.
+        """
         kill_at = time.monotonic() + self._grace_s
         if self._start:
             self._tell(signal.SIGTERM, self._start.process)
@@ -270,7 +274,7 @@ def adopt_orphans() -> bool:
 
 
 def exit_after(work: Callable[[], None]) -> NoReturn:
-    """Work in a forked process, then exit at once. A normal exit would also run exits of the parent's contexts."""
+    """Work in a forked process, then exit at once. A normal exit would also leave the parent's `with` blocks."""
     status = 1
     try:
         work()

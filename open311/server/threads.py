@@ -109,7 +109,7 @@ class Threads:
         return self._acceptor.is_listening
 
     def drain(self) -> None:
-        """Close each connection after its next answer, so that clients use another server. Calls are taken."""
+        """Close each connection after its next answer, so that clients use another server. Calls are served."""
         self._is_draining = True
 
     def stop(self, grace_s: float) -> None:

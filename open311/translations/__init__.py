@@ -49,9 +49,9 @@ def languages() -> tuple[str, ...]:
 def closest(tag: str, known: Iterable[str]) -> str:
     """The known language that a BCP 47 tag means; "" if there is none.
 
-    That is the tag itself, else the language without region, else the same language in the same script, else the
-    same language. So zh-CN finds zh-Hans. zh-TW finds it too if there is no zh-Hant: its readers understand zh-Hans
-    better than English, and CLDR's language matching says the same.
+    The result is the tag itself, else the language without region, else the same language in the same script, else
+    the same language. So zh-CN finds zh-Hans. zh-TW finds zh-Hans too if there is no zh-Hant: readers of zh-TW
+    understand it better than English, and CLDR's language matching says the same.
     """
     by_tag = {language.lower(): language for language in known}
     wanted = tag.lower()

@@ -47,7 +47,7 @@ def test_a_post_may_have_an_empty_body() -> None:
 def test_a_call_has_either_a_body_or_a_form() -> None:
     with pytest.raises(ValueError, match="either"):
         Call("POST", "http://a.example", body=b"{}", data=[("a", "b")])
-    with pytest.raises(ValueError, match="only a POST"):
+    with pytest.raises(ValueError, match="a GET has neither"):
         Call("GET", "http://a.example", body=b"{}")
 
 

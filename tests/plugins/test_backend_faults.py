@@ -12,6 +12,7 @@ from open311.federation.backends.email import EmailConfig
 from open311.federation.backends.open311 import Open311Config
 from open311.plugins import BackendConfig, Destination, Secret
 from open311.plugins.backend_faults import find_backend_remarks
+from open311.plugins.context import OAuthClient
 from open311.plugins.registry import load_registry
 from open311.plugins.testing import find_faults
 from tests import build
@@ -51,7 +52,7 @@ def config(name: str = "works", **more: Any) -> BackendConfig:
             {},
             "destination 2 (service trees): is never used, because destination 1 is for the same requests",
         ),
-        ([Destination(backends=("works",))], {"service_codes": {"001": "potholes"}}, "our code stands left of"),
+        ([Destination(backends=("works",))], {"service_codes": {"001": "potholes"}}, "write the city's code on"),
     ],
 )
 def test_each_fault_is_named_once(destinations: list[Destination], more: dict[str, Any], fault: str) -> None:
@@ -85,6 +86,17 @@ def test_unused_back_ends_and_missing_secrets_are_remarks(monkeypatch: pytest.Mo
     assert list(find_backend_remarks(city)) == [
         "back end works: nothing goes to it, because no destination names it",
         "back end works: api_key: the environment variable WORKS_KEY is not set; the worker needs it",
+    ]
+
+
+def test_a_missing_secret_of_oauth_is_a_remark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKS_OAUTH", raising=False)
+    oauth = OAuthClient(
+        token_url="https://login.example", client_id="city", client_secret=Secret(env="WORKS_OAUTH")
+    )
+    city = build.city(backends=(config(oauth=oauth),), destinations=(Destination(backends=("works",)),))
+    assert list(find_backend_remarks(city)) == [
+        "back end works: oauth.client_secret: the environment variable WORKS_OAUTH is not set; the worker needs it"
     ]
 
 

@@ -196,7 +196,7 @@ def test_the_result_after_a_refused_connection_must_not_be_uncertain() -> None:
         except CallFailed:
             return Retry(cause="no answer", is_uncertain=True)
 
-    assert "send, down at call 1: it has nothing" in faults_of(send=send)
+    assert "send, down at call 1: the back office got nothing" in faults_of(send=send)
 
 
 def test_a_call_must_end_in_time() -> None:

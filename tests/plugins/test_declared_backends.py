@@ -177,9 +177,9 @@ def test_the_error_for_a_broken_kind_says_why_and_other_kinds_still_work(folder:
         "number": "math:pi is no subclass of Backend",
     }
     for name, reason in reasons.items():
-        assert kind_fault(name) == f"kind {name} is installed, but {reason}"
+        assert kind_fault(name) == f"kind {name} cannot be used: {reason}"
         assert reason in refusal(folder, FILE.replace('"file"', f'"{name}"'))
     assert kind_fault("webhook").startswith(
-        "kind webhook is installed, but by several packages: odd_kinds:Old, open"
+        "kind webhook cannot be used: several packages have it: odd_kinds:Old, open"
     )
     assert sorted(kinds()) == ["email", "file", "open311"]

@@ -95,7 +95,7 @@ def test_routes_that_can_fit_are_sound(rules: tuple[Rule, ...]) -> None:
     assert faults(*rules) == []
 
 
-HIDDEN = "can never fit, because route no. 1 fits whenever it would; delete it or move it up"
+HIDDEN = "can never fit, because route no. 1 always fits first; delete this route or move it up"
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ HIDDEN = "can never fit, because route no. 1 fits whenever it would; delete it o
         ),
         (
             (rule(weekdays=(0, 1, 2, 3, 4)), rule("police", weekdays=(5, 6)), rule(hours=NIGHT)),
-            "because route no. 1 and route no. 2 together fit whenever it would",
+            "because route no. 1 and route no. 2 together always fit first",
         ),
         (
             (rule(day=DayKind.DAY_OFF), rule("police", day=DayKind.WORKING_DAY), rule("streets")),
-            "because route no. 1 and route no. 2 together fit whenever it would",
+            "because route no. 1 and route no. 2 together always fit first",
         ),
         (
             (rule(service="lamp", hours=NIGHT), rule("police", service="lamp", hours=NIGHT)),

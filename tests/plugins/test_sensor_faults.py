@@ -71,7 +71,7 @@ def test_a_sound_rule_has_no_faults(tmp_path: Path) -> None:
         ('["water"] }', '["oil"] }', 22, "answers KIND = 'oil', which is not a key"),
         ('["water"] }', '["water"], X = ["1"] }', 22, "answers attribute 'X', which the service does not have"),
         ('"gauge-1"', '"gauge 1"', 24, "has an id that is empty, too long, or has other characters"),
-        ('thing = "underpass"', 'thing = ""', 25, "has no thing; write its id on one line without commas"),
+        ('thing = "underpass"', 'thing = ""', 25, "needs a thing; write the thing's id on one line without"),
         ('["flooded"]', '["flood"]', 28, "names sensor rule 'flood', which is not declared"),
     ],
 )

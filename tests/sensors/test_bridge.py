@@ -282,7 +282,7 @@ FILE = '[server]\nurl = "https://x.example"\n[broker]\nhost = "b"\n[[topics]]\nt
     [
         ("x", "bridge.toml: Expected '=' after a key"),
         ("", "bridge.toml: [server] is missing."),
-        (FILE.replace("https:", "ftp:"), "bridge.toml: [server]: url must begin with https://"),
+        (FILE.replace("https:", "ftp:"), "bridge.toml: [server]: url must be an address such as https://"),
         (FILE.replace('"b"', "1"), "bridge.toml: [broker]: host must be a string."),
         (FILE.replace("topic =", "filter ="), "bridge.toml: topic no. 1: unknown key filter"),
         (FILE + "[more]\n", "bridge.toml: unknown table [more]"),

@@ -2,7 +2,7 @@
 
 The cursor says for each file how far it has been read, with a checksum of the bytes before that place. If a file is
 replaced by another one of the same name, it is read from its beginning. The server has stored a page when it asks
-for the next one, so a file is moved away only then.
+for the next one. So a file that was read is moved away only then; a file that cannot be read is moved at once.
 """
 
 from __future__ import annotations

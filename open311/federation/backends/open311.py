@@ -120,7 +120,7 @@ class Open311Backend(Backend):
     """Sends cases as requests, and changes of them as request updates."""
 
     table = Open311Table
-    repeats_updates = True  # an update_id can be used once
+    repeats_updates = True  # the other server takes each update_id only once
 
     def __init__(self, config: Open311Config, context: Context) -> None:
         super().__init__(config, context)
@@ -184,8 +184,10 @@ class Open311Backend(Backend):
         return Accepted()
 
     def look_up(self, case: Case, key: str) -> Accepted | Pending | None:
-        """Search the other server's requests for ours. Our request may have got its id after it was sent.
+        """Search the other server's requests for ours. The search is for both names of the case.
 
+        The first is `case.reference`, the second the key of the delivery: a case that was sent before it had a
+        service_request_id was sent under the key.
         A server that ignores the parameter lists requests of others. So a request that is found counts only if it
         is the only one, and if the same search for a made-up name finds nothing.
         """

@@ -34,10 +34,10 @@ class WebhookConfig(HttpConfig):
     """The configuration of this kind.
 
     secret           `whsec_…`; several with commas while one is rotated
-    incoming_secret  the same for the updates that it sends; none if it sends no updates
-    honours_keys     whether it takes a webhook-id once
+    incoming_secret  the same for the updates that the receiver sends; none if it sends no updates
+    honours_keys     whether the receiver takes each webhook-id only once
     headers          headers of each call
-    token_path       what follows `url` when it is asked for the id of a token; "" if it cannot be asked
+    token_path       the path after `url` at which the receiver tells the id for a token; "" if there is none
     """
 
     secret: Secret
@@ -83,13 +83,17 @@ class WebhookTable(HttpTable):
         " one of them is new",
         is_required=True,
     )
-    incoming_secret = SecretSource("The secret with which it signs the updates that it sends; several with commas")
-    honours_keys = Flag("Whether it takes a `webhook-id` once, so that nothing is stored twice", default=False)
+    incoming_secret = SecretSource(
+        "The secret with which the receiver signs the updates that it sends; several with commas"
+    )
+    honours_keys = Flag(
+        "Whether the receiver takes each `webhook-id` only once, so that nothing is stored twice", default=False
+    )
     service_codes = ByCode(Text(), 'Our service codes and theirs, as in `{ pothole = "001" }`; others stay')
     headers = Headers(Text(), 'Headers of each call that are not secret, as in `{ X-City = "riverton" }`')
     token_path = TokenPath(
-        "What follows `url` when it is asked for the id of a token, as in `/tokens/{token}`; without it, a token"
-        " counts as the id",
+        "The path after `url` at which the receiver tells the id for a token, as in `/tokens/{token}`; without it,"
+        " a token counts as the id",
         default="",
     )
 
@@ -149,7 +153,7 @@ class WebhookBackend(Backend):
         return _updates(call.body, webhook_id)
 
     def check(self) -> Result:
-        """GET the address. Any answer shows that something is there, because many receivers know only POST."""
+        """GET the address. Any answer below 500 is enough, because many receivers know only POST."""
         answer = self._http.send("GET", headers=self.config.headers)
         return answer.result() if answer.status >= 500 else Accepted()
 

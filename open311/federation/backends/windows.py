@@ -1,7 +1,8 @@
 """Windows of time for reading the updates of a GeoReport server, and the cursor.
 
-The cursor is the time of the newest update by the server's clock. So if the server's clock differs from ours,
-no update is lost. Windows overlap, and once a day they begin a week back, for updates that were recorded late.
+The cursor has the time of the newest update by the server's clock, or a day ago if this is later. So if the
+server's clock is up to a day behind ours, no update is lost. Windows overlap, and once a day a window begins a week
+back, for updates that were recorded late. The cursor has the time of that window too.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ OLDEST = timedelta(days=90)
 SHORTEST = timedelta(hours=1)
 LOOKS_BACK_AFTER = timedelta(days=1)
 LEAST_BEHIND = timedelta(days=1)
-"""How far the cursor stays behind our clock while the server has no updates, because its clock may be behind."""
+"""How far the cursor stays behind our clock while there are no updates: the server's clock may be behind ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,8 @@ def iso_instant(text: str, order: Order = Order.MONTH_FIRST) -> str:
     """A date and time as ISO 8601. Returns a text unchanged if it is ISO 8601 already or has no known form.
 
     Known forms: `04/18/2019 09:55:45 PM`, `9/1/2026 8:00`, `01.09.2026`, `2026/09/01 12:00:00+00`, `1-Sep-2026`,
-    the day number of a spreadsheet (`46266.5`), and seconds or milliseconds since 1970.
+    `Sep 1, 2026`, the day number of a spreadsheet (`46266.5`), and seconds or milliseconds since 1970, also as
+    `/Date(1788220800000)/`.
     """
     if text[4:8:3] == "--" and text[12:13] != ":" and text[-1] not in "Mm.":
         return text

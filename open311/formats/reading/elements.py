@@ -26,7 +26,7 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
 _CHUNK_BYTES = 32_768
 _EVENT_BYTES = 128
-"""Each start and each end of an element adds this number to a request's size. It is about their size in memory."""
+"""Each start and each end of an element adds this number to a request's size, because it takes memory too."""
 _ITEMS = {"request", "service_request"}
 _LISTS = {"requests", "service_requests"}
 

@@ -20,7 +20,7 @@ GENERIC = "georeport"
 def read_map(name: str, table: dict[str, Any]) -> ColumnMap:
     """Make a column map from a TOML table. jurisdictions/README.md explains the keys.
 
-    Raises ValueError if a text is not a valid template. `open311.plugins.declared` checks everything else.
+    Raises ValueError if a text is no valid template or point. `open311.plugins.declared` checks everything else.
     """
     columns, answers = (
         {field: tuple(map(read_template, _texts(texts))) for field, texts in table.get(key, {}).items() if texts}

@@ -1,4 +1,4 @@
-"""Writes requests in formats other than the standard's JSON and XML, as single pages or as long streams."""
+"""Writes requests, notices and days of a city in formats other than the standard's JSON and XML."""
 
 from open311.formats.writing.activities import ActivityFormat, Outbox, write_collection, write_page
 from open311.formats.writing.atom import AtomFeed, write_atom

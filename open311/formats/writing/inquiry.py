@@ -1,4 +1,4 @@
-"""The two formats of Inquiry v1 and of our calendar that are neither JSON nor XML: RSS 2.0 and iCalendar."""
+"""Two formats besides the documents that the schemas define: RSS 2.0 for 311 Today of Inquiry v1, and iCalendar."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Jurisdictions declared in files: `jurisdiction.toml`, boundary and areas as GeoJSON, `languages/*.toml`.
+"""Jurisdictions declared in files: `jurisdiction.toml`, `backends.toml`, `languages/*.toml` and GeoJSON.
 
-Files in `columns/*.toml` describe the columns of the city's open data, `answers/*.md` are its articles, and
-`days.toml` has its collection days. `jurisdictions/README.md` describes every key. An unknown key is an error,
-because it may be a misspelt one. A fault in an article or in `days.toml` leaves out only that file.
+The GeoJSON files are the boundary, the areas and the layers. Files in `columns/*.toml` describe the columns of the
+city's open data, `answers/*.md` are its articles, and `days.toml` has its collection days.
+`jurisdictions/README.md` describes every key. An unknown key is an error, because it may be misspelt. A fault in an
+article or in `days.toml` leaves out only that file.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
 
     source  a package's name (`__package__`) or a folder
     kind    a subclass of Jurisdiction. Its hooks have the rules that the files cannot express
-    Raises Misconfigured with every fault of the files. Each line names the file and the key.
+    Raises Misconfigured with every fault of the files, except articles and `days.toml`, whose faults are in
+    `left_out`. Each line names the file and the key.
     """
     if source is None:
         raise Misconfigured("declared.load needs the name of a package; call it as declared.load(__package__).")
@@ -66,13 +68,14 @@ def with_backends(city: Jurisdiction, path: Path) -> Jurisdiction:
 
 
 def read_backends(file: File) -> dict[str, Any]:
-    """The back ends and destinations of a file; nothing if there is no such file."""
+    """The back ends and destinations of a file; {} if there is no such file, or after a fault."""
     return (file.toml(BACKENDS) if file.path.is_file() else None) or {}
 
 
 def with_maps(city: Jurisdiction, folder: Path) -> Jurisdiction:
     """The city with the boundary, the areas and the layers of the files in `folder`, instead of its own.
 
+    A file that is missing there, or is empty, changes nothing.
     Raises Misconfigured with every fault of these files.
     """
     faults: list[str] = []

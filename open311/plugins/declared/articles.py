@@ -41,7 +41,7 @@ class WebAddress(Text):
     kind = "a web address"
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        """The address, if it is a whole one."""
+        """The address, if it begins with a known scheme and has no blanks."""
         text = super().deserialize(value, attr, data, **kwargs)
         if text and not _ADDRESS.fullmatch(text):
             raise ValidationError(f"must begin with https://, http://, mailto: or tel:, not {cut(text)!r}.")
@@ -107,16 +107,18 @@ class ArticleTable(Table):
     categories = Texts("Its topics in your words, such as `Rubbish`; pages group articles by the first", default=())
     keywords = Texts("Other words that people search for", default=())
     expires = OneDay(
-        "The day from whose beginning on it is gone, such as `2027-01-10`", default=None, unset="it does not expire"
+        "The first day on which it is not shown any more, such as `2027-01-10`",
+        default=None,
+        unset="it does not expire",
     )
     promoted = Chosen(
         Promotion,
-        "The named lists of Inquiry v1 that have it: `web` is for the most asked",
+        "The named lists of Inquiry v1 in which it is shown; `web` is for what is asked most",
         default=(),
         unset="none",
     )
     actions = Tables(ActionTable(), "What a reader can do next, see below")
-    related = Texts("Names of files of articles about services that belong to it", default=())
+    related = Texts("Articles about services that belong to it: names of their files without `.md`", default=())
     credit = Text("Where its facts come from, if not from the city itself", default="")
     type = Text("The type of a facility, such as `Library`", default="")
     features = Texts("What a facility has, such as `Playground`", default=())
@@ -186,7 +188,7 @@ def with_articles(city: Jurisdiction, folder: Traversable) -> Jurisdiction:
         for name, path in _files(inner / language):
             file = File(path, f"{where}/{name}.md", left_out, MAX_ARTICLE_MIB)
             if name not in names:
-                file.report(f"there is no {FOLDER}/{name}.md, whose texts it could have.")
+                file.report(f"translates {FOLDER}/{name}.md, which does not exist; rename this file, or delete it.")
             elif name in found and (texts := _texts(file, found[name])) is not None:
                 found[name] = replace(found[name], translations={**found[name].translations, language: texts})
     return replace(city, articles=tuple(found.values()), left_out=(*city.left_out, *left_out))
@@ -263,12 +265,12 @@ def _fits(file: File, article: Article, services: set[str]) -> bool:
     """Whether all services exist to which the article leads. A fault is reported."""
     unknown = [one.service_code for one in article.actions if one.service_code not in {"", *services}]
     for code in unknown:
-        file.report(f"leads to the service {cut(code)!r}, which the city does not have.")
+        file.report(f"leads to the service {cut(code)!r}, which the city does not have; correct service_code.")
     return not unknown
 
 
 def _leave_out_clashes(folder: Traversable, found: dict[str, Article], left_out: list[str]) -> None:
-    """Leave out articles whose topic is a reserved word or an id, and those that relate to no article."""
+    """Leave out articles with a topic that is a reserved word or an id, or with an unknown related article."""
     ids: Mapping[ArticleKind, set[str]] = {
         kind: {one.id for one in found.values() if one.kind is kind} for kind in ArticleKind
     }
@@ -276,7 +278,8 @@ def _leave_out_clashes(folder: Traversable, found: dict[str, Article], left_out:
         where = f"{folder.name}/{FOLDER}/{name}.md"
         for topic in article.topics:
             if topic in RESERVED or topic in ids[article.kind]:
-                left_out.append(f"{where}: the topic {cut(topic)!r} is a reserved word or the name of an article.")
+                is_taken = "is a reserved word or the name of an article; choose another one."
+                left_out.append(f"{where}: the topic {cut(topic)!r} {is_taken}")
                 found.pop(name, None)
         for one in article.related:
             if one not in ids[ArticleKind.SERVICE]:

@@ -176,7 +176,7 @@ class BackendName(Text):
         name = super().deserialize(value, attr, data, **kwargs)
         if not NAME.fullmatch(name):
             raise ValidationError(
-                "must have small letters, digits and - only, at most 40, because addresses have it."
+                "must be 1 to 40 small letters, digits and -, with no - in front, because it is part of addresses."
             )
         return name
 
@@ -201,7 +201,8 @@ class BackendTable(Table):
     name = BackendName("Your short name for the back office: small letters, digits and `-`")
     kind = Text("The kind, see below")
     shared = Shared(
-        f"The fields that may be sent in addition to service, place, times and answers chosen from a list: some of"
+        "The fields that may be sent in addition to service, department, status, priority, times, the place without"
+        " the address text, and answers chosen from a list: some of"
         f" {', '.join(f'`{name}`' for name in SHAREABLE)}",
         default=(),
     )
@@ -248,8 +249,10 @@ class OAuthTable(Table):
     client_id = Text("Our name there")
     client_secret = SecretSource("Our secret there", is_required=True)
     scope = Text("What the tokens are for", default="")
-    in_body = Flag("Whether it wants the name and the secret in the body, not in `Authorization`", default=False)
-    extra = ByCode(Text(), 'Parameters that it wants too, as in `{ audience = "311" }`')
+    in_body = Flag(
+        "Whether that server wants the name and the secret in the body, not in `Authorization`", default=False
+    )
+    extra = ByCode(Text(), 'Parameters that the server wants too, as in `{ audience = "311" }`')
 
 
 class HttpTable(BackendTable):
@@ -258,8 +261,8 @@ class HttpTable(BackendTable):
     makes: ClassVar[type[BackendConfig]] = HttpConfig
 
     url: Key = UrlOrSecret(
-        "The address that is called. Its host may be in your own network. If whoever knows the address may use it,"
-        " write it as a secret"
+        "The address that is called. Its host may be in your own network. If a caller needs only the address to use"
+        " the server, write the address as a secret"
     )
     tls = OneTable(TlsTable(), "Certificates, see `[backends.tls]`", default=None, unset="public authorities")
     oauth = OneTable(

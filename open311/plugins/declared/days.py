@@ -158,7 +158,7 @@ def _misfits(city: Jurisdiction, book: DayBook) -> Iterator[str]:
     """What does not fit the other files of the city."""
     codes = [one.code for one in book.collections] + [one.code for one in book.lines]
     for code in sorted({code for code in codes if codes.count(code) > 1}):
-        yield f"the code {code} is there {codes.count(code)} times."
+        yield f"the code {code} is there {codes.count(code)} times; change all but one."
     for collection in book.collections:
         where = f"collection {collection.code}:"
         if not collection.rounds:
@@ -174,4 +174,4 @@ def _misfits(city: Jurisdiction, book: DayBook) -> Iterator[str]:
     for line in book.lines:
         for pause in line.breaks:
             if pause.last < pause.first:
-                yield f"line {line.code}: a break ends on {pause.last}, before it begins."
+                yield f"line {line.code}: a break ends on {pause.last}, before it begins; correct first or last."

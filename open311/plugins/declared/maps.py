@@ -31,7 +31,7 @@ class Feature(NamedTuple):
 
 
 def read_boundary(file: File) -> BaseGeometry | None:
-    """The city's boundary; None if there is no file."""
+    """The city's boundary; None if there is no file, or after a fault."""
     if not file.path.is_file():
         return None
     found = _features(file)
@@ -41,7 +41,7 @@ def read_boundary(file: File) -> BaseGeometry | None:
 
 
 def read_areas(file: File, area_name: str = "{name}") -> dict[str, BaseGeometry]:
-    """The city's areas, by name; empty if there is no file.
+    """The city's areas without faults, by name; empty if there is no file.
 
     area_name  the name of an area, with properties of its feature in braces
     """

@@ -1,7 +1,7 @@
 """Overrides of a city's files: what can be overridden, with the keys of the files, and the city with overrides.
 
 The tables here use the same types of keys as those of the files, and `find_faults` checks the whole city. So an
-override is valid if and only if it would be valid in the files.
+override must be valid in the files too. In addition, its texts and lists have limits.
 """
 
 from __future__ import annotations
@@ -172,11 +172,13 @@ def _question(attribute: Attribute) -> dict[str, Any]:
 
 
 def value_faults(city: Jurisdiction, item: Item, sent: Plain) -> Iterator[tuple[str, str]]:
-    """Faults of an override as it was sent: pairs of the field and a sentence. They are those of the files.
+    """Faults of an override as it was sent: pairs of the field and a sentence.
 
-    What depends on the rest of the catalogue is not checked here; see `with_overrides`.
+    Except for those about the limits, the faults are the same as in the files. What depends on the rest of the
+    catalogue is not checked here; see `with_overrides`.
     """
-    yield from ((name, "is too long or has too many entries") for name in sent if not _is_modest(sent[name]))
+    limits = f"has a text of more than {MOST_CHARACTERS} characters, or a list of more than {MOST_ENTRIES} entries"
+    yield from ((name, f"{limits}; shorten it") for name in sent if not _is_modest(sent[name]))
     table = table_of(city, item)
     try:
         table.read(dict(sent))

@@ -33,7 +33,7 @@ class Pattern(Text):
     kind = "a regular expression"
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        """The expression. An expression that matches the empty text would mask nothing everywhere."""
+        """The expression. One that matches the empty text would put markers where nothing is written."""
         pattern = super().deserialize(value, attr, data, **kwargs)
         if len(pattern) > _MOST_CHARACTERS:
             raise ValidationError(f"is longer than {_MOST_CHARACTERS} characters; shorten it.")

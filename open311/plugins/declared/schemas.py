@@ -111,16 +111,15 @@ class RetentionTable(Table):
     makes, header = Retention, "[retention] or [services.retention]"
 
     reporter_days = Number(
-        "How many days after a request was closed its reporter, and the people who sent updates of it, become"
-        " anonymous",
+        "How many days after the closing of a request its reporter and the senders of its updates become anonymous",
         least=0,
         most=MOST_DAYS,
         default=None,
         unset="the city's; for the city, they are kept",
     )
     photo_days = Number(
-        "How many days after a request was closed its photos and those of its updates are erased with their files,"
-        " and the addresses of photos elsewhere are removed",
+        "How many days after the closing of a request its photos and the photos of its updates are erased with"
+        " their files; addresses of photos on other servers are removed then",
         least=0,
         most=MOST_DAYS,
         default=None,
@@ -154,7 +153,7 @@ class Honeypot(Text):
 
 
 class AbuseTable(Table):
-    """What makes a report or an update suspected. It is answered as usual, and held until a person decides."""
+    """What makes a report or an update suspected: it is answered as usual, and held until a person decides."""
 
     makes, header = AbuseRules, "[abuse]"
 
@@ -243,13 +242,13 @@ class SmsTable(Table):
     )
     abroad = Flag(
         "Whether numbers of countries other than `phone_region` get messages too, also if they have the same code,"
-        " as in the USA and Jamaica. Those of Guernsey, Jersey and the Isle of Man count as British",
+        " as in the USA and Jamaica. Numbers of Guernsey, Jersey and the Isle of Man count as British",
         default=False,
     )
 
 
 class EmergencyTable(Table):
-    """The number to call in an emergency. Reports that sound like one are accepted as usual."""
+    """The number to call in an emergency. Reports that sound like an emergency are accepted as usual."""
 
     makes, header = Emergency, "[emergency]"
 
@@ -387,8 +386,8 @@ class MoveTable(Table):
     )
     values = ByCode(
         ByCode(Text(), ""),
-        "The key that a key of this service has in the other service, by the attribute's code in this service, as"
-        ' in `{ KIND_HERE = { car = "vehicle" } }`. Other keys stay',
+        "For each attribute of this service, the keys here and the keys in the other service, as in"
+        ' `{ KIND_HERE = { car = "vehicle" } }`. Other keys stay',
     )
 
 
@@ -648,7 +647,7 @@ class SensorRuleTable(Table):
         unset="none",
     )
     hysteresis = Measure(
-        "How far beyond the threshold a result must be back, so that the condition is over",
+        "How far below `above`, or above `below`, a result must be until the condition is over",
         least=0,
         most=_MOST_RESULT,
         default=0.0,
@@ -678,7 +677,8 @@ class SensorRuleTable(Table):
     )
     outcome = Choice(
         Outcome,
-        "The outcome with which the request is closed when the condition is over, if nobody has taken it up",
+        "The outcome with which the request is closed when the condition is over, if nobody has taken up the"
+        " request",
         default=Outcome.NOT_FOUND,
     )
     recovered = SensorSentence(
@@ -714,7 +714,7 @@ class JurisdictionTable(Table):
         "The `jurisdiction_id`: usually the city's web domain without `www.`; it is stored in lower case"
     )
     name = Text("The city's name")
-    time_zone = Text("IANA time zone, such as `Europe/Helsinki`; used for dates that name no zone")
+    time_zone = Text("IANA time zone, such as `Europe/Helsinki`; for hours, days, and times that name no zone")
     triage = Text("Code of the department that gets a request if no route and no service decides")
     languages = Texts("BCP 47 tags of the languages; the first is the language of this file", default=("en",))
     contact = Text("The person or office to ask; discovery shows this text", default="")
@@ -734,11 +734,11 @@ class JurisdictionTable(Table):
     photos = Choice(
         PhotoRule,
         "Who can see the photos of public requests: `public`, `held` or `private`, see `photos` of a service. A"
-        " change counts for photos that are prepared from then on; those before stay as they were",
+        " change of this key counts only for photos that are prepared after the change",
         default=PhotoRule.PUBLIC,
     )
     copy_photos = Flag(
-        "Whether the worker fetches photos of new reports that lie elsewhere, and keeps copies, see below",
+        "Whether the worker keeps copies of the photos of new reports that another server has, see below",
         default=False,
     )
     unknown_attributes = Choice(

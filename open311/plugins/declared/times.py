@@ -162,7 +162,7 @@ def _office_hours(days: str, written: Any) -> tuple[Hours, ...]:
     spans = tuple(map(_span, texts))
     ends = [minute for hours in spans for minute in (hours.start, hours.end)]
     if ends != sorted(set(ends)):
-        raise ValidationError(f"must have hours for {cut(days)} that follow each other and end before midnight.")
+        raise ValidationError(f"must have hours for {cut(days)} that follow each other and end by midnight.")
     return spans
 
 

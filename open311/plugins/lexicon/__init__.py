@@ -1,4 +1,4 @@
-"""Lexicons: how people write about the services of a city, whichever city it is. There is a file for each language.
+"""Lexicons: how people write about the services of any city. There is a file for each language.
 
 A city adds its own words in `[[synonyms]]` of `jurisdiction.toml`, and for other languages in `languages/*.toml`.
 """
