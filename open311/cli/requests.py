@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import click
@@ -81,8 +82,8 @@ def list_all(jurisdiction: str, is_whole: bool, as_json: bool, **filters: str | 
         city = find_jurisdiction(platform, jurisdiction)
         now = utc_now()
         values = read_filters(filters | ({"page_size": MAX_QUEUE_ROWS} if is_whole else {}), city)
-        search = queue_search(platform, city, values, principal=shell_user(), now=now)
-        pages = (plain_queue(page, city, now) for page in _pages(platform, search, is_whole=is_whole))
+        search = queue_search(platform, city, values, principal=shell_user())
+        pages = (plain_queue(page, city, now) for page in _pages(platform, search, now, is_whole=is_whole))
         if as_json:
             say_pieces(_queue_in_json(pages))
             return
@@ -91,10 +92,10 @@ def list_all(jurisdiction: str, is_whole: bool, as_json: bool, **filters: str | 
         say(f"More follow: --cursor {last}, or --all")
 
 
-def _pages(platform: Platform, search: QueueSearch, *, is_whole: bool) -> Iterator[QueuePage]:
+def _pages(platform: Platform, search: QueueSearch, now: datetime, *, is_whole: bool) -> Iterator[QueuePage]:
     """The first page of a queue; with `is_whole`, all pages."""
     while True:
-        page = find_queue(platform, search)
+        page = find_queue(platform, search, now)
         yield page
         if page.next_key is None or not is_whole:
             return

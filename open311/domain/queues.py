@@ -69,9 +69,9 @@ class QueueKey:
         return encode_cursor(None if self.at is None else self.at.isoformat(), self.number, *order)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class QueueSearch:
-    """The filters and the page of a queue.
+    """The filters and the page of a queue. Compared and hashed by identity. It does not depend on the time.
 
     departments       codes of departments; None for all
     names             ids, tokens, numbers, or ids in other systems. With names, all other filters except
@@ -79,7 +79,7 @@ class QueueSearch:
     states            requests in one of these states; empty for all open requests. CLOSED must be alone
     service_codes     requests of one of these services; empty for all
     area              an area's name; "" for all
-    requested_before  only requests that were sent before; None for all
+    older_than        only requests that were sent longer ago; None for all
     due               "true": overdue; "soon": due soon; "false": not overdue; "" for all
     assignee          an account as `str(principal)`; "" for nobody; None for all
     words             the text to search for; "" for all
@@ -91,20 +91,18 @@ class QueueSearch:
     is_suspected      whether only requests are listed that are held because they look like abuse, or have such an
                       update
     is_test           whether the open requests of test keys are listed, instead of the others
-    now               the instant against which due dates are measured
     soon              how long before its due date a request is due soon, in whole seconds
     after             the key after which the page begins
     """
 
     jurisdiction_id: str
-    now: datetime
     soon: timedelta = timedelta(hours=24)
     departments: tuple[str, ...] | None = None
     names: tuple[str, ...] = ()
     states: tuple[State, ...] = ()
     service_codes: tuple[str, ...] = ()
     area: str = ""
-    requested_before: datetime | None = None
+    older_than: timedelta | None = None
     due: str = ""
     assignee: str | None = None
     words: str = ""

@@ -17,9 +17,11 @@ from open311.operations.access.sessions import require_session
 from open311.operations.access.staff import require_city, require_staff
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
+from open311.storage.hot.ahead import ReadAhead
 from open311.web.gate import READING, limit_key
 from open311.web.parsing import Parameters, first, read_query
 from open311.web.session_cookies import FORM_TOKEN, form_token, read_secret
+from open311.web.surfaces import AHEAD
 from schemas.texts import tell
 
 FOREIGN_FORM = tell("This form was sent from another site. Open it here, and send it again.")
@@ -52,7 +54,7 @@ def key_holder(platform: Platform, request: Request, sent: Parameters) -> Princi
 
 
 def _any_key_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:
-    given = first(sent, "api_key") or _bearer(request) or request.headers.get("X-Api-Key", "").strip()
+    given = first(sent, "api_key") or bearer(request) or request.headers.get("X-Api-Key", "").strip()
     return require_key(platform, given)
 
 
@@ -81,10 +83,11 @@ def find_partner(platform: Platform, request: Request, city: Jurisdiction) -> Pr
 
 def _account_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:  # noqa: ARG001
     """The account of the token in Authorization: Bearer, the only place for it. Raises Unauthenticated."""
-    return require_staff(platform, _bearer(request), now=utc_now())
+    ahead: ReadAhead | None = request.environ.get(AHEAD)
+    return require_staff(platform, bearer(request), now=utc_now(), run=ahead.rows if ahead else None)
 
 
-def _bearer(request: Request) -> str:
+def bearer(request: Request) -> str:
     """The credential in Authorization: Bearer; "" if there is none."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
     return credential.strip() if scheme.lower() == "bearer" else ""
@@ -95,7 +98,7 @@ def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Princ
     token = platform.settings.metrics_token
     if not token:
         raise NotFound(tell("Metrics are switched off; set OPEN311_METRICS_TOKEN."))
-    if not compare_digest(_bearer(request).encode(), token.encode()):
+    if not compare_digest(bearer(request).encode(), token.encode()):
         raise Forbidden(tell("Send the token of OPEN311_METRICS_TOKEN in Authorization: Bearer."))
     return PROMETHEUS
 

@@ -25,7 +25,7 @@ from open311.web.gate import limit_key
 from open311.web.hub import city_at
 from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_query
 from open311.web.reads import Reads
-from open311.web.surfaces import CALLER, LOCALE, ROUTE, accepted_format
+from open311.web.surfaces import AHEAD, CALLER, LOCALE, ROUTE, accepted_format
 from schemas.arguments import Arguments, NoArguments
 from schemas.parameters import HOLDS_NUL, NUL
 from schemas.texts import Message
@@ -88,13 +88,15 @@ class BoundEndpoint:
     def _call(self, platform: Platform, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
         endpoint = self.endpoint
         principal, body, files, raw = None, dict[str, Any](), tuple[SentFile, ...](), b""
-        is_caught = False
+        is_caught, ahead = False, None
         if endpoint.access.identify is None and endpoint.method == "GET":
             reading = self._reading_of(request.query_string, path)
         else:
             form = self._form(request)
             sent, files = form.fields, form.files
             request.environ[LOCALE] = first(sent, "locale") or first(sent, "langcode")
+            if endpoint.expects is not None:
+                ahead = request.environ[AHEAD] = endpoint.expects(platform, request)
             if endpoint.access.identify is not None:
                 principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
                 limit_key(request.environ, principal)
@@ -119,6 +121,7 @@ class BoundEndpoint:
             is_caught=is_caught,
             named_city=reading.city,
             principal=principal,
+            ahead=ahead,
         )
 
     @property

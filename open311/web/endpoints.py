@@ -14,8 +14,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
+from open311.operations.platform import Platform
+from open311.storage.hot.ahead import ReadAhead
 from open311.web.access import Access
 from open311.web.calls import Answer, Output
 from open311.web.surfaces import Source, Surface
@@ -76,6 +78,8 @@ class Endpoint:
     success           the status of a success, if it is not the usual one
     errors            error statuses in addition to those that follow from the other fields
     headers           headers of a success in addition to those that follow from the other fields
+    expects           returns the reads of a call, with the statement that the call will probably need. They begin
+                      with the look-up of the caller, before the caller's rights are known (decision 0029)
     sends             the body of the messages that the server sends to the address in the parameter `url`
     """
 
@@ -99,6 +103,7 @@ class Endpoint:
     success: int = 200
     errors: frozenset[int] = field(default_factory=frozenset)
     headers: tuple[str, ...] = ()
+    expects: Callable[[Platform, Request], ReadAhead] | None = None
     sends: type[Body] | None = None
 
     @property

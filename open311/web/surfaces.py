@@ -302,6 +302,9 @@ SURFACES = (
 ROUTE, CALLER = "open311.route", "open311.caller"
 """Keys of a WSGI environment: the name of the endpoint, and the principal, for the log and metrics."""
 
+AHEAD = "open311.ahead"
+"""Key of a WSGI environment: the reads of a call whose statement is expected (`Endpoint.expects`)."""
+
 LOCALE = "open311.locale"
 """Key of a WSGI environment: the parameter locale of a form. The locale of a query is read from the query."""
 

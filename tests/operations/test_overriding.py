@@ -35,6 +35,7 @@ from open311.operations.workflow.texts import text_for
 from open311.plugins import Jurisdiction
 from tests import build
 from tests.checked_client import platform_of
+from tests.desk import Desk as Staff
 
 COLOUR = Attribute(
     code="COLOUR",
@@ -113,6 +114,16 @@ def test_a_name_that_an_admin_changes_is_what_the_list_shows(desk: Desk) -> None
     assert desk.service()["description"] == HOLE.description, "other fields are those of the files"
     desk.drop("service:en:potholes")
     assert desk.service()["service_name"] == HOLE.name
+
+
+def test_a_queue_shows_the_new_name_of_a_service_at_once(make_app: MakeApp) -> None:
+    desk = Desk(make_app)
+    build.store(desk.platform, department="streets")
+    staff = Staff.of(desk.app.test_client(), desk.platform, "sam", Role.READER, city=CITY.id)
+    [before] = staff.get("/requests").json["requests"]
+    desk.put("service:en:potholes", name="Hole in the road")
+    [after] = staff.get("/requests").json["requests"]
+    assert (before["service_name"], after["service_name"]) == (HOLE.name, "Hole in the road")
 
 
 def test_another_process_sees_a_change_without_a_restart(desk: Desk, make_app: MakeApp) -> None:

@@ -31,7 +31,7 @@ from open311.settings import Settings
 from open311.storage import counts
 from open311.storage.engine import open_database
 from open311.storage.hot import queues
-from open311.storage.hot.queues import QueueStates
+from open311.storage.hot.queues import RowState
 from schemas.staff import QueueArguments
 from tests import build
 
@@ -89,10 +89,10 @@ def queue(platform: Platform, sent: Mapping[str, str], principal: Principal = SH
     """The numbers of all requests of a queue, which is read in pages."""
     values, faults = QueueArguments().read({"page_size": ["7"]} | {name: [value] for name, value in sent.items()})
     assert not faults
-    search = queue_search(platform, city_of(platform), values, principal=principal, now=build.NOON)
+    search = queue_search(platform, city_of(platform), values, principal=principal)
     found: list[int] = []
     while True:
-        page = find_queue(platform, search)
+        page = find_queue(platform, search, build.NOON)
         found += [row.number for row in page.rows]
         if page.next_key is None:
             return found
@@ -269,7 +269,7 @@ def test_no_queue_scans_the_whole_table(large: Platform, sent: dict[str, str]) -
     platform = large
     values, _ = QueueArguments().read({name: [value] for name, value in sent.items()})
     principal = replace(STREETS, scope=Scope(CITY))
-    search = queue_search(platform, city_of(platform), values, principal=principal, now=build.NOON)
+    search = queue_search(platform, city_of(platform), values, principal=principal)
     for is_whole in (True, False):
         plan = plan_of(platform, search, is_whole=is_whole)
         assert "Seq Scan" not in plan, plan
@@ -279,16 +279,16 @@ def plan_of(platform: Platform, search: QueueSearch, *, is_whole: bool = False) 
     """PostgreSQL's plan for the first page of a queue."""
     statement = queues.page_statement(search, is_whole=is_whole)
     with platform.database.reading() as connection:
-        rows = connection.exec_driver_sql(f"EXPLAIN {statement.text}", queues.page_values(search))
+        rows = connection.exec_driver_sql(f"EXPLAIN {statement.text}", queues.page_values(search, build.NOON))
         return "\n".join(row[0] for row in rows)
 
 
 def test_the_queue_of_a_department_is_read_from_its_index_without_a_sort(large: Platform) -> None:
     platform = large
-    plan = plan_of(platform, QueueSearch(jurisdiction_id=CITY, now=build.NOON, departments=("streets",)))
+    plan = plan_of(platform, QueueSearch(jurisdiction_id=CITY, departments=("streets",)))
     assert "service_request_queue_idx" in plan
     assert "Sort" not in plan
-    every_department = plan_of(platform, QueueSearch(jurisdiction_id=CITY, now=build.NOON))
+    every_department = plan_of(platform, QueueSearch(jurisdiction_id=CITY))
     assert "service_request_waiting_idx" in every_department
     assert "Sort" not in every_department
 
@@ -302,19 +302,19 @@ def test_requests_that_are_not_public_are_found_by_their_words(crowd: Platform) 
 # --- Rendered pages
 
 
-def search_of(platform: Platform, sent: Mapping[str, str], now: datetime = build.NOON) -> QueueSearch:
+def search_of(platform: Platform, sent: Mapping[str, str]) -> QueueSearch:
     values, faults = QueueArguments().read({name: [value] for name, value in sent.items()})
     assert not faults
-    return queue_search(platform, city_of(platform), values, principal=SHELL, now=now)
+    return queue_search(platform, city_of(platform), values, principal=SHELL)
 
 
-def rendered(platform: Platform, search: QueueSearch) -> RenderedQueue:
-    return render_queue(platform, city_of(platform), search)
+def rendered(platform: Platform, search: QueueSearch, now: datetime = build.NOON) -> RenderedQueue:
+    return render_queue(platform, city_of(platform), search, now)
 
 
-def read_whole(platform: Platform, search: QueueSearch) -> bytes:
+def read_whole(platform: Platform, search: QueueSearch, now: datetime = build.NOON) -> bytes:
     """The same page without the cache."""
-    return json_of(plain_queue(find_queue(platform, search), city_of(platform), search.now))
+    return json_of(plain_queue(find_queue(platform, search, now), city_of(platform), now))
 
 
 @pytest.fixture
@@ -352,10 +352,11 @@ def test_a_page_of_cached_rows_has_the_same_bytes(crowd: Platform, sent: dict[st
 
 
 def test_the_value_of_due_follows_the_time(desk_city: Platform) -> None:
-    pages = [rendered(desk_city, search_of(desk_city, {}, build.NOON + hours * HOUR)) for hours in (-40, 0, 5, 50)]
+    search = search_of(desk_city, {})
+    pages = [rendered(desk_city, search, build.NOON + hours * HOUR) for hours in (-40, 0, 5, 50)]
     assert len({page.validator for page in pages}) == len({page.json for page in pages}) == 4
     for hours, page in zip((-40, 0, 5, 50), pages, strict=True):
-        assert page.json == read_whole(desk_city, search_of(desk_city, {}, build.NOON + hours * HOUR))
+        assert page.json == read_whole(desk_city, search, build.NOON + hours * HOUR)
 
 
 @pytest.mark.parametrize("is_by_command", [True, False], ids=["command", "SQL"])
@@ -378,7 +379,7 @@ def test_a_request_that_leaves_the_queue_between_the_statements_is_not_shown(
     """An account of one department must not see the request of another department."""
     search = search_of(desk_city, {"department": "streets"})
 
-    def find_then_change(*args: Any) -> QueueStates:
+    def find_then_change(*args: Any) -> list[RowState]:
         found = find_states(*args)
         build.change(desk_city, "R3", department="parks")
         return found
@@ -393,22 +394,26 @@ def test_a_request_that_leaves_the_queue_between_the_statements_is_not_shown(
     assert (again.json, again.validator) == (page.json, page.validator)
 
 
+def row_of(text: bytes = b"{}") -> CachedRow:
+    return CachedRow(text, b"digest", 1, None, build.NOON)
+
+
 def test_two_cities_with_the_same_numbers_share_no_rows() -> None:
-    cache = RowCache()
-    row = CachedRow(b"{}", b"digest")
-    cache.keep({("here", b"1", b"1", b"1", b"null"): row})
-    assert cache.find([("here", b"1", b"1", b"1", b"null"), ("there", b"1", b"1", b"1", b"null")]) == [row, None]
+    cache, here, there, row = RowCache(), build.city(id="here"), build.city(id="there"), row_of()
+    cache.keep(here, {(1, 1, b"1", 0): row})
+    assert cache.find(here, [(1, 1, b"1", 0)]) == [row]
+    assert cache.find(there, [(1, 1, b"1", 0)]) == [None]
 
 
 def test_the_cache_keeps_the_rows_used_last_and_has_a_bound() -> None:
     most = 40 * (OVERHEAD_BYTES + 10)
-    cache, row = RowCache(most), CachedRow(b"1234567890", b"digest")
-    states = [(CITY, number.to_bytes(8, "big"), b"1", b"1", b"null") for number in range(200)]
+    cache, row, city = RowCache(most), row_of(b"1234567890"), build.city(id=CITY)
+    states = [(number, 1, b"1", 0) for number in range(200)]
     for state in states:
-        cache.keep({state: row})
-        assert cache.find([states[0]]) == [row], "this row is used all the time"
+        cache.keep(city, {state: row})
+        assert cache.find(city, [states[0]]) == [row], "this row is used all the time"
         assert len(cache) <= 42
-    assert cache.find([states[199], states[1]]) == [row, None]
+    assert cache.find(city, [states[199], states[1]]) == [row, None]
 
 
 def test_threads_share_the_cache(crowd: Platform) -> None:

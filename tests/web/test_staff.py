@@ -17,7 +17,7 @@ from open311.domain.access import ALL_JURISDICTIONS, SHELL, Role
 from open311.domain.requests import Priority, Reporter, Visibility
 from open311.domain.updates import SentUpdate
 from open311.domain.workflow import Outcome, State
-from open311.operations.access.staff import add_account, revoke_account
+from open311.operations.access.staff import add_account, change_account, revoke_account
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
 from open311.operations.workflow.receive_update import receive_update
@@ -190,6 +190,22 @@ def test_a_token_reads_only_its_departments(desk_of: MakeDesk, platform: Platfor
     assert [(one.actor, one.subject, one.reason) for one in read] == [
         (str(streets.principal), str(record.number), "Call back")
     ]
+
+
+def test_the_queue_of_an_account_changes_at_once_with_its_rights(desk_of: MakeDesk, platform: Platform) -> None:
+    """The server reads the page that it expects together with the account. It must not show that page then."""
+    streets = build.store(platform, department="streets")
+    parks = build.store(platform, department="parks")
+    desk = desk_of("ada", Role.READER, "streets")
+    for _ in range(4):
+        assert desk.ids() == [streets.service_request_id]
+    options: dict[str, Any] = {"principal": SHELL, "now": utc_now()}
+    change_account(platform, CITY, "ada", departments=["parks"], **options)
+    for _ in range(4):
+        assert desk.ids() == [parks.service_request_id]
+    revoke_account(platform, CITY, "ada", **options)
+    for _ in range(4):
+        assert desk.get("/requests").status_code == 401
 
 
 def test_a_token_of_one_city_reads_no_other(make_app: Callable[..., Flask]) -> None:

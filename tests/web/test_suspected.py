@@ -189,8 +189,8 @@ def suspected(city: City) -> tuple[int, list[str]]:
     counted = count_queues(city.platform, city.city, principal=SHELL, now=now)
     values, problems = QueueArguments().read({"suspected": ["true"]})
     assert not problems
-    search = queue_search(city.platform, city.city, values, principal=SHELL, now=now)
-    rows = find_queue(city.platform, search).rows
+    search = queue_search(city.platform, city.city, values, principal=SHELL)
+    rows = find_queue(city.platform, search, now).rows
     return sum(one.suspected for one in counted.departments), [str(row.service_request_id) for row in rows]
 
 

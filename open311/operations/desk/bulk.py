@@ -68,9 +68,9 @@ class BulkResult:
     version: int = 0
 
 
-def select_requests(platform: Platform, search: QueueSearch, *, most: int) -> list[Selected]:
+def select_requests(platform: Platform, search: QueueSearch, now: datetime, *, most: int) -> list[Selected]:
     """All requests of a queue. Raises Invalid if there are more than `most`."""
-    rows = queues.find_queue(platform.database.hot, replace(search, after=None, page_size=most))
+    rows = queues.find_queue(platform.database.hot, replace(search, after=None, page_size=most), now)
     if len(rows) > most:
         fault = tell("selects more than {most} requests; send narrower filters, or ids.", most=most)
         raise Invalid(fault, "filters")

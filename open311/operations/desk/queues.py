@@ -16,6 +16,7 @@ from open311.domain.text import parsable_words, search_words
 from open311.domain.workflow import State
 from open311.errors import Forbidden, Invalid
 from open311.operations.access.staff import require_city, require_role
+from open311.operations.desk.row_cache import CachedRow
 from open311.operations.platform import Platform
 from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
@@ -50,13 +51,25 @@ class Counted:
 
 
 def queue_search(
-    platform: Platform, city: Jurisdiction, values: Mapping[str, Any], *, principal: Principal, now: datetime
+    platform: Platform,
+    city: Jurisdiction,
+    values: Mapping[str, Any],
+    *,
+    principal: Principal,
+    is_kept: bool = False,
 ) -> QueueSearch:
     """Make a search from the parameters of a queue, for an account.
 
-    values  the values of the parameters of schemas.staff.QueueArguments
+    values   the values of the parameters of schemas.staff.QueueArguments
+    is_kept  whether the process keeps the search for later calls with the same objects; `values` must be hashable
     Raises Invalid for a faulty value, Forbidden for departments outside the account's.
     """
+    read = platform.process.cached(_search) if is_kept else _search
+    search = read(platform, city, values, principal)
+    return _all_departments(platform, city, search) if search.is_closed else search
+
+
+def _search(platform: Platform, city: Jurisdiction, values: Mapping[str, Any], principal: Principal) -> QueueSearch:
     require_role(principal, Role.READER)
     require_city(principal, city.id)
     states = tuple(State(state) for state in values["state"])
@@ -65,14 +78,13 @@ def queue_search(
     older_than = values["older_than"]
     search = QueueSearch(
         jurisdiction_id=city.id,
-        now=now,
         soon=city.due_soon,
         departments=_departments(platform, city, values["department"], principal),
         names=tuple(values["id"]),
         states=states,
         service_codes=tuple(city.require_service(code).code for code in values["service_code"]),
         area=_area(city, values["area"]),
-        requested_before=None if older_than is None else now - timedelta(days=older_than),
+        older_than=None if older_than is None else timedelta(days=older_than),
         due=values["overdue"] or "",
         assignee=_assignee(platform, city, values["assignee"], principal),
         words=parsable_words(values["q"]),
@@ -88,18 +100,18 @@ def queue_search(
     )
     if search.after is not None and search.after.is_by_closing != search.is_by_closing:
         raise Invalid(BAD_CURSOR, "cursor")
-    return _all_departments(platform, city, search) if search.is_closed else search
+    return search
 
 
-def find_queue(platform: Platform, search: QueueSearch) -> QueuePage:
+def find_queue(platform: Platform, search: QueueSearch, now: datetime) -> QueuePage:
     """One page of a queue: the most urgent due date first, requests without a date last.
 
     Closed requests are listed by the time of their closing, the newest first.
     """
-    rows = queues.find_queue(platform.database.hot, search)
+    rows = queues.find_queue(platform.database.hot, search, now)
     shown = rows[: search.page_size]
     names = accounts.names_of(platform.database.hot.rows, {row.assignee for row in shown})
-    return QueuePage(shown, names, _key_of(search, shown[-1]) if len(rows) > len(shown) else None)
+    return QueuePage(shown, names, key_of(search, shown[-1]) if len(rows) > len(shown) else None)
 
 
 def find_around(
@@ -211,6 +223,7 @@ def _key(cursor: str) -> QueueKey | None:
         raise Invalid(BAD_CURSOR, "cursor") from None
 
 
-def _key_of(search: QueueSearch, row: QueueRow) -> QueueKey:
+def key_of(search: QueueSearch, row: QueueRow | CachedRow) -> QueueKey:
+    """The key of a row."""
     is_by_closing = search.is_by_closing
     return QueueKey(row.updated_at if is_by_closing else row.expected_at, row.number, is_by_closing)

@@ -33,7 +33,7 @@ def plain_queue(page: QueuePage, city: Jurisdiction, now: datetime) -> dict[str,
 def rendered_row(row: QueueRow, names: Mapping[str, str], city: Jurisdiction, now: datetime) -> CachedRow:
     """One row of a queue as JSON, and a digest of it."""
     whole = json_of(plain_row(row, names, city, now))
-    return CachedRow(whole, blake2b(whole, digest_size=12).digest())
+    return CachedRow(whole, blake2b(whole, digest_size=12).digest(), row.number, row.expected_at, row.updated_at)
 
 
 def plain_around(page: QueuePage, city: Jurisdiction, now: datetime) -> dict[str, Any]:

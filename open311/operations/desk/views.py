@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from open311.domain.access import Principal
@@ -56,7 +55,7 @@ def _is_name(name: str) -> bool:
 
 
 def search_of(
-    platform: Platform, city: Jurisdiction, filters: Mapping[str, Any], *, principal: Principal, now: datetime
+    platform: Platform, city: Jurisdiction, filters: Mapping[str, Any], *, principal: Principal
 ) -> QueueSearch:
     """Make a search from filters in a body, for an account.
 
@@ -64,7 +63,7 @@ def search_of(
     Raises Invalid for a value that the city does not know, Forbidden for departments outside the account's.
     """
     try:
-        return queue_search(platform, city, filters, principal=principal, now=now)
+        return queue_search(platform, city, filters, principal=principal)
     except NotFound as error:  # in a query, an unknown service is a 404; in a body, it is a 400
         raise Invalid.of(error.problems) from None
 

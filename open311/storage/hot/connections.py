@@ -9,7 +9,7 @@ from typing import Any
 
 from open311.errors import Unavailable
 from open311.storage.hot.results import Result
-from open311.storage.hot.sessions import Session
+from open311.storage.hot.sessions import Filled, Session
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
 from open311.storage.traced import TracedSession
@@ -47,6 +47,14 @@ class HotConnections:
             if not session.has_died:
                 raise
         return self._session().run(statement, values)
+
+    def read_both(self, one: Filled, other: Filled) -> tuple[Result, Result | None]:
+        """Run two statements that change nothing, in one round trip if both are prepared.
+
+        The result of the other statement is None if that statement has not run or has failed. Raises what `read`
+        raises for the first one.
+        """
+        return self._session().run_both(one, other) or (self.read(*one), None)
 
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement as `read` does, and return its rows as Python values."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache, partial
-from itertools import repeat
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -35,14 +33,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import REGCONFIG, TIMESTAMP
 
 from open311.domain.events import Suspected
-from open311.domain.queues import Due, QueueKey, QueueRow, QueueSearch
+from open311.domain.queues import QueueRow, QueueSearch
 from open311.domain.requests import TEST_REASON, Progress, Visibility
 from open311.domain.search import Circle, box_around, halves
 from open311.domain.workflow import State
 from open311.storage.geometry import circle_values, distance, within
 from open311.storage.hot.connections import HotConnections
-from open311.storage.hot.results import INFINITY, Result
+from open311.storage.hot.sessions import Filled
 from open311.storage.hot.statements import Statement
+from open311.storage.hot.transactions import Run
 from open311.storage.tables import (
     external_id,
     personal_data,
@@ -61,6 +60,7 @@ A page uses the smallest value that is greater than its page size.
 """
 
 _SHOWN_CHARACTERS = 300
+_KEPT_SEARCHES = 1_024
 _COLUMNS = service_request.c
 _ROW = tuple(name for name in QueueRow._fields if name != "metres")
 _STATE = ("number", "version", "writer", "due")
@@ -83,25 +83,13 @@ _SOON: ColumnElement[Any] = func.coalesce(
 """A request with an earlier due date is due soon. Requests on hold are few, so the others need no sum."""
 _WRITER: ColumnElement[Any] = literal_column("service_request.xmin").label("writer")
 
-RowState = tuple[str, bytes, bytes, bytes, bytes]
-"""A state of a request: the city; in binary form the number, the version and the writing transaction's id; and the
-value of `due` as JSON.
+RowState = tuple[int, int, bytes, int]
+"""A state of a request: its number, its version, the id of the writing transaction in binary form, and a number for
+`due`.
 
 Changes by this server raise the version. Changes by hand in SQL do not raise it, but change the transaction id.
 `due` changes as time goes by.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class QueueStates:
-    """The requests of a page in their order. If there is a next page, its first request follows.
-
-    states  the current states of the requests, with `due` at the instant of the search
-    key     a function that returns the key of the request with a given index
-    """
-
-    states: Sequence[RowState]
-    key: Callable[[int], QueueKey]
 
 
 class QueueKind(NamedTuple):
@@ -132,7 +120,7 @@ class QueueKind(NamedTuple):
             states=tuple(state for state in State if state in search.states) if search.states else (),
             has_services=bool(search.service_codes),
             has_area=bool(search.area),
-            has_age=search.requested_before is not None,
+            has_age=search.older_than is not None,
             due=search.due,
             assignee="any" if search.assignee is None else "one" if search.assignee else "nobody",
             has_words=bool(search.words),
@@ -168,38 +156,47 @@ class QueueKind(NamedTuple):
         return not (is_filtered or special) and self.assignee == "any"
 
 
-def find_queue(hot: HotConnections, search: QueueSearch) -> list[QueueRow]:
+def find_queue(hot: HotConnections, search: QueueSearch, now: datetime) -> list[QueueRow]:
     """The rows of a page in their order. If there is a next page, its first row follows."""
-    found = hot.rows(page_statement(search), page_values(search))
+    found = hot.rows(page_statement(search), page_values(search, now))
     return [QueueRow(*row) for row in found]
 
 
-def find_states(hot: HotConnections, search: QueueSearch) -> QueueStates:
-    """The states of the requests on a page. The requests themselves are not read."""
-    found = hot.read(page_statement(search, is_whole=False), page_values(search))
-    states = list(zip(repeat(search.jurisdiction_id), *map(found.binaries, range(len(_STATE))), strict=False))
-    return QueueStates(states, partial(_key, found, search.is_by_closing))
+def find_states(run: Run, search: QueueSearch, now: datetime) -> list[RowState]:
+    """The states of the requests on a page, in their order. The requests themselves are not read.
+
+    If there is a next page, the state of its first request follows.
+    """
+    return run(*states_statement(search, now))
+
+
+def states_statement(search: QueueSearch, now: datetime) -> Filled:
+    """The statement of `find_states`, with its values."""
+    return page_statement(search, is_whole=False), page_values(search, now)
 
 
 def find_rows(hot: HotConnections, jurisdiction_id: str, states: Sequence[RowState]) -> dict[RowState, QueueRow]:
     """The requests that are still in these states, apart from `due`. Requests that have changed are left out."""
-    numbers = [str(int.from_bytes(number, "big", signed=True)) for _, number, *_ in states]
-    found = hot.read(_by_numbers(), {"jurisdiction_id": jurisdiction_id, "numbers": numbers})
-    last = len(_ROW)
-    current = map(found.binaries, (0, _ROW.index("version"), last))
-    rows = dict(zip(zip(repeat(jurisdiction_id), *current, strict=False), found.rows(), strict=True))
-    return {state: QueueRow(*rows[state[:-1]][:last]) for state in states if state[:-1] in rows}
+    numbers = [str(number) for number, *_ in states]
+    found = hot.rows(_by_numbers(), {"jurisdiction_id": jurisdiction_id, "numbers": numbers})
+    rows = {(row.number, row.version, writer): row for *fields, writer in found for row in (QueueRow(*fields),)}
+    return {state: rows[state[:-1]] for state in states if state[:-1] in rows}
 
 
+@lru_cache(maxsize=_KEPT_SEARCHES)
 def page_statement(search: QueueSearch, *, is_whole: bool = True) -> Statement:
     """The statement of a page. `is_whole` says whether the statement reads the requests, or only their states."""
     cap = next(cap for cap in CAPS if cap > search.page_size)
     return _page(QueueKind.of(search), cap, is_whole=is_whole)
 
 
-def page_values(search: QueueSearch) -> dict[str, Any]:
-    """The values for the statement of a page."""
-    return _values(search) | {"limit": search.page_size + 1}
+def page_values(search: QueueSearch, now: datetime) -> dict[str, Any]:
+    """The values for the statement of a page.
+
+    now  the instant against which due dates and ages are measured
+    """
+    before = None if search.older_than is None else now - search.older_than
+    return {**_constant_values(search), "requested_before": before, "now": now, "soon": now + search.soon}
 
 
 def find_around(
@@ -244,7 +241,9 @@ def _shown(columns: Any) -> list[ColumnElement[Any]]:
     return [special.get(name, columns.get(name)) for name in _ROW]
 
 
-def _values(search: QueueSearch) -> dict[str, Any]:
+@lru_cache(maxsize=_KEPT_SEARCHES)
+def _constant_values(search: QueueSearch) -> Mapping[str, Any]:
+    """The values that do not depend on the time."""
     after = search.after
     return {
         "jurisdiction_id": search.jurisdiction_id,
@@ -254,9 +253,6 @@ def _values(search: QueueSearch) -> dict[str, Any]:
         "numbers": [name for name in search.names if name.isascii() and name.isdigit() and len(name) <= 18],
         "service_codes": list(search.service_codes),
         "areas": [search.area],
-        "requested_before": search.requested_before,
-        "now": search.now,
-        "soon": search.now + search.soon,
         "soon_in": search.soon,
         "assignee": search.assignee,
         "words": search.words,
@@ -264,14 +260,8 @@ def _values(search: QueueSearch) -> dict[str, Any]:
         "words_language": search.language,
         "key_at": after.at if after else None,
         "key_number": after.number if after else None,
+        "limit": search.page_size + 1,
     }
-
-
-def _key(found: Result, is_by_closing: bool, index: int) -> QueueKey:  # a partial has the first two arguments
-    """The key of one row of `find_states`."""
-    at = len(_STATE)
-    is_never = found.number(at, index) == INFINITY
-    return QueueKey(None if is_never else found.instant(at, index), found.number(0, index), is_by_closing)
 
 
 @cache
@@ -280,7 +270,7 @@ def _page(kind: QueueKind, cap: int, *, is_whole: bool) -> Statement:
     names = _ROW if is_whole else _STATE
     columns = (*(_shown(_COLUMNS) if is_whole else _state()), _at(kind).label("at"))
     source, rows = _first(kind, columns, cap)
-    query = select(*(rows.c[name] for name in names), *(() if is_whole else (rows.c.at,))).select_from(source)
+    query = select(*(rows.c[name] for name in names)).select_from(source)
     page = query.order_by(*_direction(kind, rows.c.at, rows.c.number)).limit(bindparam("limit", type_=Integer))
     return Statement.of(page, is_prepared=kind.has_one_plan)
 
@@ -311,13 +301,13 @@ def _by_numbers() -> Statement:
 
 
 def _state() -> list[ColumnElement[Any]]:
-    """The columns of `QueueStates`, in the order of `_STATE`."""
+    """The columns of `RowState`, in the order of `_STATE`."""
     clock = func.coalesce(_COLUMNS.held_since, bindparam("now", type_=_INSTANT))
     due = case(
-        (or_(_IS_CLOSED, _COLUMNS.expected_at.is_(None)), literal_column("'null'")),
-        (_COLUMNS.expected_at < clock, literal_column(f"'\"{Due.OVERDUE}\"'")),
-        (_COLUMNS.expected_at < _SOON, literal_column(f"'\"{Due.SOON}\"'")),
-        else_=literal_column(f"'\"{Due.LATER}\"'"),
+        (or_(_IS_CLOSED, _COLUMNS.expected_at.is_(None)), literal_column("0")),
+        (_COLUMNS.expected_at < clock, literal_column("1")),
+        (_COLUMNS.expected_at < _SOON, literal_column("2")),
+        else_=literal_column("3"),
     )
     return [_COLUMNS.id.label("number"), _COLUMNS.version, _WRITER, due.label("due")]
 

@@ -13,8 +13,6 @@ from psycopg.pq.abc import PGresult
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """PostgreSQL's binary form of a timestamptz is a bigint: microseconds since this instant."""
-INFINITY = (1 << 63) - 1
-"""The number that PostgreSQL uses for an infinite timestamptz."""
 
 
 class Result:

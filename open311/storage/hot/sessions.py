@@ -23,6 +23,9 @@ from open311.storage.hot.statements import Statement
 _AUTO, _BINARY = PyFormat.AUTO, pq.Format.BINARY  # before Python 3.12, looking up an enum's member is slow
 _DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
+Filled = tuple[Statement, Mapping[str, Any]]
+"""A statement and its values."""
+
 
 class Session:
     """One connection in autocommit mode. It is not thread-safe. The caller must close it."""
@@ -57,6 +60,23 @@ class Session:
             if self.has_died or is_down(error):
                 raise unavailable(error) from error
             raise Refused.of(error, text.decode()) from None
+
+    def run_both(self, one: Filled, other: Filled) -> tuple[Result, Result | None] | None:
+        """Run two statements in one round trip. The second result is None if the second statement has failed.
+
+        Returns None if a statement has not been prepared before, or the first one has failed. Raises nothing.
+        """
+        if not (one[0].name in self._prepared and other[0].name in self._prepared):
+            return None
+        try:
+            first, second = self._pipelined(self._dumped(one), self._dumped(other))
+        except psycopg.Error:
+            return None
+        if first.status not in _DONE:
+            return None
+        return Result(first, self._transformer), (
+            Result(second, self._transformer) if second.status in _DONE else None
+        )
 
     def command(self, text: str) -> Result:
         """Run SQL without parameters. Raises Unavailable and Refused as `run` does."""
@@ -94,6 +114,32 @@ class Session:
         else:
             result = connection.exec_params(text, sent, None, transformer.formats, _BINARY)
         return Result(_checked(result), transformer)
+
+    def _dumped(self, filled: Filled) -> tuple[bytes, Any, Any]:
+        """The name of a prepared statement, and its values and their formats as libpq takes them."""
+        statement, values = filled
+        sent: Any = [values[key] for key in statement.names]
+        return statement.name, self._transformer.dump_sequence(sent, [_AUTO] * len(sent)), self._transformer.formats
+
+    def _pipelined(self, *calls: tuple[bytes, Any, Any]) -> list[pq.abc.PGresult]:
+        """Send prepared statements together, and return the result of each. Raises psycopg.Error."""
+        connection, found = self._connection.pgconn, list[pq.abc.PGresult]()
+        try:
+            connection.enter_pipeline_mode()
+            for name, values, formats in calls:
+                connection.send_query_prepared(name, values, formats, _BINARY)
+            connection.pipeline_sync()
+            while len(found) <= len(calls):  # the last result is that of the synchronisation
+                result = connection.get_result()
+                if result is not None:
+                    found.append(result)
+                elif self.has_died:
+                    raise psycopg.OperationalError
+            connection.exit_pipeline_mode()
+        except BaseException:
+            self.close()  # the connection may still be in pipeline mode
+            raise
+        return found[:-1]
 
     def _prepare(self, name: bytes, text: bytes) -> None:
         _checked(self._connection.pgconn.prepare(name, text))

@@ -104,8 +104,8 @@ def _selection(call: Call) -> Selection:
     if "ids" in call.body:
         return [Selected(name, version) for name, version in call.body["ids"]]
     values = read_filters(call.body["filters"])
-    search = search_of(call.platform, call.city, values, principal=call.caller, now=call.now)
-    return partial(select_requests, call.platform, search, most=MAX_BULK)
+    search = search_of(call.platform, call.city, values, principal=call.caller)
+    return partial(select_requests, call.platform, search, call.now, most=MAX_BULK)
 
 
 def _command(call: Call) -> Command:

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+from werkzeug.wrappers import Request
+
+from open311.clock import utc_now
 from open311.domain.search import Circle
 from open311.formats import JSON
 from open311.operations.desk.queues import count_queues, find_around, queue_search
-from open311.operations.desk.rendered_queue import render_queue
+from open311.operations.desk.rendered_queue import LastSearch, render_queue
 from open311.operations.desk.rendering import plain_around, plain_counts
+from open311.operations.platform import Platform
+from open311.storage.hot.ahead import ReadAhead
 from open311.web.access import STAFF as STAFF_ONLY
+from open311.web.access import bearer
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
 from open311.web.links import page_url
+from open311.web.parsing import MOST_REMEMBERED_BYTES
 from open311.web.staff.answers import staff_answer
 from open311.web.surfaces import STAFF
 from schemas.staff import CrewArguments, CrewSchema, QueueArguments, QueueCountsSchema, QueueSchema, StaffArguments
 
 _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
+
+
+def _last_search(platform: Platform, request: Request) -> LastSearch:
+    return LastSearch.of(platform, hash((request.query_string, bearer(request))))
+
+
+def _expected(platform: Platform, request: Request) -> ReadAhead:
+    return _last_search(platform, request).read_ahead(platform, utc_now())
 
 
 @endpoint(
@@ -27,6 +42,7 @@ _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF
     answers=Media("application/json", QueueSchema()),
     headers=("Link",),
     is_quick=True,
+    expects=_expected,
     **_SHARED,
 )
 def list_queue(call: Call) -> Answer:
@@ -34,8 +50,11 @@ def list_queue(call: Call) -> Answer:
 
     Without `state=closed` and `merged=true`, the list has the open requests that are not merged into others.
     """
-    search = queue_search(call.platform, call.city, call.values, principal=call.caller, now=call.now)
-    page = render_queue(call.platform, call.city, search)
+    is_kept = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # longer queries have other values each time
+    search = queue_search(call.platform, call.city, call.values, principal=call.caller, is_kept=is_kept)
+    _last_search(call.platform, call.request).search = search
+    run = call.ahead.rows if call.ahead else None
+    page = render_queue(call.platform, call.city, search, call.now, run=run)
     links = () if page.cursor is None else (("Link", f'<{page_url(call, {"cursor": page.cursor})}>; rel="next"'),)
     return staff_answer(page.json, validator=page.validator, headers=links)
 

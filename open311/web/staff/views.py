@@ -40,7 +40,7 @@ def save_staff_view(call: Call, view: str) -> Answer:
     filters = call.body["filters"]
     values, city = read_filters(filters), _city(call)
     if city is not None:
-        search_of(call.platform, city, values, principal=call.caller, now=call.now)
+        search_of(call.platform, city, values, principal=call.caller)
     save_view(call.platform, call.caller, view, filters)
     return list_staff_views.view(call)  # type: ignore[return-value]
 

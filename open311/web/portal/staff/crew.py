@@ -42,8 +42,8 @@ _USUAL_OUTCOME = "fixed"
 def work_page(call: Call) -> Answer:
     """The open requests that are assigned to the account, and the open ones around a point."""
     values = QueueArguments().read({"assignee": [ME]})[0]
-    search = queue_search(call.platform, call.city, values, principal=call.caller, now=call.now)
-    mine = plain_queue(find_queue(call.platform, search), call.city, call.now)
+    search = queue_search(call.platform, call.city, values, principal=call.caller)
+    mine = plain_queue(find_queue(call.platform, search, call.now), call.city, call.now)
     return desk_page(
         call,
         "work.html",

@@ -36,8 +36,8 @@ def queue_page(call: Call) -> Answer:
     problems = call.problems
     try:
         if not problems:
-            search = queue_search(call.platform, call.city, call.values, principal=call.caller, now=call.now)
-            found = plain_queue(find_queue(call.platform, search), call.city, call.now)
+            search = queue_search(call.platform, call.city, call.values, principal=call.caller)
+            found = plain_queue(find_queue(call.platform, search, call.now), call.city, call.now)
             return _shown(call, found, notice=words.done_of(call.values["done"]))
     except (Invalid, NotFound, Forbidden) as error:
         problems = error.problems
@@ -53,7 +53,7 @@ def change_views(call: Call) -> Answer:
         delete_view(call.platform, call.caller, name)
         return see_other(frame.link(done="delete"))
     try:
-        search_of(call.platform, call.city, call.values, principal=call.caller, now=call.now)
+        search_of(call.platform, call.city, call.values, principal=call.caller)
         save_view(call.platform, call.caller, name, filters)
     except (Invalid, Forbidden) as error:
         return _shown(call, {"requests": [], "cursor": None}, problems=error.problems)

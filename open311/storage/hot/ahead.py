@@ -1,0 +1,36 @@
+"""Reading ahead: a statement that a call will probably need is sent together with the call's first statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.results import Result
+from open311.storage.hot.sessions import Filled
+from open311.storage.hot.statements import Statement
+
+
+class ReadAhead:
+    """The reads of one call, of which one is expected. It is sent with the first read, in the same round trip.
+
+    Its result is used once, and only if the call then asks for exactly this statement with these values. So an
+    expectation that is wrong costs time, but shows nothing. Not thread-safe.
+    """
+
+    def __init__(self, hot: HotConnections, expected: Filled | None) -> None:
+        """`expected` is None if nothing is known about the call."""
+        self._hot = hot
+        self._unsent = self._expected = expected
+        self._found: Result | None = None
+
+    def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a statement as `HotConnections.rows` does."""
+        unsent, found = self._unsent, self._found
+        self._unsent = self._found = None
+        if unsent is not None:
+            result, self._found = self._hot.read_both((statement, values), unsent)
+            return result.rows()
+        if found is not None and (statement, values) == self._expected:
+            return found.rows()
+        return self._hot.rows(statement, values)
