@@ -28,8 +28,8 @@ class CachedRow(NamedTuple):
 class RowCache:
     """The rows that were used last. The sum of their sizes is bounded. Threads may share it.
 
-    The key of a row is its city and its `RowState`, which differs after each change, so a row never becomes outdated.
-    A row also has names from the catalogue and of an account. A city with another catalogue is another object, and
+    The key of a row is its city and its `RowState`, which differs after each change, so no row becomes outdated. A
+    row also has names from the catalogue and of an account. A city with another catalogue is another object, and
     the name of an account never changes. A row must not depend on the account that reads it.
 
     Rows are in two dicts. When the newer dict has half of the bytes, it replaces the older one, and the rows that
