@@ -51,7 +51,7 @@ def test_services_without_a_bureau_go_to_triage(code: str) -> None:
         ("Water Waste", "Report Water Waste"),
     ],
 )
-def test_the_name_in_the_portal_is_a_keyword(code: str, portal_name: str) -> None:
+def test_the_name_on_the_citys_own_site_is_a_keyword(code: str, portal_name: str) -> None:
     service = jurisdiction.service(code)
     assert service
     assert portal_name in service.keywords

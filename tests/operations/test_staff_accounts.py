@@ -88,7 +88,7 @@ def test_a_revoked_token_and_a_revoked_account_are_refused(platform: Platform) -
         staff.issue_token(platform, CITY, "ada", principal=SHELL, now=build.NOON)
 
 
-def test_a_login_link_is_good_once_and_for_ten_minutes(platform: Platform) -> None:
+def test_a_login_link_is_valid_once_and_for_ten_minutes(platform: Platform) -> None:
     add(platform)
     early = staff.issue_login(platform, CITY, "ada", principal=SHELL, now=build.NOON).secret
     link = staff.issue_login(platform, CITY, "ada", principal=SHELL, now=build.NOON).secret

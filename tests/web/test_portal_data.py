@@ -121,7 +121,7 @@ def translated(*words: str) -> Translation:
     return Translation(emergency_words=words)
 
 
-def test_a_city_without_a_number_tells_none() -> None:
+def test_a_city_without_a_number_or_without_words_tells_no_number() -> None:
     city = build.city(translations={"es": translated("fuego")})
     assert city.emergency_number(["fuego"]) == ""
     assert build.city(emergency=Emergency(number="112")).emergency_number(["fire"]) == ""

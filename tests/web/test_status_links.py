@@ -1,4 +1,4 @@
-"""The link with which reporters read their own request, without a login (spec/extensions.md, V1 to V5)."""
+"""The link with which reporters read their own request, without a login (spec/extensions.md, V1 to V6)."""
 
 from __future__ import annotations
 
