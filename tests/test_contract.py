@@ -221,7 +221,7 @@ def test_openapi_is_up_to_date() -> None:
 # --- Layers that import-linter cannot see
 
 
-def test_public_reads_never_query_the_record_table() -> None:
+def test_public_reads_import_no_module_of_the_record_table() -> None:
     for module in modules("open311/web"):
         assert "open311.storage.requests" not in module.imports, (
             f"{module.name}: use operations, because the records are for staff only"

@@ -176,9 +176,8 @@ def test_many_clients_at_the_same_time_share_the_connections(client: FlaskClient
     application = client.application
 
     def send(number: int) -> list[str]:
-        own = FlaskClient(
-            application, application.response_class
-        )  # it does not compare formats, which differ by now
+        # The plain client: the usual one compares both formats, between which others change something.
+        own = FlaskClient(application, application.response_class)
         ids = []
         for turn in range(5):
             answer = post(own, key, description=f"hole {number} {turn}")

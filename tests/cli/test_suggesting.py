@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from open311.storage.engine import Database
 
 from open311.cli import main
 from open311.operations.platform import Platform
 from open311.operations.suggesting.models import model_path
 from open311.storage import suggestions
+from open311.storage.engine import Database
 from tests import build
 
 
@@ -53,7 +53,7 @@ def test_a_city_without_descriptions_gets_no_model(shell: None) -> None:
     assert "city.example has 0 public descriptions" in result.output
 
 
-def test_a_model_is_stored_only_if_it_helps(shell: None, platform: Platform) -> None:
+def test_a_model_that_does_not_help_is_stored_only_with_even_if_worse(shell: None, platform: Platform) -> None:
     city = platform.registry.find("city.example")
     known = {"potholes": "a pothole", "graffiti": "graffiti on a wall"}
     build.store_all(

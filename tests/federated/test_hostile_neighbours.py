@@ -97,7 +97,7 @@ def test_no_text_of_another_server_gets_into_causes(
 
 
 @pytest.mark.parametrize(("status", "state"), [(501, "waiting"), (503, "waiting"), (500, "uncertain")])
-def test_a_server_that_has_taken_nothing_gets_the_request_again(
+def test_only_an_answer_that_says_that_nothing_was_taken_lets_a_request_wait(
     open_town: Open, monkeypatch: pytest.MonkeyPatch, status: int, state: str
 ) -> None:
     a = open_town("a")

@@ -190,7 +190,7 @@ def test_the_reporter_opens_the_request_again(here: Town) -> None:
     assert here.press(path, "reopen") == 409
     shown = here.client.get(f"/open311/v2/requests/{name}.json").json[0]
     assert shown["status"] == "open"
-    assert as_staff_see(here, name)["feedback"] is None, "it is about the last closing"
+    assert as_staff_see(here, name)["feedback"] is None, "the answer was about the last closing"
     rows = here.rows("SELECT kind, actor, reason FROM request_event WHERE actor = 'reporter'")
     assert [row["kind"] for row in rows][:2] == ["feedback", "status"]
     assert {row["actor"] for row in rows} == {"reporter"}

@@ -209,7 +209,9 @@ def test_the_release_of_a_report_that_was_held_for_a_review_sends_no_second_rece
 
 
 @pytest.mark.parametrize("orders", ["drop", "hide", "hide and show"])
-def test_a_suspected_report_that_staff_hide_leads_to_no_message(make_app: Make, orders: str) -> None:
+def test_a_suspected_report_that_staff_hide_or_drop_leads_to_no_message_before_its_release(
+    make_app: Make, orders: str
+) -> None:
     with world.receiver() as gateway:
         suspicious = replace(city(), abuse=AbuseRules(honeypot="website"))
         here = Town(make_app(suspicious, **settings_for(gateway)), gateway)

@@ -167,7 +167,7 @@ def test_answers_to_a_post_and_errors_are_not_cached(client: FlaskClient, key: s
         ("DELETE", "requests", 405),
     ],
 )
-def test_any_origin_may_read_every_answer_including_errors(
+def test_any_origin_may_read_answers_and_errors(
     client: FlaskClient, format: str, method: str, path: str, status: int
 ) -> None:
     answer = client.open(address(path, format), method=method, headers=ORIGIN)

@@ -150,7 +150,7 @@ def test_any_text_is_carried_by_both_formats(serve: Callable[..., FlaskClient]) 
 
 
 @pytest.mark.requirement("Y2")
-def test_an_item_has_all_fields_of_inquiry_v1(client: FlaskClient) -> None:
+def test_each_kind_of_item_has_its_fields_of_inquiry_v1(client: FlaskClient) -> None:
     (service,) = rows(client, "services/bulky-items", "services")
     assert [one["type"] for one in service["web_actions"]] == ["Link", "Service Request"]
     assert service["web_actions"][1]["url"] == "http://localhost/c/city.example/report?service_code=hotline"
