@@ -375,7 +375,9 @@ def test_a_page_is_small_without_the_library_of_the_map(opened: Open, some_repor
         assert 0 < sum(map(len, bodies)) < 100_000, path
 
 
-def test_the_numbers_that_a_reader_sees_are_those_of_the_api(opened: Open, some_reports: None) -> None:
+def test_a_reader_sees_the_number_of_reports_of_the_api_and_a_chart_with_all_its_texts(
+    opened: Open, some_reports: None
+) -> None:
     page = opened(f"{CITY}numbers?start_date=2020-01-01", viewport=DESKTOP)
     [total] = page.request.get("/open311/v2/stats.json?start_date=2020-01-01").json()["rows"]
     assert f"Reported in the period\n{total['opened']}" in page.locator("dl").inner_text()

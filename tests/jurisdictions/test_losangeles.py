@@ -17,7 +17,7 @@ def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_catalogue_is_complete() -> None:
+def test_the_catalogue_has_12_services_whose_codes_are_their_names() -> None:
     assert len(jurisdiction.services) == 12
     assert all(service.code == service.name for service in jurisdiction.services)
 

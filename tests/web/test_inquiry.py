@@ -410,7 +410,7 @@ def test_a_faulty_call_of_the_calendar_names_the_parameter(
 
 
 @pytest.mark.requirement("Y11")
-def test_the_calendar_has_fourteen_days_from_today_and_at_most_ninety(serve: Callable[..., FlaskClient]) -> None:
+def test_the_calendar_has_fourteen_days_from_today_or_up_to_ninety(serve: Callable[..., FlaskClient]) -> None:
     client = serve(**_zoned())
     today = utc_now().astimezone(ZONE).date()
     found = rows(client, "calendar", "days")
