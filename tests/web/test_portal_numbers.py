@@ -148,7 +148,7 @@ def test_a_kept_page_is_given_only_to_readers_of_its_language_and_filters(
         assert client.get(f"{PAGE}?start_date=x").status_code == 400
 
 
-def test_the_numbers_of_a_page_are_from_one_snapshot(client: FlaskClient, counted: Platform) -> None:
+def test_the_tables_of_a_page_have_the_sum_that_the_page_names(client: FlaskClient, counted: Platform) -> None:
     document = checked(client.get(f"{PAGE}?start_date=2020-01-01"))
     whole = int(
         dict(zip(document.xpath("//dl/dt/text()"), document.xpath("//dl/dd/text()"), strict=False))[
