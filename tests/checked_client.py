@@ -56,7 +56,7 @@ class CheckedClient(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Send the call, check the response, and return the response.
 
-        Before a call of the change feed, the transactions of other databases end, which would hold it back.
+        Before a call of the change feed, waits for transactions of other databases that would hold back the feed.
         """
         if args:
             settle_for(self.application, str(args[0]))

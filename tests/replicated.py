@@ -82,7 +82,7 @@ class Server:
         self._server.start()
 
     def stop(self) -> None:
-        """Stop the server in order."""
+        """Shut the server down cleanly, not by a kill."""
         self._server.stop()
 
     def kill(self) -> None:

@@ -197,11 +197,13 @@ def test_no_secret_of_a_path_is_logged(app: Flask) -> None:
             assert "s3cr3t" not in loggable(path), f"{rule.rule}: the log would have the secret; see observe.py"
 
 
-def test_every_writing_endpoint_needs_a_key(app: Flask) -> None:
+def test_every_writing_endpoint_has_an_access_rule(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         declared = declared_of(app, rule.endpoint)
         is_open = declared.access is ANYBODY
-        assert declared.method in ("GET", "HEAD") or not is_open, f"{rule.rule}: {declared.method} needs no key"
+        assert declared.method in ("GET", "HEAD") or not is_open, (
+            f"{rule.rule}: {declared.method} is open to anybody; declare an access rule"
+        )
 
 
 def test_every_parameter_has_a_description(app: Flask) -> None:
@@ -219,7 +221,7 @@ def test_openapi_is_up_to_date() -> None:
 # --- Layers that import-linter cannot see
 
 
-def test_public_reads_never_query_the_record_table() -> None:
+def test_public_reads_import_no_module_of_the_record_table() -> None:
     for module in modules("open311/web"):
         assert "open311.storage.requests" not in module.imports, (
             f"{module.name}: use operations, because the records are for staff only"
@@ -363,9 +365,9 @@ def test_locks_contain_releases_with_hashes_and_no_index() -> None:
         assert not rest, f"{name}: a lock may have releases and hashes only, and no index; {rest[:80]!r}"
 
 
-def test_the_benchmark_can_be_imported() -> None:
+def test_the_programs_of_the_benchmark_can_be_imported() -> None:
     for name in ("__main__", "breaking", "importing", "killing", "queueing"):
-        import_module(f"tests.benchmarks.{name}")  # no test runs the benchmark
+        import_module(f"tests.benchmarks.{name}")  # no test runs these programs
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

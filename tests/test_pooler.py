@@ -106,7 +106,7 @@ def post(client: FlaskClient, key: str, suffix: str = "json", **more: Any) -> An
 # --- Calls
 
 
-def test_reports_lists_and_pages(client: FlaskClient, key: str) -> None:
+def test_reports_lists_and_pages_work_behind_the_pooler(client: FlaskClient, key: str) -> None:
     [sent] = post(client, key, description="A hole").json
     assert post(client, key, "xml").status_code == 200
     one = client.get(f"{BASE}/requests/{sent['service_request_id']}.json")
@@ -129,7 +129,7 @@ def test_a_batch_request_gets_its_id_from_a_worker_past_the_pooler(
     assert client.get(f"{BASE}/requests/{token['service_request_id']}.json").status_code == 200
 
 
-def test_acts_of_staff(client: FlaskClient, key: str, direct: Platform) -> None:
+def test_acts_of_staff_work_behind_the_pooler(client: FlaskClient, key: str, direct: Platform) -> None:
     [sent] = post(client, key).json
     number = sent["service_request_id"]
     desk = Desk.of(client, direct)
@@ -176,9 +176,8 @@ def test_many_clients_at_the_same_time_share_the_connections(client: FlaskClient
     application = client.application
 
     def send(number: int) -> list[str]:
-        own = FlaskClient(
-            application, application.response_class
-        )  # it does not compare formats, which differ by now
+        # The plain client: the usual one compares both formats, between which others change something.
+        own = FlaskClient(application, application.response_class)
         ids = []
         for turn in range(5):
             answer = post(own, key, description=f"hole {number} {turn}")

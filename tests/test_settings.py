@@ -168,7 +168,9 @@ def test_one_error_names_all_bad_values(monkeypatch: pytest.MonkeyPatch) -> None
         Settings.from_environ()
 
 
-def test_all_settings_of_outgoing_traffic_can_be_set_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_operators_webhooks_with_two_secrets_and_a_proxy_can_be_set_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     secrets = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_" + "A" * 32)
     for name, text in {
         "SMTP_URL": "smtps://u:p@mail.city.example",

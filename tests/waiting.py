@@ -23,7 +23,7 @@ OLDER_TRANSACTIONS = """
 
 
 def until(probe: Callable[[], Result], what: str, *, seconds: float = DEADLINE_S) -> Result:
-    """Call the probe until it returns a true value, and return this value; fail after 60 seconds, or others."""
+    """Call the probe until it returns a true value, and return this value; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         result = probe()

@@ -1,4 +1,4 @@
-"""The database for all measurements. It is made once, and reused until the code no longer matches it.
+"""The database for all measurements. It is reused until the code no longer matches it, or until it is too old.
 
 The module `city` generates the requests. The project's own operations store and render them, in one process for
 each core; indexes are dropped before and made again afterwards. The schema `rival` contains the same requests, as a
@@ -245,7 +245,10 @@ def _fill(data: Data) -> None:
 
 
 def _count(data: Data) -> None:
-    """Count all requests for statistics, tiles and queues. No dispatcher runs, so nothing waits in the outbox."""
+    """Count all requests for statistics, tiles and queues.
+
+    No dispatcher runs, so the outbox is emptied first, and everything is counted here.
+    """
     with data.cursor() as cursor:
         cursor.execute("TRUNCATE outbox")
     platform = open_platform(Settings(database_url=data.url, jurisdictions=("newyork",)))

@@ -90,7 +90,7 @@ def address(app: Flask) -> Iterator[str]:
 
 @pytest.fixture
 def opened(chromium: Any, address: str) -> Iterator[Open]:
-    """Opens a page: opened(path, viewport, ...). At the end, no page has asked another host for anything.
+    """Opens a page: opened(path, viewport, ...). At the end, checks that no page has asked other hosts for files.
 
     script  runs before the scripts of the page
     """

@@ -188,7 +188,7 @@ def test_a_question_is_changed_with_keys_alone_and_without_javascript(
     page.get_by_text("files count again.").wait_for()
 
 
-def test_a_list_without_links_is_walked_through_with_keys(signed_in: SignIn) -> None:
+def test_the_key_j_goes_to_the_buttons_of_a_list_without_links(signed_in: SignIn) -> None:
     page = signed_in(role=Role.ADMIN, viewport=NARROW)
     errors: list[Any] = []
     page.on("pageerror", lambda error: errors.append(error))

@@ -130,7 +130,7 @@ def test_a_click_into_the_map_does_not_move_the_page(opened: Open) -> None:
     assert (page.evaluate("window.scrollY"), page.url) == before
 
 
-def test_a_place_takes_back_the_complaint_that_there_is_none(opened: Open) -> None:
+def test_the_error_for_a_missing_place_goes_away_when_a_place_is_chosen(opened: Open) -> None:
     page = opened(f"{CITY}report?service_code=potholes")
     press(page, "Continue: the place")
     press(page, "Continue: check and send")
@@ -375,7 +375,9 @@ def test_a_page_is_small_without_the_library_of_the_map(opened: Open, some_repor
         assert 0 < sum(map(len, bodies)) < 100_000, path
 
 
-def test_the_numbers_that_a_reader_sees_are_those_of_the_api(opened: Open, some_reports: None) -> None:
+def test_a_reader_sees_the_number_of_reports_of_the_api_and_a_chart_with_all_its_texts(
+    opened: Open, some_reports: None
+) -> None:
     page = opened(f"{CITY}numbers?start_date=2020-01-01", viewport=DESKTOP)
     [total] = page.request.get("/open311/v2/stats.json?start_date=2020-01-01").json()["rows"]
     assert f"Reported in the period\n{total['opened']}" in page.locator("dl").inner_text()
@@ -416,7 +418,7 @@ def test_other_sites_can_show_the_widget_and_nothing_else(
         assert context.cookies() == []
 
 
-def test_a_background_by_setting_is_loaded_from_its_host_only(
+def test_a_background_by_setting_is_loaded_and_its_attribution_is_no_html(
     chromium: Any, make_app: Callable[..., Flask], elsewhere: Callable[..., str]
 ) -> None:
     image = BytesIO()
@@ -561,7 +563,7 @@ def test_every_target_is_large_enough(opened: Open, some_reports: None) -> None:
         assert page.evaluate(small) == [], name
 
 
-def test_people_subscribe_by_mail_from_the_list_without_javascript(
+def test_people_subscribe_by_mail_from_the_list_without_javascript_and_axe_finds_nothing(
     chromium: Any, make_app: Callable[..., Flask]
 ) -> None:
     with town(make_app) as here, serving(here.app) as address:

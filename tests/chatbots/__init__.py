@@ -1,1 +1,1 @@
-"""Tests of the server for chatbots: a scripted client talks to it, and it talks to a real server over HTTP."""
+"""Tests of the server for chatbots: a scripted client calls it, and it calls a real server of a city over HTTP."""

@@ -119,7 +119,7 @@ def test_a_person_reports_and_asks_what_became_of_it(bot: Chatbot, desk: Desk) -
 
 
 @pytest.mark.parametrize("outcome", ["fixed", "not_found", "duplicate", "cannot_do", "referred", "no_access"])
-def test_fixed_is_said_only_if_the_outcome_says_so(bot: Chatbot, desk: Desk, outcome: str) -> None:
+def test_fixed_is_said_only_if_the_outcome_is_fixed(bot: Chatbot, desk: Desk, outcome: str) -> None:
     number = bot.report(**HOLE)
     answer = desk.post(f"/requests/{number}/close", {"outcome": outcome, "note": "Done for us."})
     assert answer.status_code == 200, answer.text
@@ -181,7 +181,7 @@ def test_without_a_key_nothing_can_be_reported(api: CityApi, platform: Platform)
     assert posted(platform) == 0
 
 
-def test_a_wrong_key_is_reported_and_not_repeated(api: CityApi, platform: Platform) -> None:
+def test_the_error_for_a_wrong_key_does_not_repeat_the_key(api: CityApi, platform: Platform) -> None:
     bot = Chatbot(make_server(replace(api, api_key="not-a-key-77")))
     draft = bot.call("report", **HOLE)
     told = bot.refused("report", **HOLE, confirmation=draft["confirmation"])
@@ -204,7 +204,7 @@ def test_a_confirmation_is_for_one_report_only(bot: Chatbot, platform: Platform)
     assert posted(platform) == 0
 
 
-def test_a_confirmation_becomes_too_old(bot: Chatbot, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_confirmation_expires(bot: Chatbot, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     confirmation = bot.call("report", **HOLE)["confirmation"]
     later = utc_now() + VALID_FOR * 2
     monkeypatch.setattr("open311.chatbots.serving.utc_now", lambda: later)

@@ -312,7 +312,7 @@ def test_sync_prints_what_it_stored(run: Run, tmp_path: Path, monkeypatch: pytes
     )
 
 
-def test_commands_that_only_look_store_no_catalogue(run: Run) -> None:
+def test_commands_that_need_no_catalogue_store_none(run: Run) -> None:
     for command in (("keys", "list"), ("keys", "add", "--label", "x"), ("publish", "--status"), ("export",)):
         printed(run(*command))
     assert "new, with" in printed(run("jurisdictions", "sync"))
@@ -619,7 +619,9 @@ def test_a_wrong_database_ends_every_command_with_one_sentence(
         ("areas", "recompute"),
     ],
 )
-def test_only_run_works_without_database_url(bare_run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_a_command_without_its_database_url_says_so_and_writes_no_file(
+    bare_run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     assert refusal(bare_run(*command)) == NO_DATABASE
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "var" / "pg").mkdir(parents=True)
@@ -1110,7 +1112,7 @@ def test_an_unknown_outcome_is_refused_with_the_choices(run: Run) -> None:
     assert "'fixed', 'not_found'" in result.stderr
 
 
-# --- Areas
+# --- Areas, and the runs of this machine
 
 
 def test_areas_are_recomputed_for_all_or_one_city(run: Run, request_id: str) -> None:

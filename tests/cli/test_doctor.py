@@ -1,4 +1,4 @@
-"""`open311 doctor`: each fault is made on the real thing and found; a healthy server has none."""
+"""`open311 doctor`: faults of real databases, files and servers are found; a healthy server has none."""
 
 from __future__ import annotations
 
@@ -624,7 +624,7 @@ def test_jobs_and_changes_that_wait_are_found(alive: Database) -> None:
     sql(alive, "DELETE FROM outbox")
 
 
-def test_mail_that_is_down_fails_or_comes_back_is_found(alive: Database) -> None:
+def test_mail_that_came_back_and_a_mail_server_that_is_down_are_found(alive: Database) -> None:
     city, server = MAIL_SERVER
     recipient = "INSERT INTO mail_recipient (jurisdiction_id, recipient, bounces, stopped_for, changed_at) VALUES"
     sql(alive, f"{recipient} ('city.example', 'digest', 3, 'bounced', now())")

@@ -51,7 +51,7 @@ def ids(text: str) -> list[str]:
     return [row["service_request_id"] for row in csv.DictReader(io.StringIO(text, newline=""))]
 
 
-def test_help_is_complete(run: Run) -> None:
+def test_help_names_formats_output_example_and_exit_status(run: Run) -> None:
     shown = run("export", "--help").output
     for words in ("--format", "geoparquet", "--output", "open311 export --output requests.csv", "Exit status"):
         assert words in shown

@@ -93,7 +93,7 @@ def test_mistakes_are_reported_and_nothing_is_stored(
     assert "north" not in printed(run("federate", "list"))
 
 
-def test_the_error_names_a_server_that_cannot_be_reached(add: Run) -> None:
+def test_a_server_that_cannot_be_reached_is_not_added(add: Run) -> None:
     assert "the server cannot be read" in refusal(add("http://127.0.0.1:9/v2", *PUSH))
 
 

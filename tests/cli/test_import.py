@@ -73,7 +73,7 @@ def ids(client: FlaskClient) -> list[str]:
     return sorted(item["service_request_id"] for item in found or [])
 
 
-def test_the_help_names_every_important_option(run: Run) -> None:
+def test_the_help_names_options_a_format_an_example_and_the_exit_status(run: Run) -> None:
     shown = run("--help").output
     for words in (
         "--jurisdiction",

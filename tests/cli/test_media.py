@@ -26,7 +26,7 @@ def run(shell: None, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def use_store() -> None:
-    """Do what the first photo does."""
+    """Mark the store as that of this database, as the first photo does."""
     platform = open_platform(Settings.from_environ())
     own_store(platform, utc_now())
     platform.close()

@@ -1,4 +1,4 @@
-"""The commands about overrides: they are told, exported and dropped."""
+"""The commands about overrides: overrides are checked, exported and dropped."""
 
 from __future__ import annotations
 

@@ -301,13 +301,6 @@ def test_slow_clients_do_not_stop_the_server_from_serving_others(started: Starte
         assert server.poll() is None
 
 
-def test_a_port_in_use_ends_the_server_with_an_error(started: Started, port: int) -> None:
-    with socket.create_server(("127.0.0.1", port)), started() as server:
-        _, said = server.communicate(timeout=60)
-    assert server.returncode == 1
-    assert f"port {port}" in said
-
-
 @forked
 def test_web_processes_share_no_connection(started: Started, port: int) -> None:
     with started() as server:

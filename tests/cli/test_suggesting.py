@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 from open311.cli import main
 from open311.operations.platform import Platform
 from open311.operations.suggesting.models import model_path
+from open311.storage import suggestions
+from open311.storage.engine import Database
 from tests import build
 
 
@@ -17,7 +19,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["suggest", *arguments], prog_name="open311")
 
 
-def test_sentences_are_measured_beside_bm25(shell: None) -> None:
+def test_the_search_is_compared_with_bm25_on_the_sentences_of_a_file(shell: None) -> None:
     Path("sentences.csv").write_text(
         "jurisdiction_id,codes,text\ncity.example,potholes,a crater in the road\nother.example,x,hole\n"
     )
@@ -51,7 +53,7 @@ def test_a_city_without_descriptions_gets_no_model(shell: None) -> None:
     assert "city.example has 0 public descriptions" in result.output
 
 
-def test_a_model_is_stored_only_if_it_helps(shell: None, platform: Platform) -> None:
+def test_a_model_that_does_not_help_is_stored_only_with_even_if_worse(shell: None, platform: Platform) -> None:
     city = platform.registry.find("city.example")
     known = {"potholes": "a pothole", "graffiti": "graffiti on a wall"}
     build.store_all(
@@ -72,5 +74,10 @@ def test_a_model_is_stored_only_if_it_helps(shell: None, platform: Platform) -> 
     assert file.name == model_path(platform, city).name
 
 
-def test_counts_are_shown(shell: None) -> None:
-    assert run("counts").exit_code == 0
+def test_the_counts_of_a_city_are_shown_as_a_table(shell: None, sweeper: Database) -> None:
+    with sweeper.transaction() as connection:
+        outcomes = [suggestions.Outcome("trees", 1, False), suggestions.Outcome("potholes", 2, True)]
+        suggestions.add(connection, "city.example", outcomes)
+    rows = [line.split() for line in run("counts").output.splitlines() if line]
+    assert rows[0] == ["service", "rank", "suggested", "chosen"]
+    assert {tuple(row) for row in rows} >= {("potholes", "2", "1", "1"), ("trees", "1", "1", "0")}

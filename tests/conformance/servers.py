@@ -70,7 +70,7 @@ class _Silent(WSGIRequestHandler):
 def serve_thread(app: Flask) -> Iterator[str]:
     """Serve an app on a port of the loopback, one call at a time; returns its origin.
 
-    Before a call of the change feed, the transactions of other databases end, which would hold it back.
+    Before a call of the change feed, waits for the transactions of other databases that would hold back the feed.
     """
 
     def settled(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:

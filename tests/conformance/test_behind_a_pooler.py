@@ -1,4 +1,4 @@
-"""The server passes the conformance suite behind PgBouncer, and leaves out no more than without it."""
+"""The server passes the conformance suite behind PgBouncer, and no more checks are skipped than without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Days to close: open requests say that they take longer, and nothing else."""
+"""Days to close, estimated from closed requests and from the ages of open requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collection days: rounds of some weeks, and what holidays do to them."""
+"""Collection days: on which days a round comes, and what holidays do to it."""
 
 from __future__ import annotations
 

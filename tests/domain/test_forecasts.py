@@ -1,4 +1,4 @@
-"""Forecasts: what is published holds, and what cannot be forecast is refused."""
+"""Forecasts: intervals hold as often as they say, and what cannot be forecast is refused."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_a_missing_month_is_not_zero() -> None:
     assert (as_missing.tested.error or 0) < (as_zero.tested.error or 0)
 
 
-# --- What cannot be told
+# --- What cannot be forecast
 
 
 @pytest.mark.parametrize("months", [0, 1, 11, 13, 24, 30])
@@ -214,7 +214,7 @@ def test_few_requests_are_refused() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 300])
-def test_a_constant_series_is_not_beaten_and_does_not_fail(number: int) -> None:
+def test_a_constant_series_gets_no_forecast_and_raises_no_error(number: int) -> None:
     series = dict.fromkeys(range(START, END + 1), number)
     assert Reason.NONE not in {one.reason for one in made(series).values()}
 

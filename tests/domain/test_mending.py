@@ -82,7 +82,7 @@ def test_a_time_without_zone_is_in_the_citys_zone_and_a_zone_is_kept() -> None:
         ({"requested": "9" * 5_000}, "requested_datetime: '999999"),
     ],
 )
-def test_a_row_without_an_essential_value_is_refused(changes: dict[str, Any], words: str) -> None:
+def test_a_row_with_a_missing_or_invalid_essential_value_is_refused(changes: dict[str, Any], words: str) -> None:
     assert refusal(**changes).startswith(words)
 
 

@@ -205,12 +205,12 @@ def test_the_mark_of_a_number_does_not_depend_on_its_signs_and_differs_between_r
 @example("(030) - (+1) 2345")
 @example("030 1   -\n   2345")
 @example("1\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r23456789")
-def test_the_first_look_overlooks_nothing(text: str) -> None:
+def test_the_quick_check_skips_no_text_with_an_email_iban_card_or_phone_number(text: str) -> None:
     rest = fold(text).text
     finders = (find_emails, find_ibans, find_cards, lambda found: find_phones(found, "DE"))
     if not finding._may_hold_any(text):
         assert [list(finder(rest)) for finder in finders] == [[], [], [], []]
 
 
-def test_the_digits_of_an_address_need_no_closer_look() -> None:
+def test_the_quick_check_skips_the_digits_of_an_address() -> None:
     assert not finding._may_hold_any("448 E 839 STREET, BROOKLYN 10350")

@@ -193,7 +193,9 @@ def test_a_pause_never_makes_a_request_due_earlier(words: str, paused: list[Paus
 
 
 @given(st.sampled_from(["8 hours", "10 working hours"]), PAUSES)
-def test_the_time_outside_pauses_until_the_due_date_is_the_service_level(words: str, paused: list[Pause]) -> None:
+def test_without_the_pauses_the_time_until_the_due_date_equals_the_service_level(
+    words: str, paused: list[Pause]
+) -> None:
     """The time is the time of the clock, or the office hours for a level in working hours."""
     found = due(words, *paused)
     assert found is not None

@@ -112,14 +112,14 @@ def test_a_whole_name_is_found_though_its_words_say_nothing() -> None:
     assert search.find("what is a") == []
 
 
-def test_articles_are_found_by_words_that_say_nothing_if_there_are_no_others() -> None:
+def test_articles_are_found_by_words_that_say_nothing_if_the_search_has_no_other_words() -> None:
     items = [{"en": Texts("How it is")}, {"en": Texts("Trees")}]
     assert TextSearch(items, [LEXICON], must_tell=False).find("how") == [0]
     assert TextSearch(items, [LEXICON], must_tell=False).find("how are trees") == [1]
     assert TextSearch(items, [LEXICON]).find("how") == []
 
 
-def test_an_item_with_too_few_of_the_words_only_in_its_description_is_not_found() -> None:
+def test_an_item_is_not_found_if_only_its_description_has_words_of_the_search_and_too_few() -> None:
     items = [{"en": Texts("Noise", "party", "", "loud music and neighbours")}, {"en": Texts("Trees")}]
     search = TextSearch(items, least_in_description=0.5)
     assert search.find("loud zebra party crowd") == [0]

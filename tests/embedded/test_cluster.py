@@ -141,7 +141,7 @@ def test_sqlalchemy_psycopg2_and_psycopg3_reach_postgis_below_a_path_with_blanks
         assert connection_3.execute("SELECT current_database()").fetchone() == ("town",)
 
 
-def test_a_new_database_has_the_extensions_and_keeps_accents(cluster: Cluster) -> None:
+def test_a_new_database_has_the_extensions_and_knows_the_case_of_letters_with_accents(cluster: Cluster) -> None:
     names = ask(cluster, "SELECT array_agg(extname::text) FROM pg_extension", "town")
     assert {"postgis", "btree_gist", "pg_trgm", "unaccent"} <= set(names)
     assert ask(cluster, "SELECT lower('ÉCOLE')", "town") == "école"

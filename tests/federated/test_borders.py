@@ -1,4 +1,4 @@
-"""A point near a border names both candidates."""
+"""A request near a border: its receipt and its history name both cities."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_no_text_of_another_server_gets_into_causes(
 
 
 @pytest.mark.parametrize(("status", "state"), [(501, "waiting"), (503, "waiting"), (500, "uncertain")])
-def test_a_server_that_has_taken_nothing_gets_the_request_again(
+def test_only_an_answer_that_says_that_nothing_was_taken_lets_a_request_wait(
     open_town: Open, monkeypatch: pytest.MonkeyPatch, status: int, state: str
 ) -> None:
     a = open_town("a")
@@ -150,7 +150,7 @@ def test_a_forged_via_hides_no_request_of_another_neighbour(
         assert [one["description"] for one in a.listed()] == [f"{north.url} 5"]
 
 
-def test_two_neighbours_that_name_each_other_as_the_origin_do_not_take_turns(
+def test_of_two_neighbours_that_name_each_other_as_the_origin_always_the_same_one_is_shown(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = open_town("a")
@@ -162,7 +162,7 @@ def test_two_neighbours_that_name_each_other_as_the_origin_do_not_take_turns(
             assert a.ids() == ["liar-7"]
 
 
-def test_a_request_that_came_first_by_a_neighbour_in_between_gives_way_to_the_origin(
+def test_a_request_that_came_first_by_a_neighbour_in_between_is_replaced_by_that_of_the_origin(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = open_town("a")

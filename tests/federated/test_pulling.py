@@ -107,7 +107,7 @@ def test_two_cities_that_push_and_pull_have_each_request_once(
     assert (a.ids(), b.ids()) == ([own], [passed])
 
 
-def test_a_copy_gives_way_to_the_request_itself(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_replaced_by_the_request_itself(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The neighbour's request is pulled before it is pushed."""
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch, areas=("North",))
@@ -195,7 +195,7 @@ def test_requests_that_are_not_listed_do_not_hide_what_is_withdrawn(
 
 @pytest.fixture
 def north() -> Iterator[world.Neighbour]:
-    """A server of another make."""
+    """A server with other software."""
     with world.neighbour(dialect=world.LIKE_OURS) as server:
         yield server
 
@@ -242,7 +242,7 @@ def test_a_request_that_cannot_be_stored_is_a_failure_that_the_operator_sees(
             connection.exec_driver_sql("ALTER TABLE service_request DROP CONSTRAINT planted")
 
 
-def test_a_neighbour_is_read_by_one_at_a_time(open_town: Open, north: world.Neighbour) -> None:
+def test_a_neighbour_is_read_by_one_worker_at_a_time(open_town: Open, north: world.Neighbour) -> None:
     a = open_town("a")
     watch_server(a, north)
     north.fault(world.fault("delay", on="GET requests", seconds=2.0))
@@ -258,7 +258,7 @@ def test_a_neighbour_is_read_by_one_at_a_time(open_town: Open, north: world.Neig
     assert pull(a.platform, key, a.now) is not None
 
 
-def test_a_slow_neighbour_holds_up_no_other(open_town: Open, north: world.Neighbour) -> None:
+def test_a_slow_neighbour_delays_no_other_neighbour(open_town: Open, north: world.Neighbour) -> None:
     a = open_town("a")
     watch_server(a, north)
     with world.neighbour(dialect=world.LIKE_OURS) as south:
@@ -295,7 +295,7 @@ def test_a_neighbour_that_is_pulled_from_now_on_is_read_at_once(
     assert [one.new for one in pull_all(a.platform, a.now)] == [1]
 
 
-def test_a_neighbour_that_takes_a_request_again_is_read_again_soon(
+def test_a_neighbour_that_was_down_is_read_soon_after_it_has_taken_a_request(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = open_town("a"), open_town("b")

@@ -150,7 +150,7 @@ def test_hops_that_cannot_be_read_get_400(open_town: Open, via: str) -> None:
 def test_too_many_hops_get_400_and_the_sender_parks_the_request(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A loop is skipped, but this request would be with nobody."""
+    """Only a delivery in a loop is skipped. This one is parked, because no other city has the request."""
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch)
     data = {"service_code": "potholes", "lat": str(NORTH[0]), "long": str(NORTH[1])}
@@ -232,7 +232,7 @@ def test_the_cut_over_begins_when_requests_are_first_sent(open_town: Open, monke
 def test_a_request_is_not_sent_back_to_a_neighbour_that_only_has_a_key(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server of another make sends neither an own id nor a way."""
+    """A server with other software sends neither its own id of a request nor the way."""
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch, areas=("North",))
     a.report(NORTH, api_key=a.key_for("b")[1])

@@ -77,5 +77,5 @@ def pump(source: socket.socket, target: socket.socket) -> None:
         while chunk := source.recv(65_536):
             target.sendall(chunk)
         target.shutdown(socket.SHUT_WR)
-    except OSError:  # one side hung up
+    except OSError:  # one side has closed its connection
         pass

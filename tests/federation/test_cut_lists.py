@@ -52,7 +52,7 @@ def script() -> Iterator[Script]:
 @pytest.mark.parametrize("pages", ["repeats", "empty"])
 @pytest.mark.parametrize("share", [1.0, 0.02])
 def test_all_requests_are_found_once_behind_a_limit(script: Script, pages: str, share: float) -> None:
-    """Evenly over the window, and all in its last two days."""
+    """The requests lie evenly over the whole window, or over its last fiftieth."""
     moments = [END - share * (END - START) * (number / 700) for number in range(700, 0, -1)]
     found, seen, calls = read(script, server(moments, limit=50, pages=pages))
     assert sorted(found) == list(range(700))

@@ -418,7 +418,7 @@ def answering(act: Any) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("reply", [b"", b"2", b"45", b"250-all is", b"nonsense\r\n"])
-def test_an_answer_to_the_text_that_is_cut_is_uncertain(reply: bytes) -> None:
+def test_a_cut_answer_to_the_text_is_uncertain(reply: bytes) -> None:
     def talk(line: socket.socket) -> None:
         with line.makefile("rb") as read:
             line.sendall(b"220 hello\r\n")

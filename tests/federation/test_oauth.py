@@ -168,7 +168,7 @@ def test_credentials_that_cannot_be_used_are_refused(url: str, secret: str, reas
     assert SECRET not in str(caught.value)
 
 
-def test_a_token_answer_that_is_json_of_any_type_is_read() -> None:
+def test_a_token_answer_whose_media_type_has_a_charset_is_read() -> None:
     reply = Reply(json.dumps({"access_token": "token-1-abcdef"}).encode(), "application/json;charset=UTF-8")
     with serve(reply) as giver, serve(as_json({})) as taker:
         assert authorized(giver, taker).send(Call("GET", taker.origin)).status == 200

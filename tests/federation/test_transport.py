@@ -207,7 +207,7 @@ def test_a_call_without_tls_goes_through_the_proxy_too() -> None:
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])
-def test_if_the_proxy_refuses_the_call_has_not_reached_the_server(status: int) -> None:
+def test_a_call_that_the_proxy_refuses_has_not_reached_the_server(status: int) -> None:
     with (
         serve(as_json([])) as script,
         proxy_to(script.origin, status=status) as proxy,

@@ -62,7 +62,7 @@ def history(*, seed: int = 1, level: float = 45, without: tuple[tuple[date, date
 
 
 def fill(platform: Platform, rows: Iterator[Counted] | list[Counted]) -> list[Counted]:
-    """Count these requests of one city, and say that the check has run."""
+    """Store the counts of these requests of one city, as after the daily check of the statistics."""
     found = list(rows)
     city = found[0].jurisdiction_id
     with platform.database.transaction() as connection:

@@ -202,7 +202,7 @@ def test_escaping_against_formulas_is_reversible(text: str) -> None:
     assert unescaped(row["description"]) == clean_text(text)
 
 
-def test_positive_and_negative_numbers_are_plain_decimals() -> None:
+def test_small_and_negative_coordinates_are_plain_decimals() -> None:
     place = Place(lat=-0.00001, long=-179.5)
     (row,) = table(whole(CsvWriter(csv_columns()), [item(build.service_request(place=place))]))
     assert (row["lat"], row["long"]) == ("-0.00001", "-179.5")

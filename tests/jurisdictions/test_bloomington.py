@@ -19,7 +19,7 @@ def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_catalogue_is_complete() -> None:
+def test_each_group_has_its_number_of_services() -> None:
     groups = Counter(service.group for service in jurisdiction.services)
     assert groups == {
         "Most Popular": 4,

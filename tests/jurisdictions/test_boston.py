@@ -69,7 +69,7 @@ def test_the_city_has_its_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.new_id(4143000, datetime(2026, 3, 1, tzinfo=UTC)) == "101004143000"
 
 
-def test_the_catalogue_is_complete() -> None:
+def test_the_catalogue_has_the_recorded_size() -> None:
     assert len(jurisdiction.services) == 126
     assert len(jurisdiction.departments) == 31
     assert len(jurisdiction.aliases) == 46

@@ -142,7 +142,7 @@ def test_the_city_has_its_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.new_id(42, datetime(2026, 3, 1, tzinfo=UTC)) == "SR26-00000042"
 
 
-def test_the_catalogue_is_complete() -> None:
+def test_the_catalogue_has_the_recorded_size() -> None:
     assert len(jurisdiction.services) == 191
     assert len(jurisdiction.departments) == 14
     assert len(jurisdiction.aliases) == 1

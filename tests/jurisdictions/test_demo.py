@@ -64,7 +64,7 @@ def test_graffiti_has_the_attributes_that_the_suite_answers(code: str, datatype:
     assert keys <= {value.key for value in found.values}
 
 
-def test_the_city_uses_every_feature_of_a_catalogue() -> None:
+def test_the_city_has_every_datatype_every_type_of_service_and_odd_codes() -> None:
     attributes = [item for service in jurisdiction.services for item in service.attributes]
     assert {item.datatype for item in attributes} == set(Datatype)
     assert {item.type for item in jurisdiction.services} == set(ServiceType)

@@ -17,7 +17,7 @@ def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_catalogue_is_complete() -> None:
+def test_the_catalogue_has_12_services_whose_codes_are_their_names() -> None:
     assert len(jurisdiction.services) == 12
     assert all(service.code == service.name for service in jurisdiction.services)
 
@@ -51,7 +51,7 @@ def test_services_without_a_bureau_go_to_triage(code: str) -> None:
         ("Water Waste", "Report Water Waste"),
     ],
 )
-def test_the_name_in_the_portal_is_a_keyword(code: str, portal_name: str) -> None:
+def test_the_name_on_the_citys_own_site_is_a_keyword(code: str, portal_name: str) -> None:
     service = jurisdiction.service(code)
     assert service
     assert portal_name in service.keywords

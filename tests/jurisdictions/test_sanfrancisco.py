@@ -34,7 +34,7 @@ def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_catalogue_is_complete() -> None:
+def test_the_catalogue_has_the_recorded_size() -> None:
     assert len(CODES_2012) == 38
     assert len(jurisdiction.services) == 42
     assert len(jurisdiction.aliases) == 3

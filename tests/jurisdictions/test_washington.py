@@ -19,7 +19,7 @@ def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_catalogue_is_complete() -> None:
+def test_the_catalogue_has_86_realtime_services() -> None:
     assert len(jurisdiction.services) == 86
     assert all(service.type is ServiceType.REALTIME for service in jurisdiction.services)
 

@@ -39,7 +39,7 @@ def take(here: Town, content: bytes, to: str = "") -> Bounce:
     return take_bounce(here.platform, content, now=utc_now(), to=to)
 
 
-def test_mail_comes_back_to_an_address_of_the_follower(here: Town) -> None:
+def test_mail_comes_back_to_an_address_of_the_city_that_does_not_name_the_follower(here: Town) -> None:
     here.confirmed()
     first, _, domain = sender_of(here).partition("@")
     assert first.startswith("bounces+")

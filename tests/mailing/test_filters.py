@@ -301,7 +301,7 @@ def test_a_person_who_is_erased_gets_no_mail_and_an_export_has_the_filters(here:
     assert here.send(hours=2) == []
 
 
-def test_a_person_is_forgotten_after_a_week_without_consent_and_a_year_after_the_last_consent(here: Town) -> None:
+def test_a_person_is_forgotten_after_a_week_without_consent_and_a_year_after_consent(here: Town) -> None:
     assert ask(here) == 200
     here.send()
     expire_subscriptions(here.platform, utc_now() + timedelta(days=6))

@@ -145,7 +145,7 @@ def test_a_supporter_who_leaves_the_mail_is_still_counted(here: Town) -> None:
     assert supporters(here, name) == 1
 
 
-def test_the_reporter_and_readers_of_a_closed_or_hidden_report_are_told(here: Town) -> None:
+def test_the_reporter_and_readers_of_a_closed_or_hidden_report_cannot_say_me_too(here: Town) -> None:
     name, own = here.confirmed()
     assert "This is my problem too" not in here.client.get(own).text
     assert here.press(own, "support") == 409

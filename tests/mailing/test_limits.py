@@ -114,7 +114,7 @@ def test_a_suspected_report_leads_to_a_mail_only_after_its_release(make_app: Cal
 
 
 @pytest.mark.parametrize("is_dropped", [True, False])
-def test_a_suspected_report_that_staff_hide_leads_to_no_mail(
+def test_a_suspected_report_that_staff_hide_or_drop_leads_to_no_mail(
     make_app: Callable[..., Flask], is_dropped: bool
 ) -> None:
     with world.mail_server() as post:

@@ -1,4 +1,4 @@
-"""The page to which mails link: a GET changes nothing, and each button does one thing, also twice."""
+"""The page to which mails link: a GET changes nothing, and pressing a button again changes nothing more."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_an_answer_that_nobody_offered_is_refused(here: Town, answer: str, statu
     assert here.press(path, "answer", answer=answer) == status
 
 
-def test_an_answer_is_taken_only_after_a_closing_and_not_without_end(here: Town) -> None:
+def test_an_answer_is_taken_only_after_a_closing_and_only_five_of_them(here: Town) -> None:
     name, path = here.confirmed()
     assert here.press(path, "answer", answer="solved") == 409
     here.act(name, CLOSE)
@@ -190,7 +190,7 @@ def test_the_reporter_opens_the_request_again(here: Town) -> None:
     assert here.press(path, "reopen") == 409
     shown = here.client.get(f"/open311/v2/requests/{name}.json").json[0]
     assert shown["status"] == "open"
-    assert as_staff_see(here, name)["feedback"] is None, "it is about the last closing"
+    assert as_staff_see(here, name)["feedback"] is None, "the answer was about the last closing"
     rows = here.rows("SELECT kind, actor, reason FROM request_event WHERE actor = 'reporter'")
     assert [row["kind"] for row in rows][:2] == ["feedback", "status"]
     assert {row["actor"] for row in rows} == {"reporter"}
@@ -198,7 +198,7 @@ def test_the_reporter_opens_the_request_again(here: Town) -> None:
     assert "The report was opened again." in text_of(told)
 
 
-def test_a_request_stays_closed_after_the_days_of_the_city(here: Town) -> None:
+def test_a_request_stays_closed_after_the_reopen_days_of_the_city(here: Town) -> None:
     name, path = here.confirmed()
     long_ago = utc_now() - timedelta(days=15)
     with here.platform.database.transaction() as connection:
@@ -210,7 +210,7 @@ def test_a_request_stays_closed_after_the_days_of_the_city(here: Town) -> None:
     assert here.press(path, "reopen") == 409
 
 
-def test_a_city_without_such_days_offers_no_reopening(make_app: Callable[..., Flask]) -> None:
+def test_a_city_without_reopen_days_and_feedback_offers_neither(make_app: Callable[..., Flask]) -> None:
     with town(make_app, reopen_days=0, feedback=False) as here:
         name, path = here.confirmed()
         here.act(name, CLOSE)

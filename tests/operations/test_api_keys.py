@@ -68,7 +68,7 @@ def test_a_key_for_an_unserved_city_is_refused(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\x1b[2Jb", "app\u202e", "a\u200bpp", "two\nlines", "x" * 201])
-def test_a_key_has_a_label_and_a_contact_that_can_be_read(platform: Platform, text: str) -> None:
+def test_a_label_or_a_contact_that_people_cannot_read_is_refused(platform: Platform, text: str) -> None:
     with pytest.raises(Invalid, match="label: is no label"):
         add_key(platform, label=text, now=build.NOON)
     with pytest.raises(Invalid, match="contact: is no contact"):
@@ -81,7 +81,7 @@ def test_a_key_needs_a_label(platform: Platform, label: str) -> None:
         add_key(platform, label=label, now=build.NOON)
 
 
-def test_the_audit_trail_has_each_act_on_a_key_and_only_the_city_named_may_change_it(platform: Platform) -> None:
+def test_the_audit_trail_has_each_act_on_a_key_and_a_city_changes_only_its_own_keys(platform: Platform) -> None:
     city = "city.example"
     by: dict[str, Any] = {"principal": SHELL, "now": build.NOON}
     number, _ = add_key(platform, label="FixIt app", jurisdiction_id=city, may_update=True, **by)

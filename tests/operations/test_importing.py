@@ -664,7 +664,7 @@ def test_a_note_that_repeats_an_erased_sentence_stays_out(demo: City) -> None:
     assert demo.get("7")["status_notes"] is None
 
 
-def test_an_erased_note_of_staff_no_longer_stands_against_the_source(demo: City) -> None:
+def test_after_the_note_of_staff_was_erased_a_note_of_the_source_is_taken(demo: City) -> None:
     demo.take([row()])
     build.change(demo.platform, "7", note="Ann was called by us.", now=utc_now(), city=demo.jurisdiction)
     erase_from_request(demo.platform, demo.jurisdiction, "7", [Erasable.NOTES], now=utc_now())

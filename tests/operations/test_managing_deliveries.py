@@ -259,7 +259,9 @@ def parked_later(platform: Platform, neighbour: world.Neighbour) -> Delivery:
     return next(one for one in stored(platform) if one.state is DeliveryState.PARKED)
 
 
-def test_pages_lead_through_all_deliveries_once(platform: Platform, neighbour: world.Neighbour) -> None:
+def test_pages_lead_through_all_deliveries_once_and_filters_leave_out_others(
+    platform: Platform, neighbour: world.Neighbour
+) -> None:
     neighbour.down()
     for _ in range(5):
         build.submit(platform)

@@ -198,7 +198,7 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(platform: Platform) -> N
     assert [replace(part, erasure="") for part in tried] == [replace(part, erasure="") for part in done]
 
 
-def test_the_counts_do_not_change(platform: Platform) -> None:
+def test_an_erasure_changes_no_number_of_rows_and_no_stored_count(platform: Platform) -> None:
     everything(platform)
     tables = ("service_request", "publication", "received_update", "public_update")
     with platform.database.reading() as connection:

@@ -535,7 +535,7 @@ def unreadable(case: Sent, **changes: Any) -> RemoteUpdate:
 
 
 def states_of(platform: Platform, *found: RemoteUpdate) -> int:
-    """Store present states of cases, and apply what is due. Returns how many states were new."""
+    """Store the current states of cases, and apply what is due. Returns how many states were new."""
     with platform.database.transaction() as connection:
         news = store_states(connection, PLACE, found, build.NOON)
     apply_updates(platform, Clock())

@@ -1,4 +1,4 @@
-"""What a process makes of the standings of primary and replica."""
+"""What a process concludes from the standings of primary and replica."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REPLICA = replace(PRIMARY, is_replica=True, position=800, started_at="two")
 def view_of(
     primary: Standing | None, replica: Standing | None, *, is_down: bool = False, lag_s: float | None = 1
 ) -> View:
-    """The view if ten seconds are allowed."""
+    """The view, if a replica may be ten seconds behind."""
     return judged(primary, replica, is_primary_down=is_down, most_lag_s=10, lag_s=lag_s)
 
 

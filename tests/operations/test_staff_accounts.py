@@ -88,7 +88,7 @@ def test_a_revoked_token_and_a_revoked_account_are_refused(platform: Platform) -
         staff.issue_token(platform, CITY, "ada", principal=SHELL, now=build.NOON)
 
 
-def test_a_login_link_is_good_once_and_for_ten_minutes(platform: Platform) -> None:
+def test_a_login_link_is_valid_once_and_for_ten_minutes(platform: Platform) -> None:
     add(platform)
     early = staff.issue_login(platform, CITY, "ada", principal=SHELL, now=build.NOON).secret
     link = staff.issue_login(platform, CITY, "ada", principal=SHELL, now=build.NOON).secret
@@ -117,7 +117,7 @@ def test_a_faulty_account_is_refused(platform: Platform, changes: dict[str, Any]
         add(platform, **changes)
 
 
-def test_only_admins_of_the_city_manage_accounts(platform: Platform) -> None:
+def test_only_admins_of_the_city_or_of_all_cities_add_accounts(platform: Platform) -> None:
     for role, city, match in (
         (Role.DISPATCHER, CITY, "needs the role admin"),
         (Role.ADMIN, "other.example", "is not valid for"),
@@ -131,7 +131,7 @@ def test_only_admins_of_the_city_manage_accounts(platform: Platform) -> None:
             add(platform, principal=principal)
 
 
-def test_every_act_on_an_account_is_in_the_audit_trail(platform: Platform) -> None:
+def test_acts_on_an_account_are_in_the_audit_trail_without_its_name(platform: Platform) -> None:
     add(platform, "ada@city.example")
     options: dict[str, Any] = {"principal": SHELL, "now": build.NOON}
     staff.issue_token(platform, CITY, "ada@city.example", **options)

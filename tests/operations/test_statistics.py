@@ -356,7 +356,7 @@ def test_the_answer_says_which_days_the_targets_count(platform: Platform) -> Non
     assert target_days("trees") == ""
 
 
-def test_a_merged_request_is_left_out_until_it_is_taken_apart(platform: Platform) -> None:
+def test_a_merged_request_is_left_out_until_it_is_unmerged(platform: Platform) -> None:
     build.store_all(platform, ({"number": number} for number in (1, 2)))
     (city,) = platform.registry
     act(platform, city, "R2", [commands.Merge(into="R1")], principal=SHELL, now=NOW)

@@ -93,7 +93,7 @@ def refusal(folder: Path, text: str) -> str:
     return str(caught.value)
 
 
-def test_each_kind_of_the_server_is_read(folder: Path) -> None:
+def test_back_ends_of_the_kinds_webhook_email_and_file_are_read(folder: Path) -> None:
     (folder / "backends.toml").write_text(EXAMPLES, encoding="utf-8")
     works, parks, mainframe = declared.load(folder).backends
     assert isinstance(works, WebhookConfig)

@@ -62,7 +62,7 @@ def test_a_synonym_with_a_fault_is_refused(tmp_path: Path, table: str, message: 
     assert message in str(raised.value)
 
 
-def test_each_language_of_the_pages_has_a_lexicon_whose_words_can_be_said() -> None:
+def test_each_language_of_the_pages_has_a_lexicon_whose_synonyms_are_not_empty() -> None:
     own, *usual = lexicons_of(demo)
     assert not own.synonyms
     assert len(usual) == len(demo.languages) == 6

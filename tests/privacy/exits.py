@@ -268,7 +268,7 @@ def mailed(town: Town) -> Iterator[tuple[str, Found]]:
 
 
 def texted(town: Town) -> Iterator[tuple[str, Found]]:
-    """The text messages to people, each with its number, and what the gateway gets beside the number."""
+    """The text messages to people: the phone number of each, and what the gateway gets beside this number."""
     for hook in town.texts.hooks:
         rest = {name: value for name, value in hook.data.items() if name != "to"}
         yield hook.data["to"], Found(f"text {hook.number}", repr((rest, hook.headers)).encode())
@@ -279,7 +279,7 @@ def _is_to_person(mail: Mail) -> bool:
 
 
 def delivered(town: Town) -> Iterator[Found]:
-    """What goes to others: webhooks, mails and files, also for the operator, and requests for the neighbour."""
+    """What goes to back offices, the operator and the neighbour: webhooks, mails, files, requests and updates."""
     for hook in town.hooks.hooks:
         yield Found(f"webhook {hook.number}", repr((hook.data, hook.headers)).encode())
     for mail in town.mails.accepted:

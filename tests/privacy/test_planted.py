@@ -57,7 +57,7 @@ def test_only_the_link_of_the_reporter_shows_a_text_that_is_not_public(answers: 
     assert [one.place for one in answers if f"{HIDDEN}-flood".encode() in one.content] == []
 
 
-def test_the_crawl_reads_every_route(answers: list[Found]) -> None:
+def test_the_crawl_reads_many_paths_of_all_kinds(answers: list[Found]) -> None:
     read = Counter(one.place.split()[1].partition("?")[0] for one in answers if one.status == 200)
     assert len(read) > 140
     types = {one.media_type for one in answers if one.status == 200}
@@ -82,7 +82,7 @@ def test_photos_have_no_metadata_in_any_size(answers: list[Found]) -> None:
     assert {one.place: faults for one in photos if (faults := faults_of_rendition(one.content))} == {}
 
 
-def test_nobody_else_reads_the_data_by_the_paths_of_staff(planted_town: Town) -> None:
+def test_without_an_account_the_paths_of_staff_answer_401_without_data(planted_town: Town) -> None:
     found = list(crawl(planted_town, FOR_STAFF))
     assert {one.status for one in found} == {401}
     assert [one.place for one in found if leaks(one.content, *planted_town.people.values())] == []

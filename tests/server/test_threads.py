@@ -272,7 +272,7 @@ def test_eight_clients_that_do_not_send_their_body_occupy_no_thread(served: Serv
     assert answer(callers[0]) == b"ab" + b"c" * 998
 
 
-def test_a_body_that_makes_no_progress_gets_408_and_a_slow_body_is_read(served: Serve) -> None:
+def test_a_caller_whose_body_makes_no_progress_is_ended_and_a_slow_body_is_read(served: Serve) -> None:
     server = served(body_s=1, least_bytes=10)
     lively, slow = server.call(DRIP.replace(b"1000", b"90000")), server.call(DRIP)
     sent = [2]

@@ -38,7 +38,7 @@ def test_a_stop_outlives_an_erasure_as_a_digest(here: Town) -> None:
     here.answer("STOP")
     options = {"reason": "A letter.", "principal": SHELL, "now": utc_now()}
     person = Person(phone=ANN, phone_region="US")
-    list(erase_person(here.platform, here.city, person, **options))  # type: ignore[arg-type]  # by their names
+    list(erase_person(here.platform, here.city, person, **options))  # type: ignore[arg-type]  # the values have several types
     stored = dump(here.platform)
     assert not [form for form in (ANN, ANN_INTERNATIONAL, "6175550123") if form in stored]
     here.report()
@@ -62,7 +62,7 @@ def test_an_answer_that_is_no_wish_changes_nothing_and_is_not_stored(here: Town)
         (ANN_INTERNATIONAL, ["STOP"], "text"),
     ],
 )
-def test_a_call_that_cannot_be_read_is_refused_by_name(
+def test_a_call_that_cannot_be_read_is_refused_and_the_error_names_the_field(
     here: Town, sender: object, text: object, named: str
 ) -> None:
     answer = here.answer(text, sender)

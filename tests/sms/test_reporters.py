@@ -78,7 +78,7 @@ def test_nobody_is_told_who_did_not_ask_or_has_no_usable_number(here: Town, orde
         assert "text message" not in told
 
 
-def test_whoever_asks_is_told_how_to_end_it_in_the_own_language(here: Town) -> None:
+def test_whoever_asks_for_messages_is_told_how_to_end_them_in_the_language_of_the_report(here: Town) -> None:
     assert "To get no more of them, reply STOP." in here.post().json[0]["service_notice"]
     name = here.report(language="es", phone="617 555 0124")
     [message] = [one for one in here.send() if one["language"] == "es"]
@@ -196,7 +196,7 @@ def test_a_suspected_report_leads_to_messages_only_after_its_release(make_app: M
         assert only["to"] == "+16175550124"
 
 
-def test_the_release_of_a_report_that_was_held_for_a_review_is_no_second_receipt(make_app: Make) -> None:
+def test_the_release_of_a_report_that_was_held_for_a_review_sends_no_second_receipt(make_app: Make) -> None:
     with world.receiver() as gateway:
         services = tuple(replace(one, review=True) for one in city().services)
         here = Town(make_app(replace(city(), services=services), **settings_for(gateway)), gateway)
@@ -209,7 +209,9 @@ def test_the_release_of_a_report_that_was_held_for_a_review_is_no_second_receipt
 
 
 @pytest.mark.parametrize("orders", ["drop", "hide", "hide and show"])
-def test_a_suspected_report_that_staff_hide_leads_to_no_message(make_app: Make, orders: str) -> None:
+def test_a_suspected_report_that_staff_hide_or_drop_leads_to_no_message_before_its_release(
+    make_app: Make, orders: str
+) -> None:
     with world.receiver() as gateway:
         suspicious = replace(city(), abuse=AbuseRules(honeypot="website"))
         here = Town(make_app(suspicious, **settings_for(gateway)), gateway)

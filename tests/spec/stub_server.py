@@ -382,7 +382,9 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         return f"<{name}>{text}</{name}>"
 
     def route(self, call: StubCall) -> tuple[int, dict[str, str], bytes]:
-        """Answer /<instance>/v2/<resource>. The instances are one, many, crash, secure, slow and jsonp."""
+        """Answer /<instance>/v2/<resource>; the instances are one, many, crash, secure, slow and jsonp.
+
+        Sensors, bulk files and Inquiry have paths of their own."""
         instance, _, rest = call.path.lstrip("/").partition("/")
         if instance == "sensors":
             return self.sensors(call, rest)
@@ -1106,8 +1108,8 @@ class StubAdapter(BaseAdapter):
 class StubSession(requests.Session):
     """A session that sends calls to http://stub.example to a stub.
 
-    A conformance run makes 740 calls, and requests needs as much time to prepare a call as the stub to answer it.
-    So a call that is plain is passed on unprepared. requests follows redirects.
+    A conformance run makes about a thousand calls, and the library requests needs as much time to prepare a call as
+    the stub needs to answer it. So a call that is plain is passed on unprepared. requests follows redirects.
     """
 
     def __init__(self, stub: StubServer) -> None:

@@ -194,7 +194,7 @@ def waiting_for_a_lock(connection: Connection) -> bool:
     return bool(found.scalar_one())
 
 
-def test_a_migration_gives_way_to_a_session_that_needs_another_of_its_locks(
+def test_a_migration_releases_its_locks_while_it_waits_for_a_session_that_needs_them(
     beginning: Database, reader: Connection
 ) -> None:
     """Otherwise both wait for each other, and PostgreSQL ends one of them."""

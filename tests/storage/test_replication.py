@@ -101,7 +101,9 @@ def test_a_server_that_does_not_exist_counts_as_lost_and_an_own_error_does_not()
     assert not is_cut_off(unavailable(None))
 
 
-def test_connections_of_both_drivers_end_when_the_other_machine_vanishes(database: Database, url: str) -> None:
+def test_connections_of_both_drivers_probe_the_other_machine_and_give_up_in_time(
+    database: Database, url: str
+) -> None:
     with database.reading() as connection:
         driver: Any = connection.connection.driver_connection
         found = driver.info.dsn_parameters

@@ -125,7 +125,7 @@ def test_a_tile_of_cells_reads_its_cells_only(
         assert "Seq Scan on map_cell" not in found
 
 
-def test_all_ways_to_read_a_tile_find_the_same(platform: Platform) -> None:
+def test_all_complete_ways_to_read_a_tile_find_the_same(platform: Platform) -> None:
     def body(tile: Tile, search: RequestSearch, way: Way) -> bytes:
         [(_, _, points, _)] = platform.database.hot.rows(*points_query(tile, search, way))
         return bytes(points)

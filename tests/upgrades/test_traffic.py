@@ -1,7 +1,8 @@
 """An upgrade from the former release and a downgrade to it, while clients read, post and follow the change feed.
 
-Two web hosts and a worker run as processes. First the database is migrated, then one process after the other is
-exchanged; back, the database is migrated last. The guide (spec/operating.md) says what this proves.
+Two web hosts and a worker run as processes. For the upgrade, first the database is migrated, then one process
+after the other is exchanged. For the downgrade, the database is migrated last. The guide (spec/operating.md) says
+what this proves.
 """
 
 from __future__ import annotations

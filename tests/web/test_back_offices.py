@@ -146,7 +146,7 @@ def test_metrics_count_deliveries_by_back_end(
     assert after["open311_oldest_delivery_seconds", "works", "test.example"] == 0
 
 
-def test_accepted_deliveries_are_counted_and_logged_without_personal_data(
+def test_accepted_deliveries_are_logged_without_personal_data(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logs("info")

@@ -1,4 +1,4 @@
-"""ETag and 304, HEAD, OPTIONS and CORS, for every URL."""
+"""ETag and 304, HEAD, OPTIONS and CORS, for the reads of the standard."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_answers_to_a_post_and_errors_are_not_cached(client: FlaskClient, key: s
         ("DELETE", "requests", 405),
     ],
 )
-def test_any_origin_may_read_every_answer_including_errors(
+def test_any_origin_may_read_answers_and_errors(
     client: FlaskClient, format: str, method: str, path: str, status: int
 ) -> None:
     answer = client.open(address(path, format), method=method, headers=ORIGIN)
@@ -200,7 +200,7 @@ def test_options_names_the_methods(filled: FlaskClient, format: str, read: str) 
     assert {name.strip() for name in answer.headers["Allow"].split(",")} == allowed
 
 
-def test_html_pages_have_no_cors_headers(make_app: Callable[..., Flask]) -> None:
+def test_pages_and_readyz_have_no_cors_headers(make_app: Callable[..., Flask]) -> None:
     client = make_app().test_client()
     for path in ("/", "/docs", "/readyz"):
         assert "Access-Control-Allow-Origin" not in client.get(path, headers=ORIGIN).headers

@@ -1,4 +1,7 @@
-"""Each choice of the operator, compared with its default (A01, A08, A09, A16, A22, A25, A58, A67)."""
+"""What the standard leaves to the operator: choices, compared with the default.
+
+The rules are A01, A08, A09, A16, A22, A25, A58 and A67.
+"""
 
 from __future__ import annotations
 

@@ -93,7 +93,9 @@ def test_an_unknown_resource_gets_404_in_the_format_of_the_url(
         ("services/potholes.JSON", None, JSON),
     ],
 )
-def test_the_suffix_overrides_accept(client: FlaskClient, path: str, accept: str | None, content_type: str) -> None:
+def test_the_suffix_or_else_accept_chooses_the_format(
+    client: FlaskClient, path: str, accept: str | None, content_type: str
+) -> None:
     answer = client.get(f"{BASE}/{path}", headers={"Accept": accept} if accept else {})
     assert answer.status_code == 200
     assert answer.content_type == content_type
@@ -212,7 +214,7 @@ def test_a_malformed_request_id_is_replaced(client: FlaskClient, given: str) -> 
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", f"{BASE}/services.json", f"{BASE}/nothing.xml", "/readyz"])
-def test_every_answer_forbids_content_type_sniffing(client: FlaskClient, path: str) -> None:
+def test_pages_data_and_errors_forbid_content_type_sniffing(client: FlaskClient, path: str) -> None:
     assert client.get(path).headers["X-Content-Type-Options"] == "nosniff"
 
 

@@ -36,7 +36,7 @@ MakeApp = Callable[..., Flask]
 
 
 def dirt(count: int) -> list[dict[str, Any]]:
-    """Requests of the last two months, with every difficult text in every text field. Each run has the same."""
+    """Requests, one every seven hours back from now, with random difficult texts. Each run draws the same texts."""
     random, now = Random(311), utc_now().replace(microsecond=0)
     texts = [random.choice(NASTY) for _ in range(count)]
     return [

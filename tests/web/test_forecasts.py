@@ -98,10 +98,16 @@ def test_all_three_formats_have_the_same_numbers(client: FlaskClient) -> None:
     assert {line["caveat"] for line in lines} == {document["caveat"]}
     xml = etree.fromstring(client.get(f"{PATH}.xml").data)
     assert [
-        (row.findtext("service_code") or "", row.findtext("area") or "", one.findtext("first_day"))
+        (
+            row.findtext("service_code") or "",
+            row.findtext("area") or "",
+            one.findtext("first_day"),
+            int(number) if (number := one.findtext("expected_requests")) else None,
+            one.findtext("reason") or "",
+        )
         for row in xml.iterfind("rows/row")
         for one in row.iterfind("forecasts/forecast")
-    ] == [item[:3] for item in expected]
+    ] == expected
 
 
 @pytest.mark.usefixtures("made")

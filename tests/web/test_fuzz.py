@@ -102,7 +102,7 @@ def test_every_operation_of_the_standard_is_in_openapi(operations: dict[str, Any
         ),
     ],
 )
-def test_operations_of_our_extensions_are_in_openapi(
+def test_answers_with_our_extensions_are_as_described(
     operations: dict[str, Any], call: str, parameters: dict[str, str], query: dict[str, str]
 ) -> None:
     case = operations[call].Case(path_parameters=parameters, query=query)

@@ -150,7 +150,7 @@ def test_any_text_is_carried_by_both_formats(serve: Callable[..., FlaskClient]) 
 
 
 @pytest.mark.requirement("Y2")
-def test_an_item_has_all_fields_of_inquiry_v1(client: FlaskClient) -> None:
+def test_each_kind_of_item_has_its_fields_of_inquiry_v1(client: FlaskClient) -> None:
     (service,) = rows(client, "services/bulky-items", "services")
     assert [one["type"] for one in service["web_actions"]] == ["Link", "Service Request"]
     assert service["web_actions"][1]["url"] == "http://localhost/c/city.example/report?service_code=hotline"
@@ -410,7 +410,7 @@ def test_a_faulty_call_of_the_calendar_names_the_parameter(
 
 
 @pytest.mark.requirement("Y11")
-def test_the_calendar_has_fourteen_days_from_today_and_at_most_ninety(serve: Callable[..., FlaskClient]) -> None:
+def test_the_calendar_has_fourteen_days_from_today_or_up_to_ninety(serve: Callable[..., FlaskClient]) -> None:
     client = serve(**_zoned())
     today = utc_now().astimezone(ZONE).date()
     found = rows(client, "calendar", "days")

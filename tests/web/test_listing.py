@@ -328,7 +328,9 @@ def test_links_have_the_operators_public_address(make_app: MakeApp) -> None:
 
 @both_formats
 @pytest.mark.parametrize("page", ["0", "1", "", " 1 "])
-def test_page_0_is_the_first_page(client: FlaskClient, crowd: list[str], format: str, page: str) -> None:
+def test_page_0_page_1_and_a_blank_page_are_the_first_page(
+    client: FlaskClient, crowd: list[str], format: str, page: str
+) -> None:
     answer = client.get(f"{BASE}/requests.{format}?page={quote(page)}&page_size=7")
     assert ids(answer) == crowd[:7]
 

@@ -335,7 +335,7 @@ def test_a_post_is_told_in_the_language_of_the_caller(desk: Desk) -> None:
     assert answer.headers["Content-Language"] == "en, es"
 
 
-def test_a_post_costs_no_statement_for_notices(desk: Desk) -> None:
+def test_current_notices_are_read_again_only_after_a_while(desk: Desk) -> None:
     now = utc_now()
     desk.add()
     reads: list[str] = []

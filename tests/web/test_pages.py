@@ -173,7 +173,9 @@ def calls_of(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
         yield from ((path, call) for method, call in found.items() if method in ("get", "post"))
 
 
-def test_the_description_has_every_operation_in_both_formats(description: dict[str, Any]) -> None:
+def test_the_description_has_all_operations_in_both_formats_but_those_of_dumps_and_tiles(
+    description: dict[str, Any],
+) -> None:
     calls = {(path, call["operationId"]): call for path, call in calls_of(description)}
     xml = {path.removesuffix(".xml") for path, _ in calls if path.endswith(".xml")}
     assert xml == {path.removesuffix(".json") for path, _ in calls if path.endswith(".json")} - {
@@ -202,7 +204,9 @@ def test_the_description_names_the_servers_own_address(make_app: Callable[..., F
     assert description["externalDocs"]["url"] == "http://311.city.example/docs/extensions"
 
 
-def test_only_calls_that_send_something_need_a_key(description: dict[str, Any]) -> None:
+def test_the_description_asks_for_a_key_to_send_and_for_subscriptions_and_sensors(
+    description: dict[str, Any],
+) -> None:
     schemes = description["components"]["securitySchemes"]
     assert {(one["type"], one.get("name", one.get("scheme"))) for one in schemes.values()} == {
         ("apiKey", "X-Api-Key"),
@@ -281,10 +285,10 @@ def test_headers_of_answers_are_described(description: dict[str, Any]) -> None:
         assert "Retry-After" in description["components"]["responses"][name]["headers"]
 
 
-def test_no_answer_has_a_header_that_is_not_described(
+def test_no_read_without_values_in_its_path_has_a_header_that_is_not_described(
     client: FlaskClient, platform: Platform, key: str, description: dict[str, Any]
 ) -> None:
-    """Headers that HTTP itself defines, and those of CORS, need no description."""
+    """Headers that HTTP itself defines, those of CORS, and those of every answer need no description."""
     for number in range(3):
         build.store(platform, service_request_id=f"R{number}")
     (city,) = platform.registry

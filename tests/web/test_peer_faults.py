@@ -153,7 +153,7 @@ def definitions(client: FlaskClient) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.requirement("C072")
-def test_every_definition_of_every_city_is_well_formed_in_both_formats(make_app: MakeApp) -> None:
+def test_every_definition_of_every_city_is_well_formed_xml(make_app: MakeApp) -> None:
     app = make_app(jurisdictions=())
     app.test_client_class = (
         None  # The plain client is quicker for hundreds of services; other tests compare both formats.

@@ -144,7 +144,7 @@ def test_the_photos_of_a_suspected_update_are_exported_and_erased(
     assert sender.files() == []
 
 
-def test_a_dump_is_made_anew_when_a_photo_of_an_update_is_erased(sender: Sender) -> None:
+def test_the_erasure_of_a_photo_of_an_update_takes_back_what_the_public_could_read(sender: Sender) -> None:
     erase(sender, with_texts=True)
     record = build.load(sender.platform, service_request_id=sender.newest()["service_request_id"])
     last = build.history(sender.platform, record)[-1]

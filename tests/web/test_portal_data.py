@@ -24,7 +24,9 @@ from tests.web.test_portal_report import Browser
 CITY = "/c/city.example/"
 
 
-def test_every_link_of_the_data_page_gets_an_answer(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+def test_every_link_of_the_pages_about_data_and_privacy_gets_an_answer(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
     app = make_app(build.city(contact="Ada, ada@test.example"), data_dir=str(tmp_path))
     build.store(platform_of(app))
     (city,) = platform_of(app).registry
@@ -121,7 +123,7 @@ def translated(*words: str) -> Translation:
     return Translation(emergency_words=words)
 
 
-def test_a_city_without_a_number_tells_none() -> None:
+def test_a_city_without_a_number_or_without_words_tells_no_number() -> None:
     city = build.city(translations={"es": translated("fuego")})
     assert city.emergency_number(["fuego"]) == ""
     assert build.city(emergency=Emergency(number="112")).emergency_number(["fire"]) == ""

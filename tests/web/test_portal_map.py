@@ -141,7 +141,9 @@ def test_an_unknown_city_is_not_found(client: FlaskClient) -> None:
     checked(client.get("/map/nowhere"), 404)
 
 
-def test_a_background_is_allowed_by_the_policy_of_this_page_only(make_app: Callable[..., Flask]) -> None:
+def test_a_background_is_allowed_only_by_the_policy_of_the_page_with_the_map(
+    make_app: Callable[..., Flask],
+) -> None:
     client = make_app(map_background=TILES, map_attribution=SOURCE).test_client()
     assert about(checked(client.get(PAGE)))["background"] == {
         "tiles": TILES,

@@ -116,10 +116,10 @@ def test_every_span_of_time_is_that_of_the_api_and_empty_ones_are_zero(
     assert len(document.xpath("//details[@open]//td")) == 0 if span == "week" else True
 
 
-def test_the_page_and_the_api_have_the_same_numbers_as_of_the_same_second(
+def test_a_page_that_has_changed_has_a_later_time_and_no_page_is_ahead_of_the_api(
     client: FlaskClient, counted: Platform
 ) -> None:
-    """A page is kept for a minute. Then its time is older than that of a new answer of the API."""
+    """A page is kept for a minute, so its time may be older than that of a new answer of the API."""
     before = checked(client.get(PAGE))
     build.store(counted, number=900, service_code="potholes")
     dispatch_all(counted)
@@ -148,7 +148,7 @@ def test_a_kept_page_is_given_only_to_readers_of_its_language_and_filters(
         assert client.get(f"{PAGE}?start_date=x").status_code == 400
 
 
-def test_the_numbers_of_a_page_are_from_one_snapshot(client: FlaskClient, counted: Platform) -> None:
+def test_the_tables_of_a_page_have_the_sum_that_the_page_names(client: FlaskClient, counted: Platform) -> None:
     document = checked(client.get(f"{PAGE}?start_date=2020-01-01"))
     whole = int(
         dict(zip(document.xpath("//dl/dt/text()"), document.xpath("//dl/dd/text()"), strict=False))[

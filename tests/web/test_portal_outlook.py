@@ -63,7 +63,9 @@ def forecasts(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("query", ["", "?service_code=trees", "?area=Hill", "?area=Hill&service_code=trees"])
-def test_every_number_is_that_of_the_api(client: FlaskClient, platform: Platform, query: str) -> None:
+def test_the_months_and_the_median_are_those_of_the_api(
+    client: FlaskClient, platform: Platform, query: str
+) -> None:
     make(platform, level=400)
     code = "trees" if "trees" in query else None
     area = "Hill" if "Hill" in query else None

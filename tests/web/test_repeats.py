@@ -32,7 +32,9 @@ def send(client: FlaskClient, key: str) -> Send:
     return post
 
 
-def test_the_text_of_a_statement_never_contains_data_of_a_citizen(app: Flask, platform: Platform, key: str) -> None:
+def test_the_text_of_the_statement_that_stores_a_request_has_no_data_of_a_citizen(
+    app: Flask, platform: Platform, key: str
+) -> None:
     """PostgreSQL logs the texts of failed statements, with the values in these texts."""
     headers = {"X-Api-Key": key, "Idempotency-Key": "key-1"}
     sent = FORM | {"email": "jane@mail.example", "description": "Jane was here"}

@@ -74,7 +74,7 @@ def pair(shared_pair: Pair) -> Iterator[Pair]:
 
 
 def settings_for(pair: Pair, **changes: Any) -> Settings:
-    """The settings of a server with both addresses. The replica may be as old as it wants."""
+    """The settings of a server with both addresses. The replica may be an hour behind."""
     usual: dict[str, Any] = {"jurisdictions": ("demo",), "post_rate": "", "portal_rate": "", "log_level": "error"}
     both = {"database_url": pair.url, "replica_url": pair.replica.url, "replica_lag_s": 3_600}
     return Settings(**usual | both | changes)
@@ -198,7 +198,7 @@ def test_a_token_has_its_newest_state(pair: Pair, make_app: Any) -> None:
     assert (answer.status_code, answer.json[0]["token"]) == (200, token)
 
 
-def test_an_error_is_answered_by_the_primary(pair: Pair, make_app: Any) -> None:
+def test_a_call_that_the_replica_would_refuse_is_answered_by_the_primary(pair: Pair, make_app: Any) -> None:
     app = make_app(pair)
     client = app.test_client()
     pair.catch_up()

@@ -7,6 +7,7 @@ import random
 import pytest
 from flask.testing import FlaskClient
 
+from open311.clock import utc_now
 from open311.domain.text import search_words
 from open311.operations.platform import Platform
 from tests import build
@@ -36,9 +37,12 @@ def desk(client: FlaskClient, platform: Platform) -> Desk:
 
 
 @pytest.mark.parametrize("words", HOSTILE.values(), ids=HOSTILE)
-def test_a_search_for_only_punctuation_is_an_empty_list_everywhere(
-    client: FlaskClient, desk: Desk, words: str
+def test_a_search_for_words_that_find_nothing_is_an_empty_list(
+    client: FlaskClient, platform: Platform, desk: Desk, words: str
 ) -> None:
+    build.store(platform, description="a the or é", at=utc_now())
+    assert len(client.get(f"{LIST}.json").json) == 1
+    assert client.get(f"{LIST}.json", query_string={"q": words}).json == []
     for suffix in ("json", "xml", "csv", "atom", "geojson", "ndjson"):
         assert client.get(f"{LIST}.{suffix}", query_string={"q": words}).status_code == 200, suffix
     with client.get("/open311/bulk/v1/requests.csv", query_string={"q": words}) as bulk:

@@ -166,8 +166,10 @@ def test_plain_http_is_refused(make_app: Callable[..., Flask]) -> None:
     assert desk.get("/me", base_url="https://311.city.example").status_code == 200
 
 
-def test_a_token_reads_only_its_departments(desk_of: MakeDesk, platform: Platform) -> None:
-    """Only agents may read the reporter, only in their departments, and the audit trail records each reading."""
+def test_a_token_reads_only_its_departments_and_the_reporter_only_with_a_reason(
+    desk_of: MakeDesk, platform: Platform
+) -> None:
+    """To read the reporter, an account needs at least the role agent, and the department of the request."""
     who = Reporter(email="jane@example.org")
     hole = build.submit(platform, reporter=who).service_request_id
     record = build.load(platform, service_request_id=hole)
@@ -304,7 +306,9 @@ def test_a_view_has_a_name_as_people_write_it_and_only_what_the_account_may_see(
     assert ada.call("DELETE", "/views/Late%20potholes,%20Mitte").json == {"views": []}
 
 
-def test_an_account_of_all_cities_checks_a_view_in_the_city_that_it_names(make_app: Callable[..., Flask]) -> None:
+def test_a_view_of_an_account_of_all_cities_is_checked_only_if_the_call_names_a_city(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app(build.city(), build.city(id="other.example"))
     root = Desk.of(app.test_client(), platform_of(app), "root", Role.READER, city=ALL_JURISDICTIONS)
     body = {"json": {"filters": {"department": "moon"}}}

@@ -529,7 +529,9 @@ def test_a_bulk_command_refuses_requests_that_changed_since_they_were_seen(desk:
     assert 'send their versions in `ids`, as {"id": "8841", "version": 3}.' in refused.json["detail"]
 
 
-def test_a_bulk_command_shows_no_names_of_other_departments(client: FlaskClient, platform: Platform) -> None:
+def test_a_bulk_command_shows_no_id_of_a_request_of_another_department(
+    client: FlaskClient, platform: Platform
+) -> None:
     hole = build.submit(platform).service_request_id
     number = build.load(platform, service_request_id=hole).number
     desk = Desk.of(client, platform, "pat", Role.AGENT, "parks")

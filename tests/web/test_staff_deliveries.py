@@ -130,7 +130,7 @@ def test_an_account_sees_only_its_city_and_departments(
     assert client.get("/staff/v1/deliveries").status_code == 401
 
 
-def test_the_link_leads_through_all_pages(desk: Desk, platform: Platform, neighbour: world.Neighbour) -> None:
+def test_the_cursor_leads_through_all_pages(desk: Desk, platform: Platform, neighbour: world.Neighbour) -> None:
     neighbour.down()
     for _ in range(3):
         build.submit(platform)

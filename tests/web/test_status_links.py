@@ -1,4 +1,4 @@
-"""The link with which reporters read their own request, without a login (spec/extensions.md, V1 to V5)."""
+"""The link with which reporters read their own request, without a login (spec/extensions.md, V1 to V6)."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_private_request_can_be_read_by_its_link_alone(make_app: Callable[...,
 
 @pytest.mark.parametrize("wrong", ["x", "A" * 32, "A" * 5_000, "%00", "..%2f", "é", "' OR 1=1 --", "a.json"])
 @both_formats
-def test_a_wrong_link_gets_404_that_does_not_repeat_it(
+def test_a_wrong_link_gets_404_or_400_that_does_not_repeat_it(
     post: Post, client: FlaskClient, format: str, wrong: str
 ) -> None:
     post(**FORM)

@@ -55,7 +55,7 @@ def test_nothing_is_suggested_for_words_that_mean_no_service(client: FlaskClient
     assert codes(client, q=sentence) == []
 
 
-def test_both_formats_have_the_same_services_as_the_list(client: FlaskClient) -> None:
+def test_the_first_service_is_as_in_the_list_and_xml_has_it_too(client: FlaskClient) -> None:
     query = {"jurisdiction_id": "city.example", "q": "pothole", "locale": "es"}
     in_json = client.get(f"{PATH}.json", query_string=query)
     in_xml = client.get(f"{PATH}.xml", query_string=query)
@@ -82,7 +82,7 @@ def test_an_emergency_has_its_notice_in_the_callers_language(make_app: Callable[
     assert (calm["emergency_number"], calm["emergency_notice"]) == ("", "")
 
 
-def test_a_service_is_not_suggested_where_or_while_it_is_not_offered(make_app: Callable[..., Flask]) -> None:
+def test_an_inactive_service_is_not_suggested(make_app: Callable[..., Flask]) -> None:
     old = replace(build.HOLE, code="old", active=False)
     city = build.city(services=(old,))
     client = make_app(city).test_client()
@@ -103,7 +103,7 @@ def test_a_long_sentence_is_cut_with_a_warning(client: FlaskClient) -> None:
     assert "q" in answer.headers["Warning"]
 
 
-def test_without_a_suffix_the_path_means_the_service_with_this_code(client: FlaskClient) -> None:
+def test_without_a_suffix_the_path_means_a_service_with_the_code_suggest(client: FlaskClient) -> None:
     assert client.get(f"{PATH}?jurisdiction_id=city.example&q=hole").status_code == 404
 
 
@@ -162,7 +162,9 @@ def test_a_refused_post_is_not_counted(post: Callable[..., Any], platform: Platf
     assert counted(platform) == {}
 
 
-def test_two_posts_at_the_same_time_are_both_counted(post: Callable[..., Any], platform: Platform) -> None:
+def test_choices_that_are_counted_at_the_same_time_are_all_counted(
+    post: Callable[..., Any], platform: Platform
+) -> None:
     city = platform.registry.find("city.example")
     receipt, key = Receipt(service_code="potholes", is_new=True), Principal(kind="key", role=Role.APP)
     orders = [("potholes", "graffiti", "trees"), ("trees", "graffiti", "potholes")] * 20
@@ -175,7 +177,7 @@ def test_two_posts_at_the_same_time_are_both_counted(post: Callable[..., Any], p
 # --- On the pages
 
 
-def test_the_first_page_shows_three_services_and_then_the_whole_list(client: FlaskClient) -> None:
+def test_the_first_page_shows_at_most_three_services_and_then_the_whole_list(client: FlaskClient) -> None:
     document = checked(client.get("/c/city.example/?q=a hole in the road"))
     suggested = document.xpath("//main/ul[@class='services']//a/@href")
     assert 1 <= len(suggested) <= 3

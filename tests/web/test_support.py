@@ -102,7 +102,7 @@ def test_the_same_id_in_two_apps_is_two_people(
     assert say(id, "/remove", account_id="17", api_key=other).json[0]["supporters"] == 1
 
 
-def test_fifty_people_at_once_all_count(app: Flask, platform: Platform, key: str) -> None:
+def test_fifty_calls_at_once_of_forty_people_count_forty(app: Flask, platform: Platform, key: str) -> None:
     id = report(platform)
 
     def one(number: int) -> int:
@@ -195,7 +195,7 @@ def test_a_request_that_is_hidden_keeps_its_supporters(
     assert supporters(client, id) == 1
 
 
-def test_a_city_has_only_its_own_requests(make_app: Callable[..., Flask]) -> None:
+def test_a_request_is_supported_only_in_its_own_city(make_app: Callable[..., Flask]) -> None:
     app = make_app(build.city(), build.city(id="other.example"))
     platform: Platform = app.extensions["open311"]
     id = build.submit(platform).service_request_id

@@ -258,7 +258,7 @@ def test_only_one_of_many_simultaneous_decisions_counts(make_app: MakeApp) -> No
         assert sorted(pool.map(decide, range(6))) == [200, 404, 404, 404, 404, 404]
 
 
-def test_the_photos_of_a_held_update_are_for_staff(make_app: MakeApp, tmp_path: Path) -> None:
+def test_no_photo_of_a_held_update_is_public(make_app: MakeApp, tmp_path: Path) -> None:
     from tests.photos import Sender
 
     city = build.city(abuse=AbuseRules(honeypot="website"), comments="public")

@@ -217,7 +217,7 @@ def test_a_language_begins_with_all_texts_and_keeps_its_translations(tmp_path: P
     assert files(tmp_path) == {"pt-BR": path}
 
 
-def test_make_texts_does_not_change_complete_files(tmp_path: Path) -> None:
+def test_make_texts_does_not_change_files_that_are_up_to_date(tmp_path: Path) -> None:
     for path in files().values():
         copy = tmp_path / path.relative_to(FOLDER)
         copy.parent.mkdir(parents=True)

@@ -92,7 +92,7 @@ class NeighbourProcess:
         self._end(signal.SIGKILL)
 
     def down(self) -> None:
-        """End the process in order."""
+        """End the process by SIGTERM."""
         self._end(signal.SIGTERM)
 
     def freeze(self) -> None:

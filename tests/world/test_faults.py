@@ -1,4 +1,4 @@
-"""Each fault is seen by a plain call, and the memory tells what was taken."""
+"""A caller sees each fault, and the fake server's memory (`city.accepted`) says which requests it took."""
 
 from __future__ import annotations
 
@@ -236,7 +236,9 @@ def test_a_body_that_drips_ends_when_it_is_released() -> None:
 
 @pytest.mark.parametrize("format", ["json", "xml"])
 @pytest.mark.parametrize(("kind", "expected"), [("reverse", "123"), ("repeat", "332211")])
-def test_updates_come_in_another_order_or_twice(kind: str, expected: str, format: bodies.Format) -> None:
+def test_records_of_a_list_come_in_the_opposite_order_or_twice(
+    kind: str, expected: str, format: bodies.Format
+) -> None:
     fault = world.fault(kind, on="GET requests")
     with world.neighbour(dialect=world.MYSOCIETY, ids="", faults=[fault]) as city:
         for _ in range(3):

@@ -1,4 +1,4 @@
-// Lists services, sends requests with answers, and reads them back: with fetch and the types of openapi-typescript.
+// Lists services, sends a request with answers, and reads it back, with fetch and the types of openapi-typescript.
 
 import assert from "node:assert/strict";
 import type { components, paths } from "./api.js";

@@ -99,7 +99,7 @@ def test_a_change_answers_the_first_mail(post: world.MailServer) -> None:
     assert "ann@example.org" not in text
 
 
-def test_an_id_of_another_kind_begins_no_thread(post: world.MailServer) -> None:
+def test_a_change_with_an_id_of_another_kind_answers_no_mail(post: world.MailServer) -> None:
     assert isinstance(office(post).send_update(UPDATE, "key-2"), Accepted)
     assert post.accepted[0].message["In-Reply-To"] is None
 

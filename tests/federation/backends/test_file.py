@@ -22,7 +22,9 @@ from open311.federation.backends.drops import ROWS
 from open311.federation.backends.file import FileBackend, FileConfig
 from open311.formats.writing.csv import csv_lines
 from open311.plugins.backends import LookUpFailed
+from tests.disks import fill, small_disk
 from tests.federation.backends.office import CASE, KEY, UPDATE, Lines, context
+from tests.web.test_unavailable import skipping_without_root
 
 TEXTS = st.text(st.sampled_from('ab",;\né= '), min_size=1, max_size=12)
 HEADER = "update_id,service_request_id,status,updated_datetime,description\n"
@@ -120,7 +122,7 @@ def test_no_text_is_a_formula(tmp_path: Path, text: str) -> None:
     assert row["attributes"].startswith("[")
 
 
-def test_a_missing_folder_and_a_full_disk_are_tried_again(tmp_path: Path) -> None:
+def test_a_missing_folder_a_file_in_its_place_and_a_link_are_tried_again(tmp_path: Path) -> None:
     backend = drop(tmp_path / "missing")
     for result in (backend.send(CASE, KEY), backend.send_update(UPDATE, KEY), backend.check()):
         assert isinstance(result, Retry)
@@ -128,9 +130,21 @@ def test_a_missing_folder_and_a_full_disk_are_tried_again(tmp_path: Path) -> Non
         assert str(tmp_path) not in result.cause
     (tmp_path / "file").write_text("")
     assert isinstance(drop(tmp_path / "file").send(CASE, KEY), Retry)
-    full = Path("/dev/full")
-    (tmp_path / f".20260301T120000000-case-{KEY}.csv.part").symlink_to(full)
+    (tmp_path / f".20260301T120000000-case-{KEY}.csv.part").symlink_to(tmp_path / "file")
     assert isinstance(drop(tmp_path).send(CASE, KEY), Retry), "a link is not followed"
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_full_disk_is_tried_again_and_keeps_no_part_of_a_file(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with skipping_without_root(), small_disk(disk, 2_000_000):
+        fill(disk / "ballast")
+        for result in (drop(disk).send(CASE, KEY), drop(disk).send_update(UPDATE, KEY)):
+            assert isinstance(result, Retry)
+            assert not result.is_uncertain
+        assert files(disk) == ["ballast"]
+        (disk / "ballast").unlink()
+        assert drop(disk).send(CASE, KEY) == Accepted()
 
 
 def test_a_key_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_second_try_is_the_same_webhook(office: world.Receiver) -> None:
         (as_json({}, 403), Retry(cause="{origin} answered 403: it does not accept our credentials")),
     ],
 )
-def test_the_status_of_the_answer_decides_the_result(reply: Reply, result: Any) -> None:
+def test_status_and_body_of_the_answer_decide_the_result(reply: Reply, result: Any) -> None:
     with serve(reply) as script:
         found = hook(script.origin + "/secret/path").send(PLAIN, KEY)
         assert repr(found) == repr(result).replace("{origin}", script.origin)
