@@ -1,4 +1,4 @@
-"""Suggestions, an extension: X1 to X7."""
+"""Suggestions, an extension: X1, X2 and X4 to X7."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _ask(probe: Probe, *params: Pair, suffix: str = "json") -> Answer:
 
 
 def _found(answer: Answer) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The object of an answer and its services. Raises DeviationError if it is something else."""
+    """The object of an answer, and its services. Raises DeviationError if the body is anything else."""
     body = answer.must_be(200).must_be_json()
     services = body.get("services") if isinstance(body, dict) else None
     is_sound = isinstance(services, list) and all(isinstance(each, dict) for each in services)
