@@ -29,10 +29,10 @@ test: .venv/dev.stamp ## run the tests; TESTS=tests/storage runs some of them, A
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends mosquitto >/dev/null \
 	        || echo "Mosquitto could not be installed, so the tests that need it are skipped."; \
 	fi
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS) $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS) $(TESTS)
 
 coverage: .venv/dev.stamp ## run the tests and count the lines and branches they reach; fails below the minimum in pyproject.toml
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS) --cov
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS) --cov
 
 check: .venv/dev.stamp ## lint, formatting, types, import contracts, the CI's workflow
 	@$(BIN)/ruff check .

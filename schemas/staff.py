@@ -529,7 +529,7 @@ class RescheduleBody(CommandBody):
     """Change the date of the visit or the expected date."""
 
     visit = JsonInstant("The new date of the visit.")
-    expected = JsonInstant("The new date by which it should be done. The public sees it.")
+    expected = JsonInstant("The new date by which the request should be done. The public sees it.")
 
 
 class HoldBody(ProgressBody):

@@ -73,8 +73,21 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the long tests first: at the end of a run, one worker would run such a test and the others nothing."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Start the long tests first: at the end of a run, one worker would run such a test and the others nothing.
+
+    At first each worker gets an equal part of the list. So each part begins with its share of the long tests.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    size = len(items) / workers
+    dealt: list[pytest.Item] = []
+    for worker in range(workers):
+        own = long[worker::workers]
+        rest = round(size * (worker + 1)) - len(dealt) - len(own)
+        dealt += own + short[:rest]
+        del short[:rest]
+    items[:] = dealt
 
 
 def pytest_collection_finish() -> None:

@@ -37,7 +37,7 @@ class Role(StrEnum):
         return self in STAFF
 
     def includes(self, other: Role) -> bool:
-        """Whether whoever has this role of staff may do what the other role of staff may do."""
+        """Whether a principal with this role may do what `other`, a role of staff, may do. Operators may do all."""
         return self is Role.OPERATOR or (
             self in STAFF and other in STAFF and STAFF.index(self) >= STAFF.index(other)
         )
@@ -76,8 +76,8 @@ class Scope:
 class Principal:
     """An authenticated actor. Events have `str(principal)` as their `actor`.
 
-    kind     `key`, `staff`, `shell`, `portal`, `reporter` or `sensor`
-    number   the number of the key or account; 0 for the others
+    kind     `key`, `staff`, `shell`, `portal`, `reporter`, `sensor` or `prometheus`; `system:NAME` of a back office
+    number   the number of the key or account; of a sensor, that of the key that sent for it; 0 for the others
     may_update  whether updates by this key count as the city's own
     is_test  whether the requests that it sends are tests, which are never routed or listed
     label    the label of the key, for the log and metrics; never the name of a person
@@ -123,6 +123,6 @@ SHELL = Principal(kind="shell", role=Role.OPERATOR)
 PORTAL = Principal(kind="portal", role=Role.APP)
 """Whoever sends a report by the pages for citizens."""
 REPORTER = Principal(kind="reporter", role=Role.AGENT)
-"""A reporter who opens the own request again by the link in a mail. No call has this principal."""
+"""A reporter who answers by the link in a mail, or opens the request again by it. No call has this principal."""
 PROMETHEUS = Principal(kind="prometheus", role=Role.MONITOR)
 """The program that reads the metrics."""

@@ -16,7 +16,7 @@ from schemas.values import FORM, NotAnInstant, parse_instant
 
 MAX_ANSWER_CHARACTERS = 4_000
 MAX_UNASKED = 50
-"""The number of attributes of a request that are kept although its service does not ask for them."""
+"""At most so many attributes of a request are kept although its service does not ask for them."""
 MAX_CODE_CHARACTERS = 200
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
@@ -24,8 +24,9 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The reporter's answer to one question: one value, or several keys of a multivaluelist.
+    """The reporter's answer to one question.
 
+    values    one value, or several keys of a multivaluelist; if `is_asked` is False, all values that were sent
     is_asked  False for an attribute that the service did not ask for: kept for staff, and never public, even if
               the service asks for it later
     """

@@ -228,7 +228,7 @@ def public_holidays(code: str, year: int) -> Mapping[date, str]:
 def _import_single_countries() -> None:
     """Let the library import the module of a country alone. Its package imports all 250, which need 8 MB.
 
-    So this is the package without the code of its `__init__`, which only imports names for users' convenience.
+    Registers the package without running its `__init__`, which only imports names for users' convenience.
     """
     name = "holidays.countries"
     if name not in sys.modules and (spec := find_spec(name)) is not None:

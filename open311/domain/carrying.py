@@ -48,7 +48,7 @@ def carry_sent(
 ) -> dict[str, Sequence[str]]:
     """Give the answers that an app sent for a replaced service the codes and keys of its successor.
 
-    filler  gets the answers to questions that the successor does not ask
+    filler  gets the answers to questions that the successor does not ask, or that are answered already
     The answers are not checked yet. A code that the old service does not have stays the same.
     """
     carried: dict[str, Sequence[str]] = {}

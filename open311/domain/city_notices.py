@@ -22,7 +22,7 @@ from schemas.limits import MOST_NOTICE_POINTS
 from schemas.texts import Message, tell
 
 LONGEST = timedelta(days=366)
-"""How long a notice may last. A staff member who forgets a notice does not leave it on the pages for ever."""
+"""How long a notice may last. So a notice that staff forget does not stay on the pages for ever."""
 MOST_OPEN = 50
 """How many notices of a city may be valid or planned at the same time. Readers do not read more."""
 
@@ -84,7 +84,7 @@ class NoticeText:
 class CityNotice:
     """A notice of a city.
 
-    texts          at least one, that in the city's first language
+    texts          at least one: that in the city's first language, before the others
     service_codes  the services that the notice is about; empty for all
     area           the name of an area of the city; "" for none
     polygon        a GeoJSON Polygon or MultiPolygon; None for none. Without area and polygon: the whole city

@@ -51,7 +51,7 @@ def closing_days(closed: Mapping[int, int], still_open: Mapping[int, int]) -> Cl
     """The days within which requests are closed.
 
     closed      the day of the closing -> requests; 1 for the first 24 hours
-    still_open  age in whole days -> requests. They were open at the end of each of these days
+    still_open  age in whole days -> requests. A request of age 3 was still open at the end of its third day
     """
     numbers = {"closed": sum(closed.values()), "open": sum(still_open.values())}
     if numbers["closed"] < LEAST_CLOSED:

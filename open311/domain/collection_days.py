@@ -12,7 +12,7 @@ from enum import StrEnum
 
 A_DAY, A_WEEK = timedelta(days=1), timedelta(weeks=1)
 _FARTHEST = timedelta(weeks=5)
-"""How far from its usual day a collection can be moved."""
+"""How far from its usual day a shift can move a collection."""
 
 HolidayOf = Callable[[date], str]
 """A function from a day to the name of its holiday; "" if the day is none."""
@@ -25,7 +25,8 @@ class Shift(StrEnum):
     SKIP           a collection on a holiday does not come
     NEXT_DAY       it comes on the next day that is neither a holiday nor in `never`
     PREVIOUS_DAY   it comes on the last day before it that is neither a holiday nor in `never`
-    REST_OF_WEEK   it and all later ones of the same week, Monday to Sunday, come a day later for each holiday
+    REST_OF_WEEK   it and all later ones of the same week, Monday to Sunday, come a day later for each holiday of
+                   the week until then. Holidays in `never` do not count, and no collection is moved to such a day
     """
 
     NONE = "none"
@@ -100,7 +101,10 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
-    """Days on which a line has another text. `first` and `last` are included; `text` "" means the line's own."""
+    """Days on which a line has another text: `text`, or, if that is "", the line's `otherwise`.
+
+    `first` and `last` are included.
+    """
 
     first: date
     last: date
@@ -147,7 +151,7 @@ class Item:
     zone    the zone to which a collection comes; "" for the whole city, and for lines
     usual   the day on which the collection usually comes; None for a line
     actual  the day on which it comes; None if it does not come, and for a line
-    reason  the name of the holiday that has moved it; "" if there is none
+    reason  the name of the holiday that has moved or cancelled the collection, or changed the line; "" for none
     text    the text of a line, or the note of a collection
     """
 
@@ -202,7 +206,8 @@ def _collected(
     zones = tuple(name for name in one.zones if wanted is None or name in wanted)
     if (one.zones and not zones) or (wanted and not any(map(one.comes_to, wanted))):
         return
-    for usual in _usual_days(one, first - _FARTHEST, last + _FARTHEST):
+    reach = _reach(one)
+    for usual in _usual_days(one, first - reach, last + reach):
         actual, reason = _moved(one, usual, holiday_of)
         for name in zones or ("",):
             yield Item(
@@ -215,6 +220,12 @@ def _collected(
                 reason=reason,
                 text=collection.note,
             )
+
+
+def _reach(one: Round) -> timedelta:
+    """How far from its usual day a collection of a round can be moved, by a shift or by an exception."""
+    moves = (abs(date.fromisoformat(day) - date.fromisoformat(usual)) for usual, day in one.moved.items() if day)
+    return max((_FARTHEST, *moves))
 
 
 def _usual_days(one: Round, first: date, last: date) -> Iterator[date]:

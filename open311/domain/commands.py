@@ -94,7 +94,7 @@ class Schedule(ProgressCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reschedule(Command):
-    """Move the date of the visit, the date by which it should be done, or both."""
+    """Move the date of the visit, the date by which the request should be done, or both."""
 
     name = "reschedule"
     needs_reason = True

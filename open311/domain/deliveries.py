@@ -17,7 +17,7 @@ MOST_ATTEMPTS = 12
 """How often a delivery is tried while its back office accepts others. The waits add up to about 70 minutes."""
 LONGEST_WAIT_S = 3_600.0
 ASK_AFTER_S = 5.0
-"""The shortest wait before a back office is asked about a lost answer. It needs this time to store the delivery."""
+"""The shortest wait before the next try. A back office whose answer was lost may still be storing the delivery."""
 
 
 class DeliveryState(StrEnum):
@@ -28,7 +28,7 @@ class DeliveryState(StrEnum):
     PENDING    the back office has it and gives its id later
     DONE       the back office has it
     SKIPPED    the back office or a person has decided that it is not sent
-    UNCERTAIN  the answer was lost; the back office can neither be asked nor get the same delivery twice
+    UNCERTAIN  the answer was lost; the back office cannot be asked, and might double a delivery that it gets again
     PARKED     a person has to decide, because sending it again would fail again
     """
 
@@ -64,7 +64,8 @@ class Delivery:
     backend     the name of the back office in the city's `backends.toml`
     key         the idempotency key, the same at each try
     due_at      when the next try is due; during a try, when the lease ends
-    attempts    how many tries there were, apart from those that found the back office down or put the delivery off
+    attempts    how many tries there were, without those that ended in Pending, Skip or Defer, and those that found
+                the back office down while its circuit rested
     is_uncertain  an earlier try may have reached the back office
     token       the token with which the back office is asked about a pending delivery
     remote_id   the id that the back office gave, if parts are still missing
@@ -94,7 +95,7 @@ class Delivery:
 LOST = Retry(cause="the worker ended while it was sending", is_uncertain=True, is_down=False)
 """The result of a delivery whose lease has ended."""
 BY_HAND = ("a person has parked it", "the neighbour was removed")
-"""The causes of deliveries that a person has parked: one of them, or all of a neighbour."""
+"""The causes of deliveries that people have parked: a single delivery, or all of a removed neighbour."""
 PARKED_BY_HAND, NEIGHBOUR_REMOVED = BY_HAND
 ELSEWHERE = "the request does not belong to this back office now"
 """The cause of a skipped delivery whose request was transferred or merged before it was sent."""

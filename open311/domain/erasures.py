@@ -1,7 +1,8 @@
 """Marks of erased texts, by which an import recognises a text that was erased and leaves it out.
 
-A mark is a digest of 12 bits. Every 4096th sentence has the same mark, so nobody can read a text from its mark.
-The price is that an import leaves out one of 4096 new sentences by mistake; the import's report counts them.
+Updates of back offices are compared with the marks too. A mark is a digest of 12 bits. On average, one of 4096
+sentences has the same mark, so nobody can read a text from its mark. The price is that one of 4096 new sentences is
+left out by mistake; the report of an import counts them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _LEAST_WORDS = 3
 
 
 def marks_of(values: Iterable[Any], salt: str) -> tuple[str, ...]:
-    """The marks of texts, addresses or answers: one of each whole value, and one of each sentence.
+    """The marks of texts, addresses or answers: one of each whole value, and one of each longer sentence of a text.
 
     salt  makes the marks of one request useless for others
     """

@@ -1,11 +1,11 @@
 """Forecasts of the number of requests, with a test on the past that decides which are published. Pure functions.
 
-A series has one number for each period: a month, or a block of seven days. A period is missing if the
-city lacks data for too many of its days (`gaps`), and is never read as 0. Lags are counted in periods of the
+A series has one number for each period: a month, or a block of seven days or of four weeks. A period is missing if
+the city lacks data for too many of its days (`gaps`), and is never read as 0. Lags are counted in periods of the
 calendar, never in numbers of a list, so that a gap moves nothing.
 
-Each forecast is made again for the past, with only what was known then (a rolling origin). It is published if it
-was nearer to the truth than both simple guesses: the newest number, and that of the same period a year ago. The
+Each forecast is made again for the past, with only what was known then (a rolling origin). It is published only if
+it was nearer to the truth than both simple guesses: the newest number, and that of the same period a year ago. The
 interval comes from the errors of these tests. It becomes wider after a number outside it, and narrower after a
 number inside it (decision 0053).
 """
@@ -277,7 +277,7 @@ class Past:
     def _usual(self, at: int, origin: int) -> float | None:
         """The seasonal factor of the period `at`: its number / the mean of a year, the median over some years.
 
-        None if it is known of no year.
+        None if no year has such a factor.
         """
         years = (at - number * self.rhythm.year for number in range(_INDEX_YEARS))
         found = [ratio for year in years if (ratio := self._ratio(year, origin)) is not None]
@@ -344,7 +344,11 @@ class _Trial:
 
     @property
     def rank(self) -> tuple[bool, bool, bool, float]:
-        """The least is the best: publishable before others, then by the error / that of the better simple guess."""
+        """The least is the best. These decide, one after the other:
+
+        whether the method has a guess now, whether its history is long enough, whether its forecast may be
+        published, and its error divided by that of the better simple guess.
+        """
         tested, reason = self.tested, self.tested.reason
         if tested.error is None or tested.newest_error is None or tested.last_year_error is None:
             return True, True, True, 0.0
@@ -354,7 +358,7 @@ class _Trial:
 
 
 def guesses(past: Past, method: Method, ahead: int) -> Callable[[int], float | None]:
-    """The guesses of a method: the number of the newest known period -> the guess for the period `ahead` of it."""
+    """The guesses of a method: the newest known period -> the guess for the period `ahead` periods later."""
     return lambda origin: past.guess(method, origin, ahead)
 
 
@@ -364,7 +368,7 @@ def try_on_past(
     """Try guesses on the past: each is made from what was known `ahead` periods earlier.
 
     guess  see `guesses`
-    first  the first period whose error counts; None for as many as the rhythm has
+    first  the first period whose error counts; None for the newest `most_tests` periods of the rhythm
     """
     begin = newest - past.rhythm.most_tests + 1 if first is None else first
     errors = Errors()

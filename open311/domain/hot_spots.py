@@ -27,7 +27,7 @@ class Recent:
     """The newest four weeks of an area.
 
     expected  what its past lets expect
-    most      the most that its past explains: expected, and the greatest error of a past forecast
+    most      the most that its past explains: expected, plus the greatest error of a past forecast
     chance    how probable a count like this or above is
     """
 
@@ -43,7 +43,10 @@ class Recent:
 
 
 def recent(series: Series, newest: int = 0) -> Recent | None:
-    """The block `newest` of four weeks, compared with the past of its area; None if the past is too short."""
+    """The block `newest` of four weeks, compared with the past of its area.
+
+    None if the block is missing, if the past is too short or has gaps, or if it lets expect nothing.
+    """
     past, count = Past(series, FOUR_WEEKS), series.get(newest)
     expected = past.guess(_METHOD, newest - 1, 1)
     if count is None or not expected:

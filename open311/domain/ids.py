@@ -1,4 +1,7 @@
-"""The ids, tokens and keys that the server makes: opaque, case-sensitive, safe in any URL (A70)."""
+"""The ids, tokens and keys that the server makes: opaque and case-sensitive (A70).
+
+All are safe in any URL, except the secrets of webhooks.
+"""
 
 from __future__ import annotations
 

@@ -14,14 +14,14 @@ IMPORT_SOURCE = "import"
 REMOTE_SOURCE = "remote"
 """The same of requests that were pulled from a neighbour."""
 BROUGHT = (IMPORT_SOURCE, REMOTE_SOURCE)
-"""The sources of requests that were not made here, so that only their source says what they are."""
+"""The sources of requests that were not made here. A new row from the source may also change what was reported."""
 
 
 class Mending(StrEnum):
     """A kind of fault in a row, and how it is corrected. The value is the sentence that reports show.
 
-    The rules are in `open311.domain.mending`. The rules about the catalogue are in
-    `open311.operations.importing.matching`.
+    The rules are in `open311.domain.mending`; those about the catalogue and about stored requests in
+    `open311.operations.importing`; those about columns in `open311.formats.reading.columns`.
     """
 
     CLOSED_BEFORE_OPENED = "the closing time is before the opening: replaced by the time of the opening"
@@ -71,7 +71,8 @@ class SourceRow:
     agency_code      the department's code, if the source has a code in addition to the name
     detailed_status  the source's own word for the status, if the source has one in addition to `status`
     closed           the closing time. Only open data has it; in GeoReport, `updated` is the closing time (A34)
-    answers          pairs of an attribute's code and an answer; answers to unknown attributes are dropped
+    answers          pairs of an attribute's code and an answer. A city drops answers to unknown attributes, or
+                     keeps them for staff
     mended           the faults that were corrected while the row was read
     """
 
@@ -144,7 +145,7 @@ class Finding:
 
     position            the row's number in the file, from 1
     service_request_id  its id; "" if it has none
-    line                the line of the file on which the row begins, from 1; 0 if the form has no lines
+    line                the line of the file on which the row begins, from 1; 0 if the format has no lines
     """
 
     position: int

@@ -1,4 +1,4 @@
-"""Mail to people who follow a request, and to departments: what waits, what a try means, and signed addresses.
+"""Mail to people who follow requests, and to departments: what waits, what a try means, and signed addresses.
 
 All functions are pure: the time, the random number and the key are arguments.
 """
@@ -72,13 +72,13 @@ class MailKind(StrEnum):
 
 
 class MailState(StrEnum):
-    """The state of a mail.
+    """The state of a mail, or of a text message.
 
     WAITING  it will be sent when it is due
     SENDING  a worker is sending it; if the lease ends first, the worker has died
-    DONE     the mail server has it
-    SKIPPED  it is not sent, because there is nothing to tell or nobody to tell it to
-    FAILED   the mail server will never take it, or has not taken it for days
+    DONE     the mail server or the gateway has it
+    SKIPPED  it is not sent; its cause says why, for example because there is nothing to tell
+    FAILED   the mail server or the gateway will never take it, or has not taken it for days
     """
 
     WAITING = "waiting"
@@ -166,11 +166,14 @@ class Follower:
 
     @property
     def ends_at(self) -> datetime | None:
-        """When mail about a filter ends, if the person does not prolong it; None for mail about one request."""
+        """When mail about a filter ends, if the person does not prolong it.
+
+        None for mail about one request, and before the owner of the address has agreed.
+        """
         return None if self.number or self.confirmed_at is None else self.confirmed_at + SUBSCRIBED_FOR
 
     def next_mail_at(self, now: datetime, zone: tzinfo, collect: timedelta) -> datetime:
-        """When news about a filter are sent: once an hour at most, or in the morning of the next day."""
+        """When news about a filter are sent: once an hour at most, or at the next time of the daily mails."""
         if not self.is_daily:
             return max(now + collect, self.not_before(zone) or now)
         here = now.astimezone(zone)
@@ -178,7 +181,7 @@ class Follower:
         return morning if here < morning else _morning(here + timedelta(days=1))
 
     def not_before(self, zone: tzinfo) -> datetime | None:
-        """Before when no further news about a filter are sent; None before the first mail."""
+        """The time before which no further news about a filter are sent; None before the first mail."""
         if self.told_at is None:
             return None
         if not self.is_daily:

@@ -16,6 +16,7 @@ April to June 2026, to which a rule applies:
   known cities are understood in any case. If the word is missing or unknown, the request is closed if it has a
   closing date. Every word except a plain "open" or "closed" is also stored as detailed_status.
 - The `updated_at` of a closed request is the closing time, even if there are later changes (A34).
+- A time by which the request should be done is dropped if it is before the opening, or more than 20 years ahead.
 - The point 0, 0 is dropped. A point with one coordinate, or out of range, is dropped too. If lat and long are
   interchanged, they are corrected. They are considered interchanged if only the interchanged point is in the city.
 - Characters that XML cannot carry are removed from texts. Texts are cut at the limits of the API.

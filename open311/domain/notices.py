@@ -1,7 +1,8 @@
-"""Notices for the operator: what the operator is told about trouble with back offices, and how often.
+"""Notices for the operator: what the operator is told about trouble, and how often.
 
-All functions are pure. A week of trouble leads to few notices: one when a back office is down, one when it works
-again, and at most one an hour about what waits for a person.
+The trouble is with a back office, the mail server, the gateway for text messages, or receivers of webhooks. All
+functions are pure. A week of trouble leads to few notices: one when a back office is down, one when it works again,
+and at most one an hour about what waits for a person.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class NoticeKind(StrEnum):
 
     DOWN     a back office has been down for long
     WORKS    the back office works again
-    STOPPED  deliveries or updates wait for a person
+    STOPPED  deliveries, updates or subscriptions wait for a person
     """
 
     DOWN = "down"
@@ -56,8 +57,8 @@ CONNECTION = (NoticeKind.DOWN, NoticeKind.WORKS)
 class Notice:
     """A notice. Its text has names of cities and back ends, times and numbers, and nothing else.
 
-    known    only for STOPPED: about how many of the waiting deliveries and updates the operator knows. The number
-             falls when a person settles some of them
+    known    only for STOPPED: about how many of the waiting deliveries, updates and subscriptions the operator
+             knows. The number falls when a person settles some of them
     due_at   when the notice is sent next
     sent_at  when the notice had been sent by mail and by webhook, if both are set, or when a newer notice replaced
              it; None until then
@@ -108,20 +109,24 @@ def connection_notice(
 def stopped_notice(
     place: tuple[str, str], stopped: Mapping[str, int], last: Notice | None, now: datetime
 ) -> Notice | None:
-    """The notice that deliveries or updates wait for a person.
+    """The notice that deliveries, updates or subscriptions wait for a person.
 
     None if no more wait than the operator knows about, or if the last notice is less than an hour old.
 
-    stopped  the numbers, by `parked`, `uncertain` and `quarantined`
+    stopped  the numbers, by the keys of `_NAMES`, such as `parked`
     last     the last notice of this kind
     """
     total = sum(stopped.values())
     if total <= (last.known if last else 0) or (last is not None and now - last.created_at < PAUSE):
         return None
-    counts = ", ".join(f"{count} {_NAMES[kind][count != 1]}" for kind, count in stopped.items())
-    verb, commands = "waits" if total == 1 else "wait", " and ".join(commands_for(stopped))
-    text = f"{_name(place)}: {counts} {verb} for a person. See {commands}."
+    text = f"{_name(place)}: {in_words(stopped)}. See {' and '.join(commands_for(stopped))}."
     return _notice(place, NoticeKind.STOPPED, text, now, known=total)
+
+
+def in_words(stopped: Mapping[str, int]) -> str:
+    """What waits for a person, such as `1 parked delivery, 2 quarantined updates wait for a person`."""
+    counts = ", ".join(f"{count} {_NAMES[kind][count != 1]}" for kind, count in stopped.items())
+    return f"{counts} {'waits' if sum(stopped.values()) == 1 else 'wait'} for a person"
 
 
 def commands_for(stopped: Mapping[str, int]) -> list[str]:

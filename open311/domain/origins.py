@@ -30,7 +30,7 @@ class Origin:
     """Where a request comes from.
 
     via         its hops
-    url         the address of the request at its origin; "" if that is not known
+    url         the address of the request at the neighbour from which it was pulled; "" if it was not pulled
     is_trusted  whether a neighbour has sent the hops; False if an app has sent them
     """
 

@@ -84,7 +84,7 @@ class Outlook:
     service_code, area       "" for all services, and for all areas
     closed … days_reason     how many days they take: see ClosingDays
     recent_first_day … most  the newest four weeks of an area: see Recent; None for others, and without enough past
-    is_hot_spot              whether the newest four weeks are above what the area's own past explains
+    is_hot_spot              whether the newest four weeks make the area a hot spot: see `hot_spots`
     """
 
     service_code: str

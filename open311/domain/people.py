@@ -98,7 +98,7 @@ _NEVER_TOLD = frozenset(
 
 
 _PARTS = {"GB": ("GG", "JE", "IM")}
-"""Regions of the tables of numbers whose numbers count as those of another region."""
+"""A region -> the regions that the library phonenumbers keeps apart, but whose numbers count as its own."""
 
 
 def number_for_sms(phone: str, region: str, *, abroad: bool = False) -> str:

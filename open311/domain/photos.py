@@ -79,7 +79,7 @@ class SentFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentPhoto:
-    """A photo that a client has sent. Its kind was recognised by its first bytes.
+    """A photo that a client has sent, or that was fetched. Its kind was recognised by its first bytes.
 
     media_type  follows from the kind; what the client declares does not count
     copy_of     the address elsewhere from which it was fetched; "" if it was sent
@@ -116,7 +116,8 @@ class Photo:
 
     id              random, and public: the address of the photo has it
     request_id      the number of the request that has it; 0 while it arrives
-    version         the request's version after the update that brought the photo; 0 if it came with the report
+    version         the request's version after the update or command that brought the photo; 0 if it came with the
+                    report
     position        its place among the photos of the request
     is_public       whether all who may see the request may see the photo; otherwise only staff may
     own_address     the address of this server under which the sender of the photo called it

@@ -34,7 +34,7 @@ def progress_before(hold: ProgressMade, past: Sequence[Event]) -> tuple[Progress
 
 
 def answered_at(past: Sequence[Event]) -> datetime | None:
-    """When the last answer to a question came; None if none came, or if staff have acted since."""
+    """When the last comment came, if a question was asked at any time; None if the request has changed since."""
     last = past[-1].version if past else 0
     answers = [event for event in past if isinstance(event, Commented) and event.version == last]
     if not answers or not any(isinstance(event, ReporterAsked) for event in past):
@@ -45,7 +45,7 @@ def answered_at(past: Sequence[Event]) -> datetime | None:
 def feedback_since_closing(past: Sequence[Event]) -> list[str]:
     """What the reporter has answered since the last closing to whether the problem is solved, oldest first.
 
-    The last answer holds. Each is a value of `mails.Feedback`.
+    Empty if the request was opened again. The last answer holds. Each is a value of `mails.Feedback`.
     """
     found: list[str] = []
     for event in past:

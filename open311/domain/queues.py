@@ -74,7 +74,8 @@ class QueueSearch:
     """The filters and the page of a queue.
 
     departments       codes of departments; None for all
-    names             ids, tokens or numbers. With names, all other filters except departments are ignored
+    names             ids, tokens, numbers, or ids in other systems. With names, all other filters except
+                      departments are ignored
     states            requests in one of these states; empty for all open requests. CLOSED must be alone
     service_codes     requests of one of these services; empty for all
     area              an area's name; "" for all
@@ -87,7 +88,8 @@ class QueueSearch:
     is_merged         whether the open requests that are merged into others are listed, instead of the others
     is_held           whether only requests are listed that wait for a person to release them
     has_personal_data  whether only requests with personal data in their texts are listed
-    is_suspected      whether only requests are listed that are held because they look like abuse
+    is_suspected      whether only requests are listed that are held because they look like abuse, or have such an
+                      update
     is_test           whether the open requests of test keys are listed, instead of the others
     now               the instant against which due dates are measured
     soon              how long before its due date a request is due soon, in whole seconds

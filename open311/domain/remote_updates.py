@@ -14,12 +14,12 @@ MOST_CHARACTERS_OF_NAMES = 255
 
 
 FROM_CONTENT = "content:"
-"""How the update_id begins that this server derives from the content of an update without one."""
+"""If an update has no update_id, this server derives one from the content. It begins with this text."""
 
 
 KEEP = timedelta(days=365)
-"""How long an update is kept that is settled, or of a request that nobody knows. Older ones are not accepted
-again."""
+"""How long an update is kept that is settled, or whose request is unknown. A back office may send it again later,
+so updates that are older than this are not accepted."""
 
 
 class UpdateState(StrEnum):
@@ -95,8 +95,8 @@ def order_of(update: StoredUpdate, word: str) -> Order:
 
     word  mySociety's word for the status of the update
 
-    Many servers have seconds or days only. So updates of the same instant are ordered by the number in their id;
-    if the ids are no numbers, by how far the work is.
+    Many servers give times only in seconds or days. So updates of the same instant are ordered by the number at the
+    end of their id; without such numbers, by how far the work is.
     """
     counted = re.fullmatch(r"\D*(\d{1,18})", update.update_id, re.ASCII)
     meaning = MEANINGS.get(word)

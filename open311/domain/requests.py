@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
-    """The person who sent a request. No public route shows these fields (A16)."""
+    """The person who sent a request. No answer to a public GET shows these fields (A16)."""
 
     email: str = ""
     first_name: str = ""
@@ -44,7 +44,7 @@ class PublicRequest:
     """The standard's public fields of a request.
 
     requested_at, updated_at, expected_at  instants in UTC and whole seconds
-    updated_at  the time of the last change; for a closed request, the time of the closing (A34)
+    updated_at  the time of the last change that the public sees; for a closed request, of the closing (A34)
     """
 
     service_request_id: str
@@ -67,7 +67,7 @@ class ExtendedAttributes:
     """Public fields of a request that the standard does not have (spec/extensions.md, E3).
 
     supporters  how many people say "me too"
-    origin  the address of the request at the neighbour that sent it; "" for other requests
+    origin  the address of the request at the neighbour for which it is shown here; "" for other requests
     via     the servers that the request passed before: see domain.origins
     """
 
@@ -130,7 +130,7 @@ class Submission:
     photos      the photos in the call
     own_address  the address of this server that the sender has called
     language    the language in which the reporter gets mail; "" if the city sends none
-    sms_language  the language in which the reporter asks for text messages; "" if for none
+    sms_language  the language in which the reporter wants text messages; "" if the reporter wants none
     """
 
     service_code: str = ""
@@ -157,8 +157,8 @@ class Receipt:
 
     service_code        the code under which the request is stored
     service_notice      as the record has it, in the city's first language
-    unknown_attributes  codes of attributes that were sent and that the service's definition lacks
-    kept_attributes     those of them that are kept for staff, which are not in unknown_attributes
+    unknown_attributes  codes of attributes that the service does not ask for, and that were dropped
+    kept_attributes     codes of attributes that the service does not ask for, and that are kept for staff
     replaced_service    the code that was sent, if another service has replaced its service; "" if none has
     remarks             what the caller is told about answers
     candidates          the names of all who may have to act, if the point is near a border
@@ -204,7 +204,9 @@ class Visibility(StrEnum):
     HELD       only staff, until a person has reviewed it
     UNLISTED   everybody who knows its id; for requests of test keys (A33)
     PRIVATE    only staff
-    WITHDRAWN  only staff; it was public by mistake
+    WITHDRAWN  only staff; somebody has hidden it, or the neighbour from which it came does not show it any more
+
+    By a status link, the reporter can read the own request in each case.
     """
 
     PUBLIC = "public"
@@ -215,7 +217,7 @@ class Visibility(StrEnum):
 
     @property
     def is_shown(self) -> bool:
-        """Whether anybody but staff can see it."""
+        """Whether people can see it who are neither staff nor its reporter."""
         return self in (Visibility.PUBLIC, Visibility.UNLISTED)
 
 
@@ -242,14 +244,14 @@ class Priority(StrEnum):
 class RequestRecord:
     """A request as it is stored, without its reporter.
 
-    number              an internal number, never shown; requests of the same second are ordered by it
+    number              an internal number that only staff see; requests of the same second are ordered by it
     service_request_id  "" while only its token is known, and for blackbox services
-    department          a code; "" if only `agency_responsible` is known, and for requests of test keys
+    department          a code; "" if no department has it, or if only `agency_responsible` is known
     agency_responsible  the agency's name from an import; if "", the department's name is shown
     is_outside          the point lies outside the boundary of a city that flags such requests
     updated_at          the time that the API shows; for a closed request, the time of the closing (A34)
     changed_at          the time of the last change of any kind
-    detailed_status     the status in the source's own words, from an import
+    detailed_status     the status in the source's own words, from an import or a neighbour
     outcome             the result of a closed request, an `Outcome`; "" for an open one
     progress            how far the work on an open request is; "" for a closed one
     progress_detail     the code of one of the city's own states, which says more than `progress`; "" for none
@@ -257,10 +259,11 @@ class RequestRecord:
     scheduled_at        when somebody will visit the place
     held_since          since when the work is on hold
     merged_into         the number of the request that it was merged into; 0 for none
-    areas               names of the areas around the point at the time of the report
+    areas               names of the areas around the point. They change only by the event `areas`
     source              api, import, remote (of a neighbour) or example
     channel             how the request reached the city: api, phone, web, …
-    possible_duplicate_of  service_request_id of an earlier request nearby, found on arrival; "" for none
+    possible_duplicate_of  service_request_id of an earlier request nearby, found on arrival, or of the public
+                        request into which this one was merged; "" for none
     unmasked            marks of texts that look like personal data and that staff let the public read
     version             1 at first; grows by 1 with each change
     """

@@ -72,7 +72,7 @@ def with_model(
     """The codes of services in the order of their points and of how likely they are.
 
     points  of the services that the search has found, the best first
-    weight  how much a certain service counts beside the best of the search, which counts 1
+    weight  how much a service with the probability 1 counts. The best service of the search counts 1
     least   a service that only the model has found must be so likely
     """
     best = points[0][1] if points else 1.0

@@ -106,8 +106,8 @@ class Condition:
 class Attribute:
     """One question of a service. Its `order` on the wire is its place among the service's attributes (A53).
 
-    public       whether everybody may see the answers. None means yes for the two list datatypes and no for free
-                 text, because free text may contain personal data and a key cannot
+    public       whether everybody may see the answers. None means yes for the two list datatypes and no for the
+                 others, because what people type may contain personal data and a key cannot
     hidden       whether the standard's definition leaves the attribute out; its answers are never public
     set_to       the answer that the server gives, with the fields of `forms.FIELDS`; apps cannot send one
     default      the answer if the app sends none
@@ -210,7 +210,7 @@ class Service:
     moves          how answers are carried to other services
     review         whether new requests are shown only after a person has released them
     privacy        what happens to personal data in the texts of its requests; None for the same as in the city
-    retention      how long personal data of its requests are kept; a time that is not set is the city's
+    retention      how long personal data and photos of its requests are kept; a time that is not set is the city's
     """
 
     code: str

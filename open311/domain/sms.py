@@ -72,7 +72,7 @@ class SmsRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedSms(Queued):
-    """A message that waits, or was sent. It has neither a number nor a text: both are read when it is sent.
+    """A message that waits, or was sent. Its phone number and its text are read only when it is sent.
 
     number     the number of the request
     recipient  the digest of the phone number; None until the first try
@@ -203,7 +203,7 @@ _WORDS: Mapping[Wish, str] = {
 
 
 def wish_of(text: str) -> Wish:
-    """What an answer means. It counts in each language of this server, because people do not know ours.
+    """What an answer means. The words of all languages of this server count, whatever language the message had.
 
     Only an answer of one word counts, in any case and with or without accents and punctuation.
     """

@@ -31,7 +31,7 @@ LEAST_ANSWERS = 5
 
 
 def _bounds() -> tuple[int, ...]:
-    """The first twelve hours, then buckets about a tenth of their bound wide, up to 3 years; and all N days."""
+    """The first twelve hours, then buckets about a tenth of their bound wide, up to 3 years; and WITHIN_DAYS."""
     bounds = list(range(12))
     while bounds[-1] < 3 * 365 * DAY_HOURS:
         bounds.append(bounds[-1] + max(1, round(bounds[-1] / 10)))

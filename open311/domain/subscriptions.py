@@ -138,7 +138,7 @@ class Subscription:
 
 
 LONGEST_PAUSE_S = 21_600.0
-"""The longest wait before a receiver that fails is tried again: six hours."""
+"""The longest wait before a receiver that fails is tried again: about six hours, see `wait_after`."""
 OLD_SECRET_LASTS = timedelta(days=1)
 """How long a former secret also signs what is sent, so that its owner can exchange it without a loss."""
 UNVERIFIED_LASTS = timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Functions that clean a text that a person typed, so that JSON and XML can both carry the text (A11, A64)."""
+"""Functions for texts that people typed: cleaning, so that JSON and XML can carry them (A11, A64), and searches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folded(text: str) -> str:
 
 
 def most_typos(word: str) -> int:
-    """How many letters of a word may be wrong. Short words have too many neighbours."""
+    """How many letters of a word may be wrong: none of a short word, because too many words are similar to it."""
     return 0 if len(word) < 5 else 1 if len(word) < 8 else 2
 
 

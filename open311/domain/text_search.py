@@ -324,7 +324,7 @@ class TextSearch:
         return found
 
     def _find_phrases(self, meant: dict[int, float], known: _Phrases, readings: Sequence[_Reading]) -> set[str]:
-        """Add the synonyms that a sentence has, each with its quality; the words that belong to longer phrases."""
+        """Add the synonyms that a sentence has, each with its quality. Returns the words that belong to phrases."""
         covered: set[str] = set()
         for place, reading in enumerate(readings):
             begun = {id(one): one for form in reading.forms for one in known.get(form, ())}

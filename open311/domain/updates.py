@@ -28,7 +28,7 @@ class PublicUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentUpdate:
-    """An update that somebody outside the city sent. Its texts are cleaned, and the request is not looked up yet.
+    """An update that a client sent. Its texts are cleaned, and the request is not looked up yet.
 
     update_id   the sender's id for the update
     status      one of mySociety's words, in lower case

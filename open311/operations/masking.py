@@ -201,7 +201,7 @@ def _texts_of(record: RequestRecord, events: Iterable[Event], city: Jurisdiction
 
 
 def masked_kinds(record: RequestRecord, city: Jurisdiction) -> tuple[DataKind, ...]:
-    """The kinds of personal data in the texts of a new request."""
+    """The kinds of personal data in the public texts of a request, apart from its notes."""
     found = {one.kind for one in findings_of(record, (), city)}
     return tuple(kind for kind in DataKind if kind in found)
 

@@ -91,7 +91,7 @@ class Process:
 class Platform:
     """The parts of one server. `open_platform` makes them in each process. Compared and hashed by identity.
 
-    process     the state that changes while the server runs; all other parts are constant
+    process     what changes while the server runs, apart from what the registry and the replica know
     replica     the replica that answers public reads; None if there is none
     is_lagging  whether the database is the replica. `lagging` makes such a platform, for public reads only
     """
@@ -126,10 +126,10 @@ def _lagging(platform: Platform, replica: Replica) -> Platform:
 
 
 def open_platform(settings: Settings) -> Platform:
-    """Make the platform that the settings describe. It connects at the first use. A broken plugin is not served.
+    """Make the platform that the settings describe. It connects at the first use.
 
-    Raises Misconfigured if the settings have no database. A command that uses the private database must put its
-    address into the settings before it calls this.
+    A city with a broken plugin is not served. Raises Misconfigured if the settings have no database. A command that
+    uses the private database must put its address into the settings before it calls this.
     """
     if not settings.database_url:
         raise Misconfigured(NO_DATABASE)

@@ -127,7 +127,7 @@ def notes_of(events: Iterable[Event]) -> list[Note]:
 def publication_of(
     record: RequestRecord, names: Names, notes: Iterable[Note], origin: Origin | None = None, supporters: int = 0
 ) -> Publication:
-    """A record's publication, without personal data in its texts; a tombstone if only staff can see the record."""
+    """A record's publication, with its texts masked; a tombstone if the public cannot read the record."""
     if record.visibility is Visibility.PRIVATE:
         return Publication(record, None)
     record, notes, kinds = masked_request(record, notes, names.jurisdiction)

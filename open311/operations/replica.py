@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from open311.observe import logger
 from open311.storage.engine import Database
-from open311.storage.replication import Outlook, Standing
+from open311.storage.replication import Lookout, Standing
 
 log = logger(__name__)
 
@@ -81,8 +81,8 @@ class Replica:
         self._lock = threading.Lock()
         self._view_lock = threading.Lock()
         self._ended = threading.Event()
-        self._primary = Outlook(self._primary_database.hot)
-        self._replica = Outlook(self.database.hot)
+        self._primary = Lookout(self._primary_database.hot)
+        self._replica = Lookout(self.database.hot)
         self._samples: deque[tuple[float, int]] = deque(maxlen=MOST_SAMPLES)
         self._seen: Standing | None = None
         self._seen_at = 0.0

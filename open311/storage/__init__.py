@@ -1,1 +1,1 @@
-"""The only package that uses SQLAlchemy and PostGIS. Its functions never commit; operations own transactions."""
+"""The only package that uses SQLAlchemy and PostGIS. Operations decide where a transaction begins and ends."""

@@ -135,7 +135,7 @@ def lock_names(connection: Connection, jurisdiction_id: str) -> None:
 def find_namesake(connection: Connection, jurisdiction_id: str, name: str) -> Account | None:
     """The account with this name in any case, valid or revoked; None if there is none.
 
-    An account with exactly this name is preferred.
+    It is an account of the jurisdiction or of all. An account with exactly this name is preferred.
 
     PostgreSQL compares cases by the database's collation, which may know ASCII only. A city has few accounts.
     """

@@ -16,10 +16,10 @@ from open311.storage.tables import audit_entry
 class Entry:
     """An entry of the audit trail.
 
-    jurisdiction_id  "*" for an act on an account of all jurisdictions
+    jurisdiction_id  "*" for an act on an account, a key or a block of all jurisdictions
     actor            a principal, such as `staff:3` or `shell:ada`
     act              what was done, such as `account.add` or `reporter.read`
-    subject          the account or request concerned, such as `staff:4`, or a request's number
+    subject          what the act was about: an account such as `staff:4`, a key, a block, a request's number, …
     details          more facts: role and departments of an account, the number of a token. Never the name of an
                      account
     """

@@ -1,4 +1,7 @@
-"""The block list: senders whose reports are held. Devices and e-mail addresses are stored as digests."""
+"""The block list: senders whose reports and updates are held.
+
+Devices and e-mail addresses are stored as digests.
+"""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from open311.storage.hot.statements import Statement
 from open311.storage.tables import department, jurisdiction, service
 
 _LOCK = 3_110_002
+"""The number of the advisory lock of catalogues and overrides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def _fields(item: Any) -> dict[str, Any]:
 
 
 def lock_catalogues(connection: Connection) -> None:
-    """Wait until no other transaction changes a catalogue or an override, until this one ends."""
+    """Let no other transaction change a catalogue or an override until this one ends. Waits for one that does."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 

@@ -12,7 +12,7 @@ from open311.domain.city_notices import Category, CityNotice, NoticeText, Severi
 from open311.storage.tables import city_notice
 
 _MOST_KEPT = 5_000
-"""A cap on the rows of `open_ones`, far above what the cities of one server have."""
+"""A cap on the rows of `open_ones` and `unexpired`, far above what the cities of one server have."""
 
 
 def lock(connection: Connection, jurisdiction_id: str) -> None:
@@ -57,7 +57,7 @@ def open_ones(connection: Connection, now: datetime, jurisdiction_id: str | None
 
 
 def unexpired(connection: Connection, jurisdiction_id: str, now: datetime) -> list[CityNotice]:
-    """The notices of a city that have begun and would not be over without staff, also those that staff ended."""
+    """The notices of a city that have begun and whose `ends_at` is not over, also those that staff ended before."""
     columns = city_notice.c
     query = (
         select(city_notice)
@@ -79,7 +79,7 @@ def page(
     """Notices of a city, the newest first.
 
     before    only notices with lower numbers
-    begun_by  only notices that began by then
+    begun_by  only notices that the public could read at some time until then
     """
     columns = city_notice.c
     query = select(city_notice).where(columns.jurisdiction_id == jurisdiction_id)

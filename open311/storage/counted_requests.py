@@ -193,7 +193,10 @@ def note_support(connection: Connection, jurisdiction_id: str, numbers: Iterable
 
 
 def take_support(connection: Connection, rows: int) -> dict[str, list[int]]:
-    """Delete the oldest of these changes, and return the requests by their city. The caller must have the lock."""
+    """Delete the oldest rows that `note_support` has stored, and return their requests by city.
+
+    The caller must have the outbox's lock.
+    """
     columns = support_change.c
     oldest = select(columns.jurisdiction_id, columns.id).order_by(columns.id).limit(rows)
     taken = delete(support_change).where(tuple_(columns.jurisdiction_id, columns.id).in_(oldest))
@@ -208,7 +211,11 @@ def take_support(connection: Connection, rows: int) -> dict[str, list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """How far the check of all requests has come. `checked_at`: when a whole check last ended; None for never."""
+    """How far the check of all requests has come.
+
+    checked_until  the number of the last request that the check has reached
+    checked_at     when a whole check last ended; None for never
+    """
 
     checked_until: int
     checked_at: datetime | None

@@ -103,7 +103,7 @@ def park_all(connection: Connection, place: Place, cause: str, now: datetime) ->
 
 
 def hasten_first(connection: Connection, jurisdiction_id: str, number: int, now: datetime) -> None:
-    """Make the deliveries of a request that nobody has tried yet due now."""
+    """Make those deliveries of a request due now that were never tried."""
     columns = delivery.c
     connection.execute(
         update(delivery)

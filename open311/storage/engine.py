@@ -57,7 +57,7 @@ class Database:
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
 
     def pools(self) -> tuple[int, int]:
-        """The number of this process's connections: in use, idle."""
+        """The number of this process's connections: in use, idle. Those of the hot paths always count as idle."""
         pool = self.engine.pool
         in_use, idle = (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
         return in_use, idle + self.hot.count_open()

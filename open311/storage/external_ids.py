@@ -116,7 +116,7 @@ def claim(
 
 
 def of_shown(connection: Connection, jurisdiction_id: str, system: str, ids: Sequence[str]) -> dict[str, str]:
-    """A partner's own ids of requests that the public can see, by their service_request_id."""
+    """A partner's own ids of published requests, by their service_request_id."""
     shown, columns = publication.c, external_id.c
     rows = connection.execute(
         select(shown.service_request_id, columns.external_id)
@@ -131,7 +131,10 @@ def of_shown(connection: Connection, jurisdiction_id: str, system: str, ids: Seq
 
 
 def shown_as(connection: Connection, jurisdiction_id: str, system: str, name: str) -> str:
-    """The service_request_id of the public request with this id in another system; "" if there is none."""
+    """The service_request_id of the request with this id in another system; "" if no publication has it.
+
+    A tombstone has it too, so the caller must still look whether the public can read the request.
+    """
     shown, columns = publication.c, external_id.c
     query = select(shown.service_request_id).where(
         columns.jurisdiction_id == jurisdiction_id,

@@ -15,9 +15,10 @@ from schemas.texts import tell
 
 
 class Refused(Exception):
-    """The database rejected a statement. The text goes to the log and has only PostgreSQL's primary message.
+    """The database rejected a statement. The text goes to the log.
 
-    PostgreSQL's details are left out, because they quote whole rows, which hold personal data.
+    Of PostgreSQL's message, it has only the primary part. The details are left out, because they quote whole rows,
+    which hold personal data.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""People who follow a request by mail, as rows."""
+"""People who follow a request, or the requests of a filter, by mail, as rows."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def of_subscriptions(connection: Connection, jurisdiction_id: str, numbers: Coll
 def remove(connection: Connection, jurisdiction_id: str, ids: Iterable[int]) -> int:
     """Delete followers, their subscriptions, and the mails that wait for them. Returns how many there were.
 
-    The subscriptions go first: the dispatcher also locks what they are to be told before it locks the followers.
+    The subscriptions go first, because the dispatcher too locks subscriptions before it locks followers.
     """
     columns, wanted = follower.c, list(ids)
     if wanted:
@@ -179,7 +179,7 @@ def delete_ended(connection: Connection, confirmed_before: datetime) -> int:
 
 
 def delete_unconfirmed(connection: Connection, before: datetime) -> int:
-    """Delete those who have not agreed, and return their number."""
+    """Delete the followers who were stored before an instant and have not agreed. Returns their number."""
     columns = follower.c
     gone = delete(follower).where(columns.confirmed_at.is_(None), columns.created_at < before)
     return connection.execute(gone).rowcount

@@ -50,7 +50,7 @@ def reported(
     by     "month", numbered as in domain.gaps.month_of, or "week", as in week_of
     since  the first day that counts
     last   the last one
-    This is the only function through which forecasts read how many requests were reported.
+    Only this function and `reported_by_day` tell forecasts how many requests were reported.
     """
     parts = [part for cut in CUTS for part in _reported(cut, by)]
     rows = union_all(*parts).subquery("rows")

@@ -1,4 +1,7 @@
-"""The histories of requests: their events, and a row in the outbox for each change. Public routes do not use it."""
+"""The histories of requests: their events, and a row in the outbox for each change.
+
+GETs that anybody can call do not read them, only those whose address has a secret: a status link, a link of a mail.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from open311.storage.copying import insert_rows
 from open311.storage.tables import outbox, request_event
 
 COMMENTS = (Commented.kind, PublicComment.kind, CommentHeld.kind)
-"""The kinds of the texts that people outside the city wrote."""
+"""The kinds of events whose texts people outside the city wrote."""
 
 
 def insert_histories(connection: Connection, histories: Iterable[tuple[RequestRecord, Sequence[Event]]]) -> None:

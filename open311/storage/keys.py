@@ -59,7 +59,7 @@ def add_key(
     things: Sequence[str] = (),
     now: datetime,
 ) -> int:
-    """Store a key's digest, and return the key's number, which `revoke_key` needs."""
+    """Store a key's digest, and return the key's number, by which it is changed or revoked."""
     number: int = connection.execute(
         insert(api_key)
         .values(

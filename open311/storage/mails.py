@@ -87,9 +87,9 @@ def count_unasked(connection: Connection, jurisdiction_id: str, since: datetime,
 def count_to(
     connection: Connection, jurisdiction_id: str, recipient: bytes, since: datetime, *, is_unasked: bool = False
 ) -> int:
-    """How many mails to an address were made since an instant.
+    """How many mails to an address were made since an instant and have been sent.
 
-    `is_unasked`: only those to which nobody had agreed.
+    is_unasked  instead, count the mails to which nobody had agreed, also those that were not sent
     """
     columns = mail.c
     some = select(columns.id).where(
@@ -116,7 +116,7 @@ def lock_reminder(connection: Connection, jurisdiction_id: str, now: datetime) -
 
 
 def save_reminder(connection: Connection, jurisdiction_id: str, overdue_at: datetime, daily_at: datetime) -> None:
-    """Store up to when the departments were told."""
+    """Store up to when the departments were told what is overdue, and when the last daily mail was made."""
     own = mail_reminder.c.jurisdiction_id == jurisdiction_id
     connection.execute(update(mail_reminder).where(own).values(overdue_at=overdue_at, daily_at=daily_at))
 
@@ -145,7 +145,7 @@ def stop(connection: Connection, jurisdiction_id: str, recipient: bytes, why: St
 
 
 def add_bounce(connection: Connection, jurisdiction_id: str, recipient: bytes, now: datetime) -> int:
-    """Count a bounce that may be temporary. Returns how many there were since the last mail arrived."""
+    """Count a bounce that may be temporary. Returns how many are counted now; see `forget_bounces`."""
     row = pg_insert(mail_recipient).values(
         jurisdiction_id=jurisdiction_id, recipient=recipient, bounces=1, changed_at=now
     )
@@ -165,7 +165,7 @@ def forget(connection: Connection, jurisdiction_id: str, recipient: bytes) -> in
 
 
 def forget_bounces(connection: Connection, before: datetime) -> int:
-    """Delete bounces that may have been temporary and are older than an instant. Returns their number."""
+    """Forget the temporary bounces of addresses that have had none since an instant. Returns how many addresses."""
     columns = mail_recipient.c
     old = delete(mail_recipient).where(columns.stopped_for == "", columns.changed_at < before)
     return connection.execute(old).rowcount

@@ -36,7 +36,7 @@ from open311.storage.tables import media, publication, service_request
 
 
 def add(connection: Connection, photos: Sequence[Photo]) -> None:
-    """Store photos. From now on, nobody deletes their files."""
+    """Store photos. From now on, the clean-up of files keeps their files."""
     insert_rows(connection, media, [_values(photo) for photo in photos])
 
 
@@ -45,7 +45,7 @@ def attach(
 ) -> None:
     """Give arrived photos to a request, after the photos that it has.
 
-    version    the request's version after the update that brought the photos; 0 for those of the report
+    version    the request's version after the update or command that brought the photos; 0 for those of the report
     is_public  whether everybody who may see the request may also see the photos
     """
     values = {"jurisdiction_id": jurisdiction_id, "request_id": number, "ids": list(ids)}
@@ -106,7 +106,7 @@ def settle(connection: Connection, photo: Photo) -> None:
 
 
 def move(connection: Connection, jurisdiction_id: str, number: int, old: int, new: int) -> None:
-    """Give the photos of an update of a request to another version of it, because the update now belongs to it."""
+    """Store that the photos of a request's update belong to another version, because the update does so now."""
     columns = media.c
     connection.execute(
         update(media)

@@ -43,7 +43,7 @@ class QueueCount(Generic[Kind]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageQueue(Generic[Message, Kind]):
-    """A table of messages, each of which is sent once. Its index over due messages is that of `OPEN`.
+    """A table of messages, each of which is sent once. It has an index of due messages with the condition `OPEN`.
 
     kinds        what a message can be about; `kind_column` has it
     changing     the columns that `save` stores

@@ -205,7 +205,7 @@ def postpone(connection: Connection, held: Held, due_at: datetime) -> None:
 
 
 def backlog(connection: Connection) -> Backlog:
-    """The current backlog. If there are many changes, only those with the lowest ids are counted."""
+    """The current backlog. If there are many changes, only some are counted: of the outbox, the oldest."""
     waiting, age_s = _counted(connection, select(outbox.c.written_at).order_by(outbox.c.id))
     held, held_s = _counted(connection, select(held_change.c.written_at))
     return Backlog(waiting, held, max(age_s, held_s))

@@ -71,7 +71,7 @@ def numbers_query(
 
 
 def is_of(table: Table, person: Person) -> ColumnElement[bool]:
-    """Whether a row is about a person: of `reporter`, `received_update` or `follower`. Indexes find the values."""
+    """Whether a row of `reporter`, `received_update` or `follower` is about a person. Indexes find such rows."""
     return or_(false(), *(_is(table, name, person) for name in person.named_by if name in table.c))
 
 

@@ -1,4 +1,4 @@
-"""A pooler of connections between the server and PostgreSQL, such as PgBouncer: whether there is one, and fits."""
+"""Whether a pooler of connections, such as PgBouncer, is between the server and PostgreSQL, and how it is set."""
 
 from __future__ import annotations
 

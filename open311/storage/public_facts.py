@@ -1,4 +1,4 @@
-"""What the counts for statistics and maps need of public requests, in one read."""
+"""What the counts for statistics and maps need of public requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PublicFacts:
     """What counts need of a public request.
 
     closed_at  None while it is open
-    answers    attribute code -> values
+    answers    attribute code -> values, of the attributes that the service asked for
     is_merged  whether it was merged into another request
     cell       x and y of the smallest cell of the map; None without a point
     supporters  how many people say "me too"

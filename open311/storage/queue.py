@@ -126,18 +126,18 @@ MOST_COUNTED = 10_000
 MOST_NAMED = 5
 """How many failing tasks are named."""
 FAILING_AFTER = 8
-"""A job that has failed this often needs an operator. It has then been retried for about ten minutes."""
+"""A job that has failed this often needs an operator. The waits between these tries add up to two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """The number of jobs by state, of the oldest `MOST_COUNTED` jobs.
+    """The number of jobs by state: of the oldest `MOST_COUNTED` jobs to do, and of as many failed ones.
 
     late      due for too long and not yet begun, or begun by a worker that sends no heartbeat any more
     failing   to be tried again after many failures
+    failing_tasks  the names of the tasks of failing jobs, at most `MOST_NAMED`; if a job is for a request, with the
+              request's number and city
     oldest_s  seconds that the oldest due job has waited; 0 if no job is due
-    `failing_tasks` names the tasks of the first `MOST_NAMED` failing jobs. The name has also the city, and the
-    number of the request if the job is for one.
     """
 
     todo: int

@@ -207,7 +207,7 @@ def adopt_cases(connection: Connection, place: Place, remote_ids: Sequence[str],
 
 
 def blank_texts(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> int:
-    """Erase the texts of the updates from back offices, and return how many updates had some."""
+    """Erase the texts and causes of the updates from back offices, and return how many updates had some."""
     return _blank(connection, jurisdiction_id, numbers, description="", cause="")
 
 
@@ -273,7 +273,7 @@ def claim_pull(connection: Connection, place: Place, now: datetime) -> Pull | No
 
 
 def end_pause(connection: Connection, place: Place, until: datetime) -> None:
-    """If the updates of a back office could not be read, let the next try begin at this time or earlier."""
+    """If the updates of a back office could not be read, let the next try begin at `until` at the latest."""
     columns = destination.c
     own = (columns.jurisdiction_id == place[0], columns.backend == place[1])
     paused = update(destination).where(*own, columns.pull_failures > 0, columns.pull_due_at > until)
@@ -291,7 +291,7 @@ def save_pull(connection: Connection, place: Place, pull: Pull) -> None:
 
 
 def due_pulls(connection: Connection, places: Iterable[Place], now: datetime) -> list[Place]:
-    """Which of these back ends have updates that must be read now."""
+    """Which of these back ends must be asked for updates now."""
     pulls = ((place, load_pull(connection, place)) for place in places)
     return [place for place, pull in pulls if pull.due_at is None or pull.due_at <= now]
 

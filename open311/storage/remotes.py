@@ -53,7 +53,8 @@ def remove(connection: Connection, key: Key) -> bool:
 def bind_name(connection: Connection, key: Key, federation_id: str, *, is_moved: bool = False) -> bool:
     """Bind the name of a neighbour to a server. Returns False if the name belongs to another server or back end.
 
-    is_moved  whether the server to which the name belongs has this federation_id now
+    is_moved  whether the operator says that it is the same server, which only moved; then the name is bound to its
+              new federation_id
     """
     columns = remote_name.c
     own = (columns.jurisdiction_id == key[0], columns.name == key[1])
@@ -165,14 +166,17 @@ def extend_lease(connection: Connection, key: Key, until: datetime) -> None:
 
 
 def end_pause(connection: Connection, key: Key, until: datetime) -> None:
-    """If the requests of a neighbour could not be read, let the next try begin at this time or earlier."""
+    """If the requests of a neighbour could not be read, let the next try begin at `until` at the latest."""
     columns = remote.c
     paused = update(remote).where(*_is(key), columns.pull_failures > 0, columns.pull_due_at > until)
     connection.execute(paused.values(pull_due_at=until))
 
 
 def copies(connection: Connection, key: Key, *, since: datetime | None = None) -> dict[str, int]:
-    """The numbers of the requests that were pulled from a neighbour and are shown, by the neighbour's ids."""
+    """The numbers of the requests that were pulled from a neighbour and are shown, by the neighbour's ids.
+
+    since  only requests that were reported from this time on; None for all
+    """
     columns, stored = external_id.c, service_request.c
     query = (
         select(columns.external_id, columns.request_id)

@@ -23,8 +23,8 @@ _WRITTEN = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(
 _TIMELINE = f"CASE WHEN pg_is_in_recovery() THEN {_CONTROLLED} ELSE {_WRITTEN} END"
 """The timeline of the server's data.
 
-A replica that follows a new primary learns the new timeline minutes later than its rows. So the timeline of a
-replica may be too small, but never too great.
+A replica that follows a new primary learns the new timeline minutes later than its rows. So this number may be too
+small for a replica, but it is never too great.
 """
 _STANDING = f"""
 SELECT (SELECT system_identifier FROM pg_control_system())::text,
@@ -38,7 +38,7 @@ SELECT (SELECT system_identifier FROM pg_control_system())::text,
 
 
 def timeline() -> ColumnElement[int]:
-    """The timeline of the server on which a statement runs. It is never too great."""
+    """The timeline of the server on which a statement runs. It may be too small for a replica: see `_TIMELINE`."""
     return literal_column(f"({_TIMELINE})", Integer)
 
 
@@ -48,7 +48,7 @@ class Standing:
 
     system       the identity of the database cluster; a replica has that of its primary
     is_replica   whether the server replays what another one writes
-    timeline     never too great, see `timeline`
+    timeline     may be too small for a replica, but never too great; see `_TIMELINE`
     position     the bytes of the history that the server has written or replayed
     started_at   when the server started. Two addresses with the same time and system lead to the same server
     replayed_s   for a replica: seconds since the newest replayed transaction was committed; None if there is none
@@ -68,7 +68,7 @@ class Standing:
         return (self.system, self.started_at) == (other.system, other.started_at)
 
 
-class Outlook:
+class Lookout:
     """A connection that looks at one server again and again. It is not thread-safe.
 
     The timeout of a look ends with its transaction: a pooler gives the connection to others afterwards.
@@ -79,7 +79,10 @@ class Outlook:
         self._session: Session | None = None
 
     def look(self) -> Standing | None:
-        """Where the server is now; None if it does not answer in time, or does not tell."""
+        """Where the server is now.
+
+        None if it cannot be reached, does not answer in time, or refuses the statement.
+        """
         try:
             session = self._connected()
             session.command("BEGIN READ ONLY")

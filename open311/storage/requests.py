@@ -1,4 +1,7 @@
-"""The records of requests and their reporters. Public routes never read these tables."""
+"""The records of requests and their reporters.
+
+GETs that anybody can call do not read them, only those whose address has a secret: a status link, a link of a mail.
+"""
 
 from __future__ import annotations
 

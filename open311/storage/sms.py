@@ -80,7 +80,7 @@ def add(connection: Connection, new: QueuedSms) -> None:
 
 
 def of_requests(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[QueuedSms]:
-    """The messages about some requests of the last days, the oldest first."""
+    """The stored messages about some requests, the oldest first. Old ones are deleted after some days."""
     return [
         _sms(row)
         for row in connection.execute(select(sms).where(*_among(jurisdiction_id, numbers)).order_by(sms.c.id))
@@ -123,7 +123,7 @@ def is_stopped(connection: Connection, recipient: bytes) -> bool:
 
 
 def stop(connection: Connection, recipient: bytes, now: datetime) -> bool:
-    """Store that a number gets no messages any more. Returns whether it got some until now."""
+    """Store that a number gets no messages any more. Returns False if that was stored already."""
     row = pg_insert(sms_stop).values(jurisdiction_id=ALL_JURISDICTIONS, recipient=recipient, stopped_at=now)
     return connection.execute(row.on_conflict_do_nothing()).rowcount == 1
 

@@ -1,4 +1,7 @@
-"""The keys that make commands of staff idempotent. A row also has the request that the first call changed."""
+"""The keys that make commands of staff, and updates by apps, idempotent.
+
+A row also has the request that the first call changed.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from open311.storage.tables import staff_repeat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat:
-    """A call that an account may repeat.
+    """A call that an account or an app may repeat.
 
-    actor       the account, as `str(principal)`
+    actor       the account or the key, as `str(principal)`
     client_key  the key that the caller chose for the call
     digest      a digest of everything that the call sent
     """
@@ -78,8 +81,8 @@ def _is(repeat: Repeat) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-# --- Calls for many requests. Each request has a row, whose key is the call's key, a line break and a number. No
-# header has a line break, so no caller can choose such a key.
+# --- Calls for many requests. Each request has a row, whose key is the call's key, a line break and the request's
+# place in the call. No header has a line break, so no caller can choose such a key.
 
 UNCHANGED = -1
 """The version in the row of a request that the call did not change. 0: the call has not reached the request yet."""

@@ -1,4 +1,4 @@
-"""The queries of the statistics. They read only what `counted_requests` and `open_counts` have stored.
+"""The queries of the statistics. All numbers come from what `counted_requests` and `open_counts` have stored.
 
 Counts are sums of stored sums. An exact percentile needs two steps: the sums tell its bucket, and then the hours in
 this bucket are counted. The requests that a live search has found are counted one by one.

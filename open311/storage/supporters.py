@@ -117,13 +117,17 @@ def supported_by(
 
 
 def forget(connection: Connection, jurisdiction_id: str, person: Person, numbers: Collection[int]) -> int:
-    """Forget that a person supports these requests. Their numbers stay. Returns how many rows changed."""
+    """Forget that a person supports these requests. Returns how many rows have changed.
+
+    The rows stay, each as one unknown person. So the number of a request grows if the person supported it and also
+    a request that is merged into it.
+    """
     digests = digests_of(connection, jurisdiction_id, person)
     return _forget(connection, *_among(jurisdiction_id, numbers), is_one_of(digests))
 
 
 def forget_all(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> int:
-    """Forget who supports these requests. The numbers stay. Returns how many rows have changed."""
+    """Forget who supports these requests, as `forget` does. Returns how many rows have changed."""
     return _forget(connection, *_among(jurisdiction_id, numbers), supporter.c.given_at.is_not(None))
 
 

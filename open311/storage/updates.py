@@ -185,7 +185,7 @@ def replace_naming(connection: Connection, jurisdiction_id: str, name: str, text
 
 
 def blank_media(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> int:
-    """Erase the addresses of pictures in updates of requests, and return how many updates had some."""
+    """Erase the addresses of pictures in updates that were sent to requests, and return how many had some."""
     columns = received_update.c
     return connection.execute(
         update(received_update)

@@ -332,7 +332,8 @@ def paused_before(connection: Connection, before: datetime) -> list[Place]:
 def dead(connection: Connection, failing_since: datetime) -> dict[str, dict[str, int]]:
     """How many receivers of each city have failed since then (`failing`), and how many were given up (`disabled`).
 
-    Subscriptions that an operator has disabled, or that were paused for too long, are not among them.
+    A disabled subscription counts only if the last try had failed. So one that an operator has disabled, or that
+    was paused for too long, usually does not count.
     """
     rows = connection.execute(
         text(

@@ -168,7 +168,7 @@ def _writes(database: Database) -> list[Any]:
     [
         ({"OPEN311_PORT": "many"}, Level.FAULT, "OPEN311_PORT: must be a whole number"),
         ({"OPEN311_PUBLIC_URL": "https://311.city.example"}, Level.FAULT, "each call looks like plain HTTP"),
-        ({"OPEN311_MAX_PHOTO_BYTES": "30000000"}, Level.WARNING, "so such a photo gets 413"),
+        ({"OPEN311_MAX_PHOTO_BYTES": "30000000"}, Level.WARNING, "so a call with a photo that large gets 413"),
         ({"OPEN311_DESK_IDLE_MIN": "1000"}, Level.WARNING, "so it has no effect"),
         ({"OPEN311_OIDC_CA": "none.pem"}, Level.WARNING, "OPEN311_OIDC_ISSUER is not set"),
         ({"OPEN311_MAIL_FROM": "City <a@city.example>"}, Level.WARNING, "OPEN311_SMTP_URL is not set"),
@@ -543,7 +543,7 @@ def test_other_differences_of_the_schema_are_found(own: Database) -> None:
 def test_tables_that_are_not_vacuumed_or_analysed_are_found(own: Database) -> None:
     insert = "INSERT INTO mail_reminder SELECT 'city' || n, now(), now() FROM generate_series(1, 12000) AS n"
     sql(own, "ALTER TABLE mail_reminder SET (autovacuum_enabled = false)", insert)
-    kept, large = "autovacuum does not care for mail_reminder", "mail_reminder has never been analysed"
+    kept, large = "autovacuum is off for mail_reminder", "mail_reminder has never been analysed"
     until(lambda: len(bloated(own)) == 2, "both findings")
     findings = about_tables()
     assert [one.what.partition(",")[0] for one in findings] == [kept, large]
@@ -676,7 +676,7 @@ def test_a_back_office_that_is_down_or_waits_for_a_person_is_found(
     sql(alive, known, f"{insert}, 'a', 'parked', {past}")
     one = only(found(), "back offices")
     assert (one.level, one.cure) == (Level.WARNING, "open311 deliveries list")
-    assert one.what.endswith("has 1 parked that wait for a person")
+    assert one.what.endswith(": 1 parked delivery waits for a person")
     sql(alive, "DELETE FROM delivery", f"{insert}, 'b', 'waiting', {past}")
     one = only(found(), "back offices")
     assert (one.level, one.cure) == (Level.FAULT, "open311 worker")

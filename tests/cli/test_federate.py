@@ -63,7 +63,7 @@ def test_a_change_of_a_neighbour_lists_what_stops(run: Run, add: Run) -> None:
         assert "any more" not in printed(add(one.url, *PUSH, "--pull"))
         printed(run("federate", "sync", "north", *CITY))
         said = printed(add(other.url, *PUSH, "--pull", "--moved"))
-        assert "copies of requests from the former address: 2; those that it does not have now go" in said
+        assert "copies of requests from the former address: 2; those that the new address does not have" in said
         said = printed(add(other.url, "--no-push"))
         assert "copies of its requests that stay here and are not changed any more: 2" in said
         assert "deliveries to it that are not sent any more: 0" in said

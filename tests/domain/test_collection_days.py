@@ -48,6 +48,11 @@ def test_a_round_comes_each_week_from_its_first_week_to_its_last_day() -> None:
     assert collected(one) == march(6, 9, 13, 16)
 
 
+def test_an_exception_can_move_a_collection_by_more_than_five_weeks() -> None:
+    one = Round(weekdays=(0,), first=MONDAY, last=MONDAY, moved={"2026-03-02": "2026-05-13"})
+    assert collected(one, date(2026, 5, 13), date(2026, 5, 13)) == [date(2026, 5, 13)]
+
+
 @pytest.mark.parametrize(("first", "expected"), [(MONDAY, (3, 17)), (date(2026, 3, 12), (10, 24))])
 def test_every_second_week_is_counted_from_the_week_of_the_first_day(
     first: date, expected: tuple[int, ...]

@@ -12,8 +12,9 @@ from open311.domain.access import SHELL
 from open311.domain.requests import Visibility
 from open311.errors import Invalid
 from open311.federation.backends.open311 import LOOP
+from open311.operations.delivery.trying import find_backend, preview
 from open311.operations.dispatch.dispatcher import dispatch
-from open311.operations.federation.joining import join_remotes
+from open311.operations.federation.joining import join_remotes, with_neighbours
 from open311.operations.federation.neighbours import parse_territory, remove_neighbour
 from open311.operations.upkeep.readiness import check_background
 from open311.operations.workflow.act import act
@@ -72,6 +73,19 @@ def test_two_servers_that_federate_never_send_a_request_back(
     assert len(a.ids()) == len(b.ids()) == 2
     assert sorted(a.rows("SELECT backend, state FROM delivery")) == [("b", "done")]
     assert sorted(b.rows("SELECT backend, state FROM delivery")) == [("a", "done")]
+
+
+def test_a_preview_says_that_the_neighbour_had_the_request_before(
+    open_town: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = open_town("a"), open_town("b")
+    a.federate(b, monkeypatch)
+    b.federate(a, monkeypatch)
+    a.report()
+    work(a, b)
+    city = with_neighbours(b.platform, b.city)
+    found = preview(b.platform, city, find_backend(city, "a"), b.ids()[0], now=b.now())
+    assert found.obstacles == ("it was there before it came here",)
 
 
 def test_a_request_reaches_each_city_of_a_triangle_once(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:

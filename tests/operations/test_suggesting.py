@@ -18,8 +18,10 @@ from flask import Flask
 from open311.clock import utc_now
 from open311.domain.requests import Visibility
 from open311.errors import Misconfigured
-from open311.formats.service_models import model_bytes, read_model
+from open311.formats.service_models import MOST_BYTES, model_bytes, read_model
+from open311.observe import configure_logs, logger
 from open311.operations.platform import Platform
+from open311.operations.suggesting import models
 from open311.operations.suggesting.evaluating import (
     Score,
     Sentence,
@@ -198,6 +200,21 @@ def test_a_model_of_another_catalogue_and_a_damaged_file_are_not_used(reported: 
         assert suggest(reported, city, "pothole", now=build.NOON)[0].code == "potholes"
     path.unlink()
     assert model_of(reported, city) is None
+
+
+def test_the_log_says_that_the_file_of_a_model_is_too_large(
+    make_platform_of: Callable[[], Platform], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = make_platform_of()
+    [city] = platform.registry
+    configure_logs("info")
+    monkeypatch.setattr(models, "log", logger("models"))  # the logger of earlier tests keeps their stream
+    path = model_path(platform, city)
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    assert model_of(platform, city) is None
+    assert f"is larger than {MOST_BYTES} bytes" in capsys.readouterr().err
 
 
 def test_a_file_with_pickled_objects_is_not_read(tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from open311.errors import Misconfigured, Unavailable
+from open311.storage.catalogue import lock_catalogues
 from open311.storage.engine import Connection, Database, open_database
 from open311.storage.migrations import current, head, migrate, migrate_live, versions
+from open311.storage.migrations.indexes import BUILDING
 from open311.storage.migrations.procrastinate_files import apply_files, installed_files
 from open311.storage.tables import metadata
 from tests.storage.schema import described
@@ -170,7 +172,7 @@ def test_a_migration_that_waits_too_long_for_a_lock_changes_nothing(
     with beginning.transaction() as connection:
         before = described(connection)
     with (
-        pytest.raises(Unavailable, match=r"The schema is as it was: .* more than 0.05 s .*, and migrate again"),
+        pytest.raises(Unavailable, match=r"The schema is as it was: .* more than 0.05 s, .*, and migrate again"),
         beginning.transaction() as connection,
     ):
         migrate(connection, lock_timeout_s=0.05)
@@ -240,6 +242,14 @@ def test_writers_do_not_wait_while_two_operators_build_large_indexes(beginning: 
             operator.result()
         assert current(observer) == head()
         assert not invalid_indexes(observer)
+
+
+def test_a_catalogue_can_be_changed_while_large_indexes_are_built(database: Database) -> None:
+    with database.reading() as builder, database.transaction() as connection:
+        builder.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": BUILDING})
+        connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+        lock_catalogues(connection)
+        builder.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": BUILDING})
 
 
 def test_an_index_of_an_interrupted_build_is_built_again(beginning: Database) -> None:

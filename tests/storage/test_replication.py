@@ -15,7 +15,7 @@ from open311.storage.engine import DEAD_PEER, Database, libpq_dsn, open_database
 from open311.storage.failures import is_cut_off, unavailable
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.sessions import Session
-from open311.storage.replication import Outlook
+from open311.storage.replication import Lookout
 
 
 class Looking(HotConnections):
@@ -45,31 +45,31 @@ def database(url: str) -> Iterator[Database]:
 
 def test_a_look_changes_no_setting_of_a_connection_that_a_pooler_gives_to_others(url: str) -> None:
     hot = Looking(libpq_dsn(url), prepares=False)
-    outlook = Outlook(hot)
-    assert outlook.look() is not None
+    lookout = Lookout(hot)
+    assert lookout.look() is not None
     before = hot.session().command("SHOW statement_timeout").rows()
     hot.newest.close()
-    outlook.close()
-    assert outlook.look() is not None
+    lookout.close()
+    assert lookout.look() is not None
     assert hot.newest.command("SHOW statement_timeout").rows() == before
-    outlook.close()
+    lookout.close()
 
 
 def test_a_server_that_is_too_slow_for_a_look_is_connected_and_one_that_ends_it_is_not(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hot = Looking(libpq_dsn(url), prepares=False)
-    outlook = Outlook(hot)
+    lookout = Lookout(hot)
     with monkeypatch.context() as patch:
         patch.setattr(replication, "LOOK_TIMEOUT_MS", 1)
         patch.setattr(replication, "_STANDING", "SELECT pg_sleep(60)")
-        assert (outlook.look(), outlook.is_connected) == (None, True)
-    assert outlook.look() is not None
+        assert (lookout.look(), lookout.is_connected) == (None, True)
+    assert lookout.look() is not None
     with monkeypatch.context() as patch:
         patch.setattr(replication, "_STANDING", "SELECT pg_terminate_backend(pg_backend_pid())")
-        assert (outlook.look(), outlook.is_connected) == (None, False)
-    assert outlook.look() is not None
-    outlook.close()
+        assert (lookout.look(), lookout.is_connected) == (None, False)
+    assert lookout.look() is not None
+    lookout.close()
 
 
 @pytest.mark.parametrize(

@@ -403,7 +403,7 @@ def test_a_box_of_one_pixel_is_enough_and_a_smaller_one_is_named(public: City) -
     id = public.report(jpeg(size=(64, 48)))
     [old] = public.photos(id)
     answer = public.act(id, old["id"], "blacken", boxes=[[0, 0, 1, 1], [0, 0, 1, 1 / 49]])
-    assert "boxes: has as its box 2 less than a pixel of the photo, which has 64 × 48" in answer.text
+    assert "boxes: box 2 is smaller than a pixel of the photo, which has 64 × 48" in answer.text
     assert public.act(id, old["id"], "blacken", boxes=[[0, 0, 1 / 64, 1 / 48]]).status_code == 200
 
 

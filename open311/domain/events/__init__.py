@@ -2,7 +2,7 @@
 
 base     the envelope that all kinds share
 report   reports, imports, tokens, erasures, and the changes that the public sees
-work     the work of staff
+work     the work of staff, and comments and answers of people outside the city
 history  reading stored events, and applying them
 """
 

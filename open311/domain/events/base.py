@@ -160,7 +160,7 @@ AT_FIRST: dict[str, Any] = {
     "outcome": "",
     "unmasked": (),
 }
-"""The values that a new request has in the fields that only staff change."""
+"""The values that a new request has in the fields about the work on it."""
 
 
 def plain(value: Any) -> Any:

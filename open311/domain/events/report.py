@@ -543,7 +543,10 @@ class Erased(Event):
 
     @property
     def takes_back(self) -> bool:
-        """Whether texts or photos were erased. The public never sees the reporter; a comment has marks."""
+        """Whether something was erased that the public could read. The public never reads data of the reporter.
+
+        The erasure of a single comment names only the reporter too, but it has marks or addresses.
+        """
         return set(self.what) != {Erasable.REPORTER} or bool(self.marks or self.addresses)
 
     def apply(self, record: RequestRecord) -> RequestRecord:

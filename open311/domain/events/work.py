@@ -1,4 +1,7 @@
-"""The events about the work of staff. The public sees their effects and a few of the events."""
+"""The events about the work of staff, and about comments and answers of people outside the city.
+
+The public sees some of their effects, and a few of the events.
+"""
 
 from __future__ import annotations
 
@@ -371,7 +374,8 @@ class MaskChanged(Event):
 
     what    the kind of personal data, such as `phone`
     is_shown  whether the public reads the text from now on
-    marks   the marks of all such texts of the request from now on; a text cannot be read from its mark
+    marks   the marks of all texts that the public reads from now on although they look like personal data; a text
+            cannot be read from its mark
     """
 
     kind = "mask"

@@ -24,7 +24,7 @@ _ROW = re.compile(rf"\d(?:[\s()+./-]{{0,20}}\d){{{LEAST_DIGITS - 1}}}")
 
 
 def _may_hold_any(text: str) -> bool:
-    """A cheap first look: whether a text has a sign of an e-mail address, or as many digits as a phone number.
+    """A cheap first look: whether a text may have an e-mail address, or enough digits for another kind.
 
     The digits of an address, such as 448 E 839 STREET, are not in a row. Folding removes some signs between digits,
     so only texts that need no folding are looked at closer.

@@ -18,7 +18,7 @@ from open311.domain.personal_data.words import meaning_before
 LEAST_DIGITS = 6
 """A phone number with fewer digits is not personal, such as 311 or the short number of an office."""
 _LEAST_DIGITS_ALONE = 9
-"""A number without a word that says what it is must have so many digits."""
+"""A number without `+` or 00, and without a word before it such as `Tel.`, must have so many digits."""
 _MOST_DIGITS = 15
 _MOST_PARTS = 30
 """A row of more numbers than this is a table and has no phone number. This limits the time for a hostile text."""
@@ -40,7 +40,7 @@ _BREAK = re.compile(
     rf"(?<=[\d)]){_BLANK}{{0,4}}[{_SIGNS}]?{_BLANK}{{0,4}}\n{_BLANK}{{0,4}}(?=[\d(])(?!\d\d?[.)]\s)"
 )
 """The end of a line between digits. The second line is not the next point of a list, such as `2. `."""
-# Most begin with a digit or a fixed text, because Python then finds the first places for a match quickly.
+# Most of these patterns begin with a digit or a fixed text, because Python then finds places for a match quickly.
 _NO_PHONES = tuple(
     re.compile(pattern)
     for pattern in (

@@ -1,1 +1,1 @@
-"""Access rights: API keys, accounts of staff, and the audit trail."""
+"""Who may call: API keys, accounts and sessions of staff, blocks, rates, secret links; and the audit trail."""

@@ -1,4 +1,4 @@
-"""Creating and revoking API keys, and checking a caller's key (A56, A57)."""
+"""API keys: create, suspend, resume and revoke them, tell their users something, check a caller's (A56, A57)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from schemas.texts import tell
 MOST_CHARACTERS = 200
 """The most characters of the label of a key, and of its contact."""
 MOST_TOLD_CHARACTERS = 300
-"""The most characters of a notice to the users of an app, and of the reason why a key is suspended."""
+"""The most characters of a notice to the users of an app, and of the reason why a key is suspended or revoked."""
 HOW = tell("send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key.")
 
 
@@ -46,8 +46,8 @@ def add_key(
     is_for_staff     whether the key may send requests to services that are only for staff
     things           the things whose observations the key may send, and nothing else; empty for an app's key
     secret           the secret of the demo key; for all other keys, leave it out to make a new secret
-    Raises Invalid if the jurisdiction is not served or does not have the things, and for a label that is empty or
-    cannot be read.
+    Raises Invalid if the jurisdiction is not served or does not have the things, if a key for things has other
+    rights too, for an empty label, and for a label or contact that is too long or not one line.
     """
     _check_texts(label, contact)
     if jurisdiction_id != ALL_JURISDICTIONS and platform.registry.get(jurisdiction_id) is None:
@@ -175,7 +175,7 @@ def resume_key(
 
 
 def _line(text: str, field: str) -> str:
-    """A text for the users of an app. Raises Invalid if it is not one line, or too long."""
+    """A notice or a reason without spaces around it. Raises Invalid if it is not one line, or too long."""
     line = text.strip()
     if len(line) > MOST_TOLD_CHARACTERS or not line.isprintable():
         raise Invalid(tell("must be one line of at most {most} characters.", most=MOST_TOLD_CHARACTERS), field)
@@ -235,7 +235,7 @@ def _record(
 
 
 def require_key(platform: Platform, secret: str) -> Principal:
-    """The holder of the valid key with this secret. Raises Forbidden if there is no such key (A56)."""
+    """The holder of the valid key with this secret. Raises Forbidden if there is none or it is suspended (A56)."""
     if not secret:
         raise Forbidden(tell("is missing; {how}", how=HOW), "api_key")
     found = keys.find_key(platform.database.hot, secret)

@@ -27,7 +27,7 @@ class BlockOrder:
     """A block to add.
 
     value   as a person writes it: a key's number, an address or range, a device_id, an e-mail address
-    days    how long the block lasts; 0 for without end
+    days    how long the block lasts; 0 if it has no end
     """
 
     kind: BlockKind
@@ -38,9 +38,9 @@ class BlockOrder:
 
 
 def current_blocks(platform: Platform) -> BlockList:
-    """The blocks at the newest version that a look-up of a key has seen.
+    """The blocks at the newest version of the list that this process has seen.
 
-    They are read again only after a change, so a POST costs no statement for them.
+    Only after a change is the list read again, so most POSTs cost no statement for it.
     """
     kept = platform.process.blocks
     if kept.list.version < kept.newest:
@@ -50,8 +50,8 @@ def current_blocks(platform: Platform) -> BlockList:
     return kept.list
 
 
-def notice_blocks(platform: Platform) -> None:
-    """Read the version of the list, for a caller without a key. For a key, the look-up of the key reads it too."""
+def note_block_version(platform: Platform) -> None:
+    """Read the version of the list, for a caller without a key. With a key, the look-up of the key reads it."""
     platform.process.blocks.note_version(blocks.read_version(platform.database.hot))
 
 
@@ -164,7 +164,7 @@ def _key(connection: Connection, value: str) -> str:
 def _record(
     connection: Connection, block: Block, act: str, reason: str, principal: Principal, now: datetime
 ) -> None:
-    """Write an entry of the audit trail. It has no address, because the trail is kept for long."""
+    """Write an entry of the audit trail. It does not have the blocked value, because the trail is kept for long."""
     entry = Entry(
         jurisdiction_id=block.jurisdiction_id,
         at=now,

@@ -51,7 +51,7 @@ def list_city_keys(platform: Platform, city: Jurisdiction, *, principal: Princip
 
 
 def find_city_key(platform: Platform, city: Jurisdiction, number: int, *, principal: Principal) -> ApiKey:
-    """One key of a city. Raises Forbidden, and NotFound for a key of others."""
+    """One key of a city. Raises Forbidden, and NotFound if the city has no key of this number."""
     found = [key for key in list_city_keys(platform, city, principal=principal) if key.id == number]
     if not found:
         raise NotFound(_NO_KEY, "key")
@@ -92,7 +92,8 @@ def decide_key(
 ) -> None:
     """Carry out one of DECISIONS about a key of a city. Raises Forbidden, Invalid and NotFound.
 
-    text  what the users of the app are told (notice), what callers are told (suspend), or why (revoke)
+    text  what the users of the app are told (notice), what callers are told (suspend), or why (revoke); not used by
+          resume
     """
     _require_admin(principal, city)
     by: dict[str, Any] = {"jurisdiction_id": city.id, "principal": principal, "now": now}

@@ -65,10 +65,10 @@ def is_offered(platform: Platform) -> bool:
 def begin_sign_in(
     platform: Platform, city_id: str, *, back: str, language: str, asks_again: bool, now: datetime
 ) -> Begun:
-    """Begin a sign-in for a city. Raises Unavailable.
+    """Begin a sign-in for a city. Raises Unavailable, and NotFound if this server has no provider.
 
     back        the address of ours to which the provider leads the person
-    asks_again  whether the provider asks who the person is, even if it knows
+    asks_again  whether the provider asks who the person is, even if it knows that already
     """
     ticket = f"{token_urlsafe(32)}.{int(now.timestamp())}.{city_id}"
     try:
@@ -83,7 +83,9 @@ def begin_sign_in(
 def finish_sign_in(
     platform: Platform, ticket: str, answer: Mapping[str, str], *, back: str, now: datetime
 ) -> Session:
-    """Begin a session for the person whom the provider has led back. Raises Unauthenticated or Unavailable.
+    """Begin a session for the person whom the provider has led back.
+
+    Raises Unauthenticated or Unavailable, and NotFound if this server has no provider.
 
     ticket  the text that was kept in the browser
     answer  the parameters with which the provider has led the person back
@@ -128,7 +130,7 @@ def _session_of(platform: Platform, city_id: str, name: str, *, ignores_case: bo
 
 
 def _name_in(claims: Mapping[str, Any], claim: str) -> str:
-    """The name of the account; "" if the provider tells none, or an address that it has not verified."""
+    """The name of the account; "" if the provider tells no usable name, or an address that it has not verified."""
     name = claims.get(claim)
     is_sure = claim != _EMAIL or claims.get(_VERIFIED) in (True, "true")
     return name.strip() if isinstance(name, str) and name.isprintable() and is_sure else ""

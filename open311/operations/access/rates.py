@@ -21,7 +21,7 @@ log = logger(__name__)
 
 SWEEP_EVERY = 1_000
 TIMEOUT_S = 0.5
-"""How long a call may wait for the store, in seconds: once to connect, and once for the answer."""
+"""How long one try waits for the store, in seconds: once to connect, once for the answer. A call tries twice."""
 REST_S = 5.0
 
 
@@ -87,7 +87,7 @@ class Rates:
     """
 
     def __init__(self, storage: str = "memory://", *, rest_s: float = REST_S) -> None:
-        """`rest_s`: how long the store is not asked after it has failed, in seconds. So few calls wait for it."""
+        """`rest_s`: how long the store is not asked after a failure, in seconds. So only few calls wait for it."""
         self._storage = "" if storage.startswith("memory:") else storage
         self._rest_s = rest_s
         self._own = FixedWindowRateLimiter(Counters())
@@ -154,7 +154,7 @@ def _open(storage: str) -> Storage:
 
 
 def _hit(limiter: FixedWindowRateLimiter, rates: Iterable[RateLimitItem], caller: Sequence[str]) -> int:
-    """Count a call for each rate. Returns the seconds to wait at the first rate that is exceeded, or 0."""
+    """Count a call at each rate, up to the first that is exceeded. Returns the seconds to wait there, or 0."""
     for rate in rates:
         if not limiter.hit(rate, *caller):
             reset = limiter.get_window_stats(rate, *caller).reset_time

@@ -53,7 +53,7 @@ def _key_of(platform: Platform) -> Fernet:
 
 
 def _read_key(platform: Platform) -> Fernet:
-    """The key of the stored secret. The secret is made only if there is none, because a replica cannot make it."""
+    """The key, made from the stored secret. If there is no secret yet, the primary makes it; a replica cannot."""
     with platform.database.reading() as connection:
         secret = blocks.find_secret(connection)
     if secret is None:

@@ -65,7 +65,7 @@ def add_account(
 ) -> Issued:
     """Add an account and its first token; both are stored, or neither is.
 
-    Raises Invalid, Forbidden, and Conflict for a name that is taken.
+    Raises Invalid, Forbidden, NotFound for an unknown jurisdiction, and Conflict for a name that is taken.
 
     jurisdiction_id  ALL_JURISDICTIONS for an account that is valid in every city
     departments      codes; empty for all
@@ -105,9 +105,10 @@ def change_account(
     principal: Principal,
     now: datetime,
 ) -> Account:
-    """Give an account another role or other departments. They count from the next call with its tokens.
+    """Give an account another role or other departments. The new rights hold from the next call with its tokens.
 
-    Its sessions end, so that no page shows what the person may not do any more.
+    If the rights change, the sessions of the account end, so that no page shows what the person may not do any
+    more.
 
     role, departments  None to keep the old value; an empty list of departments means all
     Raises Invalid, Forbidden, and NotFound for an unknown or revoked account.

@@ -1,7 +1,7 @@
 """The link with which reporters read their own request without a login (decision 0038).
 
-Whoever has the link is treated as the reporter. It shows what the public would read of the request, also while the
-request is held or private, and never who sent it.
+Whoever has the link is treated as the reporter. The link shows what the public would read of the request, also
+while the request is held or private, and never who sent it.
 """
 
 from __future__ import annotations
@@ -47,9 +47,11 @@ def read_by_link(
 ) -> bytes:
     """The request that a link is for, as an item of a list. If it has no id, its token follows.
 
-    While the public cannot read the request, it cannot get its photos either, so their addresses are left out.
+    While the request is not public, this server sends its photos to nobody but staff. So their addresses are left
+    out.
 
-    extras    names from EXTRA_FIELDS: the fields to add; after extended_attributes, the states of the photos
+    extras    names from EXTRA_FIELDS: the fields to add. With extended_attributes, the states of the photos are
+              added too
     language  of the words about photos; "" for English
     Raises NotFound, which does not repeat the secret, if there is no such link.
     """

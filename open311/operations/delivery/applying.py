@@ -1,8 +1,8 @@
 """Apply the updates of back offices to requests, by the same commands as those of staff.
 
 Most updates are newer than all other updates of their request. Many of these are applied in one transaction, by few
-statements. Each other update has its own transaction: updates out of order, of unknown requests, or with a fault.
-If the worker dies, the next worker applies the updates of the transaction again.
+statements. Each other update has its own transaction: for example, an update out of order, of an unknown request,
+or with a fault. If the worker dies, the next worker applies the updates of the transaction again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ log = logger(__name__)
 
 IGNORE, UNCHANGED = "ignore", "unchanged"
 MOST_TRIES = 8
-"""How often an update is tried if a fault of this server prevents it."""
+"""How often an update is tried if a fault of this server prevents that it is applied."""
 UNKNOWN_FOR = timedelta(days=3)
 """How long an update of an unknown request is tried again. The answer with the request's id may still come."""
 ERASED = "its text was erased here before"
@@ -95,7 +95,7 @@ def principal_of(backend: str, jurisdiction_id: str) -> Principal:
 
 
 def apply_updates(platform: Platform, clock: Clock) -> int:
-    """Apply all stored updates that are due, and return their number."""
+    """Apply all stored updates that are due, and return how many were tried."""
     done = 0
     for city in cities_with_updates(platform, clock()):
         while tried := apply_some(platform, city, clock()):
@@ -112,7 +112,7 @@ def cities_with_updates(platform: Platform, now: datetime) -> list[Jurisdiction]
 
 
 def apply_some(platform: Platform, city: Jurisdiction, now: datetime) -> int:
-    """Apply some of the stored updates of a city that are due, and return their number; 0 if none is due.
+    """Apply some of the stored updates of a city that are due, and return how many were tried; 0 if none is due.
 
     Raises Unavailable if the database is dead.
     """
@@ -237,7 +237,7 @@ def _quarantined(update: StoredUpdate, cause: str) -> StoredUpdate:
 
 
 def _ended(update: StoredUpdate, state: UpdateState, *causes: str) -> StoredUpdate:
-    """The update in its last state. It keeps a remark that was stored with it, such as that its text was cut."""
+    """The update in its last state. A remark on its text stays in `cause`; the fault of a failed try does not."""
     kept = "" if update.state is UpdateState.QUARANTINED or update.attempts else update.cause
     return replace(update, state=state, due_at=None, cause="; ".join(filter(None, (kept, *causes))))
 
@@ -367,7 +367,7 @@ def _reason(update: StoredUpdate) -> str:
 
 
 def _is_known_text(place: Desktop, record: RequestRecord, text: str, events: Sequence[Event]) -> bool:
-    """Whether a text repeats the last public text, or a text that somebody else has written on this request."""
+    """Whether a text is empty, or repeats the last public text or one that somebody else has written here."""
     if not text or text == record.status_notes:
         return True
     own = str(place.desk.principal)
@@ -422,7 +422,7 @@ def _texts(
     *,
     is_ours: bool,
 ) -> Iterable[tuple[str, bool]]:
-    """The texts to publish, each with whether it is late: then a newer public text must stay in status_notes."""
+    """The texts to publish, each with True if it is late, so that a newer public text must stay in status_notes."""
     is_last = is_ours and after.text == update.description
     events = history.load_events(place.desk.connection, record.jurisdiction_id, record.number)
     if update.description and not _is_known_text(place, record, update.description, events):

@@ -66,7 +66,7 @@ class DeliveryPage:
 class DeliveryView:
     """All that is known about a delivery.
 
-    remote_id  the request's id in the back office; "" if it has given none
+    remote_id  the request's id in the back office; "" if it is not known
     waits_for  the id of an earlier delivery of the request to the same back office that has not ended; 0 for none
     risk       what can go wrong if it is sent again; "" for nothing
     acts       what people have decided about it, oldest first
@@ -137,7 +137,8 @@ def read_delivery(
 ) -> DeliveryView:
     """All about one delivery. Raises NotFound, and Forbidden for a request of other departments.
 
-    is_changed  whether the account has just changed it
+    is_changed  whether the account has just decided about it. Then the department of the request is not checked
+                again
     """
     require_role(principal, ROLE)
     require_city(principal, city.id)
@@ -170,8 +171,8 @@ def risk_of(one: Delivery) -> str:
 def needs_consent(one: Delivery) -> bool:
     """Whether a retry may double the request, so that a person has to accept the risk.
 
-    A delivery that waits for a person may have arrived. It does not matter whether its back office can be asked,
-    because the configuration may have changed since.
+    An uncertain delivery that waits for a person may have arrived. It does not matter whether its back office can
+    be asked, because the configuration may have changed since.
     """
     return one.state is UNCERTAIN or (one.state is PARKED and one.is_uncertain)
 
@@ -205,7 +206,8 @@ def decide(
 ) -> Delivery:
     """Carry out a decision, and return the delivery after it.
 
-    Raises NotFound, Invalid without a reason, Forbidden, and Conflict if the delivery's state does not allow it.
+    Raises NotFound, Invalid without a reason, and Forbidden. Raises Conflict if the delivery's state does not allow
+    the decision, if the risk is not accepted, and for an external_id that another request has.
     """
     require_role(principal, ROLE)
     require_city(principal, city.id)
@@ -272,7 +274,7 @@ def _require_legal(decision: Decision, before: Delivery, now: datetime) -> None:
 def _link(connection: Connection, one: Delivery, name: str, now: datetime) -> None:
     """Keep the id that a person has found in the back office."""
     if not link_case(connection, (one.jurisdiction_id, one.backend), name, number=one.number, now=now):
-        raise Conflict(tell("is the id of another request already; look at it again."), "external_id")
+        raise Conflict(tell("is already the id of another request; check it in the back office."), "external_id")
 
 
 def _listed(

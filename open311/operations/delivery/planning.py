@@ -38,9 +38,9 @@ PHOTO_WAIT = timedelta(minutes=2)
 class Planning:
     """The consumer that makes a delivery for each back office that must know of a change.
 
-    A request is delivered once to each of its back ends. Later changes are delivered to the back ends that have it,
-    except to the one from which the change came. If a request does not belong to a back end any more, the back end
-    gets an update that says so.
+    A request is delivered once to each of its back ends. Later changes that matter to back offices are delivered to
+    the back ends that have the request and take updates, except to the one from which the change came. If a request
+    does not belong to a back end any more, the back end gets an update that says so.
     """
 
     name = "deliver"
@@ -68,7 +68,7 @@ def plan(
 ) -> Iterator[Delivery]:
     """The deliveries of changes of one city, in the order of the changes.
 
-    neighbours  the neighbours of the city; a request is not sent to a neighbour from which it came
+    neighbours  the neighbours of the city; a request is not sent to a neighbour that had it before
     """
     numbers = list(dict.fromkeys(change.number for change in changes))
     records = requests.load_numbers(connection, city.id, numbers)
@@ -88,8 +88,8 @@ def plan(
 def _after_photos(delivery: Delivery, city: Jurisdiction) -> Delivery:
     """The delivery of a request whose photos are not prepared yet.
 
-    It waits for them if the back office gets photos. `prepare_photos` ends the wait. Without a worker that prepares
-    photos, the request is sent without them.
+    The delivery waits for them if the back office gets photos. `prepare_photos` ends the wait. Without a worker
+    that prepares photos, the request is sent without them.
     """
     config = city.backend(delivery.backend)
     if delivery.subject is not Subject.CASE or config is None or "media" not in config.shared:
@@ -139,7 +139,7 @@ def _planned(
 def new_destinations(city: Jurisdiction, record: RequestRecord, known: Collection[str]) -> Iterator[BackendConfig]:
     """The back ends to which the request must be sent and which do not have it.
 
-    Imported requests are not delivered, because the source of the file has them.
+    Only requests that were sent to this server are delivered: the source of an imported request has it already.
     """
     if record.source != "api" or record.visibility in KEPT_HERE:
         return

@@ -86,7 +86,7 @@ def pull(platform: Platform, place: Place, clock: Clock, *, is_stopping: Callabl
 
 
 def _turn(platform: Platform, city: Jurisdiction, config: BackendConfig, clock: Clock) -> int | None:
-    """Read once. Returns the number of new updates; None if nothing is due, or others are reading."""
+    """Read once. Returns the number of new updates; None if nothing is due, or another worker reads."""
     place, now = (city.id, config.name), clock()
     with platform.database.transaction() as connection:
         before = remote_updates.claim_pull(connection, place, now)

@@ -1,4 +1,4 @@
-"""Updates of back offices that wait for a person: list them, try them again, or drop them."""
+"""Updates of back offices in quarantine: list them, try them again, or drop them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from open311.storage.audit import Entry
 def list_quarantined(
     platform: Platform, city: Jurisdiction, *, backend: str = "", after: int = 0, most: int = 100
 ) -> list[StoredUpdate]:
-    """The updates that wait for a person, by id.
+    """The updates that wait for a person, by id; also those of unknown requests, which are still tried again.
 
     backend  only updates of this back end; "" for all
     after    only updates with a larger id
@@ -35,7 +35,7 @@ def retry_quarantined(
     now: datetime,
     reason: str = "",
 ) -> list[StoredUpdate]:
-    """Try updates again, for example after a change of the table `statuses`. Returns those that were quarantined.
+    """Try updates again, for example after a change of the table `statuses`. Returns those that are tried again.
 
     The worker applies them. An update that could not be read stays in quarantine.
     """
@@ -51,7 +51,7 @@ def retry_quarantined(
 def drop_quarantined(
     platform: Platform, city: Jurisdiction, ids: Sequence[int], *, principal: Principal, now: datetime, reason: str
 ) -> list[StoredUpdate]:
-    """Ignore updates permanently, and erase their texts. Returns those that were quarantined."""
+    """Ignore updates permanently, and erase their texts. Returns those that are dropped."""
 
     def dropped(update: StoredUpdate) -> StoredUpdate:
         cause = f"dropped by {principal}"

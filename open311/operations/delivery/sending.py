@@ -61,8 +61,8 @@ AT_ONCE = 20
 """The most deliveries that are claimed together."""
 FAST_S, LONGEST_S = 0.2, 0.5
 """Time limits for deliveries that were claimed together. If they took less than FAST_S, twice as many are claimed
-next. After LONGEST_S, the deliveries that are not sent yet become free again. So a slow back office gets few calls
-at a time, and a request that is hidden meanwhile is not sent."""
+next, otherwise half as many. After LONGEST_S, the deliveries that are not sent yet become free again. So a slow
+back office gets few calls at a time, and a request that is hidden meanwhile is not sent."""
 SUCCESS_NOTED_S = 10
 """The time of a success is stored only if the stored time is older than this, so that few deliveries write it."""
 
@@ -199,7 +199,7 @@ class Line:
     def _loads(self, claims: Sequence[Claim], now: datetime) -> list[Load]:
         """Read what must be sent.
 
-        The claims are stored already, so a request that cannot be read does not hold up the others.
+        The claims are stored already, so a request that cannot be read does not stop the others.
         """
         before = [claim.before for claim in claims]
         try:
@@ -260,7 +260,7 @@ class Line:
     def _try(self, claims: Sequence[Claim], now: datetime) -> list[Tried]:
         """Try the deliveries one after the other, and return the results.
 
-        After a failure, the deliveries that follow are not sent.
+        After a failure, or after LONGEST_S, the deliveries that follow are not sent.
         """
         if claims[0].is_lost and not claims[0].can_recover:
             return [Tried(LOST)]
@@ -377,7 +377,7 @@ class Line:
         return sum(after.state is DeliveryState.DONE for after in ended)
 
     def _after(self, claim: Claim, tried: Tried, circuit: Circuit, fault: str, now: datetime) -> Delivery:
-        """A delivery after its try. `fault`: why its new id cannot be stored; "" if it is stored."""
+        """A delivery after its try. `fault`: why its new id cannot be stored; "" if there is no fault."""
         if fault:
             return replace(parked(claim.before, fault), is_uncertain=True)
         after = settled(
@@ -408,9 +408,9 @@ class Line:
         return after
 
     def _end_pauses(self, connection: Connection, now: datetime) -> None:
-        """Let updates that could not be read be read again soon, because the back office works again.
+        """End the pauses that failed readings of updates have caused, because the back office works again.
 
-        The pause between two readings is never shorter than usual.
+        The next reading still waits for the usual time between two readings.
         """
         lease_s = self._config.deadline_s + LEASE_MARGIN_S
         until = now + timedelta(seconds=max(self._config.pull_every_s, lease_s))
@@ -425,7 +425,7 @@ class Line:
             log.info("a back office works again", was_down_since=failing_since, **what)
 
     def _link(self, connection: Connection, done: Sequence[tuple[Claim, Tried]], now: datetime) -> dict[int, str]:
-        """Store the back office's ids of requests. Returns a fault by delivery for each id of another request."""
+        """Store the back office's ids of requests. Returns faults by delivery: ids that another request has."""
         given = {
             claim.before.id: (tried.result.service_request_id, claim.before.number)
             for claim, tried in done
@@ -449,7 +449,7 @@ class Line:
 
 
 def _is_held(claim: Claim, stored: Delivery | None) -> bool:
-    """Whether the claim still holds. Otherwise its lease has ended, and somebody else has claimed or settled it."""
+    """Whether the claim still holds. If not, its lease has ended, and the delivery was claimed or settled since."""
     return stored is not None and (stored.state, stored.due_at) == (DeliveryState.SENDING, claim.lease)
 
 

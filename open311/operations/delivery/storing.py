@@ -29,7 +29,7 @@ WRONG_CLOCK = timedelta(days=1)
 """If the time of an update is further in the future than this, it is wrong, and the present time is used."""
 MOST_MEDIA = 10
 FIRST_LOOK = "the first look at the case"
-"""The cause of a first snapshot of a case that is open. Its status changes nothing."""
+"""The beginning of `cause` in the first snapshot of an open case. The status of this snapshot changes nothing."""
 
 
 def store_updates(connection: Connection, place: Place, updates: Iterable[RemoteUpdate], now: datetime) -> int:
@@ -69,7 +69,7 @@ def _differing(
 def find_number(connection: Connection, place: Place, update: StoredUpdate) -> int:
     """The number of the request that an update is about; 0 if there is none.
 
-    A back office can only name requests for which there is a delivery to it.
+    A back office can only name requests that were delivered to it, or whose id there is stored.
     """
     city, backend = place
     if update.remote_id and (number := external_ids.number_of(connection, city, backend, update.remote_id)):
@@ -86,7 +86,7 @@ def find_number(connection: Connection, place: Place, update: StoredUpdate) -> i
 
 
 def _stored(connection: Connection, place: Place, update: RemoteUpdate, now: datetime) -> StoredUpdate:
-    """The update as a row. If it is not to be applied, its request is set here, so that an erasure finds it."""
+    """The update as a row. If it is not to be applied, its request is set here: an erasure must find the update."""
     found = _row(place, update, now)
     if found.state is UpdateState.NEW:
         return found

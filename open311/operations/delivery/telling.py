@@ -1,4 +1,4 @@
-"""Tells the operator about trouble with back offices, by mail and webhook."""
+"""Tells the operator about trouble with back offices, receivers of webhooks, mail server and SMS gateway."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ LEASE = timedelta(minutes=10)
 
 
 def tell_operator(platform: Platform, now: datetime) -> int:
-    """Find out what the operator does not know yet, and send what is due. Returns the number of notices sent.
+    """Find out what the operator does not know yet, and send what is due by mail and webhook.
 
-    Does nothing if the settings name no recipient. Raises Unavailable.
+    Returns the number of notices sent; 0 if one of the ways has failed. Does nothing if the settings name no
+    recipient. Raises Unavailable.
     """
     ways = ways_of(platform.settings)
     if not ways:

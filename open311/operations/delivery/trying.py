@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
@@ -11,13 +11,15 @@ from datetime import datetime
 from open311.clock import utc_now
 from open311.domain.case import SHAREABLE, Case
 from open311.domain.deliveries import Subject
+from open311.domain.remotes import Remote
 from open311.domain.requests import RequestRecord
 from open311.domain.results import Accepted, Failed, Result, Retry
 from open311.errors import Misconfigured, NotFound
 from open311.observe import logger
 from open311.operations.delivery.cases import load_case
 from open311.operations.delivery.opening import open_for
-from open311.operations.delivery.planning import KEPT_HERE, is_after_cut_over, new_delivery
+from open311.operations.delivery.planning import KEPT_HERE, is_after_cut_over, new_delivery, senders_of
+from open311.operations.federation.joining import join_remotes
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import load_request
@@ -102,24 +104,31 @@ def preview(platform: Platform, city: Jurisdiction, config: BackendConfig, name:
         record = load_request(connection, city, name, is_locked=False)
         delivery = new_delivery(config, record, Subject.CASE, version=record.version, now=now)
         case = load_case(connection, record, names_for(connection, city), config, key=delivery.key)
-        obstacles = tuple(_obstacles(connection, city, config, record))
+        neighbours = join_remotes(platform, connection).of_city(city.id)
+        obstacles = tuple(_obstacles(connection, city, config, record, neighbours))
     withheld = tuple(field for field in SHAREABLE if field not in config.shared)
     return Preview(case=case, withheld=withheld, obstacles=obstacles)
 
 
 def _obstacles(
-    connection: Connection, city: Jurisdiction, config: BackendConfig, record: RequestRecord
+    connection: Connection,
+    city: Jurisdiction,
+    config: BackendConfig,
+    record: RequestRecord,
+    neighbours: Sequence[Remote],
 ) -> Iterator[str]:
     if config.name not in city.backends_for(record.service_code, record.department, record.areas):
         yield "no destination leads this request to this back end"
     if record.source != "api":
-        yield f"its source is {record.source}, and only reports that people sent here are delivered"
+        yield f"its source is {record.source}, and only reports that were sent to this server are delivered"
     if record.visibility in KEPT_HERE:
         yield f"it is {record.visibility}"
     if record.merged_into:
         yield f"it is merged into number {record.merged_into}"
     if not is_after_cut_over(config, record):
         yield "it came before the cut-over (`since`)"
+    if config.name in senders_of(connection, city, [record.number], neighbours).get(record.number, ()):
+        yield "it was there before it came here"
     for one in deliveries.of_requests(connection, city.id, [record.number]):
         if one.backend == config.name and one.subject is Subject.CASE:
             yield f"delivery {one.id} exists already ({one.state.value})"

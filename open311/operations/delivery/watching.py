@@ -52,7 +52,7 @@ class Watched:
 
 
 def watch_backends(connection: Connection, platform: Platform, now: datetime) -> list[Watched]:
-    """The state of each back office that gets requests, or has deliveries that wait for a person."""
+    """The state of each back end, and of former back ends with deliveries or updates that have not ended."""
     join_remotes(platform, connection)
     registry = platform.registry
     states, quarantined = deliveries.count_open(connection), deliveries.count_quarantined(connection)

@@ -1,7 +1,8 @@
-"""Parts of a photo are blackened.
+"""Blacken parts of a photo.
 
 The photo with the black boxes is a new photo with a new public id, so no cache can show the old picture under the
-new address. It has the place of the old one. The old one is kept for dispatchers for some days, and then deleted.
+new address. It takes the place of the old photo. The old photo is kept for dispatchers for the days of the setting
+`photo_unblackened_days`, and then deleted.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def _require_pixels(photo: Photo, parts: Sequence[Box]) -> None:
     for number, box in enumerate(parts, 1):
         if min((box.right - box.left) * whole.width, (box.bottom - box.top) * whole.height) < _LEAST_PIXEL:
             fault = tell(
-                "has as its box {number} less than a pixel of the photo, which has {width} × {height};"
+                "box {number} is smaller than a pixel of the photo, which has {width} × {height};"
                 " send a larger one.",
                 number=number,
                 width=whole.width,
@@ -123,7 +124,7 @@ def _blackened(platform: Platform, photo: Photo, parts: tuple[Box, ...]) -> Prep
 def _photo_of(old: Photo, prepared: Prepared, now: datetime) -> Photo:
     """The photo with the black boxes, which no request has yet.
 
-    Its hash begins with a word, so that nobody can send a file with the same hash.
+    Its hash is that of a word and the picture, so that no file that somebody sends has the same hash.
     """
     largest = prepared.renditions[0].data
     return Photo(

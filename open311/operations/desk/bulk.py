@@ -56,7 +56,7 @@ class BulkResult:
     result    WOULD_CHANGE, CHANGED, UNCHANGED or REFUSED
     changes   the kinds of the events
     problems  why the command was refused; empty if it was not
-    version   the version after the command; 0 if nothing changes
+    version   the version after the command; 0 if nothing changes, or if the call only asks what would change
     """
 
     name: str

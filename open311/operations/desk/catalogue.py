@@ -56,7 +56,7 @@ class ShownText:
     outcome    the outcome, or another moment of `domain.workflow.MOMENTS`
     service    the code of the only service that has the text; "" for all
     is_own     whether the city wrote the text; otherwise the server did
-    is_public  whether `status_notes` has the text: those of the city's first language
+    is_public  whether the text can become `status_notes`: only texts in the city's first language can
     """
 
     language: str
@@ -68,7 +68,7 @@ class ShownText:
 
 
 def texts_of(city: Jurisdiction) -> list[ShownText]:
-    """The texts for citizens in the order of the outcomes, first those that the public reads."""
+    """The texts for citizens, by language and outcome; first those in the city's first language."""
     order = list(TEXTS)
     first = city.languages[0]
     own = {(one.outcome, one.service or None) for one in city.texts}

@@ -37,7 +37,7 @@ def find_lost_work(platform: Platform, account: Account) -> list[Work]:
 
 
 def check_receiver(platform: Platform, account: Account, receiver: str, *, principal: Principal) -> None:
-    """Raise Invalid if `receiver`, who is to get the work of an account, does not exist."""
+    """Raise Invalid if `receiver`, who is to get the work of an account, does not exist or may only read."""
     with platform.database.reading() as connection:
         for city in _cities(platform, account):
             find_assignee(connection, city, receiver, principal=principal)

@@ -84,8 +84,8 @@ def add_photo(
 
     commands  are carried out as the same change: all or nothing
     version   of the request that the caller has seen, for the commands; None to accept any version
-    Raises Invalid for a file that is no photo, Unavailable if it cannot be stored, NotFound, Forbidden, and what
-    the commands raise.
+    Raises Invalid for a file that is not accepted, and if `is_public` although only staff see the photos of the
+    service. Raises Unavailable if the photo cannot be stored, NotFound, Forbidden, and what the commands raise.
     """
     require_role(principal, Role.AGENT)
     chosen = choose([SentFile(name="", size_bytes=len(data), data=data)], platform.settings)
@@ -125,13 +125,13 @@ def withdraw_photo(
     principal: Principal,
     now: datetime,
 ) -> int:
-    """Withdraw a photo from the public for good. Staff can still read it. Returns the number of the request.
+    """Withdraw a photo from the public for good. Returns the number of the request.
 
-    A photo that is held can be withdrawn too; then it is not held any more, and the public never sees it. One that
-    waits is then not prepared, for example because its file is lost. One that was refused can be withdrawn too, so
-    that nobody has to look at it any more.
-    Raises Invalid without a reason, Conflict for a photo that is in another state or that the public does not see,
-    NotFound, and Forbidden.
+    Staff can still read it if it was ready or held. A held photo is then not held any more, and the public never
+    sees it. A photo that waits is then not prepared, for example because its file is lost. A photo that was refused
+    can be withdrawn too, so that nobody has to look at it any more. The files of these two are deleted; the
+    original of a photo that waited is kept for `photo_original_days`. Raises Invalid without a reason, Conflict for
+    a photo that is in another state or that the public does not see, NotFound, and Forbidden.
     """
     require_role(principal, Role.DISPATCHER)
     why = read_reason(reason, tell("is missing; say why the photo is withdrawn."))

@@ -43,7 +43,7 @@ class QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The counts of all departments. `behind`: how many changes the numbers of open requests do not contain yet."""
+    """The counts of an account's departments. `behind`: how many changes the numbers of open requests lack."""
 
     departments: tuple[DepartmentCount, ...]
     behind: int
@@ -92,7 +92,10 @@ def queue_search(
 
 
 def find_queue(platform: Platform, search: QueueSearch) -> QueuePage:
-    """One page of a queue: the most urgent due date first, requests without a date last."""
+    """One page of a queue: the most urgent due date first, requests without a date last.
+
+    Closed requests are listed by the time of their closing, the newest first.
+    """
     rows = queues.find_queue(platform.database.hot, search)
     shown = rows[: search.page_size]
     names = accounts.names_of(platform.database.hot.rows, {row.assignee for row in shown})
@@ -113,7 +116,7 @@ def find_around(
 def count_queues(platform: Platform, city: Jurisdiction, *, principal: Principal, now: datetime) -> Counted:
     """Count the requests of each of the account's departments, in the order of their codes.
 
-    The numbers of open requests are stored counts, plus the changes that are not in them yet.
+    The numbers of open requests are stored counts, plus the changes that are not in them yet, if these are few.
     """
     require_role(principal, Role.READER)
     require_city(principal, city.id)
@@ -148,10 +151,10 @@ def _count_of(
 def _departments(
     platform: Platform, city: Jurisdiction, wanted: Sequence[str], principal: Principal
 ) -> tuple[str, ...] | None:
-    """The departments of a queue; None for all. Raises Invalid for an unknown department, Forbidden if
-    the account does not work for it.
+    """The departments of a queue; None for all.
 
-    A department that the city has given up is still known if requests were counted for it.
+    Raises Invalid for an unknown department, and Forbidden if the account does not work for it. A department that
+    the city has given up is still known if requests were counted for it.
     """
     mine = principal.scope.departments
     known = [department.code for department in city.departments]

@@ -42,11 +42,11 @@ class RenderedQueue:
 
 
 def render_queue(platform: Platform, city: Jurisdiction, search: QueueSearch) -> RenderedQueue:
-    """One page of a queue: the most urgent due date first, requests without a date last.
+    """One page of a queue, in the order of `find_queue`.
 
-    The first statement reads the state of each request on the page. Only requests whose state was not rendered
-    before are then read whole. If one of them changes between the two statements, perhaps into the queue of another
-    department, a single statement reads the page again.
+    The first statement reads the `RowState` of each request on the page. Only requests whose `RowState` was not
+    rendered before are then read whole. If one of them changes between the two statements, perhaps into the queue
+    of another department, a single statement reads the page again.
     """
     found = queues.find_states(platform.database.hot, search)
     states = found.states[: search.page_size]
@@ -60,7 +60,7 @@ def render_queue(platform: Platform, city: Jurisdiction, search: QueueSearch) ->
 def _rows(
     platform: Platform, city: Jurisdiction, search: QueueSearch, states: Sequence[RowState]
 ) -> Sequence[CachedRow] | None:
-    """The rendered rows of these states; None if a request has changed since its state was read."""
+    """The rendered rows of these states; None if a request has changed since its `RowState` was read."""
     cache = platform.process.queue_rows
     kept = cache.find(states)
     missing = [state for state, row in zip(states, kept, strict=True) if row is None]

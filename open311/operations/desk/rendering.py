@@ -83,7 +83,7 @@ def json_of(body: Any, *, is_indented: bool = False) -> bytes:
 
 
 def plain_counts(counted: Counted, city: Jurisdiction) -> dict[str, Any]:
-    """The counts of all departments (QueueCountsSchema)."""
+    """The counts of an account's departments (QueueCountsSchema)."""
     names = {department.code: department.name for department in city.departments}
     queues = [
         {

@@ -23,13 +23,13 @@ class CachedRow(NamedTuple):
 class RowCache:
     """The rows that were used last. The sum of their sizes is bounded. Threads may share it.
 
-    The key of a row is its state. Another state has another key, so a row never becomes outdated. A row also has
-    names from the catalogue and of an account. The catalogue is the same as long as the process runs, and the name
-    of an account never changes. A row must not depend on the account that reads it.
+    The key of a row is its `RowState`, which differs after each change, so a row never becomes outdated. A row also
+    has names from the catalogue and of an account. The catalogue is the same as long as the process runs, and the
+    name of an account never changes. A row must not depend on the account that reads it.
 
-    Rows are in two dicts. When the newer dict has half of the bytes, it becomes the older one, whose rows are then
-    dropped. A row that is used moves from the older dict to the newer one. An OrderedDict would be changed at every
-    use of a row, which takes longer than the rest of the search for it.
+    Rows are in two dicts. When the newer dict has half of the bytes, it replaces the older one, and the rows that
+    are only in the older one are dropped. A row that is used moves from the older dict to the newer one. An
+    OrderedDict would be changed at every use of a row, which takes longer than the rest of the search for it.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:

@@ -104,7 +104,7 @@ def _decide(
     principal: Principal,
     now: datetime,
 ) -> int:
-    """Store the events of a decision. Then the held update has no text: the comment has it, or nothing."""
+    """Store the events of a decision, and erase the text of the held update. A released comment keeps the text."""
     require_role(principal, Role.DISPATCHER)
     with platform.database.transaction() as connection:
         before = load_request(connection, city, name)

@@ -28,12 +28,14 @@ def list_views(platform: Platform, principal: Principal) -> dict[str, Any]:
 def save_view(platform: Platform, principal: Principal, name: str, filters: Mapping[str, str]) -> None:
     """Save filters under a name. They replace the filters of an older view of this name.
 
-    Raises Invalid for a wrong name.
+    Raises Invalid for a wrong name, and if the account has too many views.
     """
     if not _is_name(name):
         named = {"name": name[:MOST_NAME_CHARACTERS], "most": MOST_NAME_CHARACTERS}
         fault = tell(
-            "{name!r} cannot be a name; use up to {most} characters in one line, without a slash.", **named
+            "{name!r} cannot be a name; use one line of at most {most} characters, with a letter or digit,"
+            " without a slash, and without spaces at the ends.",
+            **named,
         )
         raise Invalid(fault, "view")
     with platform.database.transaction() as connection:

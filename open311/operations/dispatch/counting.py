@@ -12,7 +12,7 @@ from open311.storage.outbox import RecordedChange
 
 
 class Counting:
-    """The consumer that keeps the counts. A batch of changes updates one row for each department and status."""
+    """The consumer that keeps the counts. A batch updates each row, of a department and a status, at most once."""
 
     name = counts.CONSUMER
 

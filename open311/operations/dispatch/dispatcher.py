@@ -10,7 +10,7 @@ different requests have no order, because ids are assigned before the commit.
 
 A consumer that fails does not affect the others. Its work on the batch is rolled back to a savepoint and repeated
 one change at a time. A change that fails alone becomes a *held change* of this consumer: it is tried again, and
-later changes of the same request wait for it. The wait before each retry doubles.
+later changes of the same request wait for it. The wait before each retry doubles, up to LONGEST_WAIT_S.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ LONGEST_WAIT_S = 600
 
 
 def dispatch(platform: Platform, now: datetime, *, rows: int = BATCH_ROWS) -> int:
-    """Handle the next changes in one transaction. Returns the number of changes that were tried.
+    """Handle the next changes in one transaction, and count requests whose supporters have changed.
 
-    0 means that no change is due, or that another dispatcher is running. Raises Unavailable. Raises also if the
-    outbox holds an event that only a newer release knows; that release's dispatcher will handle the event.
+    Returns the number of both. 0 means that nothing is due, or that another dispatcher is running. Raises
+    Unavailable. Raises also if the outbox holds an event that only a newer release knows; that release's dispatcher
+    will handle the event.
     """
     with platform.database.transaction() as connection:
         if not outbox.try_lock(connection):

@@ -3,7 +3,8 @@
 findings.py  a finding, and how the checks of one subject become lines
 machine.py   settings, secrets, versions, disks, certificates; without a database
 pooler.py    the pooler between web processes and PostgreSQL
-stored.py    PostgreSQL: versions, schema, indexes, tables, clock, connections
+replica.py   the replica
+stored.py    PostgreSQL: versions, schema, indexes, tables, clock, connections, what holds back the change feed
 working.py   queue, back offices, receivers, mail, text messages, the media store, neighbours
 examine.py   all of them in one order
 

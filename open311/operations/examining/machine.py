@@ -26,7 +26,7 @@ from open311.settings import Settings, unknown_settings, variable
 
 PACKAGE = "open311-server"
 EXPIRES_SOON = timedelta(days=14)
-"""Renewed certificates of Let's Encrypt have thirty days left at least."""
+"""The usual clients of Let's Encrypt renew a certificate when it has thirty days left."""
 OTHERS_READ = stat.S_IROTH | stat.S_IWOTH
 _LIST = "open311 settings"
 
@@ -68,7 +68,7 @@ def _contradictions(settings: Settings) -> Iterator[Trouble]:
         )
     if settings.max_photo_bytes > settings.max_upload_bytes:
         yield warning(
-            "OPEN311_MAX_PHOTO_BYTES is above OPEN311_MAX_UPLOAD_BYTES, so such a photo gets 413",
+            "OPEN311_MAX_PHOTO_BYTES is above OPEN311_MAX_UPLOAD_BYTES, so a call with a photo that large gets 413",
             f"export OPEN311_MAX_UPLOAD_BYTES={settings.max_photo_bytes + settings.max_body_bytes}",
         )
     if settings.desk_idle_min > 60 * settings.desk_session_h:

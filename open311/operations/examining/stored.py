@@ -1,4 +1,4 @@
-"""What the doctor checks in PostgreSQL: versions, schema, indexes, tables, clock, connections."""
+"""What the doctor checks in PostgreSQL: writes, versions, schema, indexes, tables, clock, connections, feed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ APART_S = 2.0
 class Bloat:
     """Limits; a table beyond `dead` or `stale` is reported.
 
-    rows   smaller tables, and fewer dead or changed rows, do not matter
+    rows   fewer dead or changed rows do not matter, nor does a smaller table that was never analysed
     dead   dead rows for each living row
     stale  changed rows for each living row since the statistics were made
     Autovacuum acts at 0.2 and 0.1 by itself, so these are reached only if it does not keep up.
@@ -74,7 +74,7 @@ def _versions(found: health.Versions) -> Iterator[Trouble]:
 
 
 def check_schema(state: SchemaState) -> Iterator[Finding]:
-    """Migrations that have not run."""
+    """A schema that is not that of this release: migrations that have not run, or a newer schema."""
     return findings("schema", f"at {state.revision}", _schema(state))
 
 
@@ -118,7 +118,7 @@ def _tables(states: Iterable[TableState], limits: Bloat) -> Iterator[Trouble]:
     for one in states:
         if not one.is_kept:
             yield warning(
-                f"autovacuum does not care for {one.name}",
+                f"autovacuum is off for {one.name}",
                 _psql(f"ALTER TABLE {one.name} RESET (autovacuum_enabled)", "SHOW autovacuum"),
             )
         if one.dead >= limits.rows and one.dead > limits.dead * one.live:
@@ -137,7 +137,7 @@ def _tables(states: Iterable[TableState], limits: Bloat) -> Iterator[Trouble]:
 
 
 def check_clock(connection: Connection, now: Callable[[], datetime]) -> Iterator[Finding]:
-    """Clocks of this machine and of the database's that differ."""
+    """A clock of this machine that differs from the clock of the database."""
     return findings("clock", "that of the database says the same", _clock(connection, now))
 
 

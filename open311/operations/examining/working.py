@@ -1,4 +1,7 @@
-"""What the doctor checks of the work beside calls: queue, back offices, receivers, mail, texts, photos."""
+"""What the doctor checks of the work beside calls.
+
+These are the queue, back offices, receivers, mail, text messages, the media store, and neighbours.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from open311.domain.mails import MailState
-from open311.domain.notices import commands_for
+from open311.domain.notices import commands_for, in_words
 from open311.domain.remotes import PULL_EVERY, Remote
 from open311.media.stores import StoreUnavailable
 from open311.operations.delivery.watching import Watched, watch_backends
@@ -78,7 +81,7 @@ def _back_office(one: Watched) -> Iterator[Trouble]:
         )
     for kind, count in one.stopped.items():
         (command,) = commands_for({kind: count})
-        yield warning(f"{name} has {count} {kind} that wait for a person", command.strip("`"))
+        yield warning(f"{name}: {in_words({kind: count})}", command.strip("`"))
 
 
 def check_receivers(connection: Connection, now: datetime) -> Iterator[Finding]:

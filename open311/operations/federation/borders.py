@@ -22,7 +22,7 @@ def candidates_at(
 ) -> tuple[str, ...]:
     """The names of those who may be responsible at a (long, lat) point near a border, the city first.
 
-    Empty if the point is not near the border of a neighbour that has the service.
+    Empty if the point is not near the border of a neighbour that gets requests and has the service.
 
     service  the code of the request's service, which a neighbour may not have
     """

@@ -1,7 +1,7 @@
 """Add the neighbours of a city to its back ends, after the back ends that the city's files declare.
 
-Neighbours are rows, which can change while processes run. So each process that delivers reads them again, and
-renews the city in its registry if they have changed.
+Neighbours are rows, which can change while processes run. So a process reads them again before work that needs
+them, and renews the city in its registry if they have changed.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _joined(_: Platform) -> Joined:
 
 
 def _with_remotes(city: Jurisdiction, joined: Joined) -> Jurisdiction:
-    """The city with its neighbours. What its files declare comes first, and decides before the neighbours do."""
+    """The city, with back ends and destinations for the neighbours that get requests, after those of its files."""
     own = [one for one in joined.of_city(city.id) if one.pushes]
     destinations = (
         destination

@@ -1,4 +1,4 @@
-"""Inspect a server before a city federates with it. No data are sent to the server."""
+"""Inspect a server before a city federates with it. No request is sent to the server."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def open_client(one: Remote, *, proxy: str) -> GeoReportClient:
 
 
 def look_over(client: GeoReportClient) -> Look:
-    """Read services, one definition and some requests. Raises GeoReportError if the services cannot be read."""
+    """Read services, one definition, requests, updates and the server's own words about its city.
+
+    Raises GeoReportError if the services cannot be read; other calls may fail.
+    """
     services = read_services(client)
     city = own_words(client)
     named = str(city.get("federation_id") or "")

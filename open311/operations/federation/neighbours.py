@@ -53,7 +53,7 @@ def add_neighbour(
 
     A neighbour to which requests are sent already keeps its cut-over, so that no request is left out.
 
-    is_moved  whether it is the server to which the name belongs, at another address
+    is_moved  the operator says that it is the server to which the name belongs, which only has another address now
 
     Raises Invalid if the server cannot be a neighbour, GeoReportError if the server cannot be read.
     """
@@ -98,7 +98,8 @@ def what_stops(platform: Platform, before: Remote, after: Remote) -> list[str]:
     if before.pulls and not after.pulls:
         lines.append(f"copies of its requests that stay here and are not changed any more: {copies}")
     elif before.federation_id != after.federation_id:
-        lines.append(f"copies of requests from the former address: {copies}; those that it does not have now go")
+        gone = "those that the new address does not have are withdrawn"
+        lines.append(f"copies of requests from the former address: {copies}; {gone}")
     if before.pushes and not after.pushes:
         lines.append(f"deliveries to it that are not sent any more: {waiting}")
     return lines
@@ -211,7 +212,7 @@ def _require_name(connection: Connection, new: Remote, look: Look, *, is_moved: 
 
 
 def _require_mapped(city: Jurisdiction, one: Remote, services: Sequence[RemoteService]) -> None:
-    """Raise Invalid if the neighbour lacks a service that the options name, or has no service of ours."""
+    """Raise Invalid if the neighbour lacks a service that the options name, or a service for our requests."""
     offered = {service.code for service in services}
     wanted = [*one.codes, *one.services]
     missing = [code for code in dict.fromkeys(wanted) if one.code_there(code) not in offered]

@@ -2,7 +2,8 @@
 
 They are stored like imported requests, with the source `remote` and the ids `NAME-ID`. They have no department and
 are never delivered. When the neighbour changes or withdraws a request, it is changed or withdrawn here. A request
-that was here before, or that has come from another neighbour, is not stored again.
+that was here before, or that has come from another neighbour, is not stored again. The only exception is a
+neighbour's own request, which replaces the copy of another neighbour.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from schemas.values import format_instant
 log = logger(__name__)
 
 WINDOW = timedelta(days=90)
-"""Requests from before this time are not pulled."""
+"""A pull of all requests reads those of this time. A pull of changes also reads older ones that have changed."""
 OVERLAP = timedelta(minutes=10)
 WHOLE_EVERY = timedelta(hours=6)
 LEASE = timedelta(minutes=15)
@@ -109,7 +110,7 @@ def never() -> bool:
 def pull_due(
     platform: Platform, key: Key, clock: Clock, *, is_stopping: Callable[[], bool] = never
 ) -> Pulled | None:
-    """Pull from a neighbour. Returns None if it is not due, or if somebody else reads it.
+    """Pull from a neighbour. Returns None if it is not due, or if another process reads it.
 
     is_stopping  whether the pull must end after its present call. The next pull begins again
     """
@@ -117,7 +118,7 @@ def pull_due(
 
 
 def pull(platform: Platform, key: Key, clock: Clock, *, is_whole: bool = False) -> Pulled | None:
-    """Pull from a neighbour now. Returns None if its requests are not pulled, or if somebody reads them now.
+    """Pull from a neighbour now. Returns None if its requests are not pulled, or if another process reads them.
 
     is_whole  whether all requests of the window are compared, and not only those that have changed
     """
@@ -240,7 +241,7 @@ class _Pull:
         return state.asked
 
     def _go_on(self) -> None:
-        """End the pull if the worker ends; otherwise keep the lease. Called between calls to the neighbour."""
+        """End the pull if the worker ends; otherwise keep the lease. Called for each request that is read."""
         if self._is_stopping():
             raise _Stopped
         now = self._clock()
@@ -374,7 +375,7 @@ class _Pull:
     def _withdraw_by_feed(self, since: datetime) -> bool:
         """Withdraw the requests that are withdrawn in the neighbour's change feed.
 
-        Returns False if it is too long.
+        Returns False if the feed is too long to be read whole.
         """
         query = {"since": format_instant(since), "page_size": str(_FEED_ROWS)}
         feed = self._client.read("changes", query)

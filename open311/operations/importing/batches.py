@@ -68,7 +68,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The results of a batch's rows, after its transaction has committed."""
+    """The results of a batch's rows, after its transaction has ended."""
 
     tally: Tally
     refusals: tuple[Refusal, ...]

@@ -36,7 +36,8 @@ class MatchedRow:
     source_code  the service code in the source; the service's name if the source has no codes
     service      the service in the catalogue; if it is not there, a service with only a code and a name
     is_listed    whether the catalogue has the service
-    named        the route to the department that the source names; None if the catalogue does not have it
+    named        the route to the department that the source names; None if the catalogue does not have it. For a
+                 request of a neighbour, a route to no department
     mended       the repairs that were made
     """
 

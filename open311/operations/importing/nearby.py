@@ -60,7 +60,7 @@ _Spot = tuple[NearRequest, Circle]
 
 
 def _among(wanted: Mapping[str, Vantage]) -> Iterator[tuple[str, NearRequest]]:
-    """For each wanted request, the earliest other one near it. The cells of the grid are as wide as the circles."""
+    """For each wanted request, the earliest other one near it. A cell of the grid is at least one radius wide."""
     least = min(cos(radians(vantage.circle.lat)) for vantage in wanted.values())
     cells: defaultdict[_Cell, list[_Spot]] = defaultdict(list)
     for identifier, vantage in sorted(wanted.items(), key=lambda item: item[1].until):

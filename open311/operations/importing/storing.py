@@ -1,7 +1,7 @@
 """Stores matched rows: new requests and changes to stored requests, with their histories and publications.
 
-A request's history gets one event of kind `imported` for each row. It tells staff the file, the row and the
-repairs.
+A request's history gets an event of kind `imported` for each row that makes or changes the request. The event tells
+staff the file, the row and the repairs.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Named:
 def current_articles(
     city: Jurisdiction, now: datetime, languages: Languages, kind: ArticleKind | None = None
 ) -> list[Article]:
-    """The articles of a kind, or of all kinds, that have not expired, in the first of the languages they have."""
+    """The articles that have not expired, of one kind or all, each in the first of `languages` that it has."""
     return _shown(city, (one for one in city.articles if kind in (None, one.kind)), now, languages)
 
 
@@ -52,7 +52,8 @@ def find_article(city: Jurisdiction, id: str, now: datetime, languages: Language
 def find_named(city: Jurisdiction, kind: ArticleKind, name: str, now: datetime, languages: Languages) -> Named:
     """The articles that the last part of a path names: a word such as `all`, an id, or a topic.
 
-    Raises NotFound if it is none of these. A topic whose articles have all expired has an empty list.
+    Raises NotFound if it is none of these, or the id of an article that has expired. A topic whose articles have
+    all expired has an empty list.
     """
     of_kind = [one for one in city.articles if one.kind is kind]
     single = next((one for one in of_kind if one.id == name), None)
@@ -81,7 +82,7 @@ def articles_for(city: Jurisdiction, service_code: str, now: datetime, languages
 
 
 def related_to(city: Jurisdiction, article: Article, now: datetime, languages: Languages) -> list[Article]:
-    """The articles about services that belong to an article."""
+    """The articles about services that an article names as related."""
     return _shown(city, (one for one in city.articles if one.id in article.related), now, languages)
 
 

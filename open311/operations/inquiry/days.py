@@ -85,7 +85,7 @@ def wanted_zones(city: Jurisdiction, zone: str | None, point: tuple[float, float
 
 
 def read_span(first: str, last: str, today: date) -> tuple[date, date]:
-    """The days of a call. Raises Invalid that names each fault."""
+    """The first and the last day of a call. Raises Invalid that names each fault."""
     problems: list[Problem] = []
     start = _read_day("fromdate", first, problems) if first else today
     end = _read_day("todate", last, problems) if last else (start or today) + timedelta(days=USUAL_DAYS - 1)
@@ -117,7 +117,7 @@ def days_of_feed(city: Jurisdiction, now: datetime, languages: tuple[str, ...]) 
 def days_of_file(
     city: Jurisdiction, now: datetime, zones: frozenset[str] | None, languages: tuple[str, ...]
 ) -> list[Day]:
-    """The days of a calendar for phones, a year ahead."""
+    """The days of a calendar for phones, from FILE_BEFORE days ago to FILE_AFTER days ahead."""
     today = city.day(now)
     first, last = today - timedelta(days=FILE_BEFORE), today + timedelta(days=FILE_AFTER)
     return read_days(city, first, last, zones, languages)

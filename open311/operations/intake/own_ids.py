@@ -1,4 +1,4 @@
-"""A partner's own id of a request, by which the partner can always find the request (decision 0030)."""
+"""A partner's own id of a request, by which the partner can find the request while it is public (decision 0030)."""
 
 from __future__ import annotations
 

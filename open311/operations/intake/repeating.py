@@ -21,7 +21,7 @@ Key = tuple[str, int, str]
 
 
 class RunningKeys:
-    """The keys of the POSTs that this process is storing, each with the time at which its call started.
+    """The keys and own ids of the POSTs that this process is storing, each with the time at which its call started.
 
     Without this class, all repeats would wait in PostgreSQL until the first call ends. If that call hangs, a few
     repeats would hold all threads, and nobody could read.

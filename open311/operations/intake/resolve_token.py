@@ -19,7 +19,7 @@ from open311.storage.queue import Task
 
 
 def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: str, now: datetime) -> str:
-    """Ask the jurisdiction for the id of a request. Returns the id, or "" if the request has no id yet.
+    """Ask the jurisdiction for the id of a request. Returns the id, or "" if the request has none yet or gets none.
 
     No transaction is open while the jurisdiction answers. A request gets only one id, even if this function runs
     twice.

@@ -21,7 +21,7 @@ def explain_draft(jurisdiction: Jurisdiction, draft: Draft) -> list[Step]:
 
 
 def draft_of(jurisdiction: Jurisdiction, record: RequestRecord) -> Draft:
-    """A stored request as routing and hooks saw it when it came.
+    """A stored request, as it is now, for routing and hooks. Answers that were not asked for are left out.
 
     The city may have retired the service since. Then the draft's service has this code and no department.
     """
@@ -35,7 +35,7 @@ def draft_of(jurisdiction: Jurisdiction, record: RequestRecord) -> Draft:
 
 
 def route_draft(jurisdiction: Jurisdiction, draft: Draft) -> Route:
-    """The plugin's route. If the plugin fails or names no department, the triage desk gets the request."""
+    """The plugin's route, or the route to triage if the plugin fails or names a department that the city lacks."""
     try:
         route = jurisdiction.route(draft)
         jurisdiction.department(route.department)

@@ -1,15 +1,18 @@
 """New requests: checked, routed, and stored in one transaction (A03, A15).
 
-A POST writes all of these rows or none of them:
+The transaction of a POST writes all of these rows or none of them:
 - `service_request`
 - `reporter`, if the submission says anything about the reporter
 - `request_event`, one for each event
-- `publication`, if the service answers with an id
-- `request_token` and a job, for a batch service
+- `outbox`, from which the dispatcher takes what follows, such as the job that gets the id for a token
+- `publication`, if the service answers with an id, and `personal_data`, if its texts have some
+- `request_token`, for a batch service
 - `repeatable_post`, if the client sends a key for repeated calls
 - `external_id`, if the client sends its own id of the request
+- `request_origin`, if another server says that the request comes from it
 - `media`, for each photo: its row was written before, and now gets the number of the request
 - `status_link`, if the client asks for the reporter's link
+- what the argument `also` stores
 storage/hot/submissions.py has the statement that writes most of these rows.
 """
 
@@ -65,10 +68,11 @@ def submit_request(
 ) -> Receipt:
     """Store a request and answer with its id, its token, or a notice, as its service's type requires.
 
-    problems    those found before the catalogue was checked
+    problems    those found before the submission is checked against the catalogue
     sender      what else is known of who sends the request, for the rules against abuse
-    wants_link  whether the receipt has the secret of a link to the request. A call that repeats another one by its
-                own id gets none, because nothing proves that its sender knows the request
+    wants_link  whether the receipt has the secret of a link to the request. A call that finds an earlier request by
+                the partner's own id or by its hops gets none, because nothing proves that its sender knows the
+                request
     also        what else is stored in the transaction of the new request. If it raises an error, nothing is stored
     Raises NotFound for an unknown service_code, Forbidden for a service that is only for staff, Invalid with all
     problems (A59), Conflict for a request that comes from this city, Gone if an earlier call stored
@@ -135,7 +139,7 @@ def submit_request(
 def is_repeat(
     platform: Platform, submission: Submission, *, jurisdiction: Jurisdiction, principal: Principal, now: datetime
 ) -> bool:
-    """Whether the key of the submission has made a request before, so that this call makes no new one."""
+    """Whether an earlier call with this client_request_id has made a request, so that this call makes none."""
     post = _post(submission, jurisdiction, principal)
     return post is not None and repeats.is_claimed(platform.database.hot.rows, post, now)
 
@@ -378,7 +382,10 @@ def _first_receipt(platform: Platform, jurisdiction: Jurisdiction, number: int) 
 
 
 def _digest(submission: Submission) -> bytes:
-    """A digest of what was sent. A server of a former release that took the first call computes the same digest."""
+    """A digest of what was sent. It must stay the same from release to release.
+
+    The reason is that a server of a former release may have taken the first call.
+    """
     sent = {name: getattr(submission, name) for name in _DIGESTED}
     if submission.external_id:
         sent["external_id"] = submission.external_id

@@ -1,6 +1,6 @@
 """Whether a new report or update looks like abuse (decision 0038).
 
-What is suspected is stored and answered as usual, but held: only staff see it until a person releases it.
+What is suspected is stored and answered as usual, but held: the public does not see it until a person releases it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from open311.plugins import Jurisdiction
 from open311.settings import Settings
 
 _SAME_PLACE_DIGITS = 4
-"""Points are rounded to so many decimals, about ten metres. Points that are equal then are the same place."""
+"""Points are rounded to this many decimals, about ten metres. Points that are equal then are the same place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ NONE = Suspicions()
 
 
 def remark_about_counts(city: Jurisdiction, settings: Settings) -> str:
-    """What an operator should know about the rates of a city; "" if all reports are counted together."""
+    """What an operator should know about the rates of a city; "" if there are none, or if one store counts all."""
     if not city.abuse.counts or settings.workers == 1 or not settings.rate_storage.startswith("memory:"):
         return ""
     return (

@@ -100,7 +100,7 @@ def _how_often(one: Follower) -> Message:
 
 
 def filter_news(about: FilterNews, now: datetime) -> Letter | None:
-    """The mail about what is new; None if the public can read none of it now. It has no text of people."""
+    """The mail about what is new, without descriptions and notes; None if the public can read none of it now."""
     shown = [(one, orjson.loads(one.body)) for one in about.waiting if one.body]
     if not shown:
         return None

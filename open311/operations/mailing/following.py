@@ -1,4 +1,4 @@
-"""What people do on the page to which their mails link: agree, leave, answer, and open a request again.
+"""What people do on the page to which their mails link, such as agree, leave, answer, or open a request again.
 
 Whoever has the link counts as the owner of the address. A GET of the page changes nothing, because programs that
 look for harmful mails open all links.
@@ -40,14 +40,15 @@ NOT_SOLVED = "The reporter says that the problem is not solved."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
-    """What the page of a follower shows. It has no address, because people forward mails with their links.
+    """What the page of a follower shows. It has no email address, because people forward mails with their links.
 
     service        in the follower's language
     is_shown       whether the public can read the request
     answer         what the reporter has said after the last closing; "" for nothing
     can_answer     whether the reporter is asked
-    is_supporter   whether the person is counted as one who has the same problem
-    can_support    whether the person can say so: not the reporter, and only while the public reads it
+    is_supporter   whether the person has said "me too"
+    can_support    whether the person can say "me too": not the reporter, and only while the request is open and the
+                   public can read it
     reopens_until  until when the reporter can open the request again; None if that is not possible now
     """
 
@@ -150,7 +151,7 @@ def choose_pace(platform: Platform, city: Jurisdiction, token: str, *, is_daily:
     with platform.database.transaction() as connection:
         one = _require(connection, city, token)
         if one.number:
-            raise NotFound(tell("This link is for mail about one report; it comes when something happens."))
+            raise NotFound(tell("This link is for mail about one report. Such mail comes when something happens."))
         followers.choose(connection, one, is_daily=is_daily)
 
 
@@ -197,7 +198,7 @@ def reopen(platform: Platform, city: Jurisdiction, token: str, *, now: datetime)
 def support(
     platform: Platform, city: Jurisdiction, token: str, *, is_taken_back: bool = False, now: datetime
 ) -> None:
-    """Say "me too" about the request, or take it back. The address is the person, so a second call changes nothing.
+    """Say "me too" about the request, or take it back. Each email address counts as one person.
 
     Raises NotFound and Conflict, also for the reporter, who has the problem anyway.
     """
@@ -236,8 +237,9 @@ def follow(
 ) -> bool:
     """Let somebody follow a public request by mail: a mail asks the owner of the address to agree.
 
-    Returns False if the address cannot get mail. Otherwise nobody learns whether it has got one: the limits of an
-    address, and who follows the request, stay secret. Raises NotFound for a request that the public cannot read.
+    Returns False if the text is no address to which mail can be sent. In all other cases the answer is the same, so
+    that nobody learns who follows the request, or whether an address has reached its limits. Raises NotFound for a
+    request that the public cannot read.
     """
     if not mails_followers(platform.settings, city):
         raise NotFound(tell("Reports cannot be followed by mail here."))

@@ -46,7 +46,7 @@ _NEWS = (StatusChanged, NoteAdded, ReporterAsked, VisitScheduled, Transferred)
 
 
 class Mailing:
-    """Makes a mail for each reporter of a new request, each follower of a changed one, and their department."""
+    """Makes mails to reporters of new requests, followers of changed ones, and departments that get a request."""
 
     name = "mail"
 
@@ -77,7 +77,7 @@ class MailDesk:
         return mails.make_key(self.connection)
 
     def new_mail(self, kind: MailKind, address: str, **values: Any) -> QueuedMail:
-        """A mail that is due after the minutes in which the city collects changes."""
+        """A mail that is due after the minutes in which the city collects changes; an invitation is due at once."""
         wait = timedelta() if kind.is_unasked else timedelta(minutes=self.city.mail.collect_minutes)
         return QueuedMail(
             jurisdiction_id=self.city.id,
@@ -201,7 +201,7 @@ def tell_departments(desk: MailDesk, kind: MailKind, found: Mapping[str, Sequenc
 
 
 def _arrived(desk: MailDesk, changes: Iterable[RecordedChange]) -> Iterator[tuple[str, int]]:
-    """The requests that have come to another department by these changes."""
+    """The requests that these changes have brought to a department with mail, each after the department's code."""
     for change in changes:
         for event in change.events:
             department = _department_of(event)

@@ -17,7 +17,8 @@ MOST_OVERDUE = 1_000
 def remind(platform: Platform, now: datetime) -> None:
     """Make the mails that are due to departments.
 
-    Each request is named once as overdue, also if the worker did not run for some time.
+    Each request is named once as overdue, also if the worker did not run for some time. If more than MOST_OVERDUE
+    have become overdue since the last run, the others are not named.
     """
     for city in platform.registry if can_mail(platform.settings) else ():
         if city.mail.departments:

@@ -31,8 +31,8 @@ def language_of(city: Jurisdiction) -> str:
 def mailbox_of(address: str) -> Mailbox | None:
     """The mailbox of an address that somebody has typed; None if no mail can be sent to it.
 
-    None also for a domain of one part or with a number at its end: the mail server would take it for a mailbox of
-    its own machine or network, such as root@localhost.
+    None also for an address with a name before it. None also for a domain of one part or with a number at its end:
+    the mail server would write to its own machine or network, as for root@localhost.
     """
     try:
         box = read_mailbox(address)

@@ -79,7 +79,7 @@ def send_all(platform: Platform, clock: Callable[[], datetime]) -> int:
 
 
 def send_next(platform: Platform, clock: Callable[[], datetime]) -> bool:
-    """Handle the next mail that is due. Returns False if there is none, or if the mail server rests."""
+    """Handle the next mail that is due. Returns False if there is none, or if no mail can be sent now."""
     if not can_mail(platform.settings):
         return False
     now = clock()
@@ -312,7 +312,7 @@ def _tried(platform: Platform, ready: _Ready, now: datetime) -> Tried:
 
 
 def _settle(platform: Platform, ready: _Ready, result: Tried, now: datetime) -> None:
-    """Store what became of a mail. A worker whose lease has ended stores nothing."""
+    """Store what became of a mail. A worker whose lease has ended does not change the mail."""
     queued, city = ready.queued, ready.city
     chance = random.random()  # noqa: S311  # it spreads waits
     after = settled(queued, result, now, chance=chance)

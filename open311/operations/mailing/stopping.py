@@ -1,4 +1,4 @@
-"""The one way in which an address stops getting mail."""
+"""Stop mail to the address of a follower, who has refused it or whose mail comes back."""
 
 from __future__ import annotations
 

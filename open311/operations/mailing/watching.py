@@ -34,7 +34,7 @@ class MailState:
     ended    what has ended within the last day
     circuit  of the mail server
     stopped  how many addresses get no mail, by city and reason
-    causes   why mails of the last day were not sent, with their numbers
+    causes   the most common causes why mails wait, or failed within the last day, each with the count of mails
     late_s   for how many seconds the earliest mail has been due; 0 if none is due
     """
 

@@ -5,9 +5,9 @@ original. Photos with the same content share the files. A row of the table `medi
 the row is written before the files, and the files are deleted only when no row claims them any more. Claims and
 deletions of one content take turns, so that no call deletes a file that another call has just claimed.
 
-The file `_store` has the marker of the database whose photos are in the store. The marker is
-compared before a photo that was sent is stored, and before the sweep deletes a file. So the server notices a folder
-that is empty because a disk is not mounted, and a folder of another server.
+The file `_store` has the marker of the database whose photos are in the store. The marker is compared before a
+photo that was sent is stored or prepared, and before files are deleted. So the server notices a folder that is
+empty because a disk is not mounted, and a folder of another server.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def defer_preparing(platform: Platform, connection: Connection, jurisdiction_id:
 
 
 def prepare_photos(platform: Platform, jurisdiction_id: str, number: int, now: datetime) -> int:
-    """Prepare the waiting photos of a request, and publish them. Returns how many were published.
+    """Prepare the waiting photos of a request, and show those that may be public. Returns how many are shown.
 
     No transaction is open while a photo is decoded. If the process is killed, the photos still wait, and preparing
     them again writes the same files.

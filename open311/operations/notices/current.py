@@ -25,8 +25,8 @@ MOST_AGE = timedelta(seconds=5)
 def current_notices(platform: Platform, city: Jurisdiction, now: datetime) -> list[CityNotice]:
     """The notices of a city that are valid, the worst first.
 
-    A process reads the notices of all cities by one statement in `MOST_AGE`, so that a POST or a page costs none.
-    While the database is dead, those that were read last are shown.
+    A process reads the notices of all cities by one statement, and keeps them for `MOST_AGE`. So most POSTs and
+    pages cost no statement. While the database is dead, those that were read last are shown.
     """
     process = platform.process
     kept = process.lagging_notices if platform.is_lagging else process.notices
@@ -51,7 +51,7 @@ def notices_about(
 
 
 def lies_in(notice: CityNotice, city: Jurisdiction, point: tuple[float, float] | None) -> bool:
-    """Whether a notice is about a point. One about an area that the city does not have any more is about none."""
+    """Whether a notice is about a point. A notice about an area that the city gave up is about no point."""
     if notice.is_about_whole_city:
         return True
     if point is None:

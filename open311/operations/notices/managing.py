@@ -183,7 +183,7 @@ def find_notice(platform: Platform, city: Jurisdiction, number: int, *, principa
 
 
 def page_of(found: Sequence[CityNotice], rows: int) -> NoticePage:
-    """A page of so many rows, from one row more if there are more."""
+    """A page of `rows` notices. `found` has one more if there is a next page."""
     shown = found[:rows]
     return NoticePage(shown, shown[-1].number if len(found) > rows else None)
 

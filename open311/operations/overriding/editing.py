@@ -42,7 +42,7 @@ class Editable:
 
     base   all fields as the files have them
     value  all fields as they count now
-    stand  the override of the item, and how it stands to the files; None without an override
+    stand  the override of the item, and how it compares with the files; None without an override
     """
 
     item: Item
@@ -68,7 +68,7 @@ def list_overrides(platform: Platform, city: Jurisdiction, *, principal: Princip
 
 
 def read_stands(platform: Platform, city: Jurisdiction) -> list[Stand]:
-    """The overrides of a city, and how they stand to its files."""
+    """The overrides of a city, and how they compare with its files."""
     with platform.database.reading() as connection:
         stored = overrides.load_overrides(connection, city.id)
     return with_overrides(_declared(platform, city), stored)[1]
@@ -247,7 +247,7 @@ def _record(
     principal: Principal,
     now: datetime,
 ) -> None:
-    """Write an entry of the audit trail. What counted before without an override is the files' text."""
+    """Write an entry of the audit trail. Where there is no override, the entry has the text of the files."""
     base = (after or before).base if after or before else {}  # type: ignore[union-attr]  # one of them is there
     details = {
         "before": dict(before.value) if before else dict(base),

@@ -1,1 +1,1 @@
-"""Personal data of those who sent requests and updates: retention, export and erasure."""
+"""Personal data of people, such as those who sent requests and updates: retention, export and erasure."""

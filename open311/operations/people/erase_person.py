@@ -79,10 +79,11 @@ def erase_person(
 ) -> Iterator[ErasedPart]:
     """Erase what the city has about a person. Yields what each transaction has erased; at least one part.
 
-    The person's name, addresses and ids are erased from requests and updates, and so are the originals of photos,
-    because their metadata may name the person. With `with_texts`, these are erased too: the descriptions, answers,
-    photos and notes of requests that the person sent, the personal data in their addresses, and the person's
-    comments on requests of others with their photos. Counts do not change. Each part has an entry in the audit
+    The person's name, email address, phone number and ids are erased from requests and updates, and so are the
+    originals of photos, because their metadata may name the person. With `with_texts`, these are erased too: the
+    descriptions, answers, photos and notes of requests that the person sent, the personal data in the addresses of
+    their places, and the person's comments on requests of others with the photos of these comments. The counts of
+    requests do not change; a number of supporters can grow, see `_erase`. Each part has an entry in the audit
     trail, which says what was erased where, but not whose data it was. A dry run rolls each transaction back.
 
     after  the number of a request: only requests with higher numbers
@@ -194,9 +195,9 @@ class _Eraser:
     def _without_mail(
         self, connection: Connection, records: Mapping[int, RequestRecord], own: Collection[int]
     ) -> int:
-        """Delete the rows that make the person a follower of requests or filters, and the mails that wait for them.
+        """Delete the rows that make the person a follower, and the mails that wait because of these rows.
 
-        Returns the number of rows.
+        The person may follow requests or filters. Returns the number of rows, without the mails.
 
         If the person wants no mail at all, the digest of the address stays: otherwise the city might write again.
         """
@@ -264,7 +265,7 @@ class _Eraser:
         return tuple(one.service_request_id or str(one.number) for _, one in sorted(copied.items()))
 
     def _entry(self, part: ErasedPart) -> Entry:
-        """The proof: what was erased where, and no word about whose data it was."""
+        """The proof: what was erased where. It does not say whose data it was."""
         systems = Counter(one.system for one in part.systems)
         return Entry(
             jurisdiction_id=self.city.id,

@@ -1,1 +1,1 @@
-"""Reading of public data: pages, single requests, changes and exports."""
+"""Reading of public data, such as pages, single requests, changes, exports and tiles."""

@@ -43,7 +43,10 @@ class NearbySearch:
 def find_nearby(
     platform: Platform, search: NearbySearch, output: Format, extras: Sequence[str] = (), *, now: datetime
 ) -> Page:
-    """Requests within the radius, the nearest first: open ones made, and others closed, in the last days."""
+    """Requests within the radius, the nearest first.
+
+    An open request must have been made, and a closed request must have been closed, within the days of the search.
+    """
     if search.vicinity.radius_m == 0:
         return page_of(Items(), output, extras)
     found = nearby.find_nearby(

@@ -74,7 +74,8 @@ def count_requests(platform: Platform, search: RequestSearch) -> int | None:
 def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> str:
     """The validator of the page that a search asks for. The page's items are not read.
 
-    For equal searches, the validator is computed at most once a second, unless something public has changed.
+    For equal searches, the validator is computed at most once a second, unless something public has changed, or the
+    search is by words or by the last change.
     """
     # The state is the id of the last transaction that changed something visible. The search words of a request and
     # the time of its last change can change without a visible change, so the state does not show such a change.

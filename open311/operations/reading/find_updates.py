@@ -25,11 +25,11 @@ def find_updates(
     secret: str,
     now: datetime,
 ) -> Sequence[PublicUpdate]:
-    """All updates that were recorded from `start` to `end`, oldest first.
+    """All updates of public requests that were recorded from `start` to `end`, oldest first.
 
     start   a day before `end`, if it is None
     end     now, if it is None
-    secret  the secret of the caller's key; "" for none. It only decides about the ids of the caller's own updates.
+    secret  the secret of the caller's key; "" for none. With it, the caller's own updates have their ids.
     Raises Invalid for an empty window, and for one with more than MAX_UPDATES updates, because the list would not
     be complete.
     """

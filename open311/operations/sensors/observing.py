@@ -47,7 +47,8 @@ def take_observations(
 ) -> None:
     """Take observations of one datastream, and do what the rules say. An observation that comes again does nothing.
 
-    Raises Invalid, Forbidden and Unavailable. The caller can send all of them again after any error.
+    Rules do not see observations that are older than STALE_AFTER. Raises Invalid, Forbidden and Unavailable. The
+    caller can send all of them again after any error.
     """
     sensor = require_sensor(city, seen[0].datastream, principal=principal)
     for one in seen:

@@ -260,7 +260,7 @@ class _SensorDesk:
         return Standing(is_open=True, is_taken_up=not condition.phase.is_raised and self._is_taken_up(record))
 
     def _is_taken_up(self, record: RequestRecord) -> bool:
-        """Whether somebody works on it, or a person of the city has done anything with it.
+        """Whether somebody works on the request, or a person of the city has done anything with it.
 
         The status of a merged request follows that of the other one.
         """

@@ -1,4 +1,4 @@
-"""What people answer to text messages: the only answers that count end them, or let them come again."""
+"""What people answer to text messages. Two answers count: one ends the messages, one lets them come again."""
 
 from __future__ import annotations
 

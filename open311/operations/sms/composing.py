@@ -1,4 +1,4 @@
-"""The texts of messages. They have the city's words and ours, but nothing that a citizen or staff have typed."""
+"""The texts of messages. They have words of the city and of this server, but nothing that people have typed."""
 
 from __future__ import annotations
 

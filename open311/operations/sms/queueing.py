@@ -18,7 +18,7 @@ from open311.storage.outbox import RecordedChange
 
 
 class Texting:
-    """Makes a message for the reporter of each new or changed request, if the reporter has asked for it."""
+    """Makes a message if a request has come in, got further or was closed, for a reporter who has asked for it."""
 
     name = "sms"
 

@@ -44,7 +44,7 @@ log = logger(__name__)
 
 _DAY = timedelta(days=1)
 _LEAST_DIGITS = 6
-"""A cause with so many digits of the number is not kept."""
+"""A cause with this many of the last digits of the number is not kept."""
 _RELEASED = (Visibility.PUBLIC, Visibility.PRIVATE, Visibility.UNLISTED)
 
 
@@ -67,7 +67,7 @@ def send_all(platform: Platform, clock: Callable[[], datetime]) -> int:
 
 
 def send_next(platform: Platform, clock: Callable[[], datetime]) -> bool:
-    """Handle the next message that is due. Returns False if there is none, or if the gateway rests."""
+    """Handle the next message that is due. Returns False if there is none, or if no message can be sent now."""
     if not can_text(platform.settings):
         return False
     now = clock()
@@ -217,7 +217,7 @@ def _tried(result: Result, number: str) -> Tried:
 
 
 def _settle(platform: Platform, ready: _Ready, result: Result, now: datetime) -> None:
-    """Store what became of a message. A worker whose lease has ended stores nothing."""
+    """Store what became of a message. A worker whose lease has ended does not change the message."""
     queued, city = ready.queued, ready.city
     chance = random.random()  # noqa: S311  # it spreads waits
     tried = _tried(result, ready.message.to)

@@ -33,7 +33,8 @@ class SmsState:
     ended    what has ended within the last day
     circuit  of the gateway
     stopped  how many numbers get no messages
-    causes   why messages of the last day wait or were not sent, with their numbers
+    causes   the most common causes why messages wait, or were not sent within the last day, each with the count of
+             messages
     late_s   for how many seconds the earliest message has been due; 0 if none is due
     """
 
@@ -117,7 +118,7 @@ def try_sms(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime
 
 
 def stop_number(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime) -> bool:
-    """Send no messages to a number any more. Returns whether it got some until now. Raises Invalid."""
+    """Send no messages to a number any more. Returns False if it was stopped already. Raises Invalid."""
     with platform.database.transaction() as connection:
         return sms.stop(connection, digest_of_number(mails.make_key(connection), _number(city, phone)), now)
 

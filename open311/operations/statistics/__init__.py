@@ -1,1 +1,1 @@
-"""The statistics: counting each change, and answering questions about the counts."""
+"""The statistics: counting each change, answering questions about the counts, and forecasts."""

@@ -1,4 +1,4 @@
-"""Answering questions about numbers: how many, how old, how fast, and how often by the target.
+"""Answering questions about numbers: how many, how old, how fast, and how often within the target.
 
 Example, for one row per service and the reports of March:
 
@@ -110,7 +110,7 @@ def answers_of_minute(
 ) -> Mapping[Grouping, Statistics]:
     """Like `answer_groupings`. Within a minute, a process gives the same answers, each as of its first call.
 
-    So a page and stats.json, which ask for other groupings, agree.
+    So a page and stats.json agree, although they ask for different groupings.
     """
     key = (replace(question, group_by=Grouping.ALL), live)
     no_answers = dict[Grouping, Statistics]
@@ -123,7 +123,7 @@ def answers_of_minute(
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """The counting for one question in one snapshot. `without`: the services that have no part in the times."""
+    """The counting for one question in one snapshot. `without`: the services whose times are left out."""
 
     read: Read
     question: Question

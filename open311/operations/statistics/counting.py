@@ -68,7 +68,8 @@ def check_all(platform: Platform, now: datetime) -> int:
 
     Returns how many requests were counted differently, plus how many rows of sums were wrong. This also counts the
     requests from before the first release with statistics, follows changes of a city's time zone and service
-    levels, and corrects what a killed release has left. It goes on where it was interrupted.
+    levels, and counts changes that the dispatcher of a former release has handled during an upgrade. It goes on
+    where it was interrupted.
     """
     for city in platform.registry:
         _mark_overdue(platform, city, now)

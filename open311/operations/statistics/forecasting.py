@@ -83,7 +83,7 @@ def find_usual_days(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counts:
-    """What the forecasts of a city are made of.
+    """What the forecasts of a city are made of. A cell is here a service and an area, where "" stands for all.
 
     services          the codes of the services that the city has now
     at_intake         those of them that are closed at intake
@@ -171,7 +171,7 @@ class _Counts:
 
 
 def _series(counts: Mapping[int, int], whole: frozenset[int], newest: int) -> Series:
-    """The series of a cell. It begins after the first period with requests, which may be one in part.
+    """The series of a cell. It begins after the first period with requests, because that may be incomplete.
 
     A whole period of the city without requests of the cell counts as 0.
     """

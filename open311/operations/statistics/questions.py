@@ -15,7 +15,7 @@ from open311.plugins import Jurisdiction
 from schemas.texts import Message, tell
 
 MOST_DAYS = 366
-"""The number of days that `group_by=day` may have."""
+"""The most days that a question with `group_by=day` may have."""
 LIVE = ("q", "bbox", "radius", "agency_responsible", "has_photo", "updated_after", "updated_before")
 """Parameters that no stored sum knows."""
 _EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)

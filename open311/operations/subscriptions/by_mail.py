@@ -34,9 +34,9 @@ def subscribe_by_mail(
     """Let somebody get mail about the requests of a filter: a mail asks the owner of the address to agree.
 
     values  the values of `FollowFilterArguments`
-    Returns False if the address cannot get mail. Otherwise nobody learns whether it has got one: the limits of an
-    address, and what it follows, stay secret. Raises Invalid for a filter that the city does not know, and NotFound
-    if the city sends no such mail.
+    Returns False if the text is no address to which mail can be sent. In all other cases the answer is the same, so
+    that nobody learns what an address follows, or whether it has reached its limits. Raises Invalid for a filter
+    that the city does not know, and NotFound if the city sends no such mail.
     """
     if not mails_followers(platform.settings, city):
         raise NotFound(tell("Reports cannot be followed by mail here."))

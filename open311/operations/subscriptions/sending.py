@@ -187,7 +187,7 @@ def start_again(platform: Platform, connection: Connection, owned: Owned, now: d
     """Send to a receiver soon, also after failures, a pause or a stop. One that is not verified stays so.
 
     A worker may be sending to the receiver now. Its claim is left as it is: with two workers, an older version
-    could come after a newer one. A claim cannot be told from a short wait, so a short wait is left too.
+    could come after a newer one. A claim looks the same as a short wait, so a short wait is left too.
     """
     place = owned.subscription.jurisdiction_id, owned.subscription.id
     next_at = owned.webhook.next_at

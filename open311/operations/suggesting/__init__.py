@@ -1,1 +1,1 @@
-"""Suggestions of services for what a citizen writes, and what becomes of them."""
+"""Suggestions of services for what a citizen writes, counts of the choices, and trained models."""

@@ -1,4 +1,4 @@
-"""How often a right service is among the suggestions, beside BM25, which is a usual ranking by words."""
+"""How often a right service is among the suggestions, compared with BM25, which is a usual ranking by words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of trained models: one for each city, in the data folder. A city's web processes read its file anew."""
+"""The files of trained models: one for each city, in the data folder. Web processes read a changed file again."""
 
 from __future__ import annotations
 
@@ -45,11 +45,13 @@ def write_model(platform: Platform, city: Jurisdiction, model: ServiceModel) -> 
 def _load(platform: Platform, city: Jurisdiction, _changed_at: int, size: int) -> ServiceModel | None:
     """Read the file of a city; None if it cannot be used. The reason is logged once, because the result is kept."""
     try:
-        model = None if size > MOST_BYTES else read_model(model_path(platform, city).read_bytes())
+        if size > MOST_BYTES:
+            raise ValueError(f"is larger than {MOST_BYTES} bytes")
+        model = read_model(model_path(platform, city).read_bytes())
     except (OSError, ValueError) as error:
         log.warning("model of suggestions not used", jurisdiction=city.id, why=str(error))
         return None
-    if model is None or model.edition != digest_of(city):
+    if model.edition != digest_of(city):
         log.warning("model of suggestions not used", jurisdiction=city.id, why="it is of another catalogue")
         return None
     return model

@@ -23,7 +23,7 @@ MODEL_WEIGHT, LEAST_LIKELY = 2.0, 0.2
 def suggest(
     platform: Platform, city: Jurisdiction, sentence: str, *, now: datetime, left_out: Collection[str] = ()
 ) -> list[Service]:
-    """At most three services that the sentence means, the best first; an empty list if it has no word of a service.
+    """At most three services that the sentence may mean, the best first; an empty list if nothing fits.
 
     left_out  codes of services that are not suggested, because they are not offered at the place
     """
@@ -45,7 +45,7 @@ def ranked(offered: Offered, sentence: str, model: ServiceModel | None = None) -
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """The services that everybody can report now, and the search among them."""
+    """The services to which everybody can report now, and the search among them."""
 
     services: tuple[Service, ...]
     by_code: Mapping[str, Service]

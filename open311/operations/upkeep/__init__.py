@@ -1,1 +1,1 @@
-"""Maintenance of catalogues, areas, dumps and expired data, and the check of readiness."""
+"""Maintenance of catalogues, areas, publications, dumps and expired data; counts of calls; readiness."""

@@ -94,7 +94,9 @@ def find_dumps(platform: Platform, jurisdiction_id: str) -> list[Dump]:
 
 
 def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, again: bool = False) -> Dump | None:
-    """Make today's dump and delete expired dumps. Returns None if today's dump exists already.
+    """Make today's dump and delete expired dumps.
+
+    Returns None if today's dump exists already, or if another process makes a dump of the city now.
 
     again  make the dump even if it exists
     Raises OSError if the folder cannot be written.

@@ -32,7 +32,7 @@ LATE_S = 300
 class Check:
     """The result of one check. Only a vital check that fails makes the server not ready.
 
-    is_outside  whether something beside this server is at fault, so that a new worker would not help
+    is_outside  whether the cause is outside this server, so that restarting the worker would not help
     """
 
     name: str
@@ -43,7 +43,11 @@ class Check:
 
 
 def check_readiness(platform: Platform, now: datetime) -> list[Check]:
-    """Check database, schema, jobs, deliveries, the media store, the store of counts and plugins. Never raises."""
+    """Check what this server needs. Never raises.
+
+    That is the database and the work in it, the replica, the media store, the store of the rate limits, and
+    plugins.
+    """
     checks = [*_ending(platform), *_database(platform, now)]
     if platform.replica is not None:
         checks = [*_with_replica(checks, platform.replica.view), _replica(platform.replica.view)]
@@ -142,7 +146,7 @@ def _writes(connection: Connection) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """How much background work waits, and how the back offices are.
+    """How much background work waits, and the state of back offices, mail and text messages.
 
     photos  the number of photos by city and state, for the states WAITING, HELD and REFUSED
     """
@@ -168,7 +172,7 @@ def read_background(platform: Platform, now: datetime) -> Background:
 def check_background(platform: Platform, now: datetime) -> list[Check]:
     """Check that a worker does the background work in time.
 
-    Check also that neither a back office nor the media store needs a person. Raises Unavailable.
+    Check also that back offices, mail, text messages and the media store need no person. Raises Unavailable.
     """
     with platform.database.reading() as connection:
         checks = [_jobs(connection), *_deliveries(watch_backends(connection, platform, now))]

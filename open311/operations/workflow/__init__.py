@@ -1,1 +1,1 @@
-"""Changes to stored requests."""
+"""Changes to stored requests: commands of staff, updates, support, erasure."""

@@ -48,7 +48,7 @@ def act(
     name        the request's service_request_id, token or number; an int is always the number
     version     the version that the caller has seen; None to accept any version
     repeat_key  the caller's own id of this call; "" for none. If a call of the last day had the same id, nothing
-                changes, and the request is returned in its present state
+                changes, and the request is returned in its present state. It must have been the same call
     Raises NotFound for an unknown request, Forbidden, Invalid, and Conflict for another version, or for a command
     that is not legal in the request's state.
     """
@@ -165,7 +165,7 @@ def changes_by(
 def _changes_of_parents(desk: Desk, before: RequestRecord, after: RequestRecord) -> Iterator[Change]:
     """A note on the request into which this one is merged.
 
-    The note raises that request's version, for its readers.
+    The note raises the version of that request, so that those who have read it see that it has changed.
     """
     if after.merged_into and after.merged_into != before.merged_into:
         parent = load_request(desk.connection, desk.jurisdiction, after.merged_into)

@@ -114,7 +114,7 @@ def _publish_naming(
 def _publish_parents(
     connection: Connection, befores: Sequence[RequestRecord], applied: Sequence[Change], names: Names
 ) -> None:
-    """Publish again the requests that count the supporters of others since a merge, or until an unmerge."""
+    """Publish again the requests whose number of supporters has changed by a merge or an unmerge."""
     moved = [
         (before, after)
         for before, (after, _) in zip(befores, applied, strict=True)

@@ -90,8 +90,8 @@ class Desk:
 def effects(command: commands.Command, record: RequestRecord, desk: Desk) -> Iterator[Event]:
     """The events of a command on a record; none if nothing changes.
 
-    Raises Invalid or NotFound for a value that the jurisdiction does not know, Conflict if the record or another
-    forbids the command.
+    Raises Invalid or NotFound for a value that the jurisdiction does not know, Conflict if this record or another
+    one forbids the command, and Forbidden if another record belongs to a department of others.
     """
     raise NotImplementedError(command.name)  # each command registers a function of its own below
 
@@ -438,7 +438,7 @@ def _public_note(
 def _service_of(record: RequestRecord, desk: Desk) -> Service:
     """The record's service.
 
-    A service that the city has no more counts as public, because nothing is known about it.
+    A service that the city does not have any more counts as public, because nothing is known about it.
     """
     return desk.jurisdiction.service(record.service_code) or Service(code=record.service_code, name="")
 

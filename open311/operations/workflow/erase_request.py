@@ -40,7 +40,7 @@ from open311.storage.engine import Connection
 class Erasure:
     """What was erased.
 
-    records  the requests after it
+    records  the requests after the erasure
     rows     how many rows held something that was erased, by the table, or by the table and its column
     photos   the photos whose files must be deleted
     """
@@ -62,11 +62,11 @@ def erase_from_request(
 ) -> RequestRecord:
     """Erase parts of a request from the record, its history and its publication, in one transaction.
 
-    The photos that the server keeps are erased, and the worker deletes their files. If only the reporter is
-    erased, these are the originals that are kept for staff, because their metadata may tell who took them. A back
-    office may have repeated any part of the request in its errors, so the causes of deliveries are also erased. An
-    event is written even if there was nothing to erase, because it proves that somebody asked for the erasure.
-    Backups and files that others have downloaded still contain the erased parts; the dumps are made anew.
+    If photos are erased, the worker also deletes their files. If the reporter is erased, so are the originals of
+    photos, because their metadata may tell who took them. A back office may have repeated any part of the request
+    in its errors, so the causes of deliveries are also erased. An event is written even if there was nothing to
+    erase, because it proves that somebody asked for the erasure. Backups and files that others have downloaded
+    still contain the erased parts; the dumps are made anew.
 
     name    the request's service_request_id, token or number
     reason  why, for staff; kept in the history
@@ -117,7 +117,7 @@ def erase_parts(
 def photos_erased(
     connection: Connection, jurisdiction: Jurisdiction, numbers: Sequence[int], parts: Collection[Erasable]
 ) -> list[Photo]:
-    """Erase photos, or only their originals if only the reporter is erased. Returns those with files to delete."""
+    """Erase photos, or only their originals for the part REPORTER. Returns those with files to delete."""
     if not {Erasable.MEDIA, Erasable.REPORTER} & set(parts):
         return []
     erase = erase_photos if Erasable.MEDIA in parts else erase_originals

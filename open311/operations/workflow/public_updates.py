@@ -19,7 +19,7 @@ def updates_of(
     changes: Iterable[tuple[RequestRecord, RequestRecord, Sequence[Event]]],
     city: Jurisdiction,
 ) -> Iterator[NewUpdate]:
-    """The updates of stored changes: another word for the state, or texts without personal data.
+    """The updates of stored changes, each with a new word for the state, or with masked texts, or both.
 
     changes  the request before the change, the request after it, and the events between
     A change that shows a hidden request has one update with all that was written while the request was hidden.

@@ -74,7 +74,7 @@ def find_without_id(platform: Platform, jurisdiction: Jurisdiction, *, most: int
 def _answers(record: RequestRecord, jurisdiction: Jurisdiction) -> list[NamedAnswer]:
     """The values of all answers, with the question and the value's name.
 
-    The label is "" if the service does not ask it.
+    The label is "" if the service does not have the question, or did not ask it.
     """
     service = jurisdiction.service(record.service_code)
     asked = {attribute.code: attribute for attribute in service.attributes} if service else {}

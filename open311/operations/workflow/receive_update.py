@@ -73,7 +73,7 @@ def receive_update(
     problems  faults of the call that the caller of this function has found; they are raised together with those
               found here
     Raises Invalid, also for an update_id that the sender has used before; NotFound for a request that is unknown or
-    not public.
+    not public; Forbidden for a test key and a request that no test key has sent.
     """
     found = [*problems, *_problems(sent)]
     if found:

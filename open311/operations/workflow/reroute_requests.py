@@ -58,7 +58,8 @@ class Rerouted:
     """The result for one batch of open requests.
 
     seen    how many requests the batch has
-    kept    how many stay although the rules choose another department, because a person or a source chose theirs
+    kept    how many stay although the rules choose another department: a person or a source chose the present one,
+            or somebody works on them
     failed  how many stay because the city's Python code failed; the log says why
     """
 
@@ -75,8 +76,8 @@ def reroute_requests(
 
     A request moves if its department does not exist any more, or if the rules chose its department and now choose
     another one. A request that a person has transferred or begun to work on, or whose source names the department,
-    stays. A request whose service is retired and has no rule stays too. The rules see a request as it was
-    received: its time, place, answers and description. The due date stays.
+    stays. A request whose service is retired and has no rule stays too. The rules see when the request was
+    received, and its present place, answers and description. The due date stays.
 
     Each batch is a transaction, so a killed run can be repeated. A dry run locks and writes nothing.
     """

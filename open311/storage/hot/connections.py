@@ -94,7 +94,8 @@ class HotConnections:
     def losses(self) -> int:
         """How many connections have been lost and replaced, including that of the calling thread if it is lost now.
 
-        Another server may have become the primary meanwhile, and may lack what the former one had given out.
+        Meanwhile a replica may have become the primary. It may not know which numbers of requests the former
+        primary had given out.
         """
         self._session()
         return self._losses

@@ -1,4 +1,4 @@
-"""Queries for earlier requests of one service near a point. They read only publications."""
+"""Queries for earlier requests of one service near a point. Only `leading` reads more than publications."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def find_earliest_open(hot: HotConnections, around: Around) -> str:
 def leading(hot: HotConnections, jurisdiction_id: str, service_request_id: str) -> str:
     """The id of the public request that the given request was merged into.
 
-    Returns the given id if there is no such public request.
+    Returns the given id if there is no such public request. This reads the record; only a POST needs it.
     """
     rows = hot.rows(_leading(), {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id})
     return rows[0][0] if rows else service_request_id

@@ -157,7 +157,7 @@ class QueueKind(NamedTuple):
 
     @property
     def _is_special(self) -> bool:
-        """Whether an index of its own has the few rows of the queue."""
+        """Whether the queue has few rows, for which there is a partial index or a small table."""
         return self.is_merged or self.is_suspected or self.is_test or self.is_held or self.has_personal_data
 
     @property

@@ -1,5 +1,7 @@
 """The statement that stores a new request: its record, reporter, history, outbox row, publication and token.
 
+It also stores the kinds of personal data in the texts.
+
 One statement is one round trip and one transaction, so a POST waits for the disk only once. That wait is most of
 the time of a POST.
 """
@@ -75,7 +77,7 @@ class NewRequest:
     publication  None while the request has no id
     token        "" if the request has no token
     language     the language in which the reporter gets mail; "" if the city sends none
-    sms_language the language in which the reporter has asked for text messages; "" if for none
+    sms_language the language in which the reporter wants text messages; "" if the reporter wants none
     origin       where another server says that it comes from; `storage.origins` stores it
     """
 

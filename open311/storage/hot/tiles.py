@@ -54,7 +54,7 @@ MOST_SEARCHED = 200
 RARE = 1_000
 """Words that at most so many requests of a city have, by PostgreSQL's statistics, are looked up in their index."""
 _MOST_BY_CELL = 16
-"""Up to this zoom, the requests of a tile are found by cells. Closer tiles are much smaller than a cell."""
+"""Up to this zoom, the requests of a tile may be found by cells. Closer tiles are much smaller than a cell."""
 
 _LIMIT: ColumnElement[int] = literal_column(str(MOST_POINTS + 1))
 _OF_POINTS = ("id", "requested_at", "updated_at", "service_request_id", "service_code", "status", "lat", "long")

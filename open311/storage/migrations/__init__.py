@@ -8,7 +8,7 @@ because a backfill may take long.
 A migration with large indexes declares them as `LARGE_INDEXES`. `migrate_live` builds them concurrently before it
 runs the migration, so nobody waits for them.
 
-Alembic is imported inside `migrate`, because nothing else needs it, and the import takes long.
+Alembic is imported inside the functions that need it, because the import takes long.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 LOCK = 3_110_001
 LOCK_TIMEOUT_S = 3.0
-"""Web requests wait longer than this for a lock. So a request that waits behind a migration does not fail."""
+"""Web requests wait longer than this for a lock, unless OPEN311_STATEMENT_TIMEOUT_MS is from 1 to 9,000. So a
+request that waits behind a migration does not fail."""
 ATTEMPT_S = 0.2
 """The longest wait for a lock in one attempt. PostgreSQL looks for a deadlock after a second, so it finds none."""
 PAUSE_S = 0.1
@@ -140,7 +141,7 @@ def schema_state(connection: Connection) -> SchemaState:
 def migrate_live(database: Database, revision: str = "head", *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
     """Migrate the schema to `revision` while other sessions use it. Large indexes are built concurrently.
 
-    The migrations before one with large indexes stay if a later step fails. To call this again continues there.
+    The migrations before one with large indexes stay if a later step fails. A second call continues there.
     Raises as `migrate`, and Misconfigured behind a pooler.
     """
     with database.reading() as connection:
@@ -250,7 +251,7 @@ def _has_locked(connection: Connection, names: list[str], lock_timeout_s: float)
 
 def _held_for_long(lock_timeout_s: float) -> str:
     return (
-        f"The schema is as it was: another session held a lock for more than {lock_timeout_s:g} s that a migration"
+        f"The schema is as it was: for more than {lock_timeout_s:g} s, another session held a lock that a migration"
         " needs. End what runs for long (pg_stat_activity shows it), an import for instance, and migrate again."
     )
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
-BUILDING = 3_110_002
-"""The number of the advisory lock of the process that builds indexes concurrently."""
+BUILDING = 3_110_005
+"""The number of the advisory lock of the process that builds indexes concurrently. No other lock has it."""
 PAUSE_S = 0.2
 _IS_VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 Indexes = Mapping[str, str]
@@ -37,7 +37,7 @@ def build_indexes(connection: Connection, indexes: Indexes, *, is_concurrent: bo
 def build_concurrently(connection: Connection, indexes: Indexes) -> None:
     """Build indexes while other sessions use the tables. `connection` is in autocommit mode.
 
-    PostgreSQL waits for all older transactions that may use the table. Nobody waits behind it meanwhile, so this
+    PostgreSQL waits for all older transactions that may use the table. Nobody waits for the build meanwhile, so it
     has no time limit.
     """
     with _without_limits(connection), _as_only_builder(connection):

@@ -78,7 +78,8 @@ Index(
     postgresql_where=text("state IN ('waiting', 'sending', 'pending', 'uncertain', 'parked')"),
 )
 
-# What is known about each back office: its circuit breaker, and the cursor of its updates.
+# What is known about each back office: its circuit breaker, and the cursor of its updates. The mail server and the
+# gateway for text messages have rows too.
 destination = Table(
     "destination",
     metadata,
@@ -109,7 +110,8 @@ backend_value = Table(
     PrimaryKeyConstraint("jurisdiction_id", "backend", "name"),
 )
 
-# The ids that requests have in other systems. `system` is a back end's name, or the key of a partner as `key:3`.
+# The ids that requests have in other systems. `system` is the name of a back end or of a neighbour, or the key of a
+# partner as `key:3`.
 external_id = Table(
     "external_id",
     metadata,
@@ -196,7 +198,7 @@ Index(
     postgresql_where=text("state = 'quarantined'"),
 )
 
-# What the operator is told about trouble with back offices.
+# What the operator is told about trouble: see domain.notices.
 operator_notice = Table(
     "operator_notice",
     metadata,

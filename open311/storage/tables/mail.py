@@ -1,4 +1,4 @@
-"""The tables of mail: people who follow a request, the mails to send, and addresses that get none."""
+"""The tables of mail: people who follow requests, the mails to send, and what is known about addresses."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ Index(
     postgresql_where=text(IS_OPEN_TO_WORK),
 )
 
-# What is known about an address. The address itself is a digest.
+# What is known about an address. Only a digest of the address is stored.
 mail_recipient = Table(
     "mail_recipient",
     metadata,

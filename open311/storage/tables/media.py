@@ -1,4 +1,4 @@
-"""The table of photos."""
+"""The tables of photos, of the media store, and of the files to delete."""
 
 from __future__ import annotations
 

@@ -23,8 +23,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
 from open311.storage.tables.columns import TransactionId, instant_column, metadata, text_column
 
-# Everything that the public can see of a request. Public routes read requests only from this table. Columns with a
-# fixed width come first, then those that lists read, because PostgreSQL reads a row's columns one after the other.
+# Everything that the public can see of a request. GETs that anybody can call read requests from this table. Columns
+# with a fixed width come first, then those that lists read, because PostgreSQL reads a row's columns one after the
+# other.
 publication = Table(
     "publication",
     metadata,
@@ -62,7 +63,8 @@ publication = Table(
     # Searches rely on this order: a bound on one instant is also a bound on the others.
     CheckConstraint("requested_at <= updated_at AND updated_at <= changed_at", name="publication_instants_check"),
 )
-# The requests whose public texts have personal data, for the queues of staff. It has the kinds only, not the data.
+# The requests whose texts have personal data that the public does not read, for the queues of staff. It has the
+# kinds only, not the data.
 personal_data = Table(
     "personal_data",
     metadata,

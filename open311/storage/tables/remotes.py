@@ -24,7 +24,7 @@ request_origin = Table(
     text_column("jurisdiction_id", None),
     Column("request_id", BigInteger, nullable=False),
     Column("via", ARRAY(Text), nullable=False),
-    text_column("url"),  # where it can be read at its origin; only of requests that were pulled
+    text_column("url"),  # where the neighbour shows it; only of requests that were pulled
     Column("is_trusted", Boolean, nullable=False),  # whether a neighbour told the hops, and not just any app
     PrimaryKeyConstraint("jurisdiction_id", "request_id"),
     ForeignKeyConstraint(

@@ -1,4 +1,7 @@
-"""The tables of requests, tokens, reporters and events. Public routes read only the table of tokens."""
+"""The tables of requests, tokens, reporters and events. GETs that anybody can call read only the table of tokens.
+
+Those whose address has a secret, such as a status link, read requests and events too.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +32,15 @@ service_request = Table(
     "service_request",
     metadata,
     text_column("jurisdiction_id", None),
-    Column("id", BigInteger, nullable=False),  # an internal number, never shown
+    Column("id", BigInteger, nullable=False),  # an internal number that only staff see
     Column("service_request_id", Text),  # NULL while only the token is known, and for blackbox services
     text_column("service_code", None),
     text_column("status", "open"),
-    text_column("detailed_status"),  # the status in the back office's words
+    text_column("detailed_status"),  # the status in the words of the source, from an import or a neighbour
     text_column("outcome"),  # the result of a closed request
     text_column("status_notes"),
     text_column("description"),
-    text_column("department"),  # a code; "" if only agency_responsible is known, or for a request of a test key
+    text_column("department"),  # a code; "" if no department has it, or if only agency_responsible is known
     text_column("agency_responsible"),  # the text from an import; if "", the department's name is shown
     text_column("route_reason"),
     Column("is_triage", Boolean, nullable=False, server_default=text("false")),
@@ -53,14 +56,15 @@ service_request = Table(
     text_column("address_id"),
     text_column("zipcode"),
     Column("is_outside", Boolean, nullable=False, server_default=text("false")),
-    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names, found on arrival
+    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names of those around the point
     Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     # [{"code": …, "values": […]}]; with `"is_asked": false` for staff only
     Column("answers", JSONB, nullable=False, server_default=text("'[]'")),
-    text_column("visibility", "public"),  # public, unlisted (by id only) or private
-    text_column("source", "api"),  # api, import or example
+    text_column("visibility", "public"),  # see domain.requests.Visibility
+    text_column("source", "api"),  # api, import, remote (of a neighbour) or example
     text_column("channel"),  # how the request reached the city: api, phone, web, …
-    text_column("possible_duplicate_of"),  # service_request_id of an earlier request nearby, found on arrival
+    # service_request_id of an earlier request nearby, or of the public one into which this one was merged
+    text_column("possible_duplicate_of"),
     text_column("progress"),  # progress of the work; "" before the work begins, and after the request is closed
     text_column("progress_detail"),  # the code of one of the city's own states
     text_column("assignee"),  # an account, such as staff:3
@@ -81,8 +85,9 @@ FOR_EVER = text("'infinity'::timestamptz")
 DUE = func.coalesce(service_request.c.expected_at, FOR_EVER)
 """The due date by which queues are ordered. Requests without a date come last."""
 _waits = text("status = 'open' AND merged_into = 0")
-# The indexes of the queues. A queue has the requests that wait for staff, the earliest due date first. Each column
-# that staff can filter by has its own index. The added columns let index-only scans count by department.
+# The indexes of the queues. A queue has the requests that wait for staff, the earliest due date first. The filters
+# by department, assignee, progress and triage have indexes. The added columns let index-only scans count by
+# department.
 Index(
     "service_request_queue_idx",
     service_request.c.jurisdiction_id,
@@ -164,7 +169,7 @@ Index(
 )
 
 HAS_PHOTOS = "media_urls <> '{}'"
-"""Whether a row of a table with `media_urls` has one, in SQL."""
+"""Whether a row of a table with `media_urls` has an address of a photo, in SQL."""
 # The requests with photos. Retention looks at them once a day.
 Index(
     "service_request_photos_idx",
@@ -202,7 +207,7 @@ reporter = Table(
     text_column("device_id"),
     text_column("account_id"),
     text_column("language"),  # in which the reporter gets mail, a BCP 47 tag; "" if the city sends none
-    text_column("sms_language"),  # in which the reporter has asked for text messages; "" if for none
+    text_column("sms_language"),  # in which the reporter wants text messages; "" if the reporter wants none
     PrimaryKeyConstraint("jurisdiction_id", "request_id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],
@@ -247,7 +252,7 @@ request_event = Table(
     instant_column("at"),
     text_column("kind", None),  # the attribute `kind` of the event's class in domain.events
     text_column("visibility", "staff"),  # public or staff
-    text_column("description"),  # the text of a note; for others a copy from `data` for release 0.1 to read
+    text_column("description"),  # the text of a note; for other kinds one line made from `data`, as notes show it
     text_column("actor", "system"),
     text_column("cause"),
     Column(

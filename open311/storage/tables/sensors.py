@@ -33,7 +33,7 @@ sensor_reading = Table(
     PrimaryKeyConstraint("jurisdiction_id", "datastream"),
 )
 
-# The state of a rule at a thing. It is changed in the transaction that changes the request.
+# The state of a rule at a thing. If an observation changes a request too, both change in one transaction.
 sensor_condition = Table(
     "sensor_condition",
     metadata,

@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from open311.storage.tables.columns import instant_column, metadata, text_column
 
-# A message to send, or sent in the last days. It has no number and no text: both are read when it is sent.
+# A message to send, or sent in the last days. Its phone number and its text are read only when it is sent.
 sms = Table(
     "sms",
     metadata,

@@ -1,4 +1,4 @@
-"""The tables of staff: accounts, their secrets and saved views, and the audit trail."""
+"""The tables of staff: accounts with their secrets, sessions and views, repeated commands, and the audit trail."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ staff_view = Table(
     ),
 )
 
-# The answer to a staff command with an Idempotency-Key. The same command within 24 hours gets the same answer.
+# A command of staff, or an update by an app, with an Idempotency-Key. If it comes again within 24 hours, it changes
+# nothing.
 staff_repeat = Table(
     "staff_repeat",
     metadata,
@@ -109,7 +110,7 @@ staff_repeat = Table(
 )
 Index("staff_repeat_created_idx", staff_repeat.c.created_at)
 
-# Actions of staff that are not events of a request, such as reading a reporter's data or managing accounts.
+# Acts of staff and operators that are no events of a request, such as reading a reporter's data.
 audit_entry = Table(
     "audit_entry",
     metadata,
@@ -118,7 +119,7 @@ audit_entry = Table(
     instant_column("at"),
     text_column("actor", None),
     text_column("act", None),
-    text_column("subject"),  # the target of the action, such as a request's number or an account
+    text_column("subject"),  # what the act was about, such as a request's number or an account
     text_column("reason"),
     Column("details", JSONB, nullable=False, server_default=text("'{}'")),  # such as role, departments, token
     PrimaryKeyConstraint("jurisdiction_id", "id"),

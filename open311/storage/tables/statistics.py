@@ -1,4 +1,4 @@
-"""The tables of the statistics. They hold nothing but what the publications of public requests show."""
+"""The tables of the statistics of public requests and of their reporters' answers, and the tables of forecasts."""
 
 from __future__ import annotations
 

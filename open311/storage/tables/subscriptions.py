@@ -110,7 +110,7 @@ webhook = Table(
     text_column("cause"),  # of the last failure, or why it is disabled
     instant_column("succeeded_at", nullable=True),
     Column("sent", BigInteger, nullable=False, server_default=text("0")),
-    Column("replayed_by", TransactionId),  # the position in the change feed up to which changes are told again
+    Column("replayed_by", TransactionId),  # a replay goes on after this position in the change feed; NULL for none
     Column("replayed_number", BigInteger),
     PrimaryKeyConstraint("jurisdiction_id", "subscription_id"),
     ForeignKeyConstraint(

@@ -14,7 +14,7 @@ from open311.domain.requests import Receipt
 from open311.domain.services import Service
 from open311.errors import Forbidden, Invalid, NotFound, Open311Error, Problem, Unavailable
 from open311.formats import JSON
-from open311.operations.access.blocks import notice_blocks
+from open311.operations.access.blocks import note_block_version
 from open311.operations.access.sealing import seal
 from open311.operations.intake.check_submission import check_submission
 from open311.operations.intake.submit_request import is_repeat, submit_request
@@ -188,7 +188,7 @@ def _count(form: ReportForm) -> None:
 def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
     call = form.call
     ensure_synced(call.platform)
-    notice_blocks(call.platform)
+    note_block_version(call.platform)
     receipt = submit_request(
         call.platform,
         replace(_submission(form), photos=chosen.photos, own_address=call.own_address() if chosen.photos else ""),

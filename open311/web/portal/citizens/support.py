@@ -11,7 +11,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from open311.domain.abuse import network_of
 from open311.domain.supporters import Supporter, SupporterKind
-from open311.operations.access.blocks import notice_blocks
+from open311.operations.access.blocks import note_block_version
 from open311.operations.mailing.rules import mails_followers
 from open311.operations.workflow import supporting
 from open311.operations.workflow.supporting import Support
@@ -44,7 +44,7 @@ def support_on_page(call: Call, service_request_id: str) -> Answer:
     """Say "me too" about a request. The cookie of the browser makes a second press change nothing."""
     limit_portal(call.request.environ)
     _limit_address(call, service_request_id)
-    notice_blocks(call.platform)
+    note_block_version(call.platform)
     known = read_browser(call.request)
     browser = known or new_browser()
     found = supporting.support(
