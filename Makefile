@@ -4,8 +4,8 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-# Containers often set this variable. With it, each of the hundreds of processes of a test run compiles the server again,
-# and each worker rewrites the asserts of all tests, which takes it 19 CPU seconds.
+# Containers often set this variable. With it, each of the hundreds of processes of a test run compiles the server again.
+# Each worker of pytest also rewrites the asserts of all tests, which takes 19 CPU seconds in each worker.
 unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run test coverage check clients browser openapi keys texts bench load break chaos failover told rolling lock clean force
 
@@ -31,7 +31,7 @@ test: .venv/dev.stamp ## run the tests; TESTS=tests/storage runs some of them, A
 	fi
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS) $(TESTS)
 
-coverage: .venv/dev.stamp ## run the tests and count the lines and branches they reach; fails below the floor in pyproject.toml
+coverage: .venv/dev.stamp ## run the tests and count the lines and branches they reach; fails below the minimum in pyproject.toml
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS) --cov
 
 check: .venv/dev.stamp ## lint, formatting, types, import contracts, the CI's workflow
@@ -44,7 +44,7 @@ check: .venv/dev.stamp ## lint, formatting, types, import contracts, the CI's wo
 clients: .venv/clients.stamp ## generate clients from /openapi.json, compile them and try them on a server; needs Node.js 20
 	@$(BIN)/python -m tests.clients
 
-browser: .venv/browser.stamp ## test the pages for citizens in Chromium; as root on Debian, install it first
+browser: .venv/browser.stamp ## test the pages for citizens and staff in Chromium; as root on Debian, install it first
 	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null \
 	        || echo "Chromium could not be installed, so the tests that need it are skipped."; \
@@ -61,7 +61,7 @@ texts: .venv/run.stamp ## bring the translations of texts for callers up to date
 	@$(BIN)/python -m open311.web.texts $(NEW)
 
 # Linux only, because CPU and memory are read from /proc. The database stays in var/pg-bench for the next run.
-bench: .venv/bench.stamp ## compare with other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to test the benchmark itself, AGAINST=folder for another checkout
+bench: .venv/bench.stamp ## compare with other servers: ROWS=20k|100k|1M|5M, ROUNDS=5, QUICK=1 to test the benchmark itself, AGAINST=folder for another checkout
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(AGAINST),--against '$(AGAINST)') $(ARGS)
 
 load: .venv/dev.stamp ## send calls to a server on this machine for some seconds; ARGS="--rate 100 --seconds 20 --writes 10 --key KEY"; --help lists all

@@ -32,7 +32,7 @@ def deviations(body: bytes, *, media_type: str, kind: Kind) -> list[str]:
 
     media_type  the media type of the answer; it decides whether the body is read as XML or JSON
     The body is validated against the JSON Schema of this server. The schema's descriptions name the decisions. XML
-    is also validated against RELAX NG.
+    that fits this schema is also validated against RELAX NG.
     """
     try:
         if "json" in media_type:

@@ -1,4 +1,4 @@
-"""Boston: the 118 services of 2018 with their departments, and older and newer codes that are aliases."""
+"""Boston: the 118 services of 2018 with their departments, eight of 2026, and other codes as aliases."""
 
 from open311.plugins import declared
 

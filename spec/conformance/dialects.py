@@ -79,7 +79,7 @@ def _list_of(size: int) -> Look:
 
 
 def _member(name: str, inner: str = "") -> Look:
-    """A habit: requests have this member, or the member `inner` in it."""
+    """A habit: a listed request has this member, or, with `inner`, has that member in it."""
 
     def habit(survey: Survey) -> bool:
         records = [record.get(name) for record in survey.requests]

@@ -134,7 +134,7 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preparation:
-    """Each field is a need that a check can name. None means that the server does not fulfil the need."""
+    """Each field is a need that a check can name. None: it is neither given nor found by the survey."""
 
     # Services of the target
     plain_service: str | None = _need("a realtime service without attributes (P)")
@@ -168,7 +168,7 @@ class Preparation:
     closing: Closing | None = _need("a closed request and its closing time")
     commented_closing: Closing | None = _need("a closed request that was commented on after closing")
     private_request: str | None = _need("a request of the last 80 days that is not public")
-    zipcode_request: str | None = _need("a request with the zip code 02134")
+    zipcode_request: str | None = _need("a request with a zip code that begins with 0")
     pointless_request: str | None = _need("a listed request with an address and no point")
     odd_request_id: str | None = _need("a request whose id has characters other than letters, digits, - and _")
     late_update: str | None = _need("a request older than 100 days that changed within the last two days")

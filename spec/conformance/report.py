@@ -26,7 +26,7 @@ class Finding:
     request   the failed call
     expected  the answer that the requirement demands
     received  the answer that the server gave instead
-    check     the name of the check, `family.function`
+    check     the name of the check, `module.function`
     """
 
     requirement: Requirement

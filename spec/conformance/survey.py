@@ -1,4 +1,4 @@
-"""The survey finds the extensions of the server, and the data that the checks can use."""
+"""The survey finds the formats and the discovery of the server, and the data that the checks can use."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _require_jurisdiction(probe: Probe) -> None:
 
 
 def _is_shared(probe: Probe) -> bool:
-    """Whether the endpoint serves several jurisdictions: it then refuses an empty jurisdiction_id."""
+    """Whether the endpoint serves several jurisdictions: such an endpoint refuses an empty jurisdiction_id."""
     if not probe.target.jurisdiction_id:
         return False
     return probe.get("services.xml", [("jurisdiction_id", "")]).status == 400

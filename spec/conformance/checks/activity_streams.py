@@ -1,4 +1,4 @@
-"""ActivityStreams, an extension: OB1 to OB6."""
+"""ActivityStreams, an extension: OB1 to OB4 and OB6."""
 
 from __future__ import annotations
 

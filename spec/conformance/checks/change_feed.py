@@ -15,7 +15,7 @@ from spec.conformance.registry import check
 
 _MOST = 1000
 _PAGES = 5
-"""The number of pages that a walk reads."""
+"""The number of pages that a walk reads even if it has to make all its pauses."""
 _PAUSES = 10
 """The number of one-second pauses that a walk makes while older transactions delay the feed."""
 _TOMBSTONE = {"service_request_id", "withdrawn"}
@@ -39,7 +39,7 @@ def _is_caught_up(answer: Answer) -> bool:
 
 
 def _walk(probe: Probe, *params: Pair) -> Iterator[tuple[Answer, list[Record]]]:
-    """Read the feed page by page, starting with `params`, to the end or for `_PAGES` pages.
+    """Read the feed page by page, starting with `params`, to the end, but at most `_PAGES + _PAUSES` pages.
 
     After an empty page that is not the last, the walk pauses.
     """
@@ -170,7 +170,7 @@ def waiting(probe: Probe) -> None:
     """The server shortens a `wait` above its limit, instead of refusing it, and waits only if nothing changed."""
     immediate = _feed(probe, ("wait", "100000"))
     if not records_in(immediate):
-        raise UnmetNeedError("the feed has no request that is still public")
+        raise UnmetNeedError("the feed is empty")
     waited = _feed(probe, ("cursor", _cursor(_end(probe))), ("wait", "1"))
     waited.must(_cursor(waited), "X-Cursor after the wait", "none")
 

@@ -19,7 +19,7 @@ _OFF_M = 1.5
 
 
 def _extra(records: list[Record]) -> list[list[str]]:
-    """The names of the extensions in each request, in the order of the request."""
+    """The names of the extension fields of each request, in their order there."""
     return [[name for name in record if name in _FIELDS] for record in records]
 
 

@@ -1,4 +1,4 @@
-"""Extensions: C257 to C277. A check is skipped if the server does not offer the extension."""
+"""Extensions: C257 to C277. A check of an extension that the server does not offer is skipped."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def _places(probe: Probe) -> dict[str, list[float]]:
 
 
 def _is_call(answer: Answer) -> bool:
-    """Whether the answer is a call of f. An empty comment may precede it, which prevents content sniffing."""
+    """Whether the answer is a call of f. An empty comment may stand before it, to prevent content sniffing."""
     return answer.text.lstrip().removeprefix("/**/").lstrip().startswith("f(")
 
 

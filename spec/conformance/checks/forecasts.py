@@ -1,4 +1,4 @@
-"""Forecasts, an extension: H1 to H10."""
+"""Forecasts, an extension: H1 to H6 and H8 to H10."""
 
 from __future__ import annotations
 

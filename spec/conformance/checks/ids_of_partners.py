@@ -12,6 +12,7 @@ from spec.conformance.registry import check
 
 _NEEDS = "plain_service point"
 _NAME = "service_request_id_ext"
+_NO_FILTER = "the request, because other filters are not read beside the own id"
 
 
 def _search(probe: Probe, own_id: str, key: str, **more: str) -> Answer:
@@ -46,7 +47,7 @@ def search(probe: Probe) -> None:
     own_id = uuid4().hex
     answer = _send(probe, **{_NAME: own_id})
     request_id = text_of(created(answer), "service_request_id")
-    answer.must(_found(probe, own_id, status="closed") == [request_id], "no other filter beside the own id")
+    answer.must(_found(probe, own_id, status="closed") == [request_id], _NO_FILTER)
     answer.must(_found(probe, UNKNOWN) == [], "an empty list for an own id that was not sent")
     for key in ("", UNKNOWN):
         _search(probe, own_id, key).must_be(403)

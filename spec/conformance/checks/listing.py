@@ -70,7 +70,10 @@ def _is_recent(probe: Probe, record: Record) -> bool:
 
 
 def _is_incomplete(probe: Probe, answer: Answer, records: list[Record]) -> bool:
-    """Whether more requests may follow: the answer says so, or it is as long as a list without arguments."""
+    """Whether more requests may follow.
+
+    The answer says so, or it has at least 20 requests and no fewer than a list without arguments.
+    """
     _, plain = probe.listing()
     return 'rel="next"' in answer.headers.get("link", "") or len(records) >= max(20, len(plain))
 
@@ -80,7 +83,7 @@ def _when(records: Iterable[Record]) -> str:
 
 
 def _check_statuses(probe: Probe, params: Iterable[Pair], allowed: set[str]) -> None:
-    """Check that the list has only these statuses, and, if it is complete, each status that the server has."""
+    """Check that the list has only these statuses, and, if it is complete, those of the prepared requests."""
     for answer, records in probe.listings(*params):
         statuses = {text_of(record, "status").lower() for record in records}
         answer.must(statuses <= allowed, f"{' and '.join(sorted(allowed))} only", sorted(statuses))
@@ -272,7 +275,7 @@ def at_most_a_thousand(probe: Probe) -> None:
         if crowded:
             answer.must(count == _MOST, f"the first {_MOST} requests", count)
         elif count < _MOST:
-            raise UnmetNeedError(f"only {count} requests lie within the last 90 days")
+            raise UnmetNeedError(f"the list has only {count} requests, so the limit cannot be seen")
 
 
 @check("C207")
@@ -358,9 +361,6 @@ def private_request(probe: Probe) -> None:
 def batch_request_without_id(probe: Probe) -> None:
     for answer in probe.both("requests"):
         blank = [record for record in answer.records("requests") if not text_of(record, "service_request_id")]
+        answer.must(not blank, "no request without an id", f"{len(blank)} requests without an id")
         token = require(probe.prepared.pending_token)
-        answer.must(
-            not blank and token not in answer.text,
-            "no request without an id",
-            f"{len(blank)} requests without an id",
-        )
+        answer.must(token not in answer.text, f"no token {token}", "a list with this token")

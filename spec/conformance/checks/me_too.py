@@ -1,4 +1,4 @@
-"""Me too, an extension: Z1 to Z6."""
+"""Me too, an extension: Z1, Z2 and Z4 to Z6."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def public_number(probe: Probe) -> None:
     shown.must(person not in shown.text, "nothing about the person")
     _say(probe, request_id, "support/remove", account_id=person)
     shown, number = _number(probe, request_id)
-    shown.must(number is None, "no supporters without any", number)
+    shown.must(number is None, "no member supporters, because nobody supports the request", number)
 
 
 @check("Z6", needs=_NEEDS, writes=True)
@@ -99,6 +99,6 @@ def nothing_else_changes(probe: Probe) -> None:
     query = [("api_key", probe.target.api_key), ("account_id", uuid4().hex)]
     probe.get(f"requests/{segment(request_id)}/support.json", query, fresh=True)
     shown, number = _number(probe, request_id)
-    shown.must(number == 2, "supporters 2, because a GET supports nothing", number)
+    shown.must(number == 2, "supporters 2, because a GET counts nobody", number)
     same = text_of(only(shown), "updated_datetime") == text_of(before, "updated_datetime")
     shown.must(same, "the same updated_datetime", only(shown))

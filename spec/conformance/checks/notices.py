@@ -1,4 +1,4 @@
-"""Notices of a city, an extension: R1 to R8."""
+"""Notices of a city, an extension: R1, R6 and R8."""
 
 from __future__ import annotations
 

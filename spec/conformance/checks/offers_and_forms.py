@@ -1,4 +1,4 @@
-"""Offers and forms, an extension: O1 to O10."""
+"""Offers and forms, an extension: O1 to O10 without O5."""
 
 from __future__ import annotations
 

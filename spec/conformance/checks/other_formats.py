@@ -23,7 +23,7 @@ _ATOM = "{http://www.w3.org/2005/Atom}feed"
 _MARKS: Mapping[str, bytes] = MappingProxyType(
     {"geojson": b"FeatureCollection", "csv": b"service_request_id", "ndjson": b'{"', "atom": b"<feed"}
 )
-"""A text that each format has in its first bytes."""
+"""For each format, a text that its first bytes contain."""
 _FORMULAS = ("=1+1", "'=1+1", "@cmd", "+1", "-1")
 
 Pair = tuple[str, str]
@@ -149,7 +149,7 @@ def csv_form(probe: Probe) -> None:
 
 
 def _has_value(cell: str, value: object) -> bool:
-    """Whether a cell has a value of the JSON, with an apostrophe before a formula."""
+    """Whether a cell has a value of the JSON. A text may have an apostrophe in front; F4 checks when."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return bool(re.fullmatch(r"-?\d+(\.\d+)?", cell)) and float(cell) == value
     text = "" if value is None else str(value)

@@ -22,7 +22,10 @@ def next_page(probe: Probe, answer: Answer, *, fresh: bool = False) -> Answer:
 
 
 def _first(probe: Probe, size: int = 1, *, fresh: bool = False) -> Answer:
-    """The first page, of `size` requests. Raises UnmetNeedError if cursors are not offered."""
+    """The first page, of `size` requests.
+
+    Raises UnmetNeedError if pages are not offered, or, with a size of 1, if the page has no cursor.
+    """
     pages_offered(probe)
     probe.json_offered()
     answer = probe.get("requests.json", [("page_size", str(size))], fresh=fresh).must_be(200)

@@ -1,4 +1,4 @@
-"""Photos: M1 to M5, M7 and M8. A check without an account of staff cannot see the other rules."""
+"""Photos: M1 to M5, M7 and M8. EXEMPTIONS says why no check proves the other rules."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def repeated_files(probe: Probe) -> None:
 
 
 def _all_photos(probe: Probe, receipt: Record, number: int) -> list[str]:
-    """All addresses of photos of a request: waits until there are so many, or until no more are expected."""
+    """All addresses of photos of a request. Waits for `number` of them, until the last pause is over."""
     shown: list[str] = []
     for pause_s in PREPARING_S:
         probe.client.pause(pause_s)

@@ -1,4 +1,4 @@
-"""Creating requests, attributes: C121 to C140. All checks file requests for the service G."""
+"""Creating requests, attributes: C121 to C140. All checks but the last file requests for the service G."""
 
 from __future__ import annotations
 

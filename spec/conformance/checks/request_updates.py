@@ -1,4 +1,4 @@
-"""mySociety's request updates: C278 to C285 and U1 to U9. They are skipped if the server does not offer updates."""
+"""mySociety's request updates: C278 to C285, U1, U2, U4, U5 and U7 to U9. They are skipped if not offered."""
 
 from __future__ import annotations
 

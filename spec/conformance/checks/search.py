@@ -90,7 +90,8 @@ def rectangle(probe: Probe) -> None:
     }
     for box, is_inside in boxes.items():
         answer, records = probe.listing(("bbox", box))
-        answer.must((request_id in ids_of(records)) == is_inside, f"{_with(is_inside)} {request_id}", box)
+        is_right = (request_id in ids_of(records)) == is_inside
+        answer.must(is_right, f"{_with(is_inside)} {request_id} in the box {box}", ids_of(records))
     for box in (f"{long},{lat + 1},{long},{lat}", f"{long},-91,{long},0", f"{long},0,{long},91"):
         _is_refused(probe, ("bbox", box))
 

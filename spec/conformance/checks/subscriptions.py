@@ -1,4 +1,4 @@
-"""Subscriptions, an extension: W1 to W13. A check has no receiver that the server may call."""
+"""Subscriptions, an extension: W1 to W3. The other rules need a receiver that the server may call."""
 
 from __future__ import annotations
 

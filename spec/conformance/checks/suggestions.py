@@ -1,4 +1,4 @@
-"""Suggestions, an extension: X1 to X7."""
+"""Suggestions, an extension: X1, X2 and X4 to X7."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _ask(probe: Probe, *params: Pair, suffix: str = "json") -> Answer:
 
 
 def _found(answer: Answer) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The object of an answer and its services. Raises DeviationError if it is something else."""
+    """The object of an answer, and its services. Raises DeviationError if the body is anything else."""
     body = answer.must_be(200).must_be_json()
     services = body.get("services") if isinstance(body, dict) else None
     is_sound = isinstance(services, list) and all(isinstance(each, dict) for each in services)
@@ -33,15 +33,15 @@ def _found(answer: Answer) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return body, services or []
 
 
-def _names(probe: Probe) -> list[dict[str, Any]]:
-    """The first services of the list."""
+def _first_services(probe: Probe) -> list[dict[str, Any]]:
+    """The first ten services of the list."""
     return [dict(each) for each in probe.get("services.json").records("services")][:10]
 
 
 @check("X1")
 def at_most_three(probe: Probe) -> None:
     listed = {text_of(each, "service_name") for each in probe.get("services.json").records("services")}
-    for service in _names(probe):
+    for service in _first_services(probe):
         answer = _ask(probe, ("q", text_of(service, "service_name")))
         _, services = _found(answer)
         answer.must(len(services) <= _MOST, f"at most {_MOST} services", len(services))
@@ -76,7 +76,7 @@ def at_a_point(probe: Probe) -> None:
     away = probe.get("services.json", at(*NOWHERE)).records("services")
     if away:
         raise UnmetNeedError(f"not offered: {EXTENSIONS['place_services']}, or the city has no boundary")
-    for service in _names(probe):
+    for service in _first_services(probe):
         words = ("q", text_of(service, "service_name"))
         _, near = _found(_ask(probe, words, *at(point.lat, point.long)))
         answer = _ask(probe, words, *at(*NOWHERE))
