@@ -23,15 +23,15 @@ from open311.jobs.dispatching import dispatch_all
 from open311.operations.desk.queues import count_queues, find_around, find_queue, queue_search
 from open311.operations.desk.rendered_queue import RenderedQueue, render_queue
 from open311.operations.desk.rendering import json_of, plain_queue
-from open311.operations.desk.row_cache import OVERHEAD_BYTES, CachedRow, RowCache
-from open311.operations.platform import Platform
+from open311.operations.platform import Platform, Process
+from open311.operations.row_cache import OVERHEAD_BYTES, CachedRow, RowCache
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage import counts
 from open311.storage.engine import open_database
 from open311.storage.hot import queues
-from open311.storage.hot.queues import QueueStates
+from open311.storage.hot.queues import QueueStates, RowState
 from schemas.staff import QueueArguments
 from tests import build
 
@@ -394,7 +394,7 @@ def test_a_request_that_leaves_the_queue_between_the_statements_is_not_shown(
 
 
 def test_two_cities_with_the_same_numbers_share_no_rows() -> None:
-    cache = RowCache()
+    cache = Process().queue_rows
     row = CachedRow(b"{}", b"digest")
     cache.keep({("here", b"1", b"1", b"1", b"null"): row})
     assert cache.find([("here", b"1", b"1", b"1", b"null"), ("there", b"1", b"1", b"1", b"null")]) == [row, None]
@@ -402,7 +402,8 @@ def test_two_cities_with_the_same_numbers_share_no_rows() -> None:
 
 def test_the_cache_keeps_the_rows_used_last_and_has_a_bound() -> None:
     most = 40 * (OVERHEAD_BYTES + 10)
-    cache, row = RowCache(most), CachedRow(b"1234567890", b"digest")
+    row = CachedRow(b"1234567890", b"digest")
+    cache = RowCache[RowState, CachedRow](lambda _state, row: len(row.json), most)
     states = [(CITY, number.to_bytes(8, "big"), b"1", b"1", b"null") for number in range(200)]
     for state in states:
         cache.keep({state: row})

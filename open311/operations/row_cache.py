@@ -1,45 +1,47 @@
-"""Rendered rows of queues, kept in the memory of a web process (decision 0029)."""
+"""Rendered rows of queues and lists, kept in the memory of a web process (decision 0029)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from threading import Lock
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from open311.storage.hot.queues import RowState
-
-MOST_BYTES = 8_000_000
 OVERHEAD_BYTES = 600
 """About how many bytes Python needs for a row beside its text: the key, the objects and the entry."""
 
+State = TypeVar("State", bound=Hashable)
+Row = TypeVar("Row")
+
 
 class CachedRow(NamedTuple):
-    """A rendered row: its JSON, and a digest of the JSON."""
+    """A rendered row of a queue: its JSON, and a digest of the JSON."""
 
     json: bytes
     digest: bytes
 
 
-class RowCache:
+class RowCache(Generic[State, Row]):
     """The rows that were used last. The sum of their sizes is bounded. Threads may share it.
 
-    The key of a row is its state. Another state has another key, so a row never becomes outdated. A row also has
-    names from the catalogue and of an account. The catalogue is the same as long as the process runs, and the name
-    of an account never changes. A row must not depend on the account that reads it.
+    The key of a row is its state: all that decides how it is rendered. Another state has another key, so a row
+    never becomes outdated.
 
     Rows are in two dicts. When the newer dict has half of the bytes, it becomes the older one, whose rows are then
     dropped. A row that is used moves from the older dict to the newer one. An OrderedDict would be changed at every
     use of a row, which takes longer than the rest of the search for it.
+
+    size_of  the bytes of a row and of what only its key holds
     """
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, size_of: Callable[[State, Row], int], most_bytes: int) -> None:
+        self._size_of = size_of
         self._most_bytes = most_bytes
         self._lock = Lock()
-        self._new: dict[RowState, CachedRow] = {}
-        self._old: dict[RowState, CachedRow] = {}
+        self._new: dict[State, Row] = {}
+        self._old: dict[State, Row] = {}
         self._new_bytes = 0
 
-    def find(self, states: Sequence[RowState]) -> list[CachedRow | None]:
+    def find(self, states: Sequence[State]) -> list[Row | None]:
         """The rows of these states; None for each row that is not in the cache."""
         found = list(map(self._new.get, states))
         if None not in found:
@@ -49,12 +51,12 @@ class RowCache:
         self.keep(older)
         return [row or older.get(state) for state, row in zip(states, found, strict=True)]
 
-    def keep(self, rows: Mapping[RowState, CachedRow]) -> None:
+    def keep(self, rows: Mapping[State, Row]) -> None:
         """Add rows. They may push out rows that were not used for long."""
         with self._lock:
             for state, row in rows.items():
                 if state not in self._new:
-                    self._new_bytes += len(row.json) + OVERHEAD_BYTES
+                    self._new_bytes += self._size_of(state, row) + OVERHEAD_BYTES
                     self._new[state] = row
             if self._new_bytes > self._most_bytes // 2:
                 self._old, self._new, self._new_bytes = self._new, {}, 0
