@@ -6,11 +6,12 @@ buckets tell in which one a percentile lies, and the counts of the hours of this
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
 from math import ceil
 
 from open311.domain.requests import Status
@@ -269,12 +270,13 @@ class Place:
 
 def place_of(buckets: Sequence[int], share: float) -> Place | None:
     """The place of the least number of hours within which `share` of the requests were closed; None for none."""
-    rank = ceil(share * sum(buckets))
-    for number, (least, count) in enumerate(zip(BUCKETS, buckets, strict=True)):
-        if 0 < rank <= count:
-            return Place(least, BUCKETS[number + 1] if number + 1 < len(BUCKETS) else None, rank)
-        rank -= count
-    return None
+    upto = list(accumulate(buckets))
+    rank = ceil(share * upto[-1])
+    if rank <= 0:
+        return None
+    number = bisect_left(upto, rank)
+    end = BUCKETS[number + 1] if number + 1 < len(BUCKETS) else None
+    return Place(BUCKETS[number], end, rank - upto[number] + buckets[number])
 
 
 def hours_at(place: Place, counts: Mapping[int, int]) -> int:

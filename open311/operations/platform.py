@@ -12,21 +12,29 @@ from typing import Any, ParamSpec, TypeVar
 from open311.errors import Misconfigured
 from open311.operations.access.kept_blocks import KeptBlocks
 from open311.operations.access.rates import Rates
-from open311.operations.desk.row_cache import RowCache
 from open311.operations.intake.repeating import RunningKeys
 from open311.operations.notices.kept import KeptNotices
 from open311.operations.overriding.kept import KeptOverrides
 from open311.operations.overriding.seeing import see_overrides
 from open311.operations.replica import Replica
+from open311.operations.row_cache import CachedRow, RowCache
 from open311.operations.upkeep.metering import CallCounts
 from open311.plugins.registry import Registry, load_registry
 from open311.settings import NO_DATABASE, Settings
 from open311.storage.engine import Database, open_database
+from open311.storage.hot.queues import RowState
 from open311.storage.queue import Queue
 from open311.storage.requests import NumberSource
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+EntryState = tuple[str, str, str, tuple[str, ...], bytes]
+"""All that decides how a list for citizens shows a request, beside the city: the path of this server, the language of
+the page, that of its links, those of the catalogue, and the request as the API answers with it.
+"""
+MOST_QUEUE_BYTES = 8_000_000
+MOST_ENTRY_BYTES = 1_000_000
 
 
 class Process:
@@ -36,7 +44,9 @@ class Process:
     is_synced   an event, which is set when this process has stored the catalogues
     is_waiting  a lock, which is held by the only caller that may wait for changes
     calls       counts of calls for /metrics; None if /metrics is switched off
-    queue_rows  rendered rows of the queues of staff
+    queue_rows  rendered rows of the queues of staff, by their states in the database. A row also has the name of an
+                account, which never changes. A row must not depend on the account that reads it.
+    entries     rendered entries of the lists for citizens
     running     the keys of the repeatable POSTs that the process is storing
     is_cut_off  an event, which is set when a worker has lost its database and ends
     is_ending   an event, which is set when a web process was told to stop and takes its last calls
@@ -52,7 +62,12 @@ class Process:
         self.numbers = NumberSource()
         self.is_synced = Event()
         self.is_waiting = Lock()
-        self.queue_rows = RowCache()
+        self.queue_rows = RowCache[RowState, CachedRow](
+            lambda _state, row: len(row.json), most_bytes=MOST_QUEUE_BYTES
+        )
+        self.entries = RowCache[EntryState, str](
+            lambda state, entry: len(state[-1]) + len(entry), most_bytes=MOST_ENTRY_BYTES
+        )
         self.running = RunningKeys()
         self.is_cut_off = Event()
         self.is_ending = Event()

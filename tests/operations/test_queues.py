@@ -23,8 +23,8 @@ from open311.jobs.dispatching import dispatch_all
 from open311.operations.desk.queues import count_queues, find_around, find_queue, queue_search
 from open311.operations.desk.rendered_queue import RenderedQueue, render_queue
 from open311.operations.desk.rendering import json_of, plain_queue
-from open311.operations.desk.row_cache import OVERHEAD_BYTES, CachedRow, RowCache
-from open311.operations.platform import Platform
+from open311.operations.platform import Platform, Process
+from open311.operations.row_cache import OVERHEAD_BYTES, CachedRow, RowCache
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
@@ -399,7 +399,7 @@ def row_of(text: bytes = b"{}") -> CachedRow:
 
 
 def test_two_cities_with_the_same_numbers_share_no_rows() -> None:
-    cache, here, there, row = RowCache(), build.city(id="here"), build.city(id="there"), row_of()
+    cache, here, there, row = Process().queue_rows, build.city(id="here"), build.city(id="there"), row_of()
     cache.keep(here, {(1, 1, b"1", 0): row})
     assert cache.find(here, [(1, 1, b"1", 0)]) == [row]
     assert cache.find(there, [(1, 1, b"1", 0)]) == [None]
@@ -407,7 +407,8 @@ def test_two_cities_with_the_same_numbers_share_no_rows() -> None:
 
 def test_the_cache_keeps_the_rows_used_last_and_has_a_bound() -> None:
     most = 40 * (OVERHEAD_BYTES + 10)
-    cache, row, city = RowCache(most), row_of(b"1234567890"), build.city(id=CITY)
+    row, city = row_of(b"1234567890"), build.city(id=CITY)
+    cache = RowCache[RowState, CachedRow](lambda _state, row: len(row.json), most)
     states = [(number, 1, b"1", 0) for number in range(200)]
     for state in states:
         cache.keep(city, {state: row})

@@ -337,6 +337,39 @@ def test_the_form_keeps_the_filters_that_it_has_no_field_for(client: FlaskClient
     assert document.xpath("//select[@id='status']/option[@selected]/@value") == ["open"]
 
 
+def test_the_list_shows_a_request_as_it_is_now(client: FlaskClient, post: Post, platform: Platform) -> None:
+    first, other = sent(post, description="Deep hole"), sent(post, description="Flat tyre")
+    before = text_of(checked(client.get(BASE)))
+    assert before == text_of(checked(client.get(BASE)))
+    build.change(platform, first, status="closed")
+    after = text_of(checked(client.get(BASE)))
+    assert (before.count("Closed"), after.count("Closed")) == (1, 2), "the filters have the word too"
+    assert after.index(other) < after.index(first)
+
+
+def test_an_entry_of_the_list_is_rendered_once_for_each_kind_of_reader(
+    client: FlaskClient, post: Post, platform: Platform
+) -> None:
+    id = sent(post)
+
+    def link(query: str = "", language: str = "", script: str = "") -> tuple[str, str]:
+        headers = {"Accept-Language": language} if language else {}
+        answer = client.get(f"{BASE}?{query}", headers=headers, environ_overrides={"SCRIPT_NAME": script})
+        [entry] = checked(answer).xpath("//main/ul[@class='services']/li")
+        return str(entry.xpath(".//a/@href")[0]), str(entry.xpath(".//*[contains(@class, 'badge')]/text()")[0])
+
+    wanted = {
+        ("", "", ""): (f"{BASE}/{id}", "Open"),
+        ("", "es", ""): (f"{BASE}/{id}", "Abierto"),
+        ("locale=es", "", ""): (f"{BASE}/{id}?locale=es", "Abierto"),
+        ("", "", "/311"): (f"/311{BASE}/{id}", "Open"),
+    }
+    known = len(platform.process.entries)
+    for _ in range(2):
+        assert {one: link(*one) for one in wanted} == wanted
+    assert len(platform.process.entries) == known + len(wanted)
+
+
 def test_a_list_that_ends_earlier_than_expected_says_so(client: FlaskClient) -> None:
     document = checked(client.get(f"{BASE}?start_date=2020-01-01"))
     assert "This list shows 90 days and ends on 2020-03-30." in text_of(document)

@@ -16,9 +16,9 @@ from open311.domain.text import parsable_words, search_words
 from open311.domain.workflow import State
 from open311.errors import Forbidden, Invalid
 from open311.operations.access.staff import require_city, require_role
-from open311.operations.desk.row_cache import CachedRow
 from open311.operations.platform import Platform
 from open311.operations.publishing import text_search_language
+from open311.operations.row_cache import CachedRow
 from open311.plugins import Jurisdiction
 from open311.storage import accounts, counts, media
 from open311.storage.hot import queues

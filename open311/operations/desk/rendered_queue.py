@@ -12,8 +12,8 @@ import orjson
 from open311.domain.queues import QueueSearch
 from open311.operations.desk.queues import find_queue, key_of
 from open311.operations.desk.rendering import rendered_row
-from open311.operations.desk.row_cache import CachedRow
 from open311.operations.platform import Platform
+from open311.operations.row_cache import CachedRow
 from open311.plugins import Jurisdiction
 from open311.storage import accounts
 from open311.storage.hot import queues

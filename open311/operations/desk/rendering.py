@@ -18,8 +18,8 @@ from open311.domain.requests import Reporter, RequestRecord, Status
 from open311.domain.workflow import state_from, state_of
 from open311.operations.delivery.rendering import plain_delivery
 from open311.operations.desk.queues import Counted, QueuePage
-from open311.operations.desk.row_cache import CachedRow
 from open311.operations.desk.whole_request import WholeRequest
+from open311.operations.row_cache import CachedRow
 from open311.plugins import Jurisdiction
 from schemas.values import format_instant
 

@@ -8,6 +8,7 @@ Example, for one row per service and the reports of March:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -86,7 +87,7 @@ def _answer(city: Jurisdiction, count: _Count) -> Statistics:
     hours = count.percentiles(members, tallies)
     names = _names(question, city)
     rows = [
-        _row(question, key, names.get(key, key), counts, *hours[key])
+        _row(city, count, key, names.get(key, key), counts, *hours[key])
         for key, counts in sorted(tallies.items())
         if counts.closed or counts.open or counts.ended or question.group_by is Grouping.ALL
     ]
@@ -95,7 +96,7 @@ def _answer(city: Jurisdiction, count: _Count) -> Statistics:
         as_of=count.as_of,
         left_out=tuple(count.without),
         target_days=_target_days(question, city),
-        rows=tuple(_with_targets(row, question, city, count.without) for row in rows),
+        rows=tuple(rows),
     )
 
 
@@ -242,13 +243,16 @@ def _names(question: Question, city: Jurisdiction) -> dict[str, str]:
 
 
 def _row(
-    question: Question, key: str, name: str, counts: Tally, median_hours: int | None, p90_hours: int | None
+    city: Jurisdiction,
+    count: _Count,
+    key: str,
+    name: str,
+    counts: Tally,
+    median_hours: int | None,
+    p90_hours: int | None,
 ) -> Row:
-    within = sum(
-        number
-        for least, number in zip(BUCKETS, counts.buckets, strict=True)
-        if least < question.within_days * DAY_HOURS
-    )
+    question, is_service = count.question, count.question.group_by is Grouping.SERVICE
+    within = sum(counts.buckets[: bisect_left(BUCKETS, question.within_days * DAY_HOURS)])
     timed, ages, targets = sum(counts.buckets), counts.ages, counts.targets
     number = sum(counts.answers[1:])
     shown: Sequence[int | None] = [number, *counts.answers] if number >= LEAST_ANSWERS else [None] * 5
@@ -282,15 +286,15 @@ def _row(
         feedback_yes=yes,
         feedback_partly=partly,
         feedback_no=no,
+        target=_target_of(city, key) if is_service else "",
+        is_left_out=is_service and key in count.without,
     )
 
 
-def _with_targets(row: Row, question: Question, city: Jurisdiction, without: Sequence[str]) -> Row:
-    """The row of a service with the words of its target."""
-    if question.group_by is not Grouping.SERVICE:
-        return row
-    level = city.levels.level(row.key, _department_of(city, row.key))
-    return replace(row, target=str(level) if level else "", is_left_out=row.key in without)
+def _target_of(city: Jurisdiction, code: str) -> str:
+    """The words of the target of a service; "" if it has none."""
+    level = city.levels.level(code, _department_of(city, code))
+    return str(level) if level else ""
 
 
 def _department_of(city: Jurisdiction, code: str) -> str:

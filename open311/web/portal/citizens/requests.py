@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
+
+from markupsafe import Markup
 
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON
@@ -15,7 +18,7 @@ from open311.web.endpoints import City, endpoint
 from open311.web.listing import Listing
 from open311.web.portal.filters import FilterForm, MailForm
 from open311.web.portal.notices import notices_about_request
-from open311.web.portal.rendering import Frame, city_path, page, qr_code
+from open311.web.portal.rendering import Frame, city_path, page, qr_code, render
 from open311.web.portal.shown import ShownRequest
 from open311.web.portal.wording import filter_faults, notices
 from open311.web.surfaces import PORTAL, WIDGET
@@ -53,7 +56,7 @@ def list_page(call: Call) -> Answer:
             status=400,
             form=form,
             faults=faults,
-            items=(),
+            entries=(),
             mail_form=None,
             links={},
             notices=(),
@@ -65,7 +68,7 @@ def list_page(call: Call) -> Answer:
         "requests.html",
         form=form,
         faults={},
-        items=[ShownRequest(call, frame, item) for item in found.items],
+        entries=_entries(call, frame, found.items),
         mail_form=MailForm.of(call, frame),
         links={name: _on_page(call, address) for name, address in listing.links(found).items()},
         notices=notices([*call.warnings, *([notice] if notice else [])]),
@@ -125,6 +128,21 @@ def widget_page(call: Call) -> Answer:
     found = find_requests(call.platform, search, JSON)
     shown = [ShownRequest(call, frame, item) for item in found.items]
     return page(call, "widget.html", cache_control="public, max-age=60", items=shown)
+
+
+def _entries(call: Call, frame: Frame, items: Sequence[bytes]) -> Sequence[Markup]:
+    """The requests as entries of the list. Those that this process has rendered before are not rendered again."""
+    look = (call.request.root_path, frame.language, frame.locale, frame.catalogue_languages)
+    states = [(*look, item) for item in items]
+    kept = call.platform.process.entries.find(call.city, states)
+    new = {
+        state: render("entry.html", frame, {"shown": ShownRequest(call, frame, state[-1])})
+        for state, entry in zip(states, kept, strict=True)
+        if entry is None
+    }
+    call.platform.process.entries.keep(call.city, new)
+    # The template has escaped all texts.
+    return [Markup(entry or new[state]) for state, entry in zip(states, kept, strict=True)]  # noqa: S704
 
 
 def _nearby(frame: Frame, shown: ShownRequest) -> str:
