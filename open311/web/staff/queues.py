@@ -30,9 +30,10 @@ _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF
     **_SHARED,
 )
 def list_queue(call: Call) -> Answer:
-    """List the requests that wait for the account's departments, the most urgent due date first.
+    """List the requests that wait for the account's departments, the earliest due date first.
 
-    Without `state=closed` and `merged=true`, the list has the open requests that are not merged into others.
+    Without `state=closed` and `merged=true`, the list has the open requests that are not merged into others. With
+    `state=closed`, the request that was closed last comes first.
     """
     search = queue_search(call.platform, call.city, call.values, principal=call.caller, now=call.now)
     page = render_queue(call.platform, call.city, search)
