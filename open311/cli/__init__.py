@@ -105,11 +105,11 @@ def main() -> None:
     \b
     Start here:
       open311 run                    a server with example data on this machine
-      open311 jurisdictions list     the cities it serves
+      open311 jurisdictions list     the cities that are served
       open311 keys add --label APP   a key for an app that sends requests
       open311 staff add NAME         an account for somebody who works on requests
       open311 settings               everything that can be set, and how
 
-    Without DATABASE_URL, `open311 run` starts a private PostGIS cluster under ./var. All other commands need the
-    variable.
+    Without DATABASE_URL, `open311 run` starts a private PostGIS cluster under ./var. Other commands that use a
+    database need the variable.
     """

@@ -24,8 +24,8 @@ def areas() -> None:
 def recompute(jurisdiction: str | None) -> None:
     """Find the areas of every request again, after a city has redrawn its areas.
 
-    Without this command, a request gets other areas only if its place is corrected, or if `open311 requests
-    reroute` finds that one of its areas does not exist any more. The history of a request keeps its former areas
+    Without this command, a request gets other areas only if its place changes, or if `open311 requests reroute`
+    finds that one of its areas does not exist any more. The history of a request keeps its former areas
     (`open311 requests show`). You can stop this command and run it again.
 
     \b

@@ -25,7 +25,7 @@ MOST = 200
     "--jurisdiction",
     default="",
     help=f"The city's jurisdiction_id, or {ALL_JURISDICTIONS} for accounts of all cities."
-    " If it is not given, all acts are shown.",
+    " If it is not given, the acts of all cities are shown.",
 )
 @click.option("--account", default="", metavar="NAME", help="Only acts by this account or on it.")
 @click.option("--since", default="", metavar="TIME", help="Only acts from this date or time on.")
@@ -42,9 +42,9 @@ MOST = 200
 def audit(jurisdiction: str, account: str, since: str, most: int, as_json: bool) -> None:
     """Show the audit trail: who did what, and who read, exported or erased the data of reporters.
 
-    It has what operators and staff did with accounts, tokens, sessions, keys, blocks, links of reporters, notices,
-    texts of the city, deliveries and subscriptions. The acts are in the order in which they happened. What staff do
-    with requests is in the histories of the requests: see `open311 requests show`.
+    It has what operators and staff did with accounts, tokens, login links, sessions, keys, blocks, links of
+    reporters, notices, texts of the city, deliveries, updates of back offices, and subscriptions. The oldest act
+    comes first. What staff do with requests is in the histories of the requests: see `open311 requests show`.
 
     \b
     Example:

@@ -20,7 +20,7 @@ SHOWN_DIGITS = 12
 
 @click.group(cls=CommandGroup)
 def blocks() -> None:
-    """Hold the reports of senders who abuse the server, until a person has looked at them."""
+    """Hold the reports of senders who abuse the server, until a person has looked at the reports."""
 
 
 _JURISDICTION = click.option(
@@ -39,7 +39,7 @@ _JURISDICTION = click.option(
     type=int,
     default=USUAL_DAYS,
     show_default=True,
-    help="After how many days it ends; 0: never.",
+    help="After how many days the block ends; 0: never.",
 )
 @_JURISDICTION
 def add(kind: str, value: str, reason: str, days: int, jurisdiction: str) -> None:

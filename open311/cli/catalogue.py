@@ -38,7 +38,7 @@ from schemas.values import NotAnInstant, parse_instant
 
 @click.group(cls=CommandGroup)
 def jurisdictions() -> None:
-    """List the cities that are served, and check their plugins."""
+    """List the cities that are served, check their plugins, store their catalogues, export or drop overrides."""
 
 
 @jurisdictions.command("list")

@@ -32,7 +32,7 @@ _KINDS = ("services", "service_definition", "requests", "created", "token", "err
     "--level", type=click.Choice(["must", "should", "may"]), default="may", help="The weakest level to check."
 )
 @click.option(
-    "--only", multiple=True, metavar="NUMBER", help="Check this requirement alone, such as C187; repeatable."
+    "--only", multiple=True, metavar="NUMBER", help="Check only this requirement, such as C187; repeatable."
 )
 @click.option(
     "--format",
@@ -93,8 +93,8 @@ def conformance(
     """Check a GeoReport v2 endpoint, requirement by requirement, from outside.
 
     URL is the endpoint's base address, directly above services.xml. The run makes one call at a time, at most
-    --rate calls a second. It files no request without --write. The exit status is 0 only if every MUST that could
-    be checked passed.
+    --rate calls a second. It files no request without --write. The exit status is 0 only if at least one MUST could
+    be checked, and all of these passed.
 
     \b
     Examples:

@@ -13,10 +13,10 @@ from open311.operations.statistics.counting import recount as recount_statistics
 @click.command()
 @click.option("--jurisdiction", help="One city; without it, every city that is served.")
 def recount(jurisdiction: str | None) -> None:
-    """Count the requests of a city again for its statistics, from nothing.
+    """Delete the counts of which a city's statistics are made, and count all its requests again.
 
-    The worker compares the counts with all requests once a day, so nobody needs this regularly. Until the command
-    ends, stats.json of the city gets 503. You can stop this command; the worker then goes on.
+    The worker compares the counts with all requests once a day, so nobody needs this regularly. Until all requests
+    are counted, the statistics of the city get 503. You can stop this command; the worker then goes on.
 
     \b
     Example:

@@ -36,9 +36,9 @@ def migrate(revision: str, wait_s: float) -> None:
     The database needs the extensions postgis and btree_gist. If the role in DATABASE_URL may not create
     extensions, an administrator runs first: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
 
-    Large indexes are built while the server goes on. The other migrations happen together, or none of them
-    does: if one of them waits too long for a lock, the schema stays as it was. Run this again after an
-    interruption.
+    Large indexes are built while the server goes on. The migrations before such an index are one transaction, and
+    so are those after it: if one of them waits too long for a lock, the whole transaction is undone. Run this again
+    after an interruption; it goes on where it stopped.
     """
     platform = open_platform(replace(settings_with_database(), statement_timeout_ms=0))
     with platform.database.reading() as connection:

@@ -68,7 +68,7 @@ _APPLY = click.option("--apply", "is_applied", is_flag=True, help="With --all: d
 
 
 def filter_options(*without: str) -> Decorator:
-    """Add an option for each parameter of a list of deliveries, except those in `without`."""
+    """Add an option for each parameter of a list of deliveries, except jurisdiction_id and those in `without`."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         for name, parameter in reversed(DeliveryArguments().parameters.items()):
@@ -112,7 +112,7 @@ def list_all(jurisdiction: str, as_json: bool, **filters: str | None) -> None:
 @_JURISDICTION
 @_JSON
 def show(delivery: int, jurisdiction: str, as_json: bool) -> None:
-    """Show all about DELIVERY: its cause, its risk, and what people have decided about it.
+    """Show DELIVERY: its state, the cause, the risk of another try, and what people have decided about it.
 
     \b
     Example:
@@ -182,13 +182,16 @@ def park(delivery: tuple[int, ...], jurisdiction: str, reason: str, **options: A
 @_JURISDICTION
 @_REASON
 @click.option(
-    "--external-id", default="", help="The request's id in the back office, if you have found it there: it is done."
+    "--external-id",
+    default="",
+    help="The request's id in the back office, if you have found the request there. The delivery is then done.",
 )
 @_ALL
 @filter_options(*_PAGED)
 @_APPLY
 def skip(delivery: tuple[int, ...], jurisdiction: str, reason: str, external_id: str, **options: Any) -> None:
-    """Do not send each DELIVERY. With --all, these are the parked ones, unless --state says otherwise.
+    """Skip each DELIVERY, so that it is not sent. With --all, these are the parked ones, unless --state says
+    otherwise.
 
     This is final: a skipped delivery cannot be sent later.
 
@@ -234,7 +237,7 @@ def _decide(
 def _decide_all(
     platform: Platform, city: Jurisdiction, search: DeliverySearch, decision: Decision, *, is_applied: bool
 ) -> None:
-    """Show what a decision is about, or carry it out for each delivery by itself."""
+    """Count the deliveries that a decision is about; with `is_applied`, carry it out for each of them."""
     if not is_applied:
         _say_counts(platform, search, decision)
         return
@@ -282,7 +285,8 @@ def test(backend: str, jurisdiction: str, request: str) -> None:
 
     The answer names what was tried. Some kinds can try the credentials, others only the address.
 
-    With --request, show what would leave. What `shared` does not name is masked.
+    With --request, show what the back office would get. A field that must not be sent, because `shared` does not
+    name it, is not shown.
 
     \b
     Example:
@@ -350,7 +354,7 @@ def _search(platform: Platform, city: Jurisdiction, filters: dict[str, str | Non
 
 
 def _when(due_at: datetime, now: datetime) -> str:
-    """When a delivery is tried next."""
+    """When a delivery that waits is tried next."""
     return format_instant(due_at) if due_at > now else "now"
 
 
@@ -400,7 +404,7 @@ def _lines(view: DeliveryView, now: datetime) -> Iterator[str]:
 
 
 def _lines_of(found: Preview) -> Iterator[str]:
-    """What a back end would get, one fact on each line. What may not leave is masked."""
+    """What a back end would get, one fact on each line. The values of fields that must not be sent are left out."""
     for obstacle in found.obstacles:
         yield f"not sent by itself: {obstacle}"
     for name, text in (*_facts(found.case), *_personal(found.case)):

@@ -27,7 +27,7 @@ _PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&]*")
 
 @click.command()
 def settings() -> None:
-    """Show every setting: its variable, the value in force, its meaning.
+    """Show every setting: its variable, its present value and its meaning.
 
     Settings are read from the environment. VARIABLE_FILE=PATH reads a setting from a file, for example a secret.
 

@@ -1,4 +1,4 @@
-"""The settings of a command, from the environment. Importing this module does not import the database's."""
+"""The settings of a command, from the environment. This module imports nothing of the database."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ def read_settings() -> Settings:
 
 
 def settings_with_database() -> Settings:
-    """The current settings, with a database past any pooler. Raises Misconfigured if they name none."""
+    """The current settings, with the address of the database itself, not of a pooler.
+
+    Raises Misconfigured if they name no database.
+    """
     return web_settings().past_pooler
 
 
 def web_settings() -> Settings:
-    """The current settings, with a database perhaps behind a pooler. Raises Misconfigured if they name none.
+    """The current settings, whose database may be behind a pooler. Raises Misconfigured if they name no database.
 
     Only `open311 run` works without DATABASE_URL: it starts a private database. Other commands use that database
     only if DATABASE_URL names it, because the user may mean another one.

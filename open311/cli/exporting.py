@@ -144,7 +144,8 @@ def export_command(
             if output != STANDARD_OUTPUT:
                 say(f"{output}: {export.count:,} requests of {city.id}")
     except KeyboardInterrupt:
-        error_console().print("Stopped; nothing was written.", markup=False)
+        unwritten = "" if output == STANDARD_OUTPUT else f" {output} was not written."
+        error_console().print(f"Stopped.{unwritten}", markup=False)
         sys.exit(STOPPED)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -184,7 +185,7 @@ def _format_of(output: str) -> ExportFormat:
 
 
 def _require_writable(format: ExportFormat, output: str) -> None:
-    """End the command now if writing the file would fail later."""
+    """End the command now if a GeoParquet file could not be written later."""
     if format is ExportFormat.GEOPARQUET:
         if not can_write_geoparquet():
             fail(f"GeoParquet needs pyarrow: {INSTALL}")
@@ -193,7 +194,7 @@ def _require_writable(format: ExportFormat, output: str) -> None:
 
 
 def _search(city: Jurisdiction, values: Mapping[str, str]) -> RequestSearch:
-    """The search that these values mean in the API, but without the API's default window of 90 days."""
+    """The search that these values mean in the API, but oldest first, and without the default window of 90 days."""
     read, faults = BulkArguments(zone=city.zone).read({name: [value] for name, value in values.items()})
     problems = [Problem(name, text) for name, text in faults]
     found = read_search(read, city, now=utc_now(), policy="allow", problems=problems)
@@ -253,7 +254,10 @@ def _bar() -> Iterator[Progress]:
 
 @contextmanager
 def _open_output(output: str) -> Iterator[IO[bytes]]:
-    """The file to write to. It has a temporary name until it is complete, and is removed after an error."""
+    """The file to write to: standard output, a pipe or the like, or a regular file.
+
+    A regular file has a temporary name until it is complete, and is removed after an error.
+    """
     if output == STANDARD_OUTPUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

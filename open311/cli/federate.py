@@ -42,23 +42,28 @@ def federate() -> None:
 
 @federate.command()
 @click.argument("url")
-@click.option("--name", required=True, help="Your short name for it: small letters, digits and -.")
+@click.option("--name", required=True, help="Your short name for the neighbour: small letters, digits and -.")
 @_CITY
-@click.option("--remote-jurisdiction", default="", help="Its jurisdiction_id there, if its server has several.")
+@click.option(
+    "--remote-jurisdiction", default="", help="The neighbour's jurisdiction_id, if its server has several cities."
+)
 @click.option(
     "--for",
     "wanted",
     multiple=True,
     metavar="area:NAME|service:CODE",
-    help="What goes to it: an area of your city, or a service; repeatable. With both, both must fit.",
+    help="What is sent to the neighbour: requests in an area of your city, or for a service; repeatable. With areas"
+    " and services, a request must be in one of the areas and for one of the services.",
 )
 @click.option("--map", "pairs", multiple=True, metavar="OURS=THEIRS", help="A service code here and there.")
 @click.option(
     "--map-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Lines of OURS=THEIRS."
 )
-@click.option("--key-env", default="", help="The environment variable with the api_key that it has given to you.")
+@click.option(
+    "--key-env", default="", help="The environment variable with the api_key that the neighbour has given to you."
+)
 @click.option("--key-file", default="", help="The file with this api_key.")
-@click.option("--partner-key", type=int, default=0, help="The number of the key that you have given to it.")
+@click.option("--partner-key", type=int, default=0, help="The number of the key that you gave the neighbour.")
 @click.option(
     "--share",
     multiple=True,
@@ -72,8 +77,10 @@ def federate() -> None:
     show_default=True,
     help="The format to ask for.",
 )
-@click.option("--push/--no-push", default=True, help="Whether your requests are sent to it.")
-@click.option("--pull/--no-pull", default=False, help="Whether its public requests are shown in your lists.")
+@click.option("--push/--no-push", default=True, help="Whether your requests are sent to the neighbour.")
+@click.option(
+    "--pull/--no-pull", default=False, help="Whether the neighbour's public requests are shown in your lists."
+)
 @click.option("--moved", is_flag=True, help="NAME is the same server as before, at another address.")
 def add(url: str, name: str, jurisdiction_id: str, wanted: tuple[str, ...], **options: Any) -> None:
     """Inspect the server at URL, and make it a neighbour. If a neighbour has this name already, change it.
@@ -155,7 +162,7 @@ def status(name: str, jurisdiction_id: str) -> None:
 @click.argument("name")
 @_CITY
 def sync(name: str, jurisdiction_id: str) -> None:
-    """Read the catalogue of neighbour NAME and its requests again, and show what has changed.
+    """Read the catalogue of neighbour NAME again, and its requests if they are shown here. Say what has changed.
 
     \b
     Example:
@@ -173,7 +180,7 @@ def sync(name: str, jurisdiction_id: str) -> None:
     for line in changes.lines() or ["the catalogue has not changed"]:
         say(line)
     if not pulls:
-        say("its requests are not shown here; `federate add --pull` changes that")
+        say("its requests are not shown here; `open311 federate add` with --pull changes that")
         return
     if pulled is None:
         fail("its requests are being read at this moment; `open311 federate status` shows the result.")

@@ -49,14 +49,19 @@ def make(jurisdiction: str | None) -> None:
 
 @forecast.command("try")
 @click.argument("file", type=click.File("rb"))
-@click.option("--first", help="The first month that is forecast, such as 2016-01; otherwise the last ten years.")
-@click.option("--last", help="The last month that is used. Leave out a month of which the file has only a part.")
+@click.option(
+    "--first",
+    help="The first month that is forecast, such as 2016-01; by default, the last ten years are forecast.",
+)
+@click.option("--last", help="The last month that is used. Send it if the file has only a part of its last month.")
 def try_command(file: BinaryIO, first: str | None, last: str | None) -> None:
     """Try the methods on counts from a file, and show how near their forecasts would have been.
 
     FILE is CSV with a header and two columns: a month (2026-03) or a day (2026-03-31), and the number of requests.
     Months that it does not have are missing, and not 0. Nothing is stored, and no database is needed. An error is
-    the sum of the absolute differences between forecast and number, divided by the sum of all numbers.
+    the sum of the absolute differences between forecast and number, divided by the sum of the numbers. The columns
+    "last year's month" and "newest month" have the errors of two simple guesses: the number of the same month of
+    the year before, and the number of the newest month.
 
     \b
     Example:

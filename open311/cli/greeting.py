@@ -48,7 +48,7 @@ def remark_about_pooler(platform: Platform) -> str:
         with platform.database.reading() as connection:
             if not is_pooled(connection):
                 return ""
-    except Unavailable:  # the line before says why
+    except Unavailable:  # the log line "serving" says why
         return ""
     return UNPREPARED if settings.direct_database_url else POOLED
 

@@ -15,7 +15,7 @@ from open311.settings import unknown_settings
 from open311.starting import STOPPED
 
 SERVICES = ("serve", "worker")
-"""Commands that run for long. All their lines are JSON unless they run on a terminal."""
+"""Commands that run as services. All lines that they write are JSON unless they run on a terminal."""
 OPTIONS = {
     "jurisdiction_id": "--jurisdiction",
     "account_id": "--account-id",

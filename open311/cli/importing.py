@@ -96,7 +96,7 @@ def import_command(
     batch_rows: int,
     process_count: int,
 ) -> None:
-    """Import requests from files and keep their ids. A FILE of - is standard input.
+    """Import requests from files and keep their ids. The FILE - is standard input.
 
     A file can be JSON, lines of JSON, GeoJSON, XML or CSV, and can be compressed with gzip. It can hold GeoReport
     in any known dialect, an export of this server, or the open data of a city that has a column map. The server has
@@ -115,8 +115,8 @@ def import_command(
     unless the row is dated later. The first 20 conflicts of a file are printed with the rule that decided them;
     --report writes all. If the file is right, change the request with a command such as `open311 requests close`.
 
-    What was erased here stays erased, and so does a text with a sentence that was erased. The totals at the
-    end count such rows.
+    What was erased here stays erased, and a text that has an erased sentence is not imported. The totals at the end
+    count such rows.
 
     A request goes to the department that the row names. If the row names none, the city's routing decides, as for a
     new request.
@@ -133,7 +133,7 @@ def import_command(
 
     \b
     Exit status:
-      0    every row was imported, or is in conflict with a change that was made here
+      0    no row was refused; some may be in conflict with a change that was made here
       1    a file could not be read completely; the rows before the error and all other files were imported
       2    the command was called wrongly
       3    some rows were refused; all other rows were imported

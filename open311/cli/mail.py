@@ -86,7 +86,7 @@ def test_mail(address: str) -> None:
 @_ADDRESS
 @_JURISDICTION
 def stop(address: str, jurisdiction: str) -> None:
-    """Send no mail to ADDRESS any more. The server stores only a digest of it.
+    """Send no mail of the city to ADDRESS any more. For this, the server stores only a digest of the address.
 
     \b
     Example:
@@ -101,7 +101,7 @@ def stop(address: str, jurisdiction: str) -> None:
 @_ADDRESS
 @_JURISDICTION
 def allow(address: str, jurisdiction: str) -> None:
-    """Let ADDRESS get mail again, after its mail came back or its owner wanted none.
+    """Let ADDRESS get mail of the city again, after its mail came back or its owner wanted none.
 
     \b
     Example:
@@ -123,8 +123,9 @@ def allow(address: str, jurisdiction: str) -> None:
 def bounce(file: tuple[BinaryIO, ...], to: str, maildir: Path | None) -> None:
     """Read mails that came back to OPEN311_BOUNCE_MAIL: from FILEs, a maildir, or else standard input.
 
-    An address that does not exist gets no mail any more. A mail that is no report about a delivery changes nothing.
-    If the database is down, the status is 75, so that a mail server tries again.
+    An address that does not exist, or from which mail came back too often, gets no mail any more. A mail that is no
+    report about a failed delivery changes nothing. If the database is down, the status is 75, so that a mail server
+    tries again.
 
     \b
     Example:

@@ -19,9 +19,9 @@ from open311.storage.queue import MOST_COUNTED
 def media() -> None:
     """Look after the store of photos, which OPEN311_MEDIA names.
 
-    A file `_store` in it has the marker of the database. A store without this file is empty, or is not the store of
-    this database, so the server stores no photo in it and deletes none there.
-    Copy the file with the photos when you move them.
+    The file `_store` in it says to which database the photos belong. The server writes this file with the first
+    photo. From then on, it stores and deletes no photo in a store without this file, because the store may be
+    another one. Copy the file with the photos when you move them.
     """
 
 
@@ -48,7 +48,7 @@ def check() -> None:
 @media.command()
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
 def adopt(is_sure: bool) -> None:
-    """Use a store without a marker from now on, because the photos before are lost for good.
+    """Use a store without the file `_store` from now on, if the former photos are lost for good.
 
     Photos whose files are not in it stay missing: their addresses answer 503. If you have the files, copy them
     there with the file `_store` instead.

@@ -17,8 +17,8 @@ def collection_paused() -> Iterator[None]:
     """Pause the garbage collector during a block whose objects stay alive, such as an import of modules.
 
     After the block, the collector skips all objects that exist. Otherwise it would search them when it starts
-    again, and at the end of the process: a quarter of the CPU time of a short command. It also does not write to
-    memory that a process shares with its forks.
+    again, and at the end of the process, which takes a quarter of the CPU time of a short command. It would also
+    write to them, and so copy the memory that a process shares with its forks.
     """
     gc.disable()
     try:

@@ -69,30 +69,32 @@ def list_command(jurisdiction: str, before: int | None) -> None:
     metavar="LANGUAGE HEADLINE TEXT",
     help='The same in another language. May be repeated. "" for no text.',
 )
-@click.option("--until", "end", required=True, help="Until when it is shown, at most 366 days later.")
-@click.option("--from", "start", default="", help="From when it is shown; by default, from now on.")
 @click.option(
-    "--service", "services", multiple=True, help="The code of a service that it is about. May be repeated."
+    "--until", "end", required=True, help="Until when the notice is shown, at most 366 days after the beginning."
 )
-@click.option("--area", default="", help="The name of an area of the city that it is about.")
+@click.option("--from", "start", default="", help="From when the notice is shown; by default, from now on.")
+@click.option(
+    "--service", "services", multiple=True, help="The code of a service that the notice is about. May be repeated."
+)
+@click.option("--area", default="", help="The name of an area of the city that the notice is about.")
 @click.option(
     "--polygon",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file with a GeoJSON Polygon or MultiPolygon that it is about.",
+    help="A file with a GeoJSON Polygon or MultiPolygon, the place that the notice is about.",
 )
 @click.option(
     "--category",
     type=click.Choice([one.value for one in Category]),
     default=DEFAULT_CATEGORY.value,
     show_default=True,
-    help="What it is about, in the words of CAP 1.2.",
+    help="What the notice is about, in the words of CAP 1.2.",
 )
 @click.option(
     "--severity",
     type=click.Choice([one.value for one in Severity]),
     default=DEFAULT_SEVERITY.value,
     show_default=True,
-    help="How bad that is, in the words of CAP 1.2.",
+    help="How bad the event is, in the words of CAP 1.2.",
 )
 @_JURISDICTION
 def add(

@@ -23,7 +23,7 @@ Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def filter_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each parameter of a queue."""
+    """Add an option for each parameter of a queue except jurisdiction_id."""
     for name, parameter in reversed(QueueArguments().parameters.items()):
         if name != "jurisdiction_id":
             option = f"--{name.replace('_', '-')}"
@@ -55,7 +55,7 @@ def order_options(name: str) -> Decorator:
 
 
 def example_of(name: str) -> str:
-    """The options of an example: the required ones, and `expected` for `reschedule`, which needs a date."""
+    """The options of an example: the required ones, a reason if the command needs one, the date of `reschedule`."""
     wanted = [(field_name, field) for field_name, field in COMMANDS[name]().fields.items() if field.required]
     if commands()[name].needs_reason:
         wanted.append(("reason", COMMANDS[name]().fields["reason"]))

@@ -79,7 +79,9 @@ def _held(platform: Platform, city: Jurisdiction) -> Iterator[HeldPhoto]:
 @_REQUEST
 @_PHOTO
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--original", "is_original", is_flag=True, help="As it was sent, if the server keeps it so.")
+@click.option(
+    "--original", "is_original", is_flag=True, help="The photo as it was sent, while the server keeps it."
+)
 @_JURISDICTION
 def save(request_id: str, photo_id: str, file: Path, is_original: bool, jurisdiction: str) -> None:
     """Write a photo of a request into a new file, which only you can read.

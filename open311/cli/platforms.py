@@ -20,8 +20,7 @@ from open311.storage.pooling import refuse_pooler
 def command_platform() -> Iterator[Platform]:
     """A platform for a short command, without statement timeout. Only warnings and errors are logged.
 
-    Opening the platform writes nothing. Raises Misconfigured if the schema is not one that this release works with,
-    and Unavailable if the database cannot be reached.
+    Opening the platform writes nothing. Raises as `require_schema`.
     """
     settings = settings_with_database()
     configure_logs("warning")
@@ -51,7 +50,7 @@ def find_jurisdiction(platform: Platform, jurisdiction_id: str) -> Jurisdiction:
 
 
 def find_account_city(platform: Platform, jurisdiction_id: str) -> str:
-    """The city that --jurisdiction names for an account: its id, or ALL_JURISDICTIONS."""
+    """The id of the city that --jurisdiction names, or ALL_JURISDICTIONS, for what can belong to all cities."""
     if jurisdiction_id == ALL_JURISDICTIONS:
         return ALL_JURISDICTIONS
     return find_jurisdiction(platform, jurisdiction_id).id

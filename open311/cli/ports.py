@@ -30,7 +30,8 @@ def claimed_port(settings: Settings) -> Iterator[int]:
             if _claim(name, port) and _is_free(settings.host, port):
                 yield port
                 return
-    fail(f"port {candidates[0]} is taken; set OPEN311_PORT to a free one.")
+    taken = f"port {candidates[0]} is" if len(candidates) == 1 else f"ports {candidates[0]} to {candidates[-1]} are"
+    fail(f"{taken} taken; set OPEN311_PORT to a free one.")
 
 
 def _claim(name: socket.socket, port: int) -> bool:

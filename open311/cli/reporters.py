@@ -77,10 +77,10 @@ def _person_options(command: Any) -> Any:
 def export_command(
     jurisdiction: str, reason: str, output: Path | None, folder: Path | None, **who: str | None
 ) -> None:
-    """Write all that the city has about a person, as JSON: requests, texts, updates, and systems that got the data.
+    """Write what the city has about a person, as JSON: requests, updates, mail, and systems that got the data.
 
-    With several options, the data of all who fit one of them are written. Look at them before you hand them over:
-    an account of an app, or a phone, may be used by several people. Comments of others, and their photos, are left
+    With several options, the data of all who fit one of them are written. Look at the data before you hand them
+    over: several people may use an account of an app, or a phone. Comments of others, and their photos, are left
     out. Personal data in the city's own texts are masked as for the public, unless the person has given them.
 
     \b
@@ -166,13 +166,13 @@ def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: dateti
 def erase_command(
     jurisdiction: str, reason: str, with_texts: bool, is_dry_run: bool, is_sure: bool, **who: str | None
 ) -> None:
-    """Erase permanently what the city has about a person, and report what was erased where.
+    """Erase what says who a person is, and with --texts what the person wrote. Report what was erased where.
 
     The command first shows what it would erase, and asks. With several options, the data of all who fit one of them
-    are erased: run `open311 reporters export` first, because several people may use an account or a phone.
-    The requests stay with their places and addresses, and so do all counts. The audit trail
-    (`open311 staff audit`) keeps the report, which does not say whose data it was. Backups, and other systems that
-    got the data, still have them; the report names the systems.
+    are erased: run `open311 reporters export` first, because several people may use an account or a phone. An
+    erasure cannot be undone. The requests stay with their places, and the statistics count them as before. The
+    audit trail (`open311 staff audit`) keeps the report, which does not say whose data it was. Backups, and other
+    systems that got the data, still have them; the report names the systems.
 
     \b
     Example:
@@ -252,7 +252,7 @@ class _Report:
             known = ", ".join(fields) if fields else "unknown fields, because it is not configured any more"
             say(f"Ask {system} too: it got {counted(number, 'request')}, or may have, with {known}.")
         for name in self.copies:
-            say(f"{name} followed a request of the person and may have copies of its notes; look at it.")
+            say(f"{name} was merged into a request of the person and may have copies of its notes; look at it.")
         if self.photos and not is_dry_run:
             say(
                 f"Photos whose files the worker has still to delete: {self.photos}."

@@ -67,7 +67,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the
 @click.option("--all", "is_whole", is_flag=True, help="Print all pages, for example to export them.")
 @_JSON
 def list_all(jurisdiction: str, is_whole: bool, as_json: bool, **filters: str | bool | None) -> None:
-    """List the requests that wait for staff, the most urgent due date first.
+    """List the requests that wait for staff, the earliest due date first.
 
     Without filters, the list has the open requests that are not merged into others. Without --all, it has one page.
 
@@ -154,13 +154,14 @@ def queues(jurisdiction: str, as_json: bool) -> None:
 @requests.command()
 @click.argument("request")
 @_JURISDICTION
-@click.option("--reporter", "with_reporter", is_flag=True, help="Show also who sent it: personal data.")
+@click.option("--reporter", "with_reporter", is_flag=True, help="Show also who sent the request: personal data.")
 @click.option("--reason", default="", help="Why you look at the reporter; kept in the audit trail.")
 @_JSON
 def show(request: str, jurisdiction: str, with_reporter: bool, reason: str, as_json: bool) -> None:
-    """Show what staff need of REQUEST: place, texts, answers, media, history. Its reporter needs --reporter.
+    """Show what staff need of REQUEST: place, texts, answers, media, history; with --reporter, also who sent it.
 
-    REQUEST is a service_request_id, a token or a number. Requests of blackbox services have only a number.
+    REQUEST is a service_request_id, a token, a number or an id in another system. Requests of blackbox services
+    have no service_request_id and no token.
 
     \b
     Example:
@@ -194,7 +195,7 @@ def show(request: str, jurisdiction: str, with_reporter: bool, reason: str, as_j
 @_JURISDICTION
 @click.option("--most", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many to list.")
 def without_id(jurisdiction: str, most: int) -> None:
-    """List the newest requests without an id: of blackbox services, and those whose token waits for an id.
+    """List the newest requests without an id: those of blackbox services, and those that have only a token.
 
     `open311 requests show NUMBER` shows one of them.
     """
@@ -226,10 +227,10 @@ def without_id(jurisdiction: str, most: int) -> None:
 def erase(request: str, jurisdiction: str, parts: tuple[str, ...], reason: str, is_sure: bool) -> None:
     """Erase parts of REQUEST permanently. Its history records what was erased.
 
-    REQUEST is a service_request_id, a token or a number.
+    REQUEST is a service_request_id, a token, a number or an id in another system.
 
-    The part media erases the photos that this server keeps. The worker deletes their files, and tries it again
-    until they are gone; `open311 media check` shows how many are left.
+    With --part media, the photos that this server keeps are erased. The worker deletes their files, and tries again
+    until they are gone; `open311 media check` shows how many photos still have files.
 
     Backups and files that others have downloaded still contain the erased parts. Dumps are made anew by the worker.
     Requests that were merged into REQUEST keep their copies of its notes; the command names them.
@@ -250,7 +251,7 @@ def erase(request: str, jurisdiction: str, parts: tuple[str, ...], reason: str, 
         copies = requests_with_copies(platform, city, record) if Erasable.NOTES in wanted else []
     say(f"{name_of(record)}: erased {', '.join(wanted)}.")
     for copy in copies:
-        say(f"{name_of(copy)} followed it and may have copies of its notes; erase the notes of that request too.")
+        say(f"{name_of(copy)} is merged into it and may have copies of its notes; erase the notes of that one too.")
 
 
 def _row(item: Mapping[str, Any]) -> list[str]:
@@ -288,11 +289,11 @@ def _order_command(name: str, command: type[Command]) -> click.Command:
             return
         say(text_of(whole, city.zone))
         for copy in copies:
-            say(f"{name_of(copy)} followed it and may have copies of its texts; hide that request too.")
+            say(f"{name_of(copy)} is merged into it and may have copies of its texts; hide that request too.")
 
     decorated = _JSON(_JURISDICTION(order_options(name)(give)))
     reason = " It needs --reason." if command.needs_reason else ""
-    known = "REQUEST is a service_request_id, a token or a number."
+    known = "REQUEST is a service_request_id, a token, a number or an id in another system."
     example = f"\b\nExample:\n  open311 requests {_word(name)} 2026-0000042{example_of(name)}"
     return click.command(_word(name), help=f"{command.summary()}{reason}\n\n{known}\n\n{example}")(
         click.argument("request")(decorated)

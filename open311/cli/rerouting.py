@@ -26,11 +26,12 @@ _HEADINGS = ("requests", "from", "to", "rule", "for example")
 def reroute(jurisdiction: str, is_applied: bool) -> None:
     """Show which open requests would move to another department by the city's rules of today, or move them.
 
-    Use it after the city has changed its routes, or has given up a department or an area. Requests that a person
-    has transferred or works on, and imported requests whose source names the department, stay where they are,
-    unless their department does not exist any more. The command reports how many of these move, and how many lose
-    an assignee or the state of their work, because the new department begins anew. Each move is recorded in the
-    history and is public at once.
+    Use it after the city has changed its routes, or has given up a department or an area. A request in an area that
+    is gone gets the areas of the present map. Requests that a person has transferred or works on, and imported
+    requests whose source names the department, stay where they are, unless their department does not exist any
+    more. The command reports how many requests leave a department that a person or a source has chosen, and how
+    many lose an assignee or the state of their work, because the new department begins anew. Each move is recorded
+    in the history and is public at once.
 
     \b
     Example:

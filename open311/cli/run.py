@@ -164,7 +164,7 @@ def _greet(registry: Registry, key: str, login: str, exports: Sequence[str], add
     say(f"                curl '{address}/open311/v2/requests.xml?jurisdiction_id={city}&page_size=5'")
     say(f"  Demo api_key  {key}")
     if login:
-        say(f"  Staff pages   {address}{sign_in_path(login)}   (good once, for ten minutes)")
+        say(f"  Staff pages   {address}{sign_in_path(login)}   (works once, within ten minutes)")
         say("                then: open311 staff login-link demo --jurisdiction city.example")
     say("  Commands      in a second shell, in this folder, while this runs:")
     path = f'export PATH={quote(str(Path(sys.executable).parent))}:"$PATH"'

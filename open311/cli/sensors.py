@@ -43,11 +43,11 @@ def list_command(jurisdiction: str) -> None:
 @click.argument("config", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--check", "is_check", is_flag=True, help="Only read the configuration, and say whether it is sound.")
 def bridge(config: Path, is_check: bool) -> None:
-    """Take messages from an MQTT broker, and send them to the API as observations, until SIGTERM.
+    """Take messages from an MQTT broker, and send them to the API as observations, until SIGTERM or Ctrl-C.
 
-    CONFIG is a TOML file; spec/sensors.md explains it. The environment variable that CONFIG names has the key of
-    sensors. A message is acknowledged to the broker only after the API has accepted or refused it. This command
-    needs no database. Install open311-server[mqtt] for it.
+    CONFIG is a TOML file; spec/sensors.md explains it. The environment variable that CONFIG names has the api_key
+    that was made for the things. A message is acknowledged to the broker only after the API has accepted or refused
+    it. This command needs no database. Install open311-server[mqtt] for it.
 
     \b
     Example:

@@ -15,7 +15,7 @@ from open311.observe import all_lines_logged
 @click.command()
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on.")
-@click.option("--workers", type=int, help="Web processes.")
+@click.option("--workers", type=int, help="Number of web processes.")
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Serve the API. Migrate the database first: `open311 db migrate`.
 

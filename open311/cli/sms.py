@@ -53,7 +53,7 @@ def status() -> None:
 
 @sms.command()
 def retry() -> None:
-    """Try all messages again now that wait because an earlier try failed."""
+    """Try now all messages that wait because an earlier try failed."""
     with command_platform() as platform:
         count = watching.retry_all(platform, now=utc_now())
     say(f"{counted(count, 'message')} will be tried now.")
@@ -82,7 +82,7 @@ def test_sms(number: str, jurisdiction: str) -> None:
 @_NUMBER
 @_JURISDICTION
 def stop(number: str, jurisdiction: str) -> None:
-    """Send no messages to NUMBER any more, as if its owner had answered STOP. Only a digest of it is stored.
+    """Send no messages to NUMBER any more, as if its owner had answered STOP. Only a digest of NUMBER is stored.
 
     \b
     Example:

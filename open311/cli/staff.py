@@ -29,7 +29,7 @@ NOBODY = "nobody"
 
 @click.group(cls=CommandGroup)
 def staff() -> None:
-    """Add accounts of staff, and give them tokens."""
+    """Add, change and revoke accounts of staff, give them tokens and login links, and read the audit trail."""
 
 
 _JURISDICTION = click.option(
@@ -228,8 +228,8 @@ def revoke(name: str, jurisdiction: str, number: int | None, reassign: str) -> N
     """Revoke the account NAME with all its tokens, or only one of its tokens.
 
     What the account did stays in the histories. `open311 staff restore` makes the account valid again. Open
-    requests stay assigned to the account, unless --reassign names another account, or nobody. This can also be done
-    later, by the same command.
+    requests stay assigned to the account, unless --reassign names another account, or nobody. You can also reassign
+    them later, by the same command.
 
     \b
     Example:
@@ -249,7 +249,7 @@ def revoke(name: str, jurisdiction: str, number: int | None, reassign: str) -> N
 
 
 def _revoke_account(platform: Platform, city: str, name: str, receiver: str) -> None:
-    """Revoke an account, and give its work to somebody else, or say that there is some."""
+    """Revoke an account, and give its open requests to `receiver`; without a receiver, name these requests."""
     caller, now = shell_user(), utc_now()
     account = accounts.find_account(platform, city, name)
     if receiver:
@@ -276,8 +276,8 @@ def _revoke_account(platform: Platform, city: str, name: str, receiver: str) -> 
 def login_link(name: str, jurisdiction: str) -> None:
     """Make a link with which the owner of the account NAME can sign in once, within ten minutes.
 
-    The link leads to the pages for staff. Programs use tokens. The address is OPEN311_PUBLIC_URL, or else host and
-    port of this machine.
+    The link leads to the pages for staff. Programs use tokens. The link begins with OPEN311_PUBLIC_URL or, if it is
+    not set, has OPEN311_HOST and OPEN311_PORT.
 
     \b
     Example:
@@ -288,7 +288,7 @@ def login_link(name: str, jurisdiction: str) -> None:
         issued = accounts.issue_login(platform, city, name, principal=shell_user(), now=utc_now())
         settings = platform.settings
     address = (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
-    say(f"Good once, until {format_instant(issued.expires_at)}. It is not shown again:")
+    say(f"The link works once, until {format_instant(issued.expires_at)}. It is not shown again:")
     say(f"{address}{sign_in_path(issued.secret)}")
 
 

@@ -27,7 +27,7 @@ def name_of(record: RequestRecord) -> str:
 
 
 def lines_of(view: StaffView, names: Mapping[str, str], now: datetime, *, asks_for_reporter: bool) -> Iterator[str]:
-    """All lines about a request, the most important ones first, its history last.
+    """The lines about a request itself, the most important ones first, its history last.
 
     names  the names of the accounts in the request, by actor, such as `staff:3`
     """
@@ -130,7 +130,7 @@ def _due(view: StaffView, now: datetime) -> str:
 
 
 def _outside(view: StaffView) -> str:
-    """Why the point of a request is marked; "" if it is not."""
+    """Why a request is flagged as outside; "" if it is not."""
     found = next((event for event in view.events if isinstance(event, FoundOutside)), None)
     if found is not None and found.service:
         return "The service is not offered at this point."

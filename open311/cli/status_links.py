@@ -22,9 +22,10 @@ _REASON = click.option("--reason", default="", help="Why; kept in the audit trai
 @_JURISDICTION
 @_REASON
 def renew_link(request: str, jurisdiction: str, reason: str) -> None:
-    """End the reporter's links to REQUEST and show a new one. It cannot be shown again.
+    """End the reporter's links to REQUEST and show a new link, which cannot be shown again.
 
-    REQUEST is a service_request_id, a token or a number. Whoever has the link can read it, also if it is private.
+    REQUEST is a service_request_id, a token, a number or an id in another system. Whoever has the link can read the
+    request, also if it is private.
 
     \b
     Example:
@@ -45,7 +46,7 @@ def renew_link(request: str, jurisdiction: str, reason: str) -> None:
 def revoke_links(request: str, jurisdiction: str, reason: str) -> None:
     """End the reporter's links to REQUEST.
 
-    REQUEST is a service_request_id, a token or a number.
+    REQUEST is a service_request_id, a token, a number or an id in another system.
 
     \b
     Example:

@@ -32,9 +32,9 @@ def suggest() -> None:
 def train_command(jurisdiction: str, even_if_worse: bool) -> None:
     """Train a model on the public descriptions of a city's own requests.
 
-    It is tested on the newest fifth of them, and stored in the data folder only if it helps. Web processes use it
-    at once. Train again when the catalogue has changed: a model of another catalogue is not used. Nothing is read
-    from elsewhere. Needs pip install 'open311-server[suggest]'.
+    The model is tested on the newest fifth of the descriptions, and stored in the data folder only if it helps. Web
+    processes use it at once. Train again when the catalogue has changed: a model of another catalogue is not used.
+    Nothing is read from elsewhere. Needs pip install 'open311-server[suggest]'.
 
     \b
     Example:

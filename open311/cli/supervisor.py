@@ -21,7 +21,7 @@ from open311.settings import Settings
 
 FIRST_ANSWER_S = 60.0
 SPARE_S = 5.0
-"""Seconds that a child gets beside `drain_s` and `GRACE_S`, within which it should end, before it is killed."""
+"""A child should end within `drain_s` and `GRACE_S`. It is killed so many seconds later."""
 
 
 class Supervisor:

@@ -28,8 +28,8 @@ _UPDATE = click.argument("version")
 def drop_report(request: str, jurisdiction: str, reason: str) -> None:
     """Hide and close REQUEST, which is held because it looks like abuse. Both are one change.
 
-    REQUEST is a service_request_id, a token or a number. `open311 requests list --suspected` lists what waits.
-    `open311 requests release` shows a request that is no abuse.
+    REQUEST is a service_request_id, a token, a number or an id in another system. `open311 requests list
+    --suspected` lists what waits. `open311 requests release` lets the public see a request that is no abuse.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def release_update(request: str, version: str, **options: Any) -> None:
     """Let a held update of REQUEST count as a comment.
 
     VERSION is that of the entry held_comment in the history (`open311 requests show REQUEST --json`). The status of
-    the update has no effect, and its photos stay for staff.
+    the update has no effect, and only staff see its photos, as before.
 
     \b
     Example:

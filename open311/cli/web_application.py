@@ -36,7 +36,7 @@ OBJECTS_BEFORE_COLLECTION = 20_000
 PARENT_CHECK_S = 1.0
 DRAIN_CHECK_S = 0.1
 PATIENCE_S = 2.0
-"""How long a process that stops waits for the process that started it to stop listening, beside `drain_s`."""
+"""A web process that stops waits for its parent to stop listening: for `drain_s`, and so many seconds more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,16 +67,15 @@ NAMES = {line.name.lower(): line for line in Line}
     show_default=True,
     help="Jobs of each queue at a time.",
 )
-@click.option("--once", is_flag=True, help="Stop when outbox and queue are empty.")
+@click.option("--once", is_flag=True, help="Stop when nothing is left to do.")
 @click.option("--check", "is_check", is_flag=True, help="Only report whether background work is done in time.")
 def worker(lines: tuple[Line, ...], concurrency: int, once: bool, is_check: bool) -> None:
-    """Do background work: dispatch changes, send deliveries, get ids for batch requests, republish, dump,
-    clean up.
+    """Do background work: dispatch changes, send deliveries and mail, prepare photos, make dumps, and more.
 
     The queue `fast` has what somebody waits for: changes, deliveries, webhooks, mail, text messages, updates and
     short jobs; `photos` prepares, copies and deletes photos; `bulk` has dumps, statistics, forecasts, retention and
     other work on whole cities. Any number of workers may run, on any number of machines, and each queue needs at
-    least one. A job that is due at a time is done once, however many workers there are.
+    least one. A job that runs at fixed times is done once each time, however many workers there are.
 
     If a worker is killed, another worker takes over its jobs, and nothing is lost. A worker whose database is gone
     ends with status 1. Let a service manager start it again.

@@ -30,8 +30,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 EntryState = tuple[str, str, str, tuple[str, ...], bytes]
-"""All that decides how a list for citizens shows a request, beside the city: the path of this server, the language of
-the page, that of its links, those of the catalogue, and the request as the API answers with it.
+"""All that decides how a list for citizens shows a request, beside the city: the path of this server, the language
+of the page, that of its links, those of the catalogue, and the request as the API answers with it.
 """
 MOST_QUEUE_BYTES = 8_000_000
 MOST_ENTRY_BYTES = 1_000_000

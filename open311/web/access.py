@@ -31,9 +31,9 @@ FOREIGN_FORM = tell("This form was sent from another site. Open it here, and sen
 class Access:
     """Who may call an endpoint.
 
-    identify  returns the caller, or raises Forbidden. It runs before the city and the parameters are checked.
-              None if anybody may call.
-    require   raises Forbidden if a caller may not call for a jurisdiction
+    identify  returns the caller, or raises Forbidden, Unauthenticated or NotFound. It runs before the city and the
+              parameters are checked. None if anybody may call.
+    require   raises Forbidden or NotFound if a caller may not call for a jurisdiction
     """
 
     name: str
@@ -41,7 +41,7 @@ class Access:
     require: Callable[[Principal, str], None] = require_scope
 
     def check_city(self, principal: Principal | None, city: Jurisdiction | None) -> None:
-        """Raise Forbidden if the caller's key or account is not valid for the city of the call."""
+        """Raise what `require` raises if the caller's key or account is not valid for the city of the call."""
         if principal is not None and city is not None:
             self.require(principal, city.id)
 
@@ -146,17 +146,17 @@ def _is_from_elsewhere(request: Request, public_url: str) -> bool:
 
 
 ANYBODY = Access("anybody", None)
-"""Public. A key is neither needed nor checked."""
+"""Public. No key is needed. Only a view that calls `find_partner` or `require_partner` looks at the key."""
 SIGNED = Access("signature", None)
-"""Only back offices. The operation asks the back end to check the signature of the call."""
+"""Only back offices, and the gateway for text messages. The operation checks the signature of the call."""
 BY_LINK = Access("link", None)
 """Whoever has the secret link in the path. The operation checks the link."""
 PORTAL_FORM = Access("portal", _portal)
 """Everybody who uses the pages for citizens. Forms of other sites are refused."""
 API_KEY = Access("api_key", key_holder)
-"""Only holders of an api_key that is valid for the city and not revoked."""
+"""Only apps with an api_key for the city that is neither revoked nor suspended."""
 SENSOR_KEY = Access("sensor_key", _sensor_key_holder)
-"""Only holders of an api_key that was made for things of the city, and is not revoked."""
+"""Only holders of an api_key that was made for things of the city, and is neither revoked nor suspended."""
 STAFF = Access("staff", _account_holder, require_city)
 """Only accounts of staff for the city. The operation checks the role of the account."""
 SIGNED_IN = Access("signed_in", _signed_in, _require_own_city)

@@ -68,7 +68,7 @@ class WholeResponse(Response):
 
 
 def send(call: Call, answer: Answer) -> Response:
-    """An answer as a response. A GET gets an ETag, or 304 if the client already has the same bytes."""
+    """An answer as a response. A GET gets the ETag of the answer, or 304 if the client already has the body."""
     body = answer.body
     if call.request.method not in READING:
         return _whole(
@@ -122,7 +122,7 @@ def _caching(tag: str, cache_control: str, *, is_weak: bool = False) -> list[tup
 
 
 def warning_headers(warnings: Sequence[Message], request: Request) -> list[tuple[str, str]]:
-    """A Warning for each sentence (spec/extensions.md, S9). After MOST_WARNINGS, a last Warning counts the rest."""
+    """A Warning for each sentence (spec/extensions.md, Search). After MOST_WARNINGS, a last one counts the rest."""
     if not warnings:
         return []
     shown = list(warnings[:MOST_WARNINGS])

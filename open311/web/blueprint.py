@@ -137,7 +137,7 @@ class BoundEndpoint:
         return {name: values for name, values in sent.items() if name != trap}, any(map(str.strip, sent[trap]))
 
     def _form(self, request: Request) -> Form:
-        """The parameters of a call. They are in the query only if the body is no form."""
+        """The parameters of a call: those in the query and in a form. If the body is no form, only the query's."""
         endpoint = self.endpoint
         if endpoint.surface.is_for_staff or endpoint.is_raw or endpoint.body is not None:
             return Form(read_query(request.query_string))

@@ -1,6 +1,6 @@
-"""Reads the body of a POST in either form type: checks its size, decodes it, and finds its fields (A05, A06).
+"""Reads the body of a call: a form of either type (A05, A06), JSON, or bytes. Checks its size and decodes it.
 
-All files are read to their end. Those that are not larger than a photo may be are kept in memory.
+All files are read to their end. Only files that are small enough for a photo are kept, in memory.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Call:
     problems    what is wrong with the values; empty unless the view gathers problems itself
     warnings    sentences for the header Warning about values that are ignored or read in another way
     files       the files of a body
-    body        the fields of a JSON body, checked; empty for other calls
+    body        the fields of a JSON body, checked; for a list, `items` has its objects unchecked; else empty
     raw         the bytes of the body, if the view declares `is_raw`
     is_caught   whether the call fills the field that only programs fill (`AbuseRules.honeypot` of the city)
     named_city  the jurisdiction of the call; None if the view works without one
@@ -142,13 +142,13 @@ class Call:
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
-    """A body and its headers.
+    """What a view answers: a body, a status and headers.
 
     body           None if the client already has the body: the answer is 304
     validator      changes exactly when the body changes; if not given, a digest of the body
     language       the language of the texts in the body, if they exist in several languages
     cache_control  how long caches may keep the body; with "no-cache", caches revalidate it each time
-    status         for a POST, 200 or 201, as the operator chose
+    status         200 unless the view chooses another one
     headers        more headers; a 304 has them too
     tag            the whole ETag, where clients send it in If-Match; such an answer is never 304
     is_weak        whether the ETag is weak: the same data may come in other bytes

@@ -1,7 +1,8 @@
 """Endpoints: a view with its declaration, and the search for all endpoints.
 
-A view is a function that takes a `Call` and returns an `Answer`. The declaration holds everything that is needed to
-serve the view: path, parameters, access, city, body. Declaring a view does not register it.
+A view is a function that takes a `Call` and returns an `Answer` or, for a download, a `Response`. The declaration
+has everything that is needed to serve the view: path, parameters, access, city, body. Declaring a view does not
+register it.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class Endpoint:
     city              which jurisdiction the view works for
     by_accept         whether the path without a suffix is served too; Accept then chooses the format
     is_quick          whether the quick lane may serve the view: it is a frequent GET that only reads
-    is_fresh          whether the caller may have just sent what the view shows, so that it comes from the primary
+    is_fresh          whether the caller may have just sent or withdrawn what the view shows, so that the primary
+                      answers unless it is down
     is_extension      whether the call is an extension of this server and not in the standard
     gathers_problems  whether the view is called even if parameters are faulty, to report all problems at once (A59)
     is_raw            whether the view gets the bytes of the body without any decoding

@@ -61,7 +61,8 @@ class Envelope:
     """WSGI middleware that normalizes the path, adds the common headers and writes the log line.
 
     `//services.XML` becomes `/services.xml`; codes and ids stay unchanged (A45, A46, A47). Every answer gets the
-    request id and the name of this software. Any page on the web may read GeoReport answers (CORS).
+    request id and the name of this software. Any page on the web may read the answers of a cross-origin surface
+    (CORS).
     """
 
     def __init__(

@@ -110,13 +110,13 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
 
 
 def _is_page(request: Request) -> bool:
-    """Whether a reader has opened a page, and not a picture in it or a form."""
+    """Whether a person has opened a page: the call is not for a picture in a page, and does not send a form."""
     is_shown = request.headers.get("Sec-Fetch-Dest", "document") == "document"
     return is_shown and request.method == "GET" and "text/html" in request.headers.get("Accept", "text/html")
 
 
 def _http_error(error: HTTPException, request: Request) -> Response:
-    """The response for an unknown path or method, a body that is too large, or too many calls (A60)."""
+    """The response for an exception of Werkzeug, such as an unknown path or method, or too many calls (A60)."""
     status = error.code or 500
     if status < 400:  # a redirect
         return cast("Response", error.get_response(request.environ))
@@ -134,7 +134,7 @@ def _http_error(error: HTTPException, request: Request) -> Response:
 
 
 def too_many_for_people(error: TooManyRequests) -> Message:
-    """Why a page is not shown or a form is not accepted now, and how long the reader has to wait."""
+    """Why a page is not shown or a form is not accepted now, and how long the person has to wait."""
     return tell_count(
         "Too much came from your connection within a short time. Try again in {count} minute.",
         "Too much came from your connection within a short time. Try again in {count} minutes.",

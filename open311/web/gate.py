@@ -87,7 +87,7 @@ class Refusals:
 
 
 class _Refused(HTTPException):
-    """A refusal by the HTTP server: 400, 408 or 503."""
+    """A refusal by the HTTP server, such as 400 or 503; 413 has a class of its own."""
 
     def __init__(self, status: int) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ def limit_key(environ: WSGIEnvironment, principal: Principal) -> None:
 
 
 def limit_device(environ: WSGIEnvironment, device_id: str) -> None:
-    """Count a report from a device. Raises TooManyRequests above the rate for devices."""
+    """Count a report or a "me too" from a device. Raises TooManyRequests above the rate for devices."""
     limit = environ.get(_DEVICE_LIMIT)
     wait_s = limit(device_id) if limit is not None and device_id else 0
     if wait_s:
@@ -169,7 +169,10 @@ def limit_thing(environ: WSGIEnvironment, jurisdiction_id: str, thing: str) -> N
 
 
 def limit_portal(environ: WSGIEnvironment) -> None:
-    """Count a report by a page for citizens. Raises TooManyRequests above the rate for the client's address."""
+    """Count what is sent by a page for citizens: a report, a "me too", or an address to which mail is to be sent.
+
+    Raises TooManyRequests above the rate for the client's address.
+    """
     limit = environ.get(_PORTAL_LIMIT)
     wait_s = limit(environ.get("REMOTE_ADDR") or "") if limit is not None else 0
     if wait_s:
@@ -177,7 +180,7 @@ def limit_portal(environ: WSGIEnvironment) -> None:
 
 
 def limit_sign_in(environ: WSGIEnvironment) -> None:
-    """Count a wrong login link. Raises TooManyRequests above the rate for the client's address."""
+    """Count a failed sign-in. Raises TooManyRequests above the rate for the client's address."""
     limit = environ.get(_SIGN_IN_LIMIT)
     wait_s = limit(environ.get("REMOTE_ADDR") or "") if limit is not None else 0
     if wait_s:
@@ -230,13 +233,13 @@ class RateLimits:
         return self._counts.wait_s(self._sensor_rates, "thing", jurisdiction_id, thing)
 
     def _wait_s_of_page(self, address: str) -> int:
-        """Count a report from an address by a page. Returns the seconds until its next one is accepted, or 0."""
+        """Count what an address sends by a page. Returns the seconds until more is accepted; 0 if this is."""
         return self._counts.wait_s(self._portal_rates, "portal", address)
 
     def _wait_s_of_sign_in(self, address: str) -> int:
-        """Count a wrong login link. Returns the seconds until the next one from this address is looked at, or 0."""
+        """Count a failed sign-in. Returns the seconds until the address may fail again; 0 if it may now."""
         return self._counts.wait_s(self._sign_in_rates, "sign in", address)
 
     def _wait_s_of_device(self, device_id: str) -> int:
-        """Count a report from a device. Returns the seconds until its next one is accepted; 0 if this one is."""
+        """Count what a device sends. Returns the seconds until more is accepted; 0 if this is."""
         return self._counts.wait_s(self._device_rates, "device", sha256(device_id.encode()).hexdigest())

@@ -116,7 +116,8 @@ class Listing:
         return links
 
     def _total(self, page: Page) -> int | None:
-        """The number of items on all pages. None if the list has several pages and the call asks for no count."""
+        """The number of items on all pages. None if the list has several pages, and the call asks for no count or
+        there are too many items to count."""
         search = self.search
         if search.ids or (page.next_key is None and search.after is None and search.page == 1):
             return len(page.items)

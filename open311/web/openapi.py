@@ -28,7 +28,7 @@ ERRORS = {
     413: ("TooLarge", "The body is too large."),
     415: ("UnreadMediaType", "The body has a media type that this server does not read."),
     429: ("TooManyCalls", "Too many calls; see Retry-After."),
-    503: ("Unavailable", "The database cannot be reached at present; see Retry-After."),
+    503: ("Unavailable", "The server cannot answer at present, for example without its database; see Retry-After."),
 }
 """The name and the meaning of each error status."""
 HEADERS = {
@@ -52,12 +52,12 @@ PATH_VARIABLES = {
     "block": "The number of a block.",
     "item": "An item of the catalogue, such as service:en:potholes.",
     "secret": "The secret from the link, status_url.",
-    "backend": "The name of the back office in the city's backends.toml.",
+    "backend": "The name of the back end in the city's backends.toml.",
     "delivery": "The number of a delivery.",
     "jurisdiction_id": "The city.",
     "observation": "The id of an observation.",
     "id": "A service_request_id, a token, an internal number or an id in another system.",
-    "name": "The name of a file in dumps.json, or of its checksum.",
+    "name": "The name of a file: of a photo, or of a dump or its checksum as dumps.json lists them.",
     "notice": "The number of a notice.",
     "notice_id": "The number of a notice.",
     "photo": "The id of a photo.",
@@ -123,7 +123,7 @@ PROBLEM: dict[str, Any] = {
 
 
 def operation_of(endpoint: Endpoint, suffix: Format | None = None) -> dict[str, Any]:
-    """An endpoint as an OpenAPI operation. Its summary is the view's docstring.
+    """An endpoint as an OpenAPI operation. flask-smorest adds summary and description from the view's docstring.
 
     suffix  the format of this path, if the endpoint has a path for each format
     """
@@ -200,7 +200,7 @@ def _parameters(endpoint: Endpoint) -> list[Any]:
 
 
 def _staff_headers(endpoint: Endpoint) -> list[str]:
-    """The headers of a call of staff. If-Match and Idempotency-Key are for calls that change requests."""
+    """The headers of a call of staff. If-Match and Idempotency-Key are for all POSTs except those of deliveries."""
     if endpoint.method == "GET":
         return list(READING_HEADERS)
     is_conditional = endpoint.method == "POST" and not endpoint.rule.startswith("/deliveries")

@@ -64,7 +64,7 @@ def wanted_cookie(request: Request, address: str) -> tuple[str, str]:
 def read_wanted(request: Request) -> str:
     """The path and the query of the page for staff that was wanted before the sign-in; "" for none.
 
-    The address is one of these pages and of no other site, whoever has written the cookie.
+    The address always leads to a page for staff of this server, whoever has written the cookie.
     """
     found = request.cookies.get(_name(request, _WANTED), "")
     own, sign_in = f"{request.root_path}{DESK.prefix}/", f"{request.root_path}{SIGN_IN.prefix}"

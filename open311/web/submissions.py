@@ -1,4 +1,4 @@
-"""The submission that a POST contains (A07, A16, A17)."""
+"""The submission that a POST contains (A07, A16, A17), and the texts of the answer to it."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def _own_sentences(receipt: Receipt, call: Call, dropped: Sequence[Dropped]) -> 
 
 
 def _left_out(dropped: Sequence[Dropped]) -> Iterator[Message]:
-    """What a reader of the pages is told about the files that are not accepted."""
+    """What a page tells the reporter about the files that are not accepted."""
     for one in dropped:
         if one.count == 1:
             yield tell("Your file was left out: {reason}.", reason=one.reason)

@@ -46,7 +46,7 @@ class Surface:
     errors           the shape of errors
     is_cross_origin  whether any page on the web may read the answers (CORS)
     is_rated         whether calls count towards the rate limits
-    is_https_only    whether plain HTTP is refused if the public address is https
+    is_https_only    whether plain HTTP is refused or redirected if the public address is https
     is_quiet         whether calls are logged at level debug only
     has_quick_lane   whether the quick lane may serve calls
     is_documented    whether OpenAPI describes the calls
@@ -142,7 +142,7 @@ STAFF = Surface(
 CALLBACKS = Surface(
     name="callbacks",
     prefix="/callbacks",
-    description="Updates that back offices send by themselves",
+    description="Signed calls: updates of back offices, and answers to text messages",
     errors=ErrorShape.PROBLEM,
     is_cross_origin=False,
 )
@@ -297,7 +297,7 @@ SURFACES = (
     MAIL_PAGE,
     PAGES,
 )
-"""Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""
+"""A prefix that begins with another one comes before it: a path belongs to the first surface that fits."""
 
 ROUTE, CALLER = "open311.route", "open311.caller"
 """Keys of a WSGI environment: the name of the endpoint, and the principal, for the log and metrics."""

@@ -879,7 +879,7 @@ def test_hiding_names_the_requests_that_have_copies_of_the_texts(run: Run, platf
     printed(run("requests", "merge", child, "--into", parent))
     printed(run("requests", "close", parent, "--outcome", "fixed", "--note", "Ask Ada."))
     hidden = printed(run("requests", "hide", parent, "--reason", "A name."))
-    assert f"{child} followed it and may have copies of its texts; hide that request too." in hidden
+    assert f"{child} is merged into it and may have copies of its texts; hide that request too." in hidden
     assert "followed" not in printed(run("requests", "unhide", parent))
 
 

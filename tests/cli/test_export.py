@@ -135,6 +135,20 @@ def test_a_closed_pipe_ends_the_export_without_an_error(run: Run, settings: Sett
     assert (done.stdout, done.stderr) == ("service_re", "")
 
 
+def test_a_stopped_export_says_what_it_did_not_write(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "_write", stop)
+    to_file = run("export", *CITY, "--output", "a.csv")
+    assert (to_file.exit_code, to_file.stderr) == (130, "Stopped. a.csv was not written.\n")
+    assert not (tmp_path / "a.csv").exists()
+    to_pipe = run("export", *CITY)
+    assert (to_pipe.exit_code, to_pipe.stderr) == (130, "Stopped.\n")
+
+
 def test_dump_writes_todays_files(run: Run, tmp_path: Path) -> None:
     result = run("dump", *CITY)
     assert result.exit_code == 0

@@ -18,13 +18,17 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
+from open311.cli import ports
 from open311.cli.ports import claimed_port
 from open311.settings import Settings
+from tests.ports import free_port
 from tests.processes import children, is_listening
 from tests.waiting import DEADLINE_S, until
 
@@ -203,3 +207,17 @@ def test_two_runs_that_start_at_the_same_time_get_different_ports(settings: Sett
         assert first != second
     with claimed_port(settings) as again:
         assert again <= first
+
+
+def test_a_run_without_a_free_port_names_all_ports_that_it_tried(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    here = replace(settings, port=port)
+    for tried, told in {2: f"ports {port} to {port + 1} are taken", 1: f"port {port} is taken"}.items():
+        monkeypatch.setattr(ports, "PORTS_TO_TRY", tried)
+        with ExitStack() as held:
+            claims = (held.enter_context(claimed_port(here)) for _ in range(tried + 1))
+            with pytest.raises(SystemExit):
+                list(claims)
+        assert told in capsys.readouterr().err

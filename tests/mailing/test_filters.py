@@ -333,4 +333,4 @@ def test_the_map_has_the_form_with_its_filters(here: Town) -> None:
     [form] = page.xpath("//form[contains(@action, 'follow')]")
     hidden = {one.get("name"): one.get("value") for one in form.xpath(".//input[@type='hidden']")}
     assert hidden == {"status": "open"}
-    assert "Words, dates and photos are not part of this choice" in page.text_content()
+    assert "Words, dates and photos are no part of this choice" in page.text_content()

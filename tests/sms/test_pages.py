@@ -43,4 +43,6 @@ def test_the_box_is_kept_on_the_way_back_and_is_never_in_an_address(here: Town) 
 
 
 def test_the_privacy_notice_tells_who_learns_the_number(here: Town) -> None:
-    assert "learns your phone number" in here.client.get("/c/test.example/privacy").text
+    notice = here.client.get("/c/test.example/privacy").text
+    assert "learns your phone number" in notice
+    assert "to the company that sends them, and to nobody else" in notice

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from open311.clock import utc_now
 from open311.domain.emergencies import Emergency
+from open311.domain.personal_data.policy import Privacy, Treatment, Treatments
 from open311.domain.retention import Retention
 from open311.domain.services import Translation
 from open311.operations.upkeep.dumps import make_dump
@@ -68,6 +69,17 @@ def test_the_privacy_notice_says_how_long_data_are_kept(
 ) -> None:
     client = make_app(build.city(retention=Retention(reporter_days=days))).test_client()
     assert told in text_of(checked(client.get("/c/test.example/privacy")))
+
+
+@pytest.mark.parametrize("kind", ["email", "phone", "iban"])
+def test_the_privacy_notice_promises_no_masks_that_the_city_has_not(
+    make_app: Callable[..., Flask], kind: str
+) -> None:
+    told = "Phone numbers, e-mail addresses and numbers of bank accounts in public texts are hidden"
+    for treatment in (Treatment.MASK, Treatment.SHOW):
+        privacy = Privacy().with_treatments(Treatments(**{kind: treatment}))
+        client = make_app(build.city(privacy=privacy)).test_client()
+        assert (told in text_of(checked(client.get("/c/test.example/privacy")))) is (treatment is Treatment.MASK)
 
 
 def test_no_page_sets_a_cookie(client: FlaskClient) -> None:

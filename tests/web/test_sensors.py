@@ -202,4 +202,4 @@ def test_one_thing_has_a_rate(make_app: Callable[..., Flask]) -> None:
     ]
     assert statuses == [201, 201, 201, 429]
     answer = client.post(MANY, json=[array([minutes_ago(0), 1])], headers=headers)
-    assert answer.json[0].startswith("error: too many of this thing; send it again in ")
+    assert answer.json[0].startswith("error: too many observations of this thing; send this one again in ")

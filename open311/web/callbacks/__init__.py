@@ -1,1 +1,1 @@
-"""Calls with which back offices send updates."""
+"""Signed calls: updates of back offices, and answers to text messages."""

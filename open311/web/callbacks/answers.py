@@ -32,7 +32,7 @@ def take_sms_answer(call: Call) -> Answer:
 
     The kind `webhook` reads `from` and `text`. STOP, in each language of this server, ends all messages to the
     number; START lets them come again; anything else changes nothing. The last call counts, so keep the order of
-    the calls of a number: a START that is repeated after a STOP lifts it.
+    the calls of a number: if an old START is sent again after a STOP, the number gets messages again.
     """
     headers = {name.lower(): value for name, value in call.request.headers.items()}
     wish = take_answer(call.platform, call.city, RawCall(body=call.raw, headers=headers), now=call.now)

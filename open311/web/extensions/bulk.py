@@ -37,7 +37,7 @@ def bulk_as_csv(call: Call) -> Answer | Response:
     """Download all requests as GeoReport Bulk in CSV (RFC 4180).
 
     The filters are those of requests.json, without its window of 90 days and its pages. The oldest request comes
-    first. Texts are exactly as they were sent, so import all columns as text if you use a spreadsheet.
+    first. No apostrophe stands before formulas, so import all columns as text if you use a spreadsheet.
     """
     return _bulk(call)
 

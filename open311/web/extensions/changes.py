@@ -1,4 +1,4 @@
-"""The change feed: every public change, in the order of writing (spec/extensions.md, K1 to K10)."""
+"""The change feed: the requests whose public side has changed, in the order of writing (K1 to K10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of requests as GeoJSON, CSV, Atom and NDJSON. The arguments and the rows are as in requests.json."""
+"""The list of requests as GeoJSON, CSV, Atom and NDJSON. The filters and the rows are as in requests.json."""
 
 from __future__ import annotations
 

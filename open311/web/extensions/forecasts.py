@@ -50,8 +50,8 @@ _FORECASTS: dict[str, Any] = {
 def show_forecasts(call: Call) -> Answer:
     """Say how many requests to expect in the next months, and within how many days they are closed (extension).
 
-    Each forecast says how it did in the past. One that is no better than a simple guess is not published, and the
-    answer says why. Without a filter: the whole city, each service and each area.
+    Each forecast says how good it was on periods of the past. A forecast that is not published has a reason, for
+    example that it is no better than a simple guess. Without a filter: the whole city, each service and each area.
     """
     body = document(_SHAPE, _SHAPE.plain(_View.of(call)), call.output)
     return _answer(call, body)
@@ -124,7 +124,7 @@ class _View:
 
     @classmethod
     def of(cls, call: Call) -> _View:
-        """What a call asks for. A code to which the city's aliases lead finds its service."""
+        """What a call asks for. An alias of a service's code finds the service."""
         city, codes = call.city, call.values["service_code"]
         if call.platform.settings.unknown_service_is_404:
             for code in codes:

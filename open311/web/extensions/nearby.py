@@ -1,4 +1,4 @@
-"""Earlier requests of the same service near a point, to find duplicates (spec/extensions.md, N1, N2)."""
+"""Earlier requests of the same service near a point, to find duplicates (spec/extensions.md, N1 to N4)."""
 
 from __future__ import annotations
 

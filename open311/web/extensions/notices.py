@@ -196,7 +196,7 @@ def _alert(call: Call, notice: CityNotice) -> Alert:
 
 
 def _where(city: Jurisdiction, notice: CityNotice) -> str:
-    """The name of the part of the city that a notice is about."""
+    """The name of the part of the city that a notice is about; of the city if it is about all of it."""
     return notice.area or (part_of(city.name) if notice.polygon else city.name)
 
 

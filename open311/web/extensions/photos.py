@@ -1,4 +1,4 @@
-"""The photos of requests, for everybody (spec/extensions.md, M1 to M8)."""
+"""The photos of requests, for everybody (spec/extensions.md, M1 to M11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cities and their areas (J1 to J8 of spec/extensions.md). Both change only when a plugin changes."""
+"""Cities and their areas (J1 to J8 of spec/extensions.md)."""
 
 from __future__ import annotations
 

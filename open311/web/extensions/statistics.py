@@ -1,4 +1,4 @@
-"""Statistics: how many requests, how old, how fast, and how often by the target (spec/extensions.md, Q1 to Q14)."""
+"""Statistics: how many requests, how old, how fast, and how often on time (spec/extensions.md, Q1 to Q14)."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _STATISTICS: dict[str, Any] = {
 
 @endpoint(GEOREPORT, "/stats", reads=StatisticsArguments, answers=StatisticsSchema, **_STATISTICS)
 def show_statistics(call: Call) -> Answer:
-    """Count requests: opened, closed and open, how old, how fast, and how often by the target (extension).
+    """Count requests: opened, closed and open, how old, how fast closed, and how many on time (extension).
 
     The filters are those of requests.json, without its window of 90 days. Medians and percentiles are exact to the
-    hour. The answer says how it counts.
+    hour. `days` and `target_days` say which days are counted.
     """
     found, headers, warnings = _found(call)
     body = document(_SHAPE, _SHAPE.plain(found), call.output)

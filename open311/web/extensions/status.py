@@ -1,4 +1,4 @@
-"""One's own request, by the link from the answer to its POST (V1 to V6 of spec/extensions.md)."""
+"""A reporter's own request, by the link from the answer to its POST (V1 to V6 of spec/extensions.md)."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _REQUEST = shape_of(ServiceRequestSchema)
     headers=("Referrer-Policy",),
 )
 def get_own_request(call: Call, secret: str) -> Answer:
-    """Show one's own request, as a list of one, by the link from the answer to its POST.
+    """Show the reporter's own request, as a list of one, by the link from the answer to its POST.
 
-    The link shows the request also while it is held, private or without an id. It never shows who sent it.
+    The link shows the request also while it is held, private or without an id. The answer never says who sent it.
     """
     language = caller_language(call.request)
     item = read_by_link(call.platform, call.city, secret, call.output, call.values["extensions"], language=language)

@@ -40,8 +40,9 @@ def list_subscriptions(call: Call) -> Answer:
 def create_subscription(call: Call) -> Answer:
     """Subscribe a receiver to the changes of requests (extension).
 
-    Without a filter, it is told of all requests of the city. First it gets a challenge, and must send the value
-    back. The answer has the secret that signs the webhooks; it cannot be read again.
+    Without a filter, the receiver is told of all requests of the city. First the receiver gets a challenge, and
+    must send its value back. The answer has the secret with which webhooks are signed. The secret cannot be read
+    again.
     """
     created = managing.create_subscription(
         call.platform, call.city, call.values, principal=call.caller, now=call.now
@@ -71,7 +72,10 @@ def pause_subscription(call: Call, subscription: str) -> Answer:
 
 @endpoint(GEOREPORT, f"{_ONE}/resume", method="POST", reads=SubscriberArguments, errors=(404,), **_SHARED)
 def resume_subscription(call: Call, subscription: str) -> Answer:
-    """Send again, at once (extension). What the receiver has missed is told, also if it was disabled."""
+    """Send again, at once (extension). The receiver is told what it has missed.
+
+    This also makes a disabled subscription active again.
+    """
     resumed = managing.resume(call.platform, call.city, subscription, principal=call.caller, now=call.now)
     return _answer(call, [resumed])
 

@@ -55,14 +55,14 @@ def support_request(call: Call, service_request_id: str) -> Answer:
 
 @endpoint(GEOREPORT, "/requests/<code:service_request_id>/support/remove", **_SHARED)
 def remove_support(call: Call, service_request_id: str) -> Answer:
-    """Take back what the same user of the app has said by `support` (extension). It may be called twice."""
+    """Take back what the same user of the app has said by `support` (extension). The call may be repeated."""
     person = _person(call)
     found = supporting.take_back(call.platform, call.city, service_request_id, person, principal=call.caller)
     return _answer(call, found)
 
 
 def _person(call: Call) -> Supporter:
-    """Who supports the request: the first id that was sent. Raises Invalid."""
+    """Who supports the request: the account_id, else the device_id, else the email. Raises Invalid."""
     sent = {str(kind): clean_text(call.values[kind]).strip() for kind in _OF_APPS}
     email = sent[SupporterKind.EMAIL]
     problems = [*field_problems(sent), *(email_problems(email) if email else ())]

@@ -79,7 +79,7 @@ _LAYERS: list[dict[str, Any]] = [
     },
     {
         "id": "cut",
-        "description": "One point in the middle of a tile that does not have all requests",
+        "description": "One point in the middle of a tile that may not have all requests",
         "minzoom": FIRST_POINT_ZOOM,
         "maxzoom": MAX_ZOOM,
         "fields": {"shown": "the number of requests in the tile; they are the newest ones"},
@@ -105,9 +105,9 @@ def get_tile(call: Call, z: str, x: str, y: str) -> Answer:
     """Get a tile of the city's map as Mapbox Vector Tile.
 
     From zoom 12 on, the layer `requests` has single requests, with the filters of requests.json but without its
-    window of 90 days. A tile has the newest 500 requests; if there are more, the layer `cut` has a point. Tiles of
-    lower zooms have the layer `cells`, with the numbers of requests; their only filters are service_code, group,
-    keyword and status.
+    window of 90 days. A tile has at most 500 requests, the newest ones; if there may be more, the layer `cut` has a
+    point. Tiles of lower zooms have the layer `cells`, with the numbers of requests; their only filters are
+    service_code, group, keyword and status.
     """
     tile = read_tile(z, x, y)
     search = _search(call, *filter_problems(tile, call.values))

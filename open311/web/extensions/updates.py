@@ -89,9 +89,10 @@ def list_updates(call: Call) -> Answer:
 def create_update(call: Call) -> Answer:
     """Send an update of a request (extension of mySociety).
 
-    If the key may update, status and text count as the city's own. Otherwise the text is a comment for staff, and
-    the status has no effect; the header Warning says so. Files in a multipart body are kept as photos; everybody
-    sees them who sees the text.
+    If the key may update, status and text count as the city's own. Otherwise the text is a comment, which only
+    staff see unless the city shows comments, and the status has no effect; the header Warning says so. Files in a
+    multipart body are kept as photos. Everybody who can see the text can see them, unless the service holds its
+    photos or keeps them private.
     """
     ensure_synced(call.platform)
     chosen = choose(call.files, call.platform.settings)
@@ -133,7 +134,7 @@ def _update_of(call: Call) -> SentUpdate:
 
 
 def _warnings(receipt: UpdateReceipt, call: Call, dropped: Sequence[Dropped]) -> Iterator[Message]:
-    """A sentence for everything in the update that has no effect, and about its photos."""
+    """A sentence for everything in the update that has no effect or is masked, and about its photos."""
     yield from receipt.ignored
     if receipt.masked:
         kinds = joined(NAMES[kind] for kind in receipt.masked)

@@ -1,4 +1,4 @@
-"""The service list and service definitions. A body is rendered once per city, language and format (A49 to A53)."""
+"""The service list and service definitions (A49 to A53). Their bodies are cached."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _EXTENDED = shape_of(ExtendedDefinitionSchema)
     headers=("Content-Language",),
 )
 def list_services(call: Call) -> Answer:
-    """List the services of a city, which are the kinds of request that it accepts now.
+    """List the services of a city, which are the kinds of request that it now accepts from everybody.
 
     With lat and long, the list has the services that are offered at this point. It is empty outside the city.
     """
@@ -58,8 +58,8 @@ def list_services(call: Call) -> Answer:
 def get_service_definition(call: Call, service_code: str) -> Answer:
     """Show the questions that belong to one service.
 
-    A client needs this call before a POST only if the service list says `metadata: true`. With extensions=true,
-    each question also says on which answers it depends.
+    A client needs this call before a POST only if the service list says `metadata: true`. With extensions=true, the
+    answer also has the questions that people are not asked, and each question says on which answers it depends.
     """
     languages = call.languages
     service = call.city.require_readable(service_code, call.now)
@@ -95,7 +95,7 @@ class ListedService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    """An attribute with its `order`: its position in the form (A53)."""
+    """An attribute as the standard's definition shows it, with `order`: its position in the form (A53)."""
 
     variable: bool
     code: str

@@ -1,1 +1,1 @@
-"""Inquiry v1 of Open311: services, facilities, FAQs, 311 Today, and our calendar of collections (rules Y)."""
+"""Inquiry v1: services, facilities, FAQs, 311 Today, and our calendar of days (spec/extensions.md, Y1 to Y14)."""

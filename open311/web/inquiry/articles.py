@@ -56,7 +56,7 @@ class _Action:
 
 
 class _Item:
-    """An article as Inquiry v1 shows it. What an article has itself is read from it."""
+    """An article as Inquiry v1 shows it. All attributes that are not defined here are those of the article."""
 
     def __init__(self, call: Call, article: Article, languages: Languages) -> None:
         self._call, self._article, self._languages = call, article, languages

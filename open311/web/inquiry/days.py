@@ -114,7 +114,7 @@ def get_calendar(call: Call) -> Answer:
     **_SHOWN,
 )
 def get_calendar_file(call: Call) -> Answer:
-    """The collections of the next twelve months as a calendar for phones, iCalendar (RFC 5545; extension).
+    """The collections from 14 days ago to 366 days ahead as a calendar for phones, iCalendar (RFC 5545; extension).
 
     A collection that a holiday moves keeps its UID, so that phones move it too.
     """

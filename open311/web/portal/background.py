@@ -34,14 +34,14 @@ class Background:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The other hosts that a reader's browser asks, such as https://tiles.example.org."""
+        """The other hosts that the browser of a visitor asks, such as https://tiles.example.org."""
         parts = urlsplit(self.address)
         own = (f"{parts.scheme}://{parts.netloc}",) if parts.netloc else ()
         return tuple(dict.fromkeys((*own, *self.more_hosts)))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of these hosts."""
+        """The names of `hosts`."""
         return tuple(urlsplit(host).hostname or "" for host in self.hosts)
 
     def policy(self) -> str:

@@ -1,4 +1,4 @@
-"""The form with the filters of the list, of the map and of the numbers. All filters are in a page's address."""
+"""The form with the filters of the list, the map, the numbers and the outlook. A page's address has all filters."""
 
 from __future__ import annotations
 

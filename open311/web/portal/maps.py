@@ -29,7 +29,7 @@ _TILE = 256
 _MARGIN = 8
 """Lines are cut off this many pixels outside of the picture, so that no cut is seen."""
 _LEAST_NAMED = 70
-"""An area gets its name in the picture if it is this many pixels wide."""
+"""An area has its name in the picture only if it is this many pixels wide, or wider for a long name."""
 
 
 @dataclass(frozen=True)

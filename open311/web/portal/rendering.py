@@ -164,7 +164,7 @@ class Frame:
         return self.link(f"requests/{quote(service_request_id, safe='')}")
 
     def own(self, path: str) -> str:
-        """The address of the page of one's own request, from its path."""
+        """The address of the page of a reporter's own request, from its path."""
         return f"{self.request.root_path}{path}" + (f"?{urlencode({'locale': self.locale})}" if self.locale else "")
 
     def map(self, **query: str) -> str:
@@ -191,7 +191,7 @@ class Frame:
 def qr_code(address: str) -> Markup:
     """A picture of an address that phones can read from paper, as SVG.
 
-    The mask is fixed, because trying all eight takes 12 ms instead of 4, and readers need none of them.
+    The mask is fixed, because to try all eight takes 12 ms instead of 4, and phones can read each of them.
     """
     code = segno.make(address, micro=False, error="m", boost_error=False, mask=2)
     return Markup(code.svg_inline(scale=3, dark="#000", light="#fff"))  # noqa: S704  # made of lines only

@@ -233,7 +233,7 @@ class ReportForm:
 
     @property
     def questions(self) -> list[Question]:
-        """The questions that are asked after the answers that were sent, in the order of the service."""
+        """The questions that are asked, in the order of the service. The answers that were sent decide which."""
         found: list[Question] = []
         answered: dict[str, tuple[str, ...]] = {}
         for number, attribute in enumerate(self.service.attributes, start=1):
@@ -423,7 +423,7 @@ class ReportForm:
                 self.faults.setdefault("address_string" if is_of_place else problem.field, told)
 
     def forget_other_steps(self, step: str) -> None:
-        """Drop what is wrong with fields that come in a later step."""
+        """Drop what is wrong with fields of other steps."""
         wanted = {"details": _OF_DETAILS, "place": _OF_PLACE}[step]
         self.faults = {name: fault for name, fault in self.faults.items() if name in wanted}
         if step != "details":

@@ -1,4 +1,4 @@
-"""A public request as a page shows it. It is made from the JSON that the API answers with, so both say the same."""
+"""A request as a page shows it. It is made from the JSON that the API answers with, so both say the same."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Picture:
 
 
 class ShownRequest:
-    """A public request in the reader's language.
+    """A public request, or a reporter's own request, in the language of the page.
 
     frame    the frame of the page
     content  the request as the API answers with it in JSON, with all extensions

@@ -1,7 +1,8 @@
 """Faults in sentences for people. The API's texts are for programmers: they name parameters and how to send them.
 
-The template of the API's text identifies the kind of fault. `SENTENCES` has a sentence for each kind that a reader
-of the pages can cause. For any other kind, the API's text is shown.
+The template of the API's text identifies the kind of fault. `SENTENCES` has a sentence for each kind that a person
+can cause on the pages. For any other kind, the API's text is shown. But faults in parameters without a field in the
+page become one general sentence, and so do warnings about parameters that have no effect.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "This is not near the place. Near the place are: {ids}.", ids=of["ids"]
     ),
     "{fault}; correct it or leave it out": _always(
-        tell("The city does not know this one at this place. Please correct it, or leave it empty.")
+        tell("The city does not know this number at this place. Please correct it, or leave it empty.")
     ),
     # place
     "the location is missing; send lat and long, address_string or address_id.": _no_place,

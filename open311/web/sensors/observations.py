@@ -84,7 +84,7 @@ def create_observation(call: Call) -> Answer:
     **_SHARED,
 )
 def create_observations(call: Call) -> Answer:
-    """Send up to 1000 observations, in data arrays of one datastream each. The answer has an item for each.
+    """Send up to 1000 observations, in data arrays of one datastream each. The answer has one item an observation.
 
     An observation that is refused does not stop the others. After an error of the whole call, send all again.
     """
@@ -155,7 +155,9 @@ class _Rows:
         except (Invalid, Forbidden) as error:
             return _told(error.problems)
         except TooManyRequests as error:
-            return tell("too many of this thing; send it again in {wait} s.", wait=error.retry_after)
+            return tell(
+                "too many observations of this thing; send this one again in {wait} s.", wait=error.retry_after
+            )
         return seen
 
     def take(self) -> None:
@@ -192,8 +194,13 @@ def _arrays(call: Call) -> Iterator[Mapping[str, Any]]:
 
 
 def _first(text: Any) -> str:
-    """A sentence about a fault. Faults inside a list come by index."""
-    return text if isinstance(text, str) else tell("is no list of such values.")
+    """A sentence about a fault. For faults inside a list, marshmallow has a dictionary by index.
+
+    One sentence stands for all of them.
+    """
+    return (
+        text if isinstance(text, str) else tell("has an item of the wrong kind; see the example on the API page.")
+    )
 
 
 def _told(problems: Iterable[Problem]) -> str:
@@ -215,7 +222,7 @@ def _observation(body: Mapping[str, Any]) -> Observation:
 
 
 def _about_unused(bodies: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
-    """That parts of observations are not used."""
+    """A warning that names the parts of observations that this server does not use."""
     sent = {name for body in bodies for name in body}
     names = [shown for name, shown in ObservationBody.unused.items() if name in sent]
     if names:

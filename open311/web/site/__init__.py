@@ -1,1 +1,1 @@
-"""Pages for people, and health checks for load balancers. Each module declares endpoints."""
+"""Pages for people, health checks for load balancers, and metrics. Each module declares endpoints."""

@@ -23,8 +23,10 @@ def healthz(call: Call) -> Response:  # noqa: ARG001
 
 @endpoint(READINESS, "", reads=NoArguments, access=ANYBODY, city=City.NONE)
 def readyz(call: Call) -> Response:
-    """Whether calls can be served: database, schema, plugins, job queue, deliveries, media store.
+    """Whether calls can be served.
 
+    The checks are those of the database and of the work in it, of the replica, the media store, the store of the
+    rate limits, and the plugins.
     "degraded" is still 200: calls are served, but something needs the operator, such as a worker that has ended, a
     back office that is down, or a media store that accepts no files.
     """

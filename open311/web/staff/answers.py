@@ -19,7 +19,7 @@ def staff_answer(
 ) -> Answer:
     """A body for staff, plain or rendered.
 
-    tag        the version of a request, for the ETag; callers send it back in If-Match
+    tag        the version of a request, a notice or an item, for the ETag; callers send it back in If-Match
     validator  a text that changes exactly when the body changes; "" to use a digest of the body
     warnings   sentences for the header Warning
     """

@@ -68,10 +68,10 @@ def remove_staff_block(call: Call, block: str) -> Answer:
 
 @endpoint(STAFF, "/requests/<code:id>/renew_link", body=CommandBody, **_LINK)
 def renew_status_link(call: Call, id: str) -> Answer:
-    """End all links of the reporter to a request, and make a new one. It cannot be shown again.
+    """End all links of the reporter to a request, and make a new link, which cannot be shown again.
 
-    Needs the role agent. Give the link only to the reporter: whoever has it can read the request, also if it is
-    private.
+    Needs the role agent. Give the link only to the reporter: whoever has the link can read the request, also a
+    private one.
     """
     secret = renew_link(
         call.platform, call.city, id, principal=call.caller, now=call.now, reason=call.body.get("reason", "")

@@ -44,7 +44,10 @@ _ABOUT = {
     **_SHARED,
 )
 def list_deliveries(call: Call) -> Answer:
-    """List the deliveries to back offices that have not ended, newest first. Needs the role dispatcher."""
+    """List deliveries to back offices, newest first; by default those that have not ended.
+
+    Needs the role dispatcher.
+    """
     search = delivery_search(call.platform, call.city, call.values, principal=call.caller, now=call.now)
     body = plain_deliveries(find_deliveries(call.platform, search))
     next_url = page_url(call, {"cursor": body["cursor"]}) if body["cursor"] else ""

@@ -33,5 +33,8 @@ def _problems(filters: Mapping[str, Any], schema: QueueArguments, field: str) ->
             fault = tell("is unknown; a queue has {known}.", known=", ".join(known))
             found.append(Problem(f"{field}.{name[:40]}", fault))
         elif not isinstance(value, str) or len(value) > MOST_CHARACTERS:
-            found.append(Problem(f"{field}.{name}", tell("is no text of usual length; send a string.")))
+            fault = tell(
+                "is no text, or is too long; send a string of at most {most} characters.", most=MOST_CHARACTERS
+            )
+            found.append(Problem(f"{field}.{name}", fault))
     return found

@@ -69,7 +69,10 @@ def put_staff_override(call: Call, item: str) -> Answer:
 
 @endpoint(STAFF, "/overrides/<code:item>", method="DELETE", **_LIST | {"errors": (404, 409)})
 def drop_staff_override(call: Call, item: str) -> Answer:
-    """Drop an override, so that the city's files count again. The answer lists those that are left."""
+    """Drop an override, so that the city's files count again. Needs the role admin.
+
+    The answer lists the overrides that are left.
+    """
     drop_override(call.platform, call.city, item, seen=_seen(call.request), principal=call.caller, now=call.now)
     return list_staff_overrides.view(call)  # type: ignore[return-value]
 

@@ -46,9 +46,10 @@ def _expected(platform: Platform, request: Request) -> ReadAhead:
     **_SHARED,
 )
 def list_queue(call: Call) -> Answer:
-    """List the requests that wait for the account's departments, the most urgent due date first.
+    """List the requests that wait for the account's departments, the earliest due date first.
 
-    Without `state=closed` and `merged=true`, the list has the open requests that are not merged into others.
+    Without `state=closed` and `merged=true`, the list has the open requests that are not merged into others. With
+    `state=closed`, the request that was closed last comes first.
     """
     is_kept = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # longer queries have other values each time
     search = queue_search(call.platform, call.city, call.values, principal=call.caller, is_kept=is_kept)

@@ -57,11 +57,12 @@ def export_reporter(call: Call) -> Answer:
     **_SHARED,
 )
 def erase_reporter(call: Call) -> Answer:
-    """Erase permanently what the city has about a person, 200 requests at a time.
+    """Erase permanently what says who a person is and, with `texts`, what the person wrote.
 
-    Needs the role admin, for all departments, and a reason. Without `"dry_run": false`, nothing changes, and the
-    answer says what would be erased. Requests and counts stay. The audit trail keeps the answer, which does not
-    say whose data it was. Repeat the call with `next` until it is null. A call that is sent twice does no harm.
+    Needs the role admin, for all departments, and a reason. A call is for at most 200 requests: repeat it with
+    `next` until that is null. Without `"dry_run": false`, nothing changes, and the answer says what would be
+    erased. The requests stay, and the statistics count them as before. The audit trail keeps the answer, which does
+    not say whose data it was. A call that is sent twice does no harm.
     """
     is_dry_run = call.body.get("dry_run", True)
     part = next(

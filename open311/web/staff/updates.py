@@ -31,7 +31,7 @@ def release_staff_update(call: Call, id: str, update: str) -> Answer:
     """Let a held update count as a comment. Needs the role dispatcher and a reason.
 
     `update` is the version of the entry `held_comment` in the history. The status of the update has no effect, and
-    its photos stay for staff. The answer is the request as it is then.
+    only staff see its photos, as before. The answer is the request as it is then.
     """
     return _decided(call, release_update, id, update)
 

@@ -36,7 +36,7 @@ from open311.web.surfaces import INQUIRY, PORTAL
 from schemas.portal import AnswersArguments, CollectionArguments, PageArguments
 
 MOST_FOUND, MOST_BESIDE = 20, 3
-"""How many articles a search shows on their own page, and beside services."""
+"""How many articles a search shows on the page of articles, and how many are shown beside services."""
 SHOWN_DAYS = 42
 
 
@@ -75,7 +75,7 @@ class Pickup:
     output=PageFormat.HTML,
 )
 def answers_page(call: Call) -> Answer:
-    """The city's articles by topic, or those that fit the words of a search."""
+    """The articles that fit the words of a search. Without words, or if none fits, all articles by topic."""
     words, frame = call.values["q"].strip(), Frame(call.request, call.city)
     languages = frame.catalogue_languages
     found = search_articles(call.platform, call.city, words, call.now, languages, MOST_FOUND) if words else []

@@ -1,4 +1,4 @@
-"""Mail about requests: the page to which mails link, and the form by which people follow a request."""
+"""Mail about requests: the page to which mails link, and the forms by which people follow a request or a filter."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DONE: dict[str, Message] = {
     "support": tell("Thank you. The city sees that this is your problem too."),
     "unsupport": tell("You are not counted any more."),
 }
-"""What the page says after each thing that the reader can do there."""
+"""What the page says after each button on it."""
 DONE_FOR_FILTERS: dict[str, Message] = {
     "confirm": tell("Thank you. You get mail about these reports for a year."),
     "daily": tell("You get this mail once a day at most."),
@@ -94,7 +94,7 @@ def send_mail_page(call: Call, secret: str) -> Answer:
     output=PageFormat.HTML,
 )
 def leave_page(call: Call, secret: str) -> Answer:
-    """The address of List-Unsubscribe for a reader without one-click: the same page, which has the button."""
+    """The address of List-Unsubscribe, for mail programs without one-click: the same page, which has the button."""
     return _page(call, secret)
 
 
@@ -108,7 +108,7 @@ def leave_page(call: Call, secret: str) -> Answer:
     output=PageFormat.HTML,
 )
 def leave_at_once(call: Call, secret: str) -> Answer:
-    """End mail about a request by one click in the mail program (RFC 8058). It may be called twice."""
+    """End mail about a request or a filter by one click in the mail program (RFC 8058). It may be called twice."""
     following.leave(call.platform, call.city, secret)
     return _page(call, secret, done="leave")
 

@@ -41,7 +41,7 @@ _WORDS: Mapping[str, Message] = {
     "noPlace": tell("Your device does not tell your place."),
     "touch": tell("Use two fingers to move the map."),
     "map": tell("Map of the reports"),
-    "failed": tell("Your browser cannot show this map. The list has the same reports."),
+    "failed": tell("Your browser cannot show this map. The list has the newest reports."),
     "none": tell("No report is in this part of the map."),
     "few": tell("Reports in this part of the map: {count}", count="{count}"),
     "many": tell("Reports in this part of the map: {count}. The list has the last changed ones.", count="{count}"),

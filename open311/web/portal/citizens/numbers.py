@@ -174,7 +174,10 @@ def _spans(found: Statistics, city: Jurisdiction) -> Iterator[Span]:
 
 
 def _start(call: Call) -> datetime | None:
-    """The begin of the period; without one, the first day of the month eleven months before this month."""
+    """The beginning of the period. By default, it is the first day of the month eleven months before this month.
+
+    None, which is no limit, if the call has only an end.
+    """
     given: datetime | None = call.values["start_date"]
     if given is not None or call.values["end_date"] is not None:
         return given
@@ -195,7 +198,7 @@ def _ages(row: Row) -> Sequence[int]:
 
 
 def _left_out(whole: Statistics, call: Call, frame: Frame) -> list[str]:
-    """The names of the services that have no part in the times."""
+    """The names of the services whose requests are not counted in the times."""
     names = _names_of(whole.left_out, call, frame)
     return [names.get(code, code) for code in whole.left_out]
 

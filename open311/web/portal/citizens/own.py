@@ -1,4 +1,4 @@
-"""The page of one's own request, by the secret link that follows a report."""
+"""The page of a reporter's own request, by the secret link that the reporter gets after sending it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NOTHING_TOLD = {"notice": "", "language": "", "is_urgent": False, "is_mailed": 
     output=PageFormat.HTML,
 )
 def own_request_page(call: Call, secret: str) -> Answer:
-    """One's own request, also while the public does not see it. It never shows who sent it.
+    """The reporter's own request, also while the public does not see it. The page never says who sent it.
 
     After a report, the form leads here too. Then the page tells that the report is sent.
     """
@@ -80,5 +80,5 @@ def _is_public(call: Call, service_request_id: str) -> bool:
 
 
 def own_page_path(call: Call, secret: str) -> str:
-    """The path of the page of one's own request."""
+    """The path of the page of a reporter's own request."""
     return f"{OWN_PAGE.prefix}/{quote(call.city.id, safe='')}/{secret}"

@@ -227,7 +227,7 @@ def _sender(call: Call) -> Sender:
 def _step(form: ReportForm, step: str, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A step of the form as a page.
 
-    A browser may keep a page that it got from an address, so that it still has what was typed after it went back.
+    A browser may keep the page, so that it still has what was typed if the person goes back to it.
     """
     more: dict[str, Any] = {"nearby": _nearby(form), "better": _better(form)} if step == "check" else {}
     if step == "details":

@@ -30,7 +30,7 @@ _IN_FORM = ("q", "service_code", "status", "area", "start_date", "end_date", "ha
 IN_WIDGET = 5
 """How many requests the page for frames shows."""
 NEAR_M = 500
-"""How far from a request its neighbours are, in metres."""
+"""The page of a request links to the list of requests within so many metres of it."""
 
 
 @endpoint(
@@ -43,7 +43,7 @@ NEAR_M = 500
     gathers_problems=True,
 )
 def list_page(call: Call) -> Answer:
-    """The requests of the city, newest first, with the filters of the API in the address."""
+    """The requests of the city, with the filters and the order of the API in the address."""
     frame = Frame(call.request, call.city)
     form = FilterForm(call, frame, _IN_FORM)
     try:

@@ -25,7 +25,7 @@ from open311.web.surfaces import PORTAL
 from schemas.portal import SupportPageArguments
 
 MOST_FROM_ADDRESS = (RateLimitItemPerDay(20),)
-"""How often people at one network address can press the button of one request: a browser can forget its cookie."""
+"""How often a day people at one network address can press the button of one request: a cookie can be deleted."""
 MOST_ID_CHARACTERS = 60
 _ONE = "/<jurisdiction_id>/requests/<code:service_request_id>/support"
 

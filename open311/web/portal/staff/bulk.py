@@ -1,4 +1,4 @@
-"""One command for the requests that a reader has chosen in the queue: its fields, then a trial, then the act."""
+"""One command for several requests that were chosen in the queue: its fields, then a trial, then the act."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def bulk_page(call: Call) -> Answer:
 
 
 def _chosen(call: Call) -> list[Selected]:
-    """The requests that the reader has chosen, with the versions that the queue has shown."""
+    """The requests that the member of staff has chosen, with the versions that the queue has shown."""
     found = [_PICK.fullmatch(one) for one in call.values["pick"]]
     return [Selected(int(one["number"]), int(one["version"])) for one in found if one]
 

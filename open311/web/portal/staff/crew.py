@@ -1,4 +1,4 @@
-"""Work outdoors, on a phone: one's own requests, those nearby, and closing one with a photo in one step."""
+"""Work outdoors, on a phone: the account's requests, those nearby, and closing one with a photo in one step."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def finish_request(call: Call, number: str) -> Answer:
     try:
         _finish(call, given)
     except (Conflict, Invalid, NotFound) as error:
-        # This raises NotFound if there is no such request. Otherwise, a value of the form is what was not found.
+        # The next line raises NotFound if there is no such request. Else, a value of the form was not found.
         whole = read_whole_request(call.platform, call.city, given, principal=call.caller)
         status = 400 if isinstance(error, NotFound) else STATUSES[type(error)]
         return _form(call, whole, Sent.of(call, error.problems), status=status)

@@ -32,7 +32,7 @@ _DELIVERY = "/<jurisdiction_id>/deliveries/<delivery>"
 
 @endpoint(DESK, "/<jurisdiction_id>/deliveries", reads=DeliveriesPageArguments, gathers_problems=True, **ON_PAGE)
 def deliveries_page(call: Call) -> Answer:
-    """The deliveries that have not ended, newest first, with the filters of the API."""
+    """Deliveries, newest first, with the filters of the API; by default those that have not ended."""
     frame, problems = DeskFrame.of(call), call.problems
     filters = {name: call.request.args.get(name, "").strip() for name in _FILTERS}
     found = None

@@ -99,7 +99,7 @@ class DeskFrame(Frame):
         return self._address("/account")
 
     def link(self, path: str = "", **query: str) -> str:
-        """The address of a page for staff of the city, in the language that the reader has chosen."""
+        """The address of a page for staff of the city, in the language that was chosen by a link."""
         assert self.city is not None
         return self._address(f"/{quote(self.city.id, safe='')}/{path}", **query)
 

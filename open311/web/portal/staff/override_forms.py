@@ -1,6 +1,6 @@
 """The form of an item of the catalogue that an admin may override: its fields, and what a sent form means.
 
-A list of choices is a text with one `key = name` a line. Questions are numbered, and a form has their codes.
+A list of choices is a text with one `key = name` a line. Questions are numbered in the order of the files.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _sent_translation(number: int, names: Sequence[str], base: Mapping[str, Any]
 
 
 def _choices(text: str, known: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of a key and a name. A known key may itself have the sign. A line without it is key and name."""
+    """Pairs of a key and a name. A known key may itself contain ` = `. A line without ` = ` is key and name."""
     found = []
     for line in _lines(text):
         key = next((key for key in sorted(known, key=len, reverse=True) if line.startswith(f"{key}{_ARROW}")), "")

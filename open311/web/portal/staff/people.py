@@ -78,7 +78,7 @@ def _find(call: Call, person: Person) -> Answer:
 
 
 def _export(call: Call, person: Person) -> Response:
-    """A file with everything. It has the same members as the answer of the staff API, on one page."""
+    """A file with everything, on one page. `requests` and `subscriptions` are as in the answer of the staff API."""
     pages = list(export_person(call.platform, call.city, person, **_asked(call)))
     body = {
         "jurisdiction_id": call.city.id,

@@ -32,7 +32,7 @@ FILTERS = (
 
 @endpoint(DESK, "/<jurisdiction_id>/", reads=DeskQueueArguments, gathers_problems=True, **ON_PAGE)
 def queue_page(call: Call) -> Answer:
-    """The requests that wait for the account's departments, the most urgent first, with the filters of the API."""
+    """The requests that wait for the account's departments, the earliest due date first; the API's filters."""
     problems = call.problems
     try:
         if not problems:

@@ -55,8 +55,8 @@ class Shown:
 
     sent      the form that was sent and could not be carried out
     alarm     why an act could not be carried out, if no form of a command says so
-    seen      the version that the reader had seen, if somebody else has changed the request since; else 0
-    reporter  who sent the request, if the account has just said why it wants to know
+    seen      the version from which the form was made, if somebody else has changed the request since; else 0
+    reporter  who sent the request, if the member of staff has just given a reason to read this
     """
 
     sent: Sent = Sent()
@@ -67,7 +67,7 @@ class Shown:
 
 @endpoint(DESK, "/<jurisdiction_id>/find", reads=FindArguments, **ON_PAGE)
 def find_request_page(call: Call) -> Answer:
-    """Lead to the page of the request with an id, a token or a number."""
+    """Lead to the page of the request with an id, a token, a number or an id in another system."""
     whole = read_whole_request(call.platform, call.city, call.values["id"], principal=call.caller)
     return see_other(DeskFrame.of(call).of_number(whole.view.record.number))
 

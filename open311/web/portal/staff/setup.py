@@ -1,4 +1,4 @@
-"""What the files and the shell of the server decide, to read only: the texts for citizens, and the neighbours."""
+"""Two lists: the texts for citizens, with links to change them, and the neighbours, which the shell manages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def texts_page(call: Call) -> Answer:
 
 @endpoint(DESK, "/<jurisdiction_id>/neighbours", reads=PageArguments, **ON_PAGE)
 def neighbours_page(call: Call) -> Answer:
-    """The neighbours of the city, what is sent to them, and what waits. Only for dispatchers, as deliveries are."""
+    """The neighbours of the city, what is sent to them, and what waits. Needs at least the role dispatcher."""
     require_role(call.caller, Role.DISPATCHER)
     found = list_neighbours(call.platform, call.city.id)
     names = {one.code: one.name for one in call.city.services}

@@ -74,7 +74,7 @@ def use_login_link(call: Call, secret: str) -> Answer:
 
 @endpoint(SIGN_IN, "/with/<jurisdiction_id>", reads=BeginSignInArguments, access=ANYBODY, **_OF_CITY)
 def begin_at_provider(call: Call) -> Answer:
-    """Lead the reader to the sign-in service. This is a link and no form, because the content policy forbids forms
+    """Lead the browser to the sign-in service. This is a link and no form, because the content policy forbids forms
     that lead to another site."""
     frame = DeskFrame.of(call)
     try:
@@ -93,7 +93,7 @@ def begin_at_provider(call: Call) -> Answer:
 
 @endpoint(SIGN_IN, "/back", reads=ProviderAnswerArguments, access=ANYBODY, **_SHARED)
 def finish_at_provider(call: Call) -> Answer:
-    """Begin a session for the reader whom the sign-in service has led back. Its answer can be used once."""
+    """Begin a session for the person whom the sign-in service has led back. Its answer can be used once."""
     spent = ticket_cookie(call.request, "")
     try:
         ticket = read_ticket(call.request)
@@ -117,7 +117,10 @@ def _signed_in(call: Call, session: Session, *headers: tuple[str, str]) -> Answe
 
 
 def _wanted(call: Call, principal: Principal) -> str:
-    """The page that was wanted before the sign-in; "" for none, and for a page of a city of others."""
+    """The page that was wanted before the sign-in.
+
+    "" if there is none, or if it is a page of a city that the account may not see.
+    """
     address = read_wanted(call.request)
     rest = address.partition("?")[0].removeprefix(f"{call.request.root_path}{DESK.prefix}/")
     city_id = rest.partition("/")[0]
@@ -156,7 +159,7 @@ def _page(
     """The page for signing in.
 
     secret  that of a login link; then the page has only its button
-    leave   the address where the reader signs out of the sign-in service; "" for none
+    leave   the address where the person signs out of the sign-in service; "" for none
     """
     platform = call.platform
     cities = list(platform.registry) if is_offered(platform) and not secret else []

@@ -177,7 +177,7 @@
       follow();
       box.dataset.state = "shown";
     });
-    // The filters do not change the part of the map.
+    // After the form with the filters is sent, the page shows the same part of the map.
     document.querySelector("main form").addEventListener("submit", ({ target }) => {
       target.action = target.action.split("#")[0] + location.hash;
     });

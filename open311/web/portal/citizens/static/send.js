@@ -24,8 +24,8 @@
     field.setAttribute("aria-invalid", String(Boolean(text)));
     return Boolean(text);
   };
-  // While the reader types, a fault only goes away. If it went away as the reader leaves the field to press the button,
-  // the button would move away from the pointer.
+  // While the reader types, no new fault is shown, but a fault that is shown goes away when it is corrected. If it went
+  // away only when the reader leaves the field to press the button, the button would move away from the pointer.
   photos?.addEventListener("change", () => isWrong([photos, faultOfPhotos]));
   email.addEventListener("input", () => { if (told(email).textContent) isWrong([email, faultOfEmail]); });
   email.form.addEventListener("submit", (event) => {
