@@ -215,7 +215,14 @@ class _Run:
         return sum(len(one.messages) for one in self.receivers.values())
 
     def _settle(self) -> None:
-        """Wait until everything is told. Long pauses after failures are cut short, as an owner does by `resume`."""
+        """Wait until everything is told.
+
+        The receivers behave now, but for what is on its way. Long pauses after failures are cut short, as an owner
+        does by `resume`. A subscriber that has always had something to wait for gets a replay of all at the end, so
+        the number of what waits grows again; but the receivers always get something.
+        """
+        for one in self.receivers.values():
+            one.office.behave()
 
         def is_over() -> bool:
             self.worker.keep()
@@ -225,7 +232,10 @@ class _Run:
                     overseeing.resume_one(self.platform, name, reason="settle", principal=SHELL, now=now)
             return not self._left()
 
-        _while_it_moves(is_over, self._left, "everything to be told")
+        def missing() -> int:
+            return -sum(len(one.office.hooks) for one in self.receivers.values())
+
+        _while_it_moves(is_over, missing, "everything to be told")
 
     def _left(self) -> int:
         with self.platform.database.reading() as connection:
