@@ -13,7 +13,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
 ARGS :=
 TESTS :=
-# The tests wait for a third of their time: for processes that start, for deadlines, for the database. So three workers
+# The tests spend a third of their time waiting: for processes that start, for deadlines, for the database. So three workers
 # suit two cores.
 WORKERS := 3
 
@@ -74,10 +74,10 @@ break: .venv/bench.stamp ## test slow clients, killed processes and a failing da
 chaos: .venv/dev.stamp ## send reports between killed servers: none may be lost or doubled; ARGS="--reports 60"; takes up to half an hour
 	@$(BIN)/python -m tests.benchmarks.chaos $(ARGS)
 
-failover: .venv/dev.stamp ## kill the primary under load and promote its replica by hand: nothing confirmed may be lost or doubled; takes a minute
+failover: .venv/dev.stamp ## kill the primary under load and promote its replica by hand: a synchronous replica loses and doubles nothing; takes a minute
 	@$(BIN)/python -m tests.benchmarks.failover $(ARGS)
 
-told: .venv/dev.stamp ## change requests 50000 times while the worker is killed: each subscriber must hold what is public; ARGS="--changes 2000 --kills 10"
+told: .venv/dev.stamp ## make 50000 changes while the worker is killed again and again: each subscriber must hold what is public; ARGS="--changes 2000 --kills 10"
 	@$(BIN)/python -m tests.benchmarks.telling $(ARGS)
 
 rolling: .venv/dev.stamp ## restart two web hosts and two workers behind nginx and haproxy under load: no call may fail; ARGS="--seconds 120"

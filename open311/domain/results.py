@@ -33,7 +33,7 @@ class Pending:
 class Rejected:
     """The back office does not want this request. `reason`: a sentence.
 
-    As the answer to the token of a batch request, every caller that asks for the token sees the reason (A13).
+    If this is the answer to the token of a batch request, all callers that ask for it see the reason (A13).
     """
 
     reason: str
@@ -100,7 +100,7 @@ MOST_CAUSE, MOST_ID = 500, 300
 def sound(result: object) -> Result:
     """The result that the code of a back end has returned, with values that can be stored.
 
-    Raises TypeError if it is no result, or if one of its values has another type than it must have.
+    Raises TypeError if it is no result, or if one of its values has a wrong type or cannot be stored.
     """
     match result:
         case Accepted(service_request_id=str(remote_id)):

@@ -31,7 +31,7 @@ _GSM = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM_TWICE = frozenset("^{}\\[~]|€")
-"""These take the place of two characters."""
+"""Each of these needs the room of two characters."""
 _PLAIN = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "\u202f": " "}
 )
@@ -94,7 +94,10 @@ def digest_of_number(key: str, number: str) -> bytes:
 
 
 def end_of_quiet(quiet: tuple[Hours, ...], now: datetime) -> datetime | None:
-    """When the quiet hours end that an instant is in; None if it is in none. `now`: in the city's time zone."""
+    """The end of the quiet hours in which an instant lies; None if it lies outside all of them.
+
+    now  in the city's time zone
+    """
     for ahead in range(MINUTES_A_DAY):
         later = now + timedelta(minutes=ahead)
         if not any(later.hour * 60 + later.minute in hours for hours in quiet):
@@ -149,7 +152,7 @@ def _one_line(text: str) -> str:
 
 
 def _cut(text: str, tail: str) -> str:
-    """The text, or as much of its beginning as fits before the tail; "" if too little of it fits."""
+    """The text, or as much of its beginning as fits, and then the tail; "" if too little of it fits."""
     if parts_of(text + tail) <= MOST_PARTS:
         return text + tail
     most = min(len(text), GSM_PART * MOST_PARTS)
@@ -205,7 +208,7 @@ _WORDS: Mapping[Wish, str] = {
 def wish_of(text: str) -> Wish:
     """What an answer means. The words of all languages of this server count, whatever language the message had.
 
-    Only an answer of one word counts, in any case and with or without accents and punctuation.
+    The whole answer must be one of the words. Case, accents, blanks and punctuation do not matter.
     """
     return _WISHES.get(_folded(text[:200]), Wish.OTHER)
 

@@ -17,7 +17,7 @@ Row = TypeVar("Row")
 
 
 class CachedRow(NamedTuple):
-    """A rendered row of a queue: its JSON, a digest of the JSON, and what the key of a page needs."""
+    """A rendered row of a queue: its JSON, a digest of the JSON, and the values of the cursor of the next page."""
 
     json: bytes
     digest: bytes
@@ -29,14 +29,14 @@ class CachedRow(NamedTuple):
 class RowCache(Generic[State, Row]):
     """The rows that were used last. The sum of their sizes is bounded. Threads may share it.
 
-    The key of a row is its city and its state. The state is all that decides how the row is rendered, beside the
-    city's catalogue. A city with another catalogue is another object. So no row becomes outdated.
+    The key of a row is its city and its state: here, all that decides how the row is rendered, beside the city's
+    catalogue. A city with another catalogue is another object. So no row becomes outdated.
 
     Rows are in two dicts. When the newer dict has half of the bytes, it replaces the older one, and the rows that
     are only in the older one are dropped. A row that is used moves from the older dict to the newer one. An
     OrderedDict would be changed at every use of a row, which takes longer than the rest of the search for it.
 
-    size_of  the bytes of a row and of what only its key holds
+    size_of  the bytes of a row's text, and of the texts in its state that are kept nowhere else
     """
 
     def __init__(self, size_of: Callable[[State, Row], int], most_bytes: int) -> None:

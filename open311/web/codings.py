@@ -1,4 +1,4 @@
-"""Compression of bodies with zstd or gzip, whichever the client prefers, at the fastest levels."""
+"""Compression of bodies with zstd or gzip, whichever the client prefers, at level 1, which is fast."""
 
 from __future__ import annotations
 

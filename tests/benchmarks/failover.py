@@ -60,14 +60,16 @@ class Load:
 
 
 def main() -> int:
-    """Run both ways. Returns 1 if something is missing or twice."""
+    """Run both ways. Returns 1 if a request is stored twice, or is missing where it must not be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--senders", type=int, default=4, help="clients that send requests")
     parser.add_argument("--readers", type=int, default=2, help="clients that read lists")
     parser.add_argument("--before", type=float, default=5.0, help="seconds of load before the kill")
     parser.add_argument("--hand", type=float, default=2.0, help="seconds until somebody promotes the replica")
     parser.add_argument("--after", type=float, default=5.0, help="seconds of load after the promotion")
-    parser.add_argument("--cut", type=float, default=0.5, help="seconds for which the asynchronous one is cut off")
+    parser.add_argument(
+        "--cut", type=float, default=0.5, help="seconds for which the asynchronous replica is cut off"
+    )
     words = parser.parse_args()
     return max(_run(words, is_synchronous=True), _run(words, is_synchronous=False))
 

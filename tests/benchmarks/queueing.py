@@ -3,7 +3,8 @@
 `python -m tests.benchmarks.queueing --rows 200000` uses its own cluster. The department has half of the requests.
 One process serves all calls through the whole application, without a network. In each round, each kind of call gets
 its turn. A figure is the CPU time of a call: of this process and of its session in PostgreSQL together, as the
-median of all rounds. A ratio is the median of the ratios of all rounds.
+median of all rounds. A ratio is the cost of a call divided by that of a public page
+in the same round, as the median of all rounds.
 
 The goal: with 200,000 open requests, a page of the queue costs at most 1.5 times as much as a public page.
 """

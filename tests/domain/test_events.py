@@ -35,7 +35,7 @@ def test_a_text_is_never_in_the_data_and_is_refused_for_a_kind_without_text(kind
         return
     event = replace(build.event(kind), note="Call Jane at 555 0100")
     assert "Jane" not in json.dumps(event.data)
-    assert event.description == event.note, "the column of texts is erased, and holds nothing else"
+    assert event.description == event.note, "erasing the note erases the whole description"
 
 
 def test_each_kind_of_event_has_a_unique_name_and_is_imported_by_the_package() -> None:

@@ -1,4 +1,4 @@
-"""A webhook is sent to a real receiver, and each answer is read as the standard has it."""
+"""A webhook is sent to a real receiver, and the HTTP status of each answer decides, as Standard Webhooks says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from open311.federation.webhooks import Receivers, trusted_hosts
 
 @contextmanager
 def answering(raw: bytes) -> Iterator[str]:
-    """A receiver that gives one answer, byte by byte as it is here, and ends the connection. Yields its host."""
+    """A receiver that sends exactly these bytes as its only answer, and closes the connection. Yields its host."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:

@@ -87,7 +87,7 @@ def test_strange_addresses_get_their_mail(here: Town, email: str, domain: str) -
 
 @settings(max_examples=50)
 @given(st.text(max_size=60))
-def test_no_text_is_taken_for_an_address_that_could_begin_a_header(text: str) -> None:
+def test_an_accepted_address_has_no_character_that_could_start_another_mail_header(text: str) -> None:
     box = mailbox_of(text)
     if box is not None:
         assert not set(box.address) & set("\r\n\0 ,;<>\u2028")

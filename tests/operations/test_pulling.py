@@ -181,7 +181,7 @@ def test_a_lost_or_wrong_cursor_begins_a_week_back(updating: Place, cursor: str)
     assert updating.news() == ["applied"]
 
 
-def test_requests_that_we_did_not_ask_for_change_no_request_of_ours(place: Place) -> None:
+def test_requests_that_we_did_not_ask_for_have_no_effect_on_ours(place: Place) -> None:
     name, _ = place.send()
     other = place.city.file("potholes", lat="60.17", long="24.94")
     place.city.close(other.service_request_id, note="Not yours.")

@@ -87,7 +87,7 @@ def test_staff_see_in_the_whole_request_that_an_answer_came(platform: Platform) 
     assert "reply        to your question came at 2026-03-03T12:00:00Z" in lines
 
 
-def test_the_flag_is_removed_when_staff_act(platform: Platform) -> None:
+def test_the_answer_is_no_longer_flagged_when_staff_have_acted(platform: Platform) -> None:
     name = build.submit(platform).service_request_id
     give(platform, name, DAY, ASK)
     assert answered(platform, answer(platform, name, 2 * DAY)) is not None
@@ -116,7 +116,7 @@ def test_a_visit_must_be_scheduled_again_after_a_question(platform: Platform) ->
     assert answer(platform, name, 2 * DAY).progress is Progress.ACKNOWLEDGED
 
 
-def test_a_comment_that_nobody_asked_for_changes_nothing_and_flags_nothing(platform: Platform) -> None:
+def test_an_unasked_comment_has_no_effect_and_is_not_flagged(platform: Platform) -> None:
     name = build.submit(platform).service_request_id
     give(platform, name, DAY, commands.Hold(reason="No asphalt."))
     after = answer(platform, name, 2 * DAY)
@@ -124,7 +124,7 @@ def test_a_comment_that_nobody_asked_for_changes_nothing_and_flags_nothing(platf
     assert answered(platform, after) is None
 
 
-def test_a_second_comment_after_the_answer_ends_no_later_hold(platform: Platform) -> None:
+def test_a_second_comment_after_the_answer_does_not_end_a_later_hold(platform: Platform) -> None:
     name = build.submit(platform).service_request_id
     give(platform, name, DAY, ASK)
     answer(platform, name, 2 * DAY)

@@ -1,4 +1,5 @@
-"""Reads all answers of a server about its requests: for the public, apps, readers of the change feed and staff."""
+"""Reads what a server says about its requests: lists, single requests, tokens, downloads and the change feed by
+HTTP; records, reporters and keys from the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traffic during an upgrade: clients behind a balancer of two web hosts, and what they were told.
+"""Traffic during an upgrade: clients call two web hosts through a balancer. Keeps what the clients were told.
 
 A call is sent once. The balancer repeats nothing, so a host must be taken out before it is stopped.
 """

@@ -222,7 +222,7 @@ def test_the_files_stay_while_another_request_has_the_same_photo(city: City) -> 
     assert city.sender.files() == []
 
 
-def test_a_merged_request_loses_its_own_photos_and_the_other_one_keeps_those_it_has(city: City) -> None:
+def test_a_merged_request_keeps_its_photos_while_the_request_it_was_merged_into_is_open(city: City) -> None:
     kept, merged = city.report(jpeg("red")), city.report(jpeg("blue"))
     answer = city.desk.post(f"/requests/{merged}/merge", {"into": kept})
     assert answer.status_code == 200, answer.text

@@ -60,7 +60,7 @@ POTHOLE = {"service_code": "potholes", "lat": "60.17", "long": "24.94", "descrip
 
 @pytest.fixture(scope="module")
 def shared_pair() -> Iterator[Pair]:
-    """A primary and a replica for all tests that end neither."""
+    """A primary and a replica, shared by all tests that stop neither server."""
     with replicated() as servers:
         yield servers
 
@@ -126,7 +126,7 @@ def told(app: Flask) -> tuple[str, str, list[str]]:
 
 
 def key_of(platform: Platform) -> str:
-    """A key for every city."""
+    """One new key, which is valid in all cities."""
     return add_key(platform, label="tests", now=utc_now())[1]
 
 
@@ -208,7 +208,7 @@ def test_a_call_that_the_replica_would_refuse_is_answered_by_the_primary(pair: P
     assert answer.status_code == 200
 
 
-def test_the_feed_never_goes_back_and_a_newer_cursor_is_not_gone(pair: Pair, make_app: Any) -> None:
+def test_a_cursor_that_is_ahead_of_the_replica_gets_no_older_changes_and_no_410(pair: Pair, make_app: Any) -> None:
     app = make_app(pair)
     client, key = app.test_client(), key_of(platform_of(app))
     pair.catch_up()

@@ -215,7 +215,7 @@ def test_staff_count_and_list_requests_with_a_held_update_until_somebody_decides
     assert suspected(server) == (1, [other])
 
 
-def test_the_sender_finds_a_released_update_by_its_own_id(serve: Serve) -> None:
+def test_the_sender_sees_its_own_update_id_on_a_released_update(serve: Serve) -> None:
     server = serve(AbuseRules(honeypot="website"))
     server.update(website="x", update_id="mine")
     version = build.load(server.platform, service_request_id=server.name).version

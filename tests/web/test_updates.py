@@ -186,7 +186,7 @@ def test_one_answer_names_all_faults(client: FlaskClient, name: str, key: str) -
     assert all(word in shown for word in ("status", "updated_datetime", "media_url", "update_id"))
 
 
-def test_an_update_id_counts_once_for_each_key_and_a_repeat_with_its_key_gets_the_first_answer(
+def test_an_update_id_counts_once_for_each_api_key_and_a_repeat_with_its_idempotency_key_gets_the_first_answer(
     client: FlaskClient, platform: Platform, name: str, key: str, own_key: str
 ) -> None:
     once: dict[str, Any] = {"headers": {"Idempotency-Key": "k1"}, "updated_datetime": "2026-03-01T09:30:00Z"}
@@ -213,7 +213,7 @@ def test_unknown_requests_and_wrong_keys_are_refused(
     assert send(client, key, name).status_code == 404
 
 
-def test_an_operator_may_want_fixmystreets_statuses(make_app: Callable[..., Flask]) -> None:
+def test_an_operator_may_choose_400_for_all_faults_as_fixmystreet_expects(make_app: Callable[..., Flask]) -> None:
     app = make_app(build.city(), update_errors_400=True)
     client = app.test_client()
     _, secret = add_key(platform_of(app), label="app", now=utc_now())

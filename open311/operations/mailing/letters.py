@@ -42,7 +42,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail without its addresses."""
+    """A mail without its sender and its recipient."""
 
     language: str
     subject: str = field(repr=False)

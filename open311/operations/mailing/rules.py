@@ -19,7 +19,7 @@ def mails_reporters(settings: Settings, city: Jurisdiction) -> bool:
 
 
 def mails_followers(settings: Settings, city: Jurisdiction) -> bool:
-    """Whether everybody can follow public requests of the city by mail: one, or all of a filter."""
+    """Whether everybody can follow public requests of the city by mail: one request, or all that match a filter."""
     return city.mail.followers and can_mail(settings)
 
 

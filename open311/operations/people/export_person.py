@@ -219,7 +219,7 @@ def _plain_request(
 def _plain_mail(one: Follower | None, language: str) -> dict[str, Any] | None:
     """How the person follows a request by mail (PersonMailSchema); None if not.
 
-    language  that of a report that asked for mail; "" if none did
+    language  the language of a report that asked for mail; "" without one
     """
     if one is None and not language:
         return None

@@ -83,8 +83,9 @@ def _fitted(city: Jurisdiction, examples: Sequence[tuple[str, str]]) -> ServiceM
     codes = tuple(sorted({code for code, _ in used}))
     if len(used) < LEAST_REQUESTS or len(codes) < 2:
         raise Misconfigured(
-            f"{city.id} has {len(used)} public descriptions of {len(codes)} services with at least"
-            f" {LEAST_OF_SERVICE} each; a model needs {LEAST_REQUESTS} of two services, and more for its test."
+            f"{city.id} has {len(used)} public descriptions to train with, of {len(codes)} services with at least"
+            f" {LEAST_OF_SERVICE} each; a model needs {LEAST_REQUESTS} of two services or more, and a fifth of all"
+            " is kept for its test."
         )
     language = city.languages[0]
     vectorizer: Any = TfidfVectorizer(

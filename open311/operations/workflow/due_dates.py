@@ -20,14 +20,15 @@ from open311.operations.workflow.effects import Desk
 from open311.storage import history
 
 CAUSE = "service level"
-"""The cause of due dates that the server has computed. The server replaces only such dates, never a person's."""
+"""The cause of due dates that the server has computed again. It replaces these and the one that it computed at
+intake, never a person's."""
 
 
 def due_events(desk: Desk, before: RequestRecord, after: RequestRecord, events: Sequence[Event]) -> Iterator[Event]:
     """A new due date if a hold ends, or if another service or department gets the request.
 
-    The time counts from when the request was received. A date that a person or a source has promised stays. The old
-    date also stays if no service level gives a date, or if two rules disagree.
+    The time counts from when the request was received. A date that a person has promised, or that was
+    imported, stays. The old date also stays if no service level gives a date, or if two rules disagree.
     """
     is_resumed = before.progress is Progress.ON_HOLD and after.progress is not Progress.ON_HOLD
     is_moved = any(isinstance(event, ServiceChanged | Transferred) for event in events)

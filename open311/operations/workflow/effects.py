@@ -91,7 +91,8 @@ def effects(command: commands.Command, record: RequestRecord, desk: Desk) -> Ite
     """The events of a command on a record; none if nothing changes.
 
     Raises Invalid or NotFound for a value that the jurisdiction does not know, Conflict if this record or another
-    one forbids the command, and Forbidden if another record belongs to a department of others.
+    one forbids the command, and Forbidden if the other record belongs to a department for which the account
+    does not work.
     """
     raise NotImplementedError(command.name)  # each command registers a function of its own below
 
@@ -369,7 +370,8 @@ def _carried(record: RequestRecord, service: Service, desk: Desk) -> tuple[Answe
 def corrected(command: commands.Correct, record: RequestRecord, desk: Desk) -> RequestRecord:
     """The record with the corrected report, marked if the new point is outside the city.
 
-    Raises Invalid if the command corrects nothing, or if the city refuses such points.
+    Raises Invalid if the command corrects nothing, has only one of lat and long, or removes the only place, or if
+    the city refuses such points.
     """
     if command.description is None and command.address is None and command.lat is None and command.long is None:
         raise Invalid(tell("give what to correct: `description`, `address`, or `lat` and `long`."), "description")

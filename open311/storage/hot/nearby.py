@@ -49,7 +49,8 @@ def find_earliest_open(hot: HotConnections, around: Around) -> str:
 def leading(hot: HotConnections, jurisdiction_id: str, service_request_id: str) -> str:
     """The id of the public request that the given request was merged into.
 
-    Returns the given id if there is no such public request. This reads the record; only a POST needs it.
+    Returns the given id if there is no such public request. This function reads the record too. Only a
+    POST calls it.
     """
     rows = hot.rows(_leading(), {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id})
     return rows[0][0] if rows else service_request_id

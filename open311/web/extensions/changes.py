@@ -65,8 +65,8 @@ def list_changes(call: Call) -> Answer:
 def _position(call: Call) -> Position:
     """The position to read from.
 
-    It is the position of the cursor. Without a cursor, it is a position before all changes after `since`. Without
-    both, it is the beginning.
+    It is the position of the cursor. Without a cursor, it is a position from which no change later than
+    `since` is missed. Without both, it is the beginning.
     """
     cursor, since = call.values["cursor"], call.values["since"]
     if cursor:

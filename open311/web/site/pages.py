@@ -89,7 +89,7 @@ def requirements_guide(call: Call) -> Response:  # noqa: ARG001
 
 @endpoint(PAGES, "/docs/<path:name>", **_PAGE)
 def docs_asset(call: Call, name: str) -> Response:  # noqa: ARG001
-    """Swagger UI's own files, from the installed package."""
+    """The files of the API page: `start.js` is ours, the others come from the installed package of Swagger UI."""
     if name == "start.js":
         return send_from_directory(_STATIC, "docs.js")
     return send_from_directory(_ASSETS, name, max_age=86_400)

@@ -68,7 +68,7 @@ def list_staff_notices(call: Call) -> Answer:
 
 @endpoint(STAFF, "/notices", method="POST", body=NoticeBody, errors=(409,), **_ONE)
 def add_staff_notice(call: Call) -> Answer:
-    """Add a notice, which everybody reads from its beginning to its end. Needs the role dispatcher."""
+    """Add a notice. Everybody can read it from its start time to its end time. Needs the role dispatcher."""
     order = order_of(call.body)
     return _shown(call, add_notice(call.platform, call.city, order, principal=call.caller, now=call.now))
 

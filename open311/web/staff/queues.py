@@ -48,10 +48,10 @@ def _expected(platform: Platform, request: Request) -> ReadAhead:
 def list_queue(call: Call) -> Answer:
     """List the requests that wait for the account's departments, the earliest due date first.
 
-    Without `state=closed` and `merged=true`, the list has the open requests that are not merged into others. With
-    `state=closed`, the request that was closed last comes first.
+    With neither `state=closed` nor `merged=true`, the list has the open requests that are not merged into others.
+    With `state=closed`, the request that was closed last comes first.
     """
-    is_kept = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # longer queries have other values each time
+    is_kept = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # longer queries rarely come twice
     search = queue_search(call.platform, call.city, call.values, principal=call.caller, is_kept=is_kept)
     _last_search(call.platform, call.request).search = search
     run = call.ahead.rows if call.ahead else None
@@ -60,7 +60,7 @@ def list_queue(call: Call) -> Answer:
     return staff_answer(page.json, validator=page.validator, headers=links)
 
 
-# Before /requests/<id>, which would match this path too.
+# Registered before /requests/<id> of requests.py, which would match this path too: modules are read by name.
 @endpoint(
     STAFF,
     "/requests/nearby",
