@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from sqlalchemy import BigInteger, Integer, Text, bindparam, cast, func, literal_column, select
@@ -13,6 +15,7 @@ from open311.storage.failures import Refused
 from open311.storage.hot.ahead import ReadAhead
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.statements import Statement
+from tests.waiting import until
 
 _VALUE = cast(bindparam("value", type_=Text), Text)
 ECHO = Statement.of(select(_VALUE), is_prepared=True)
@@ -20,6 +23,13 @@ NUMBER = Statement.of(select(cast(_VALUE, BigInteger)), is_prepared=True)
 COUNT = Statement.of(select(func.nextval(literal_column("'runs'")), _VALUE), is_prepared=True)
 """Counts how often it runs."""
 SLOW = Statement.of(select(func.pg_sleep(literal_column("5"))), is_prepared=True)
+FAIL = Statement.of(
+    select(func.nextval(literal_column("'runs'")), func.pg_sleep(literal_column("5"))), is_prepared=True
+)
+"""Counts how often it runs, and is too slow."""
+_NUMBER = cast(_VALUE, BigInteger)
+LOCK = Statement.of(select(func.pg_advisory_lock(_NUMBER)), is_prepared=True)
+UNLOCK = Statement.of(select(func.pg_advisory_unlock(_NUMBER)), is_prepared=True)
 WHO = Statement.of(select(func.pg_backend_pid()), is_prepared=True)
 END = Statement.of(select(func.pg_terminate_backend(cast(_VALUE, Integer))), is_prepared=True)
 """Ends the session with this process id."""
@@ -42,15 +52,18 @@ def hot(address: str) -> Iterator[HotConnections]:
         database.hot.rows(statement, ONE)
     database.hot.rows(WHO, {})
     database.hot.rows(END, {"value": None})
+    for slow in (SLOW, FAIL):
+        with pytest.raises(Unavailable):
+            database.hot.rows(slow, {})
+    with database.transaction() as connection:
+        connection.exec_driver_sql("ALTER SEQUENCE runs RESTART")
     database.hot.rows(COUNT, ONE)
-    with pytest.raises(Unavailable):
-        database.hot.rows(SLOW, {})
     yield database.hot
     database.close()
 
 
 def runs(hot: HotConnections) -> int:
-    """How often COUNT has run before."""
+    """How often COUNT and FAIL have run before, once of it in the fixture."""
     [(number, _)] = hot.rows(COUNT, ONE)
     return int(number) - 1
 
@@ -117,6 +130,35 @@ def test_values_that_cannot_be_sent_are_refused_where_they_are_read(hot: HotConn
     with pytest.raises(Refused, match="NUL"):
         ahead.rows(ECHO, wrong)
     assert hot.rows(WHO, {}) == [(before,)], "the connection is still in use"
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "second"])
+def test_a_statement_that_fails_does_not_run_again(hot: HotConnections, is_first: bool) -> None:
+    one, other = ((FAIL, {}), (ECHO, ONE)) if is_first else ((ECHO, ONE), (FAIL, {}))
+    ahead = ReadAhead(hot, other)
+    with pytest.raises(Unavailable):
+        [ahead.rows(*one), ahead.rows(*other)]
+    assert runs(hot) == 2, "the fixture and this test have run it once each"
+
+
+def test_other_threads_work_while_two_statements_run(address: str) -> None:
+    with closing(open_database(address)) as database, database.transaction() as holder:
+        for statement in (ECHO, LOCK):
+            database.hot.rows(statement, ONE)
+        database.hot.rows(UNLOCK, ONE)
+        holder.exec_driver_sql("SELECT pg_advisory_lock(1)")
+
+        def let_go() -> None:
+            waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            until(lambda: holder.exec_driver_sql(waits).scalar_one(), "the other session to wait")
+            holder.exec_driver_sql("SELECT pg_advisory_unlock(1)")
+
+        thread = threading.Thread(target=let_go)
+        thread.start()
+        ahead = ReadAhead(database.hot, (LOCK, ONE))
+        ahead.rows(ECHO, ONE)
+        assert len(ahead.rows(LOCK, ONE)) == 1
+        thread.join()
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "second"])

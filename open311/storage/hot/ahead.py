@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from open311.storage.hot.connections import HotConnections
-from open311.storage.hot.results import Result
-from open311.storage.hot.sessions import Filled
+from open311.storage.hot.sessions import Filled, Outcome
 from open311.storage.hot.statements import Statement
 
 
@@ -22,7 +21,7 @@ class ReadAhead:
         """`expected` is None if nothing is known about the call."""
         self._hot = hot
         self._unsent = self._expected = expected
-        self._found: Result | None = None
+        self._found: Outcome | None = None
 
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement as `HotConnections.rows` does."""
@@ -32,5 +31,7 @@ class ReadAhead:
             result, self._found = self._hot.read_both((statement, values), unsent)
             return result.rows()
         if found is not None and (statement, values) == self._expected:
+            if isinstance(found, Exception):
+                raise found
             return found.rows()
         return self._hot.rows(statement, values)

@@ -9,7 +9,7 @@ from typing import Any
 
 from open311.errors import Unavailable
 from open311.storage.hot.results import Result
-from open311.storage.hot.sessions import Filled, Session
+from open311.storage.hot.sessions import Filled, Outcome, Session
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
 from open311.storage.traced import TracedSession
@@ -48,11 +48,11 @@ class HotConnections:
                 raise
         return self._session().run(statement, values)
 
-    def read_both(self, one: Filled, other: Filled) -> tuple[Result, Result | None]:
+    def read_both(self, one: Filled, other: Filled) -> tuple[Result, Outcome | None]:
         """Run two statements that change nothing, in one round trip if both are prepared.
 
-        The result of the other statement is None if that statement has not run or has failed. Raises what `read`
-        raises for the first one.
+        The outcome of the other statement is None if that statement has not run. Raises what `read` raises for the
+        first one.
         """
         return self._session().run_both(one, other) or (self.read(*one), None)
 

@@ -6,6 +6,7 @@ with it, a lookup by id takes 1.6 times as much CPU in the client. See spec/deci
 
 from __future__ import annotations
 
+import select
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ _DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
 Filled = tuple[Statement, Mapping[str, Any]]
 """A statement and its values."""
+Outcome = Result | Unavailable | Refused
+"""The result of a statement, or the error that its reader gets."""
 
 
 class Session:
@@ -55,16 +58,13 @@ class Session:
         try:
             return self._run(text, name, [values[key] for key in statement.names])
         except psycopg.Error as error:
-            if takes_no_writes(error):
-                self.close()
-            if self.has_died or is_down(error):
-                raise unavailable(error) from error
-            raise Refused.of(error, text.decode()) from None
+            raise self._failure(error, text) from error
 
-    def run_both(self, one: Filled, other: Filled) -> tuple[Result, Result | None] | None:
-        """Run two statements in one round trip. The second result is None if the second statement has failed.
+    def run_both(self, one: Filled, other: Filled) -> tuple[Result, Outcome] | None:
+        """Run two statements in one round trip. Raises what `run` raises for the first one.
 
-        Returns None if a statement has not been prepared before, or the first one has failed. Raises nothing.
+        Returns None if that is not possible: a statement has not been prepared before, a value cannot be sent, or
+        the connection dies.
         """
         if not (one[0].name in self._prepared and other[0].name in self._prepared):
             return None
@@ -72,11 +72,29 @@ class Session:
             first, second = self._pipelined(self._dumped(one), self._dumped(other))
         except psycopg.Error:
             return None
-        if first.status not in _DONE:
-            return None
-        return Result(first, self._transformer), (
-            Result(second, self._transformer) if second.status in _DONE else None
-        )
+        return self._result(first, one[0]), self._outcome(second, other[0])
+
+    def _outcome(self, found: pq.abc.PGresult, statement: Statement) -> Outcome:
+        try:
+            return self._result(found, statement)
+        except (Unavailable, Refused) as error:
+            return error
+
+    def _result(self, found: pq.abc.PGresult, statement: Statement) -> Result:
+        try:
+            return Result(_checked(found), self._transformer)
+        except psycopg.Error as error:
+            raise self._failure(error, statement.numbered) from error
+
+    def _failure(self, error: psycopg.Error, text: bytes) -> Unavailable | Refused:
+        """What callers get for a driver's error. Closes a connection to a server that takes no writes."""
+        if takes_no_writes(error):
+            self.close()
+        if self.has_died or is_down(error):
+            return unavailable(error)
+        failure = Refused.of(error, text.decode())
+        failure.__suppress_context__ = True
+        return failure
 
     def command(self, text: str) -> Result:
         """Run SQL without parameters. Raises Unavailable and Refused as `run` does."""
@@ -129,7 +147,12 @@ class Session:
             for name, values, formats in calls:
                 connection.send_query_prepared(name, values, formats, _BINARY)
             connection.pipeline_sync()
+            answers = select.poll()
+            answers.register(connection.socket, select.POLLIN)
             while len(found) <= len(calls):  # the last result is that of the synchronisation
+                while connection.is_busy():  # get_result would wait too, but stop all other threads meanwhile
+                    answers.poll()
+                    connection.consume_input()
                 result = connection.get_result()
                 if result is not None:
                     found.append(result)
