@@ -88,6 +88,19 @@ def test_a_department_is_told_beside_a_thousand_overdue_requests_of_another(
     assert overdue(here) == ["Streets: 1 request is overdue"]
 
 
+def test_a_mail_about_more_than_it_names_says_so(here: Town, multiply: Callable[..., None]) -> None:
+    one, start = here.report(), utc_now()
+    here.send(hours=1)
+    remind_at(here, start)
+    promise(here, one, start + timedelta(hours=3))
+    multiply(here.platform, build.load(here.platform, service_request_id=one), 70)
+    remind_at(here, start + timedelta(hours=30))
+    [mail] = [mail for mail in here.send(hours=1) if "overdue" in mail["Subject"]]
+    assert mail["Subject"] == "Streets: at least 51 requests are overdue"
+    assert text_of(mail).count("Pothole") == 50
+    assert "There are more." in text_of(mail)
+
+
 def test_the_daily_mail_comes_once_a_day_and_not_without_work(here: Town) -> None:
     seven = utc_now().replace(hour=7, minute=0, second=0) + timedelta(days=1)
     remind_at(here, seven - timedelta(hours=2))

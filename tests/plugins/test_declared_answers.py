@@ -166,6 +166,11 @@ def test_days_are_read(write: Write) -> None:
         ('holidays = ["12-25"]', "", "mill/days.toml: collection bin: a shift needs holidays, or a [calendar]"),
         ('"schools"', '"bin"', "mill/days.toml: the code bin is there 2 times"),
         ('code = "bin"', 'code = "Bin 1"', "mill/days.toml:3: collection Bin 1: code must have a-z"),
+        (
+            'shift = "next_day"',
+            'moved = { "2026-12-21" = "2062-12-22" }',
+            "mill/days.toml:9: collection bin: round no. 1: moved moves 2026-12-21 by more than half a year",
+        ),
         ('usual = "Open."', "", "mill/days.toml:11: line schools: usual is missing"),
     ],
 )

@@ -248,7 +248,7 @@ def work_letter(about: Work, kind: MailKind) -> Letter | None:
         name = about.city.department(about.department).name
     except KeyError:
         name = about.department
-    count = len(mine)
+    count, has_more = len(mine), len(about.numbers) > MOST_NUMBERS
     parts: list[Part] = []
     if kind is MailKind.DAILY:
         is_open, is_late = about.counts
@@ -257,6 +257,8 @@ def work_letter(about: Work, kind: MailKind) -> Letter | None:
         parts.append(Part(tell("Overdue: {count}", count=is_late), Style.FACT))
         if mine:
             parts.append(Part(tell("New since yesterday:")))
+    elif kind is MailKind.OVERDUE and has_more:
+        title = tell("{department}: at least {count} requests are overdue", count=count, department=name)
     elif kind is MailKind.OVERDUE:
         title = tell_count(
             "{department}: {count} request is overdue",
@@ -264,12 +266,14 @@ def work_letter(about: Work, kind: MailKind) -> Letter | None:
             count=count,
             department=name,
         )
+    elif has_more:
+        title = tell("{department}: at least {count} new requests", count=count, department=name)
     else:
         title = tell_count(
             "{department}: {count} new request", "{department}: {count} new requests", count=count, department=name
         )
     parts += [_line_of(about, one) for one in mine[:MOST_NUMBERS]]
-    if len(about.numbers) > MOST_NUMBERS:
+    if has_more:
         parts.append(Part(tell("There are more. The queue has all of them.")))
     return Letter(about.language, title, [*parts, *end_of(about.city)])
 

@@ -15,7 +15,8 @@ from open311.storage import mails, requests
 def remind(platform: Platform, now: datetime) -> None:
     """Make the mails that are due to departments.
 
-    Each request is told once as overdue, also if the worker did not run for some time.
+    What has become overdue is told once, also if the worker did not run for some time. A mail names at most
+    MOST_NUMBERS requests, and says if there are more.
     """
     for city in platform.registry if can_mail(platform.settings) else ():
         if city.mail.departments:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -21,6 +21,8 @@ from open311.plugins.interface import Jurisdiction
 DAYS_FILE = "days.toml"
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MOST_WEEKS = 52
+FARTHEST_MOVE = timedelta(days=183)
+"""By how much an exception may move a collection. A year that is mistyped moves it by more."""
 
 
 class Code(Text):
@@ -84,13 +86,15 @@ class RoundTable(Table):
             raise ValidationError({"never": ["must leave a day of the week."]})
         if table["last"] is not None and table["last"] < table["first"]:
             raise ValidationError({"last": ["must not be before first."]})
-        for day in table["moved"]:
+        for day, actual in table["moved"].items():
             try:
-                date.fromisoformat(day)
+                usual = date.fromisoformat(day)
             except ValueError:
                 raise ValidationError(
                     {"moved": [f'must have days such as "2026-12-24", not {cut(day)!r}.']}
                 ) from None
+            if actual and abs(date.fromisoformat(actual) - usual) > FARTHEST_MOVE:
+                raise ValidationError({"moved": [f"moves {day} by more than half a year; check the year."]})
 
 
 class CollectionTable(Table):
