@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, datetime, time
 from typing import Any
 
 import pytest
@@ -16,14 +15,12 @@ from lxml import etree
 from open311.domain.services import Service
 from open311.observe import configure_logs, logger
 from open311.operations.platform import Platform
-from open311.operations.statistics.forecasting import make_forecasts
 from open311.web import errors
 from tests import build
 from tests.checked_client import platform_of
-from tests.forecasting.towns import TODAY, fill, history
+from tests.web.conftest import Foresee
 
 PATH = "/open311/v2/stats/forecast"
-NOW = datetime.combine(TODAY, time(12), UTC)
 SERVICES = (
     Service(code="potholes", name="=Pothole"),  # a spreadsheet must not run it
     Service(code="trees", name="Tree"),
@@ -48,10 +45,8 @@ def platform(app: Flask) -> Platform:
 
 
 @pytest.fixture
-def made(platform: Platform) -> None:
-    fill(platform, history())
-    (city,) = platform.registry
-    make_forecasts(platform, city, NOW)
+def made(platform: Platform, foresee: Foresee) -> None:
+    foresee(platform)
 
 
 def found(client: FlaskClient, query: str = "", **headers: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tests import build
 from tests.checked_client import platform_of
 from tests.forecasting.towns import TODAY, counted, fill, history
 from tests.pages import checked, text_of
+from tests.web.conftest import Foresee
 
 PAGE = "/c/test.example/outlook"
 NOW = datetime.combine(TODAY, time(12), UTC)
@@ -46,12 +47,6 @@ def platform(app: Flask) -> Platform:
     return platform_of(app)
 
 
-def make(platform: Platform, **how: Any) -> None:
-    fill(platform, history(**how))
-    (city,) = platform.registry
-    make_forecasts(platform, city, NOW)
-
-
 def table(document: HtmlElement, heading: str) -> list[list[str]]:
     (found,) = document.xpath(f"//*[@role='region'][@aria-label='{heading}']//tbody")
     return [[" ".join(cell.text_content().split()) for cell in row] for row in found]
@@ -64,9 +59,9 @@ def forecasts(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("query", ["", "?service_code=trees", "?area=Hill", "?area=Hill&service_code=trees"])
 def test_the_months_and_the_median_are_those_of_the_api(
-    client: FlaskClient, platform: Platform, query: str
+    client: FlaskClient, platform: Platform, foresee: Foresee, query: str
 ) -> None:
-    make(platform, level=400)
+    foresee(platform, level=150)
     code = "trees" if "trees" in query else None
     area = "Hill" if "Hill" in query else None
     head = next(row for row in forecasts(client, query) if (row["service_code"], row["area"]) == (code, area))
@@ -85,8 +80,8 @@ def test_the_months_and_the_median_are_those_of_the_api(
     assert len(chart.xpath(".//g[@class='expected']/circle")) == len(months)
 
 
-def test_rows_are_in_the_order_of_names(client: FlaskClient, platform: Platform) -> None:
-    make(platform)
+def test_rows_are_in_the_order_of_names(client: FlaskClient, platform: Platform, foresee: Foresee) -> None:
+    foresee(platform)
     document = checked(client.get(PAGE))
     assert [row[0] for row in table(document, "By area")] == ["Harbour", "Hill"]
     assert [row[0] for row in table(document, "By kind of report")] == ["Pothole", "Tree"]
@@ -96,8 +91,8 @@ def test_rows_are_in_the_order_of_names(client: FlaskClient, platform: Platform)
     assert not inside.xpath("//*[@aria-label='By area']")
 
 
-def test_what_is_not_published_says_why(client: FlaskClient, platform: Platform) -> None:
-    make(platform, level=1)
+def test_what_is_not_published_says_why(client: FlaskClient, platform: Platform, foresee: Foresee) -> None:
+    foresee(platform, level=1)
     document = checked(client.get(PAGE))
     assert "There are too few reports for a forecast." in text_of(document)
     assert not document.xpath("//svg")
@@ -109,25 +104,27 @@ def test_a_page_without_forecasts_says_when_they_come(client: FlaskClient) -> No
 
 @pytest.mark.parametrize("query", ["?service_code=moon", "?area=moon", "?area=%3Cb%3E&service_code=x", "?area="])
 def test_strange_filters_find_nothing_and_break_nothing(
-    client: FlaskClient, platform: Platform, query: str
+    client: FlaskClient, platform: Platform, foresee: Foresee, query: str
 ) -> None:
-    make(platform, level=3)
+    foresee(platform, level=3)
     document = checked(client.get(PAGE + query))
     assert ("too few of these reports" in text_of(document)) == (query != "?area=")
 
 
 @pytest.mark.parametrize("language", ["es", "fr", "zh-Hans", "ht", "ar"])
-def test_the_page_is_in_each_language(client: FlaskClient, platform: Platform, language: str) -> None:
-    make(platform)
+def test_the_page_is_in_each_language(
+    client: FlaskClient, platform: Platform, foresee: Foresee, language: str
+) -> None:
+    foresee(platform)
     document = checked(client.get(f"{PAGE}?locale={language}"))
     assert document.get("lang") == language
     assert not document.xpath("//main//span[@lang='en']")
 
 
 def test_an_open_report_says_within_how_many_days_such_reports_are_closed(
-    client: FlaskClient, platform: Platform
+    client: FlaskClient, platform: Platform, foresee: Foresee
 ) -> None:
-    make(platform)
+    foresee(platform)
     near, between = (build.store(platform, areas=areas) for areas in (("Hill",), ("Hill", "Harbour")))
     for report, area in ((near, "Hill"), (between, None)):
         row = next(row for row in forecasts(client, "?service_code=potholes") if row["area"] == area)
@@ -145,8 +142,10 @@ def test_an_open_report_says_within_how_many_days_such_reports_are_closed(
     assert "Usually closed" not in text_of(checked(client.get("/c/test.example/report?service_code=x")))
 
 
-def test_a_report_has_no_usual_days_if_few_were_closed(client: FlaskClient, platform: Platform) -> None:
-    make(platform, level=1)
+def test_a_report_has_no_usual_days_if_few_were_closed(
+    client: FlaskClient, platform: Platform, foresee: Foresee
+) -> None:
+    foresee(platform, level=1)
     one = build.store(platform, areas=("Hill",))
     words = text_of(checked(client.get(f"/c/test.example/requests/{one.service_request_id}")))
     assert "Usually closed" not in words
