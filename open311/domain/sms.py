@@ -137,7 +137,8 @@ def _costs(text: str) -> Iterator[int]:
 def fitted(sentence: str, *, link: str = "", end: str = "") -> str:
     """The sentence with the link and the end behind it, in at most MOST_PARTS parts.
 
-    A sentence that is too long is cut at the end of a word. If that leaves too little of it, the link is left out.
+    A sentence that is too long is cut, at the end of a word if one is near. If too little of it would be left, the
+    link is left out, and then also the end.
     """
     sentence, end = _one_line(sentence), _one_line(end)
     for tail in (f"{link} {end}".strip(), end):

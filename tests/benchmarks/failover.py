@@ -5,8 +5,8 @@ requests as fast as they can, and repeat each until it is confirmed; others read
 kill -9. After some seconds, as long as a person may take, the replica is promoted. This is done twice:
 
     synchronous   all confirmed requests must be there, and each once
-    asynchronous  the replica is cut off some tenths of a second before the kill. What was confirmed and is not
-                  there must be what the old primary has and the new one has not
+    asynchronous  the replica is cut off some tenths of a second before the kill. Each confirmed request that is
+                  missing on the new primary must be on the old one
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _clients(load: Load, address: str, key: str, words: argparse.Namespace) -> l
 
 
 def _send(load: Load, address: str, key: str, sender: int) -> None:
-    """Send requests. Each is repeated with the same id of the client until it is confirmed."""
+    """Send requests. Each is repeated with the same `client_request_id` until it is confirmed or the load ends."""
     session = requests.Session()
     number = 0
     while not load.is_over.is_set():
@@ -194,8 +194,8 @@ def _tell_times(load: Load, killed_at: float, promoted_at: float, writable_at: f
     _say(f"  promoted after                   {promoted_at - killed_at:.2f} s (the time of the person)")
     _say(f"  the promotion took               {writable_at - promoted_at:.2f} s")
     if after:
-        _say(f"  first request confirmed          {after[0] - promoted_at:.2f} s after it began")
-    _say(f"  confirmed after it               {len(after)}")
+        _say(f"  first request confirmed          {after[0] - promoted_at:.2f} s after the promotion began")
+    _say(f"  confirmed after it began         {len(after)}")
     _say(f"  POSTs repeated, by status        {dict(load.refused)}")
     _say(f"  reads without a primary          {dict(Counter(meanwhile))}")
     _say(f"  all reads                        {dict(Counter(status for _, status in load.reads))}")

@@ -19,7 +19,7 @@ def texts_of(
 ) -> str:
     """A text of a rule in all languages in which the city has it, one below the other; "" if it has none.
 
-    A request that a sensor makes is in no particular language, so each reader looks for a known one.
+    A request that a sensor makes has no language of its own, so all readers get all languages.
     """
     none = SensorTexts()
     translated = (
@@ -39,7 +39,10 @@ def texts_of(
 
 
 def sentence(sensor: Sensor, condition: Condition, begin: str, *, has_worst: bool = False) -> str:
-    """A sentence for staff: a beginning, the last result, and the worst one if it is another."""
+    """A sentence for staff: a beginning and the last result, or "nothing" or "again" without a result.
+
+    has_worst  whether the worst result follows, if it differs from the last one
+    """
     if condition.result is None:
         return begin.rstrip(":") + (" nothing." if condition.phase.is_raised else " again.")
     unit = f" {sensor.unit}" if sensor.unit else ""

@@ -31,12 +31,17 @@ LEAST_OF_TERM = 5
 """A model has only words that are in at least so many reports."""
 MOST_TERMS = 20_000
 TESTED = 5
-"""One of so many requests is held back for the test: the newest ones, because a model is used for later ones."""
+"""The newest of this many parts of the requests is held back for the test, because a model is used for reports that
+come after those it has learned from.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A model, and how the search does with and without a model of older requests on the newest requests."""
+    """A model of all requests, and how the search finds the services of the newest ones.
+
+    without, with_model  the search alone, and with another model, of the older requests only
+    """
 
     model: ServiceModel
     without: Score
