@@ -58,7 +58,8 @@ class Session:
         try:
             return self._run(text, name, [values[key] for key in statement.names])
         except psycopg.Error as error:
-            raise self._failure(error, text) from error
+            failure = self._failure(error, text)
+        raise failure
 
     def run_both(self, one: Filled, other: Filled) -> tuple[Result, Outcome] | None:
         """Run two statements in one round trip. Raises what `run` raises for the first one.
@@ -84,17 +85,21 @@ class Session:
         try:
             return Result(_checked(found), self._transformer)
         except psycopg.Error as error:
-            raise self._failure(error, statement.numbered) from error
+            failure = self._failure(error, statement.numbered)
+        raise failure
 
     def _failure(self, error: psycopg.Error, text: bytes) -> Unavailable | Refused:
-        """What callers get for a driver's error. Closes a connection to a server that takes no writes."""
+        """What callers get for a driver's error. Closes a connection to a server that takes no writes.
+
+        Raise it outside of the `except`. The driver's error quotes rows, so Refused must not bring it into the log.
+        """
         if takes_no_writes(error):
             self.close()
         if self.has_died or is_down(error):
-            return unavailable(error)
-        failure = Refused.of(error, text.decode())
-        failure.__suppress_context__ = True
-        return failure
+            failure = unavailable(error)
+            failure.__cause__ = error
+            return failure
+        return Refused.of(error, text.decode())
 
     def command(self, text: str) -> Result:
         """Run SQL without parameters. Raises Unavailable and Refused as `run` does."""
