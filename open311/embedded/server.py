@@ -134,8 +134,14 @@ class PostgresServer:
 
     def _answers_or_dies(self, pid: int) -> bool:
         """Wait until the server answers or dies, at most `RECOVERY_S` seconds. Returns whether it answers."""
-        wait_until(lambda: not self._is_ours(pid) or self.is_up(), within_s=RECOVERY_S)
+        wait_until(lambda: self._has_died(pid) or self.is_up(), within_s=RECOVERY_S)
         return self.is_up()
+
+    def _has_died(self, pid: int) -> bool:
+        if self._is_ours(pid):
+            return False
+        time.sleep(0.1)  # when a process begins a program, its command line is empty for a moment
+        return not self._is_ours(pid)
 
     def _spawn(self) -> int:
         """Start a postmaster and return its process id.
