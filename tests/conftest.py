@@ -131,7 +131,8 @@ def _databases_in_cluster(worker_id: str) -> Iterator[Callable[[str], str]]:
         _migrate(cluster.url(template))
 
         def make(name: str) -> str:
-            database = f"{name}_{worker_id}"
+            # A module whose tests come in two parts makes its database twice.
+            database = f"{name}_{len(made)}_{worker_id}"
             cluster.create_database(database, template=template)
             made.append(database)
             return cluster.url(database)
