@@ -61,12 +61,18 @@ def test_a_change_without_a_text_reaches_a_neighbour(open_town: Open, monkeypatc
     ]
 
 
-def test_two_servers_that_federate_never_send_a_request_back(
-    open_town: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def both_ways(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> tuple[Town, Town]:
+    """Two towns that pass requests on to each other."""
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch)
     b.federate(a, monkeypatch)
+    return a, b
+
+
+def test_two_servers_that_federate_never_send_a_request_back(
+    open_town: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = both_ways(open_town, monkeypatch)
     a.report()
     b.report(NORTH)
     work(a, b)
@@ -78,9 +84,7 @@ def test_two_servers_that_federate_never_send_a_request_back(
 def test_a_preview_says_that_the_neighbour_had_the_request_before(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a, b = open_town("a"), open_town("b")
-    a.federate(b, monkeypatch)
-    b.federate(a, monkeypatch)
+    a, b = both_ways(open_town, monkeypatch)
     a.report()
     work(a, b)
     city = with_neighbours(b.platform, b.city)
