@@ -88,7 +88,7 @@ class BoundEndpoint:
     def _call(self, platform: Platform, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
         endpoint = self.endpoint
         principal, body, files, raw = None, dict[str, Any](), tuple[SentFile, ...](), b""
-        is_caught, ahead = False, None
+        is_caught = False
         if endpoint.access.identify is None and endpoint.method == "GET":
             reading = self._reading_of(request.query_string, path)
         else:
@@ -96,7 +96,7 @@ class BoundEndpoint:
             sent, files = form.fields, form.files
             request.environ[LOCALE] = first(sent, "locale") or first(sent, "langcode")
             if endpoint.expects is not None:
-                ahead = request.environ[AHEAD] = endpoint.expects(platform, request)
+                request.environ[AHEAD] = endpoint.expects(platform, request)
             if endpoint.access.identify is not None:
                 principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
                 limit_key(request.environ, principal)
@@ -121,7 +121,6 @@ class BoundEndpoint:
             is_caught=is_caught,
             named_city=reading.city,
             principal=principal,
-            ahead=ahead,
         )
 
     @property

@@ -19,7 +19,6 @@ from open311.formats import Format
 from open311.formats.writing import ActivityFormat, AlertFormat, BulkFormat, Feed, InquiryFormat, TileFormat
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage.hot.ahead import ReadAhead
 from open311.web.codings import Coding, wanted_coding
 from open311.web.languages import wanted_languages
 from open311.web.surfaces import BASE
@@ -64,7 +63,6 @@ class Call:
     is_caught   whether the call fills the field that only programs fill (`AbuseRules.honeypot` of the city)
     named_city  the jurisdiction of the call; None if the view works without one
     principal   the caller; None if anybody may call the view
-    ahead       the reads of the call, if its endpoint expects a statement
     now         when the call began, in whole seconds
     """
 
@@ -81,7 +79,6 @@ class Call:
     is_caught: bool = False
     named_city: Jurisdiction | None = None
     principal: Principal | None = None
-    ahead: ReadAhead | None = None
 
     @property
     def city(self) -> Jurisdiction:

@@ -21,7 +21,7 @@ from open311.web.endpoints import City, Media, endpoint
 from open311.web.links import page_url
 from open311.web.parsing import MOST_REMEMBERED_BYTES
 from open311.web.staff.answers import staff_answer
-from open311.web.surfaces import STAFF
+from open311.web.surfaces import AHEAD, STAFF
 from schemas.staff import CrewArguments, CrewSchema, QueueArguments, QueueCountsSchema, QueueSchema, StaffArguments
 
 _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
@@ -54,8 +54,8 @@ def list_queue(call: Call) -> Answer:
     is_kept = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # longer queries rarely come twice
     search = queue_search(call.platform, call.city, call.values, principal=call.caller, is_kept=is_kept)
     _last_search(call.platform, call.request).search = search
-    run = call.ahead.rows if call.ahead else None
-    page = render_queue(call.platform, call.city, search, call.now, run=run)
+    ahead: ReadAhead = call.request.environ[AHEAD]
+    page = render_queue(call.platform, call.city, search, call.now, run=ahead.rows)
     links = () if page.cursor is None else (("Link", f'<{page_url(call, {"cursor": page.cursor})}>; rel="next"'),)
     return staff_answer(page.json, validator=page.validator, headers=links)
 
