@@ -68,6 +68,15 @@ def takes_no_writes(error: BaseException | None) -> bool:
     return isinstance(error, (psycopg.errors.ReadOnlySqlTransaction, psycopg2.errors.ReadOnlySqlTransaction))
 
 
+def has_lost_statement(error: BaseException | None) -> bool:
+    """Whether the error says that the connection no longer has one of its prepared statements.
+
+    Somebody ran DEALLOCATE or DISCARD ALL on it. The statement has not run. Close the connection, because a new one
+    prepares its statements again.
+    """
+    return isinstance(error, _UNPREPARED)
+
+
 _UNMIGRATED = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.UndefinedColumn,
@@ -78,7 +87,7 @@ _UNPREPARED = (
     psycopg.errors.InvalidSqlStatementName,
     psycopg.errors.DuplicatePreparedStatement,
 )
-"""A pooler ran a prepared statement on another connection than the one that has it."""
+"""Somebody dropped a prepared statement, or a pooler ran it on another connection than the one that has it."""
 _DRIVERS_OWN = (psycopg.Error, psycopg2.Error)
 _LINKS = (
     psycopg.OperationalError,

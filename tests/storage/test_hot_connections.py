@@ -55,6 +55,11 @@ def statement(*columns: Any, is_prepared: bool = False) -> Statement:
     return Statement.of(select(*columns), is_prepared=is_prepared)
 
 
+def statement_of(command: str) -> Statement:
+    """A command that is not prepared."""
+    return Statement(command, b"", command.encode(), ())
+
+
 @pytest.mark.parametrize(("kind", "values"), KINDS, ids=[str(kind) for kind, _ in KINDS])
 def test_any_value_is_returned_unchanged(hot: HotConnections, kind: Any, values: st.SearchStrategy[Any]) -> None:
     echo = statement(cast(bindparam("value"), kind), is_prepared=True)
@@ -123,6 +128,14 @@ def test_a_read_is_repeated_on_a_new_connection_and_a_write_is_not(hot: HotConne
         hot.write(terminate, {})
     [(second,)] = hot.rows(whoami, {})
     assert first != second
+
+
+@pytest.mark.parametrize("command", ["DEALLOCATE ALL", "DISCARD ALL"])
+def test_a_connection_that_lost_its_prepared_statements_is_replaced(hot: HotConnections, command: str) -> None:
+    echo = statement(cast(bindparam("value"), Text), is_prepared=True)
+    assert hot.rows(echo, {"value": "a"}) == [("a",)]
+    hot.write(statement_of(command), {})
+    assert hot.rows(echo, {"value": "b"}) == [("b",)]
 
 
 def test_a_missing_database_raises_unavailable() -> None:

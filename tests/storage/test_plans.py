@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import Select, literal_column, select, table
 from open311.domain.queues import QueueSearch
 from open311.domain.requests import Status
 from open311.domain.search import Circle, PageKey, RequestSearch, Sort, Window
+from open311.domain.tiles import Tile
 from open311.formats import JSON, XML
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
@@ -20,8 +22,9 @@ from open311.settings import Settings
 from open311.storage.hot import queues
 from open311.storage.hot.changes import BEGINNING, read_changes
 from open311.storage.hot.nearby import Around, find_earliest_open
-from open311.storage.hot.searching import find_digest, find_item, find_items
+from open311.storage.hot.searching import find_digest, find_item, find_items, whole_query
 from open311.storage.hot.statements import Statement
+from open311.storage.hot.tiles import Way, points_query
 from tests import build
 from tests.conftest import CITY
 
@@ -123,3 +126,24 @@ def test_searches_that_need_a_custom_plan_are_not_prepared(platform: Platform) -
         find_items(platform.database.hot, search, JSON)
         find_digest(platform.database.hot, search)
     assert set(plans(platform)) == before
+
+
+@pytest.mark.parametrize("words", ["hole", "hole street -lamp", '"big hole"'])
+def test_the_words_of_a_search_are_read_once_and_not_for_each_request(platform: Platform, words: str) -> None:
+    search = replace(WHOLE, words=words, words_id="17", language="english")
+    near = Tile(14, 9310, 4739)
+    found = [whole_query(search), *(points_query(near, search, way) for way in Way)]
+    with closing(platform.database.hot.session()) as session:
+        for statement, values in found:
+            plan = "\n".join(line for (line,) in session.run(statement, values, before="EXPLAIN VERBOSE ").rows())
+            assert "@@ '" in plan, plan
+            assert "to_tsquery" not in plan, plan
+
+
+def test_the_words_of_a_queue_are_read_once_and_not_for_each_request(platform: Platform) -> None:
+    search = QueueSearch(jurisdiction_id=CITY, words="hole", folded_words="hole", language="english")
+    with closing(platform.database.hot.session()) as session:
+        statement, values = queues.states_statement(search, build.NOON)
+        plan = "\n".join(line for (line,) in session.run(statement, values, before="EXPLAIN VERBOSE ").rows())
+    assert "@@ '" in plan, plan
+    assert "to_tsquery" not in plan, plan

@@ -173,3 +173,10 @@ def test_a_connection_that_dies_is_replaced(hot: HotConnections, is_first: bool)
         hot.rows(ECHO, ONE)
     ahead = ReadAhead(hot, (ECHO, TWO))
     assert [ahead.rows(WHO, {}), ahead.rows(ECHO, TWO)] == [[(after,)], [("2",)]]
+
+
+def test_statements_that_the_server_has_dropped_are_read_on_a_new_connection(hot: HotConnections) -> None:
+    ahead = ReadAhead(hot, (NUMBER, TWO))
+    hot.write(Statement("DEALLOCATE ALL", b"", b"DEALLOCATE ALL", ()), {})
+    assert ahead.rows(ECHO, ONE) == [("1",)]
+    assert ahead.rows(NUMBER, TWO) == [(2,)]

@@ -27,7 +27,10 @@ SORT_COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class SearchKind:
-    """Everything in a search that its SQL depends on."""
+    """Everything in a search that its SQL depends on.
+
+    language  PostgreSQL's text search configuration for the words of the search; "" for a search without words
+    """
 
     sort: Sort
     service_codes: int
@@ -41,7 +44,7 @@ class SearchKind:
     has_department: bool
     has_area: bool
     has_media: bool | None
-    has_words: bool
+    language: str
     has_words_id: bool
     is_id_undated: bool
     has_key: bool
@@ -69,7 +72,7 @@ class SearchKind:
             has_department=bool(search.department),
             has_area=bool(search.area),
             has_media=search.has_media,
-            has_words=bool(search.words),
+            language=search.language if search.words else "",
             has_words_id=bool(search.words_id),
             is_id_undated=bool(search.words_id) and search.is_id_undated,
             has_key=search.after is not None,
@@ -115,7 +118,7 @@ class SearchKind:
             has_department=False,
             has_area=False,
             has_media=None,
-            has_words=False,
+            language="",
             has_words_id=False,
             is_id_undated=False,
             has_key=self.has_key,

@@ -30,7 +30,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import REGCONFIG, TIMESTAMP
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from open311.domain.events import Suspected
 from open311.domain.queues import QueueRow, QueueSearch
@@ -39,6 +39,7 @@ from open311.domain.search import Circle, box_around, halves
 from open311.domain.workflow import State
 from open311.storage.geometry import circle_values, distance, within
 from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.selects import configuration, words_query
 from open311.storage.hot.sessions import Filled
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
@@ -103,7 +104,7 @@ class QueueKind(NamedTuple):
     has_age: bool
     due: str
     assignee: str
-    has_words: bool
+    language: str
     is_merged: bool
     is_suspected: bool
     is_test: bool
@@ -123,7 +124,7 @@ class QueueKind(NamedTuple):
             has_age=search.older_than is not None,
             due=search.due,
             assignee="any" if search.assignee is None else "one" if search.assignee else "nobody",
-            has_words=bool(search.words),
+            language=search.language if search.words else "",
             is_merged=search.is_merged,
             is_suspected=search.is_suspected,
             is_test=search.is_test,
@@ -136,7 +137,7 @@ class QueueKind(NamedTuple):
     @property
     def is_by_department(self) -> bool:
         """Whether the SQL reads the first rows of each department from an index and then merges them."""
-        return self.departments > 1 and not (self.has_names or self.has_words or self._is_special)
+        return self.departments > 1 and not (self.has_names or self.language or self._is_special)
 
     @property
     def is_by_closing(self) -> bool:
@@ -152,7 +153,7 @@ class QueueKind(NamedTuple):
     def has_one_plan(self) -> bool:
         """Whether the same plan is the best for all values: True if departments are the only filter."""
         is_filtered = self.states or self.has_services or self.has_area or self.has_age or self.due
-        special = self.has_names or self.has_words or self._is_special or self.is_closed
+        special = self.has_names or self.language or self._is_special or self.is_closed
         return not (is_filtered or special) and self.assignee == "any"
 
 
@@ -257,7 +258,6 @@ def _constant_values(search: QueueSearch) -> Mapping[str, Any]:
         "assignee": search.assignee,
         "words": search.words,
         "folded_words": search.folded_words,
-        "words_language": search.language,
         "key_at": after.at if after else None,
         "key_number": after.number if after else None,
         "limit": search.page_size + 1,
@@ -362,8 +362,8 @@ def _conditions(kind: QueueKind) -> Iterator[ColumnElement[bool]]:
         yield _COLUMNS.assignee == bindparam("assignee")
     elif kind.assignee == "nobody":
         yield literal_column("assignee = ''")
-    if kind.has_words:
-        yield _COLUMNS.id.in_(_numbers_with_words())
+    if kind.language:
+        yield _COLUMNS.id.in_(_numbers_with_words(kind.language))
 
 
 def _behind(kind: QueueKind) -> ColumnElement[bool]:
@@ -446,22 +446,20 @@ def _is_suspected() -> ColumnElement[bool]:
     )
 
 
-def _numbers_with_words() -> Any:
+def _numbers_with_words(language: str) -> Any:
     """The numbers of the requests with the searched words.
 
     Public requests are found with an index. For all other requests, PostgreSQL reads the texts. The words may also
     be the id of a request in another system.
     """
-    language = cast(bindparam("words_language", type_=Text), REGCONFIG)
-    folded = func.websearch_to_tsquery(language, bindparam("folded_words", type_=Text))
-    plain = func.websearch_to_tsquery(language, bindparam("words", type_=Text))
+    folded, plain = words_query(language, "folded_words"), words_query(language, "words")
     mine = publication.c.jurisdiction_id == bindparam("jurisdiction_id")
     public = select(publication.c.id).where(
         mine, publication.c.visibility == literal_column("'public'"), publication.c.words.bool_op("@@")(folded)
     )
     other = service_request.alias("other")
     text = func.concat_ws(literal_column("' '"), other.c.description, other.c.address, other.c.status_notes)
-    either = func.to_tsvector(language, text)
+    either = func.to_tsvector(configuration(language), text)
     unlisted = select(other.c.id).where(
         other.c.jurisdiction_id == bindparam("jurisdiction_id"),
         literal_column("(other.visibility <> 'public' OR other.service_request_id IS NULL)"),

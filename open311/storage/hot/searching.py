@@ -108,7 +108,6 @@ def values_of(search: RequestSearch, *, rows: int) -> dict[str, Any]:
         "areas": [search.area],
         "words": search.words,
         "words_id": search.words_id,
-        "words_language": search.language,
         "key_at": search.after.at if search.after else None,
         "key_number": search.after.number if search.after else None,
         "requested_start": search.requested.start,

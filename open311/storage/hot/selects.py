@@ -15,14 +15,12 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    cast,
     func,
     literal_column,
     or_,
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import REGCONFIG
 
 from open311.domain.requests import Status
 from open311.domain.search import Sort
@@ -118,7 +116,7 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
         yield columns.areas.contains(bindparam("areas", type_=ARRAY(Text)))
     if kind.has_media is not None:
         yield columns.has_media if kind.has_media else ~columns.has_media
-    if kind.has_words:
+    if kind.language:
         yield has_words(kind)
     if kind.has_key:
         # A row comparison makes the index scan begin at the page's first row.
@@ -142,12 +140,24 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
 def has_words(kind: SearchKind) -> ColumnElement[bool]:
     """Whether a request has the words of a search, or the id that is among them."""
     columns = publication.c
-    language = cast(bindparam("words_language", type_=Text), REGCONFIG)
-    query = func.websearch_to_tsquery(language, bindparam("words", type_=Text))
-    found: ColumnElement[bool] = columns.words.bool_op("@@")(query)
+    found: ColumnElement[bool] = columns.words.bool_op("@@")(words_query(kind.language, "words"))
     has_id = columns.service_request_id == bindparam("words_id")
     found = and_(*_windows(kind), found) if kind.is_id_undated else found
     return or_(found, has_id) if kind.has_words_id else found
+
+
+def words_query(language: str, parameter: str) -> ColumnElement[Any]:
+    """The words of a parameter as PostgreSQL looks for them.
+
+    language  a text search configuration of `text_search_language`. It is written into the SQL, because as a
+              parameter it would be cast for each row, and the words be parsed for each row
+    """
+    return func.websearch_to_tsquery(configuration(language), bindparam(parameter, type_=Text))
+
+
+def configuration(language: str) -> ColumnElement[Any]:
+    """A text search configuration of `text_search_language` as a constant of the SQL."""
+    return literal_column(f"'{language}'::regconfig")
 
 
 def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:

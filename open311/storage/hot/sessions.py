@@ -17,7 +17,7 @@ from psycopg.types.array import ListBinaryDumper
 from psycopg.types.numeric import IntDumper
 
 from open311.errors import Unavailable
-from open311.storage.failures import Refused, is_dead, is_down, takes_no_writes, unavailable
+from open311.storage.failures import Refused, has_lost_statement, is_dead, is_down, takes_no_writes, unavailable
 from open311.storage.hot.results import Result
 from open311.storage.hot.statements import Statement
 
@@ -73,7 +73,12 @@ class Session:
             first, second = self._pipelined(self._dumped(one), self._dumped(other))
         except psycopg.Error:
             return None
-        return self._result(first, one[0]), self._outcome(second, other[0])
+        outcomes = self._outcome(first, one[0]), self._outcome(second, other[0])
+        if self.has_died:
+            return None
+        if not isinstance(outcomes[0], Result):
+            raise outcomes[0]
+        return outcomes[0], outcomes[1]
 
     def _outcome(self, found: pq.abc.PGresult, statement: Statement) -> Outcome:
         try:
@@ -89,11 +94,11 @@ class Session:
         raise failure
 
     def _failure(self, error: psycopg.Error, text: bytes) -> Unavailable | Refused:
-        """What callers get for a driver's error. Closes a connection to a server that takes no writes.
+        """What callers get for a driver's error. Closes a connection that would fail each time.
 
         Raise it outside of the `except`. The driver's error quotes rows, so Refused must not bring it into the log.
         """
-        if takes_no_writes(error):
+        if takes_no_writes(error) or has_lost_statement(error):
             self.close()
         if self.has_died or is_down(error):
             failure = unavailable(error)

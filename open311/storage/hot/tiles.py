@@ -269,7 +269,7 @@ def _points(kind: SearchKind, tile_parts: int, asked_parts: int, way: Way, most_
         case Way.CELL:
             found = _by_cell(wanted, chosen, most_of_each)
         case Way.SOME:
-            rest = [*conditions(replace(kind, has_words=False)), *boxes]
+            rest = [*conditions(replace(kind, language="")), *boxes]
             has_more, found = _some_by_cell(wanted, rest, most_of_each, has_words(kind))
         case Way.TIME:
             inside = in_bounds(columns.lat, columns.long, "box")
