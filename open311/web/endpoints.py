@@ -80,6 +80,7 @@ class Endpoint:
     success           the status of a success, if it is not the usual one
     errors            error statuses in addition to those that follow from the other fields
     headers           headers of a success in addition to those that follow from the other fields
+    conditions        headers with which staff's programs guard the change: If-Match, Idempotency-Key
     expects           returns the reads of a call, with the statement that the call will probably need. They begin
                       with the look-up of the caller, before the caller's rights are known (decision 0029)
     sends             the body of the messages that the server sends to the address in the parameter `url`
@@ -105,6 +106,7 @@ class Endpoint:
     success: int = 200
     errors: frozenset[int] = field(default_factory=frozenset)
     headers: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     expects: Callable[[Platform, Request], ReadAhead] | None = None
     sends: type[Body] | None = None
 

@@ -80,10 +80,10 @@ WRITING_HEADERS = {
     "Idempotency-Key": "Your own id of this call. A call that repeats it within a day gets the first call's answer."
 }
 STAFF_HEADERS = {
-    "If-Match": "The ETag of the request as you have seen it. If it has changed since, the answer is 409.",
+    "If-Match": "The ETag of what you change, as you have read it. If it has changed since, the answer is 409.",
     "Idempotency-Key": "Your own id of this call. A call that repeats it within a day changes nothing more.",
 }
-"""The headers of calls with which staff change requests."""
+"""The headers with which staff guard a change. An endpoint names those that it reads in its `conditions`."""
 STAFF_SCHEME = {"staff_token": {"type": "http", "scheme": "bearer", "description": "The token of a staff account."}}
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "api_key_header": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
@@ -200,11 +200,8 @@ def _parameters(endpoint: Endpoint) -> list[Any]:
 
 
 def _staff_headers(endpoint: Endpoint) -> list[str]:
-    """The headers of a call of staff. If-Match and Idempotency-Key are for all POSTs except those of deliveries."""
-    if endpoint.method == "GET":
-        return list(READING_HEADERS)
-    is_conditional = endpoint.method == "POST" and not endpoint.rule.startswith("/deliveries")
-    return [f"Staff-{name}" for name in STAFF_HEADERS] if is_conditional else []
+    """The headers of a call of staff."""
+    return list(READING_HEADERS) if endpoint.method == "GET" else [f"Staff-{name}" for name in endpoint.conditions]
 
 
 def path_parameters(path: str) -> list[dict[str, Any]]:

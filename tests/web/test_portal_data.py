@@ -159,4 +159,4 @@ def test_the_data_page_has_the_frame_for_other_sites(make_app: Callable[..., Fla
     client = make_app(build.city(name='A "B" & C'), public_url="http://311.city.example").test_client()
     (code,) = checked(client.get("/c/test.example/data")).xpath("//code/text()")
     assert 'src="http://311.city.example/widget/test.example"' in code
-    assert "There are no reports yet." in text_of(checked(client.get("/widget/test.example")))
+    assert "There are no reports from the last 90 days." in text_of(checked(client.get("/widget/test.example")))

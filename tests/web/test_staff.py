@@ -56,6 +56,24 @@ def test_every_command_has_an_endpoint(app: Flask) -> None:
         assert f"{BASE}/requests/<code:id>/{name}" in paths
 
 
+def test_the_description_names_the_headers_with_which_a_change_is_guarded(client: FlaskClient) -> None:
+    """A header is named for exactly the calls that read it."""
+    found: dict[str, set[str]] = {}
+    for calls in client.get("/openapi.json").json["paths"].values():
+        for method in {"post", "put", "delete"} & set(calls):
+            references = {one.get("$ref", "").rpartition("/")[2] for one in calls[method].get("parameters", ())}
+            found[calls[method]["operationId"]] = references & {"Staff-If-Match", "Staff-Idempotency-Key"}
+    both = {f"{name}_request" for name in commands.commands()}
+    assert {name for name, headers in found.items() if len(headers) == 2} == both
+    assert {name: headers for name, headers in found.items() if len(headers) == 1} == {
+        "act_on_requests": {"Staff-Idempotency-Key"},
+        "change_staff_notice": {"Staff-If-Match"},
+        "end_staff_notice": {"Staff-If-Match"},
+        "put_staff_override": {"Staff-If-Match"},
+        "drop_staff_override": {"Staff-If-Match"},
+    }
+
+
 def test_the_words_of_the_contract_are_those_of_the_domain() -> None:
     for words, kinds in (
         (wire.STATES, State),

@@ -122,7 +122,7 @@ def test_each_command_changes_the_request_and_answers_with_it(client: FlaskClien
         ("hide", {"json": {"reason": "x"}}, 403, "hide needs the role dispatcher; this account is agent."),
         ("reopen", {"json": {"reason": "x"}}, 409, "is assigned; reopen is for requests that are closed."),
         ("assign", {"json": {"account": "nobody"}}, 400, "account: 'nobody' is no account of city.example; `GET"),
-        ("start", {"headers": {"If-Match": "v1"}}, 400, "If-Match: 'v1' is no ETag of a request; send one such as"),
+        ("start", {"headers": {"If-Match": "v1"}}, 400, "If-Match: 'v1' is no ETag of ours; send the one that you"),
         ("start", {"headers": {"If-Match": '"v1", "v2"'}}, 400, "If-Match: "),
         ("start", {"headers": {"Idempotency-Key": "x" * 201}}, 400, "Idempotency-Key: has 201 characters"),
         ("explode", {}, 404, "'explode' is no command; send one of assign, transfer"),

@@ -8,7 +8,7 @@ from open311.formats import JSON, Format, join_items, shape_of
 from open311.operations.access.status_links import read_by_link
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.web.access import ANYBODY
+from open311.web.access import BY_LINK
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.languages import caller_language
@@ -24,7 +24,7 @@ _REQUEST = shape_of(ServiceRequestSchema)
     STATUS,
     "/<code:secret>",
     reads=RequestArguments,
-    access=ANYBODY,
+    access=BY_LINK,
     answers=OwnRequestSchema,
     is_extension=True,
     headers=("Referrer-Policy",),

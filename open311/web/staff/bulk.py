@@ -27,8 +27,8 @@ from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
 from open311.web.languages import for_caller
 from open311.web.staff.answers import staff_answer
+from open311.web.staff.conditions import IDEMPOTENCY_KEY, IF_MATCH, repeat_key
 from open311.web.staff.filters import read_filters
-from open311.web.staff.requests import repeat_key
 from open311.web.streams import Lanes
 from open311.web.surfaces import STAFF
 from schemas.staff import COMMANDS, MAX_BULK, BulkBody, BulkSchema, StaffArguments
@@ -48,6 +48,7 @@ LANES = 1
     city=City.OF_CALLER,
     method="POST",
     body=BulkBody,
+    conditions=(IDEMPOTENCY_KEY,),
 )
 def act_on_requests(call: Call) -> Answer:
     """Give one command for up to 500 requests, by ids or by the filters of a queue.
@@ -58,12 +59,12 @@ def act_on_requests(call: Call) -> Answer:
     for the requests of the earlier call, and does not change a request a second time. A web process works on one
     such call at a time. During that time, another call gets 503 with `Retry-After`.
     """
-    if "If-Match" in call.request.headers:
+    if IF_MATCH in call.request.headers:
         fault = tell(
             "is for one request, and this call is for several; send their versions in `ids`, as"
             ' {{"id": "8841", "version": 3}}.'
         )
-        raise Invalid(fault, "If-Match")
+        raise Invalid(fault, IF_MATCH)
     is_dry = call.body.get("dry_run", True)
     with bulk_lane(call.platform):
         results = act_on_all(

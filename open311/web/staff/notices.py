@@ -25,7 +25,7 @@ from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
 from open311.web.links import page_url
 from open311.web.staff.answers import staff_answer
-from open311.web.staff.requests import seen_version
+from open311.web.staff.conditions import IF_MATCH, seen_version
 from open311.web.surfaces import STAFF
 from schemas.staff import (
     ChangeNoticeBody,
@@ -44,6 +44,7 @@ _ONE: dict[str, Any] = _SHARED | {
     "answers": Media("application/json", StaffNoticeSchema()),
     "headers": ("ETag",),
 }
+_CHANGE: dict[str, Any] = {"errors": (404, 409), "conditions": (IF_MATCH,)}
 
 
 @endpoint(
@@ -79,7 +80,7 @@ def get_staff_notice(call: Call, notice: str) -> Answer:
     return _shown(call, find_notice(call.platform, call.city, number_of(notice), principal=call.caller))
 
 
-@endpoint(STAFF, "/notices/<notice>/change", method="POST", body=ChangeNoticeBody, errors=(404, 409), **_ONE)
+@endpoint(STAFF, "/notices/<notice>/change", method="POST", body=ChangeNoticeBody, **_ONE | _CHANGE)
 def change_staff_notice(call: Call, notice: str) -> Answer:
     """Change a notice that is not over. What is not sent stays. Needs the role dispatcher.
 
@@ -97,7 +98,7 @@ def change_staff_notice(call: Call, notice: str) -> Answer:
     return _shown(call, changed)
 
 
-@endpoint(STAFF, "/notices/<notice>/end", method="POST", body=EndNoticeBody, errors=(404, 409), **_ONE)
+@endpoint(STAFF, "/notices/<notice>/end", method="POST", body=EndNoticeBody, **_ONE | _CHANGE)
 def end_staff_notice(call: Call, notice: str) -> Answer:
     """End a notice before its time. Needs the role dispatcher. If-Match works as for a change."""
     ended = end_notice(

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from werkzeug.wrappers import Request
-
 from open311.domain.overrides import Stand
-from open311.errors import Invalid
 from open311.formats import JSON
 from open311.operations.overriding.editing import (
     Editable,
@@ -21,14 +17,14 @@ from open311.web.access import STAFF as STAFF_ONLY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
 from open311.web.staff.answers import staff_answer
+from open311.web.staff.conditions import IF_MATCH, seen_version
 from open311.web.surfaces import STAFF
 from schemas.staff import OverrideBody, OverrideItemSchema, OverrideListSchema, StaffArguments
-from schemas.texts import tell
 
 _SHARED: dict[str, Any] = {"reads": StaffArguments, "access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
 _LIST: dict[str, Any] = _SHARED | {"answers": Media("application/json", OverrideListSchema())}
 _ITEM: dict[str, Any] = _SHARED | {"answers": Media("application/json", OverrideItemSchema()), "errors": (404,)}
-_TAG = re.compile(r'"v(?P<version>\d{1,18})"', re.ASCII)
+_CHANGE: dict[str, Any] = {"errors": (404, 409), "conditions": (IF_MATCH,)}
 
 
 @endpoint(STAFF, "/overrides", **_LIST)
@@ -48,7 +44,7 @@ def get_staff_override(call: Call, item: str) -> Answer:
     return _answer(read_item(call.platform, call.city, item, principal=call.caller))
 
 
-@endpoint(STAFF, "/overrides/<code:item>", method="PUT", body=OverrideBody, **_ITEM | {"errors": (404, 409)})
+@endpoint(STAFF, "/overrides/<code:item>", method="PUT", body=OverrideBody, **_ITEM | _CHANGE)
 def put_staff_override(call: Call, item: str) -> Answer:
     """Override fields of an item, in place of its former override. Needs the role admin.
 
@@ -60,33 +56,23 @@ def put_staff_override(call: Call, item: str) -> Answer:
         call.city,
         item,
         call.body["value"],
-        seen=_seen(call.request),
+        seen=seen_version(call.request),
         principal=call.caller,
         now=call.now,
     )
     return _answer(found)
 
 
-@endpoint(STAFF, "/overrides/<code:item>", method="DELETE", **_LIST | {"errors": (404, 409)})
+@endpoint(STAFF, "/overrides/<code:item>", method="DELETE", **_LIST | _CHANGE)
 def drop_staff_override(call: Call, item: str) -> Answer:
     """Drop an override, so that the city's files count again. Needs the role admin.
 
     The answer lists the overrides that are left.
     """
-    drop_override(call.platform, call.city, item, seen=_seen(call.request), principal=call.caller, now=call.now)
+    drop_override(
+        call.platform, call.city, item, seen=seen_version(call.request), principal=call.caller, now=call.now
+    )
     return list_staff_overrides.view(call)  # type: ignore[return-value]
-
-
-def _seen(request: Request) -> int | None:
-    """The version in If-Match; None if the header is absent or `*`. Raises Invalid."""
-    sent = request.headers.get("If-Match", "").strip()
-    if sent in ("", "*"):
-        return None
-    match = _TAG.fullmatch(sent)
-    if match is None:
-        fault = tell('{sent!r} is no ETag of an item; send one such as "v3", with its quotes.', sent=sent[:40])
-        raise Invalid(fault, "If-Match")
-    return int(match["version"])
 
 
 def _answer(found: Editable) -> Answer:

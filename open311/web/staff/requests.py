@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from werkzeug.exceptions import MethodNotAllowed
-from werkzeug.wrappers import Request
 
 from open311.domain.commands import Command, commands
-from open311.domain.text import clean_text
-from open311.errors import Invalid, NotFound
+from open311.errors import NotFound
 from open311.formats import JSON
 from open311.operations.desk.orders import make_command
 from open311.operations.desk.rendering import plain_reporter, plain_request
@@ -21,12 +18,10 @@ from open311.web.access import STAFF as STAFF_ONLY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Endpoint, Media, endpoint
 from open311.web.staff.answers import staff_answer
+from open311.web.staff.conditions import IDEMPOTENCY_KEY, IF_MATCH, repeat_key, seen_version
 from open311.web.surfaces import STAFF
 from schemas.staff import COMMANDS, ReporterArguments, StaffArguments, StaffReporterSchema, StaffRequestSchema
-from schemas.texts import tell
 
-_TAG = re.compile(r'"v(?P<version>[1-9]\d{0,17})"', re.ASCII)
-MOST_KEY_CHARACTERS = 200
 _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
 
 
@@ -82,27 +77,6 @@ def _give(call: Call, id: str, command: Command) -> Answer:
     return staff_answer(plain_request(whole, call.now), tag=f"v{whole.view.record.version}")
 
 
-def seen_version(request: Request) -> int | None:
-    """The version in If-Match; None if the header is absent or `*`. Raises Invalid."""
-    sent = request.headers.get("If-Match", "").strip()
-    if sent in ("", "*"):
-        return None
-    match = _TAG.fullmatch(sent)
-    if match is None:
-        fault = tell('{sent!r} is no ETag of a request; send one such as "v3", with its quotes.', sent=sent[:40])
-        raise Invalid(fault, "If-Match")
-    return int(match["version"])
-
-
-def repeat_key(request: Request) -> str:
-    """The header Idempotency-Key; "" if it is absent. Raises Invalid if it is too long."""
-    key = clean_text(request.headers.get("Idempotency-Key", "")).strip()
-    if len(key) > MOST_KEY_CHARACTERS:
-        lengths = {"count": len(key), "most": MOST_KEY_CHARACTERS}
-        raise Invalid(tell("has {count} characters; send at most {most}.", **lengths), "Idempotency-Key")
-    return key
-
-
 def _command_endpoints() -> Iterator[Endpoint]:
     for name, command in commands().items():
         yield _command_endpoint(name, command)
@@ -125,6 +99,7 @@ def _command_endpoint(name: str, command: type[Command]) -> Endpoint:
         body=COMMANDS[name],
         errors=(409,),
         headers=("ETag",),
+        conditions=(IF_MATCH, IDEMPOTENCY_KEY),
         **_SHARED,
     )
     return declare(view)

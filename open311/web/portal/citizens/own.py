@@ -10,7 +10,7 @@ from open311.formats import JSON
 from open311.operations.access.sealing import unseal
 from open311.operations.access.status_links import read_by_link
 from open311.operations.reading.find_requests import find_request
-from open311.web.access import ANYBODY
+from open311.web.access import BY_LINK
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.endpoints import City, endpoint
 from open311.web.portal.notices import notices_about_request
@@ -29,7 +29,7 @@ _NOTHING_TOLD = {"notice": "", "language": "", "is_urgent": False, "is_mailed": 
     OWN_PAGE,
     "/<jurisdiction_id>/<code:secret>",
     reads=OwnPageArguments,
-    access=ANYBODY,
+    access=BY_LINK,
     city=City.IN_PATH,
     output=PageFormat.HTML,
 )
