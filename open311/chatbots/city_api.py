@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from open311.federation.client import GeoReportClient, GeoReportError, Limits, Refused, TooSlow, Unreachable
 
 LIMITS = Limits(timeout_s=10, deadline_s=20, retries=1, patience_s=2, rate_per_s=0, repeats_posts=True)
-"""A person waits for the answer. The limits of rates are the server's."""
+"""A person waits for the answer. The server limits the rate."""
 USER_AGENT = "open311-mcp/1"
 
 Answer = TypeVar("Answer")

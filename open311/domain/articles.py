@@ -18,7 +18,7 @@ NEVER = date(2099, 12, 31)
 """When an article without `expires` expires. Inquiry v1 wants a time, and its examples have this day."""
 ALL = "all"
 _LEAST_IN_BODY = 0.5
-"""An article that has words of a search only in its body must have this part of them."""
+"""An article that has words of a search only in its body must have this share of them."""
 
 
 class ArticleKind(StrEnum):

@@ -16,7 +16,7 @@ from schemas.values import FORM, NotAnInstant, parse_instant
 
 MAX_ANSWER_CHARACTERS = 4_000
 MAX_UNASKED = 50
-"""At most so many attributes of a request are kept although its service does not ask for them."""
+"""At most this many attributes of a request are kept although its service does not ask for them."""
 MAX_CODE_CHARACTERS = 200
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)

@@ -45,7 +45,7 @@ def refusal(service: Service, day: date, find: Find, *, is_staff: bool) -> Open3
     """The error for a caller who cannot send a request for this service now; None if the caller can.
 
     day   today in the city; it matters only if the service has a season
-    find  finds the successor, whose name is in the error
+    find  finds the successor, which the error names if the service has no advice of its own
     The texts say what to do instead. A service that is not offered now is refused like an unknown one (A69).
     """
     code = service.code[:60]

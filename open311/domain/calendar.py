@@ -28,7 +28,7 @@ class DayKind(StrEnum):
 
     HOLIDAY      a public holiday or a closing day of the city
     WORKING_DAY  a day with office hours that is no holiday
-    DAY_OFF      any other day, so a day of the week without office hours; `Moment.is_on` also counts holidays
+    DAY_OFF      any other day: a day of the week without office hours. For `Moment.is_on`, a holiday is one too
     """
 
     HOLIDAY = "holiday"

@@ -24,7 +24,7 @@ from schemas.texts import Message, tell
 LONGEST = timedelta(days=366)
 """How long a notice may last. So a notice that staff forget does not stay on the pages for ever."""
 MOST_OPEN = 50
-"""How many notices of a city may be valid or planned at the same time. Readers do not read more."""
+"""How many notices of a city may be valid or planned at the same time. Nobody would read more of them."""
 
 
 class Severity(StrEnum):
@@ -60,11 +60,11 @@ class Category(StrEnum):
 
 
 DEFAULT_CATEGORY, DEFAULT_SEVERITY = Category.OTHER, Severity.UNKNOWN
-"""Those of a notice whose author says nothing else, on the page and in the shell."""
+"""The category and the severity of a notice whose author gives none, on the page or in the shell."""
 
 
 class NoticeState(StrEnum):
-    """Where a notice is in its life."""
+    """Whether a notice is planned, valid or over."""
 
     PLANNED = "planned"
     CURRENT = "current"

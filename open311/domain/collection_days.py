@@ -1,6 +1,7 @@
 """Days on which something happens in a city: collections by zone, and lines such as whether schools are open.
 
-A collection comes on days of the week, every so many weeks. A holiday can move it. Pure functions.
+A collection comes on days of the week, in each week, in each second week, and so on. A holiday can move it. Pure
+functions.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class Round:
     zones         names of areas of the city; empty if it comes to the whole city
     except_zones  zones to which a round of the whole city does not come
     weekdays      numbers of days of the week; Monday is 0
-    first         a day in the first week in which it comes; it does not come before this day
-    every_weeks   in each week, in each second week, and so on, counted from the week of `first`
+    first         a day in the first week in which the collection comes; before this day, it does not come
+    every_weeks   1: it comes in each week; 2: in each second week; and so on, counted from the week of `first`
     last          the last usual day; None if the round does not end
     shift         what a holiday does
     holidays      the days that count as holidays, written as in `[calendar]`; empty for the city's holidays

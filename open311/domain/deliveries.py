@@ -172,16 +172,16 @@ def arrived(delivery: Delivery, now: datetime) -> Delivery:
 
 
 def is_planned(delivery: Delivery) -> bool:
-    """Whether it brings, or has brought, the request itself to the back office.
+    """Whether a delivery brings, or has brought, the request itself to the back office.
 
-    If the request was transferred before it was sent, and comes back, it needs another delivery.
+    A request that was transferred before it was sent, and comes back later, needs another delivery.
     """
     is_skipped_here = delivery.state is DeliveryState.SKIPPED and delivery.cause == ELSEWHERE
     return delivery.subject is Subject.CASE and not is_skipped_here
 
 
 def is_on_its_way(delivery: Delivery, now: datetime) -> bool:
-    """Whether a worker is sending it at this moment, so that nobody else can decide about it."""
+    """Whether a worker is sending a delivery at this moment, so that nobody else can decide about it."""
     return delivery.state is DeliveryState.SENDING and delivery.due_at > now
 
 

@@ -24,7 +24,7 @@ LEAST_MEAN = 10
 WARM_UP = 10
 """How many errors must be known before the first interval is tried."""
 LEAST_TRIED = 20
-"""A forecast is published only if at least so many intervals of the past were tried."""
+"""A forecast is published only if at least this many intervals of the past were tried."""
 MOST_ERRORS = 60
 """An interval is made of this many errors at most: the newest ones."""
 NOMINAL = 0.8
@@ -77,7 +77,7 @@ class Rhythm:
     name      as it stands in the document
     year      how many periods a year has
     level     from how many of the newest periods SEASONAL_LEVEL is made
-    spread    for a period of an earlier year, so many periods before and after it are read too
+    spread    how many periods before and after a period of an earlier year are read with it
     aheads    for which periods after the newest one there are forecasts
     most_tests  how many periods of the past are tested at most: the newest ones
     """

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 PROOF = 20
-"""Days in a row without any request are a gap if at least so many requests were to be expected on all of them."""
+"""Days in a row without any request are a gap if at least this many requests were to be expected in all of them."""
 NEAR_WEEKS = 4
-"""The number to expect on a day: the mean of so many days of the same weekday before a gap, and as many after."""
+"""The number to expect on a day: the mean of this many days of the same weekday before a gap, and as many after."""
 MOST_DAYS = 3
 """A month is whole if at most this many of its days are missing, such as holidays."""
 MOST_DAYS_OF_WEEK = 1

@@ -14,7 +14,7 @@ from typing import TypeVar
 from open311.domain.forecasts import FOUR_WEEKS, Method, Past, Series
 
 LEAST_ERRORS = 13
-"""At least so many blocks of four weeks of the past must have been forecast: a year."""
+"""At least this many past blocks of four weeks must have been forecast: those of a year."""
 LEAST_COUNT = 10
 FALSE_SHARE = 0.05
 """The share of the named areas that may be named by chance, on average (the false discovery rate)."""
@@ -26,7 +26,7 @@ Name = TypeVar("Name", bound=Hashable)
 class Recent:
     """The newest four weeks of an area.
 
-    expected  what its past lets expect
+    expected  the count to expect from the area's past
     most      the most that its past explains: expected, plus the greatest error of a past forecast
     chance    how probable a count like this or above is
     """
@@ -45,7 +45,7 @@ class Recent:
 def recent(series: Series, newest: int = 0) -> Recent | None:
     """The block `newest` of four weeks, compared with the past of its area.
 
-    None if the block is missing, if the past is too short or has gaps, or if it lets expect nothing.
+    None if the block is missing, if the past is too short or has gaps, or if the expected count is 0.
     """
     past, count = Past(series, FOUR_WEEKS), series.get(newest)
     expected = past.guess(_METHOD, newest - 1, 1)
@@ -95,9 +95,9 @@ def _probability(count: int, mean: float, dispersion: float) -> float:
 
 
 def hot_spots(found: Mapping[Name, Recent]) -> set[Name]:
-    """The areas that are above what their past explains, so clearly that chance among so many does not explain it.
+    """The areas with counts above what their past explains, by so much that chance does not explain it either.
 
-    By Benjamini and Hochberg: with more areas, each must be clearer.
+    By Benjamini and Hochberg: with more areas, each must be clearer, because more of them are high by chance.
     """
     ranked = sorted(found.items(), key=lambda item: item[1].chance)
     limit = 0.0

@@ -12,7 +12,7 @@ from open311.domain.requests import Status
 IMPORT_SOURCE = "import"
 """`RequestRecord.source` of requests that were imported, and the reason of their routes."""
 REMOTE_SOURCE = "remote"
-"""The same of requests that were pulled from a neighbour."""
+"""The same for requests that were pulled from a neighbour."""
 BROUGHT = (IMPORT_SOURCE, REMOTE_SOURCE)
 """The sources of requests that were not made here. A new row from the source may also change what was reported."""
 

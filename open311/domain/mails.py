@@ -145,7 +145,7 @@ class Follower:
 
     number        the number of the request; 0 for a filter, which is that of a subscription
     language      a BCP 47 tag
-    is_reporter   whether it is the reporter, who may read the request also while the public may not
+    is_reporter   whether the follower is the reporter, who may also read the request while the public may not
     told_version  up to which version of the request the person knows the changes
     confirmed_at  when the owner of the address has agreed; None before
     is_daily      whether news about a filter come once a day, and not once an hour
@@ -278,7 +278,7 @@ def postponed(queued: Sending, until: datetime, cause: str) -> Sending:
 
 
 def too_old(queued: Queued, now: datetime) -> bool:
-    """Whether it has waited so long that it is given up."""
+    """Whether a mail or a text message has waited so long that it is given up."""
     return now - queued.created_at >= GIVEN_UP_AFTER
 
 

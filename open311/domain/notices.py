@@ -34,7 +34,7 @@ _NAMES = {
 class NoticeKind(StrEnum):
     """What a notice is about.
 
-    DOWN     a back office has been down for long
+    DOWN     a back office has been down for a long time
     WORKS    the back office works again
     STOPPED  deliveries, updates or subscriptions wait for a person
     """

@@ -94,7 +94,7 @@ _NEVER_TOLD = frozenset(
         phonenumbers.PhoneNumberType.VOICEMAIL,
     }
 )
-"""Kinds of numbers that take no text messages, or that somebody earns money by."""
+"""Kinds of numbers that take no text messages, or with which somebody earns money."""
 
 
 _PARTS = {"GB": ("GG", "JE", "IM")}
@@ -137,7 +137,7 @@ def read_person(values: Mapping[str, str], *, phone_region: str = "") -> Person:
 
 
 def nothing_found() -> Message:
-    """What those are told who look for a person and find nothing."""
+    """The message for those who look for a person and find nothing."""
     return tell(
         "Nothing of this person was found. Try the person's other e-mail addresses and phone numbers, a phone"
         " number with the code of its country, such as +358 40 1234567, and the ids of the device and the account."

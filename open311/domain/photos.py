@@ -208,7 +208,7 @@ class HeldSearch:
 
 
 def new_id() -> str:
-    """A new id of a photo. Nobody can guess it. It begins with no dash, because commands would read an option."""
+    """A new id of a photo; nobody can guess it. It begins with a letter: commands take a dash for an option."""
     return secrets.choice(string.ascii_letters) + secrets.token_urlsafe(16)[1:]
 
 

@@ -20,7 +20,7 @@ class Due(StrEnum):
 
 
 def due_of(expected_at: datetime | None, held_since: datetime | None, now: datetime, soon: timedelta) -> Due | None:
-    """How far a due date is; None without a date. While the work is on hold, the clock stands still.
+    """How near a due date is; None without a date. While the work is on hold, the clock stands still.
 
     soon  how long before its due date a request is due soon
     """

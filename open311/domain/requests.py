@@ -206,7 +206,7 @@ class Visibility(StrEnum):
     PRIVATE    only staff
     WITHDRAWN  only staff; somebody has hidden it, or the neighbour from which it came does not show it any more
 
-    By a status link, the reporter can read the own request in each case.
+    With a status link, reporters can read their own requests in each case.
     """
 
     PUBLIC = "public"

@@ -38,5 +38,5 @@ class Kept:
 
 
 def is_over(closed_at: datetime, days: int | None, now: datetime) -> bool:
-    """Whether so many days have passed since a request was closed. Never for None."""
+    """Whether this many days have passed since a request was closed; False for None."""
     return days is not None and closed_at <= now - timedelta(days=days)

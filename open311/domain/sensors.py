@@ -37,10 +37,10 @@ class SensorRule:
     service           the code of the service that gets the request
     description       the description of the request; may contain the names of `FIELDS` in braces
     above, below      the condition holds while results are greater or less than this number
-    hysteresis        how far a result must be back beyond the threshold until the condition is over
+    hysteresis        how far below `above`, or above `below`, a result must be to end the condition
     minimum_minutes   how long the condition must hold until it is reported, and be over until it counts as over
-    silent_minutes    the condition holds if the sensor has sent nothing for so long
-    cool_down_minutes  how long after its end no new request is made
+    silent_minutes    the condition holds if the sensor has sent nothing for this time
+    cool_down_minutes  how long no new request is made after the last one was closed
     attributes        the answers to the questions of the service
     outcome           with which outcome the request is closed when the condition is over
     recovered         what the public then reads; "" for the city's text for the outcome
@@ -201,7 +201,7 @@ def _next(condition: Condition, rule: SensorRule, seen: Observation) -> Phase:
 
 
 def fallen_silent(condition: Condition, rule: SensorRule, *, heard_at: datetime, now: datetime) -> Condition:
-    """The condition of a rule about silence, at a time at which the last news is of `heard_at`."""
+    """The condition of a rule about silence now, if the sensor was last heard at `heard_at`."""
     is_silent = now - heard_at >= timedelta(minutes=rule.silent_minutes)
     phase = Phase.RAISED if is_silent else Phase.CALM
     if phase is condition.phase and condition.since is not None:

@@ -52,7 +52,7 @@ class ServiceModel:
         return {term: place for place, term in enumerate(self.terms)}
 
     def likely(self, text: str) -> Mapping[str, float]:
-        """How likely a text means each service, from 0 to 1. Empty if the model knows none of its words."""
+        """How likely it is that a text means each service, 0 to 1. Empty if the model knows no word of it."""
         counts = Counter(terms_of(text, Stemming([self.language])))
         known = {self._places[term]: count for term, count in counts.items() if term in self._places}
         if not known:
@@ -73,7 +73,7 @@ def with_model(
 
     points  of the services that the search has found, the best first
     weight  how much a service with the probability 1 counts. The best service of the search counts 1
-    least   a service that only the model has found must be so likely
+    least   the least probability of a service that only the model has found
     """
     best = points[0][1] if points else 1.0
     total = {code: found / best for code, found in points}

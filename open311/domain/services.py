@@ -76,7 +76,7 @@ class WhenReplaced(StrEnum):
     """What happens to a POST with the code of a replaced service.
 
     ACCEPT  the request is stored under the successor's code
-    REFUSE  the POST is refused and told the successor's code
+    REFUSE  the POST is refused; the error has the service's advice, or else the successor's code
     """
 
     ACCEPT = "accept"

@@ -165,7 +165,7 @@ def _cut(text: str, tail: str) -> str:
 
 
 def _whole_words(text: str, length: int) -> str:
-    """At most so many characters of a text, up to the end of a word, with three points.
+    """At most `length` characters of a text, up to the end of a word, with three points.
 
     Chinese has no blanks, so it is cut between two characters.
     """

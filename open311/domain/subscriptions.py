@@ -28,12 +28,12 @@ class Target(StrEnum):
 
 
 class SubscriptionState(StrEnum):
-    """Where a subscription is in its life.
+    """The state of a subscription.
 
     UNVERIFIED  its receiver has not answered the challenge, or its person has not agreed; it collects nothing
     ACTIVE      its subscriber is told
     PAUSED      its owner has stopped it for up to `PAUSED_LASTS`; what it would tell is collected
-    DISABLED    its receiver failed for days, it was paused for long, or an operator stopped it; it collects nothing
+    DISABLED    its receiver failed for days, its pause was too long, or an operator stopped it; it collects nothing
     """
 
     UNVERIFIED = "unverified"
@@ -211,5 +211,5 @@ class Webhook:
         )
 
     def is_given_up(self, now: datetime, days: int) -> bool:
-        """Whether the receiver has failed for so many days that nothing more is sent to it."""
+        """Whether the receiver has failed for this many days, so that nothing more is sent to it."""
         return self.failing_since is not None and now - self.failing_since >= timedelta(days=days)

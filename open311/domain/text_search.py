@@ -1,8 +1,9 @@
-"""A search for the items that a sentence means: services, or articles. It forgives misspelt and other words.
+"""A search for the items that a sentence means: services, or articles.
 
-The words of the sentence are compared with the words of the items in several languages. Synonyms lead from what
-people say to what catalogues say. An item gets points for each word that it has: more for a word in its name than
-in its description, and more for a word that few items have.
+It also finds items by misspelt words, and by other words for the same. The words of the sentence are compared with
+the words of the items in several languages. Synonyms lead from what people say to what catalogues say. An item gets
+points for each word that it has: more for a word in its name than in its description, and more for a word that few
+items have.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ _OTHERS = ("arabic", "russian")
 _WORTH = (4.0, 3.5, 1.0, 2.0, 0.8)
 """The points of a word in each of the texts of a service: see `Texts`."""
 _MOST_WITH_PAIRS = 40
-"""In a text of at most so many words, two neighbouring words are also known as one.
+"""In a text of at most this many words, two neighbouring words are also known as one.
 
-Long texts would add too many.
+Longer texts would add too many words.
 """
 _STEM, _BEGINNING, _INSIDE, _MISSPELT, _SYNONYM, _PAIR = 0.95, 0.55, 0.45, 0.6, 0.9, 1.0
 _STRONG = 0.9
 """A reading of a word with a lower quality is a guess."""
 _COVERED = 0.7
-"""The part of a word's points that count if the word belongs to a phrase with a synonym."""
+"""The share of a word's points that counts if the word belongs to a phrase with a synonym."""
 _PLACE = 0.5
-"""The part of a word's points that count if the word mostly says where something is."""
+"""The share of a word's points that counts if the word mostly says where something is."""
 _LEAST_IN_PHRASE = 2
-"""A phrase without so many words that count is found only with all of its words: "on blocks" is not "block"."""
+"""A phrase with fewer words that count must have all of its words in the sentence: "on blocks" is not "block"."""
 _MORE_WORDS = 0.15
 """How much more a meaning counts for each further word."""
 _LEAST_KNOWN = 0.2
@@ -60,15 +61,17 @@ _LEAST_PART = 0.25
 _MOST_IN_DESCRIPTION = 2.0
 """A word with more points is in a name or in keywords, and not only in a description."""
 _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
-"""A word is found in a longer one if it has so many Latin letters, and this part of it: light in streetlight."""
+"""A word is found in a longer one if it has this many Latin letters, and this share of the letters of the longer
+one: light in streetlight.
+"""
 _NAMED = 1.1
-"""How many times the points of the best other item an item gets if somebody types its whole name."""
+"""If somebody types the whole name of an item, it gets the points of the best other item, times this factor."""
 _LONGEST_UNBROKEN = 30
-"""In a word of a script without blanks, only so many of its first letters are searched for known words."""
+"""In a word of a script without blanks, only this many first letters are searched for known words."""
 _MOST_GUESSED = 12
-"""Only so many unknown words of a sentence, the first ones, are compared with known words."""
+"""Only this many unknown words of a sentence, the first ones, are compared with known words."""
 _MOST_ENDING = 3
-"""A typed word may have at most so many letters more than a known one, such as potholes and pothole."""
+"""A typed word may have at most this many letters more than a known one, such as potholes and pothole."""
 
 
 class Texts(NamedTuple):
@@ -286,7 +289,7 @@ class TextSearch:
                 tally.named.add(number)
 
     def _joined(self, pair: tuple[str, str], stemming: Stemming) -> Iterator[str]:
-        """The forms of two words that are written as one, if a service has it."""
+        """The forms of two words that are written as one: those that an item has."""
         if not self._ignored.intersection(pair):
             yield from (one for one in stemming.forms("".join(pair)) if one in self._points)
 

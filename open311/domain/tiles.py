@@ -22,7 +22,7 @@ CLOSE_ZOOM = 14
 EXTENT = 4_096
 """The width of a tile in the units of its points."""
 BUFFER = 256
-"""A tile also has what is so many units beyond its edges, so that a map can draw a symbol across an edge."""
+"""A tile also has what is up to this many units beyond its edges. So a map can draw a symbol across an edge."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The dialects of GeoReport: each point in which servers differ from the standard, and how a client lives with it.
+"""The dialects of GeoReport: each point in which servers differ from the standard, and what a client does about it.
 
 `DialectPoint` is the list of all these points. The client reads such an answer, and counts the point in `seen`.
 """

@@ -339,7 +339,7 @@ def _cause(what: str, code: int, reply: bytes) -> str:
 
 @contextmanager
 def _failures_before_text(watch: Watch) -> Iterator[None]:
-    """Errors of smtplib and of the connection as ours. The mail has not been sent then."""
+    """Raise errors of smtplib and of the connection as errors of this module. The mail has not been sent then."""
     try:
         yield
     except MailUncertain:

@@ -66,7 +66,7 @@ class Mask:
 
     def masked(self, text: str, found: set[DataKind] | None = None) -> str:
         """The text as the public reads it. The kinds of what is masked are added to `found`."""
-        if not text or not self.privacy.all_in(text):  # true for almost every text
+        if not text or not self.privacy.all_in(text):  # almost every text has none
             return text
         hits = [hit for hit, is_masked in self.hits(text) if is_masked]
         if found is not None:

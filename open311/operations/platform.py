@@ -30,8 +30,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 EntryState = tuple[str, str, str, tuple[str, ...], bytes]
-"""All that decides how a list for citizens shows a request, beside the city: the path of this server, the language
-of the page, that of its links, those of the catalogue, and the request as the API answers with it.
+"""All that decides how a list for citizens shows a request of a city.
+
+These are the path of this server, the language of the page, the `locale` that its links carry, the languages of the
+catalogue, and the request as the API answers with it.
 """
 MOST_QUEUE_BYTES = 8_000_000
 MOST_ENTRY_BYTES = 1_000_000
@@ -92,7 +94,7 @@ class Process:
     def kept_for_minute(self, name: str, key: Hashable, now: datetime, make: Callable[[], T], *, most: int) -> T:
         """The container that this process keeps under a key until the minute ends. `make` makes an empty one.
 
-        name  whose keys these are; each name always has the same `make` and `most`
+        name  what the keys belong to, such as `statistics`; each name always has the same `make` and `most`
         most  for how many keys a container is kept
         """
         found = self._minutes.get(name)
@@ -144,7 +146,7 @@ def open_platform(settings: Settings) -> Platform:
     """Make the platform that the settings describe. It connects at the first use.
 
     A city with a broken plugin is not served. Raises Misconfigured if the settings have no database. A command that
-    uses the private database must put its address into the settings before it calls this.
+    uses the private database must put its address into the settings before it calls this function.
     """
     if not settings.database_url:
         raise Misconfigured(NO_DATABASE)

@@ -32,8 +32,8 @@ class View:
     is_primary_down  whether there is no connection to the primary; one that is only slow is not down
     is_near          whether the replica answers, belongs to this database, and is hardly behind; while the primary
                      is down, whether it was hardly behind when the primary answered last
-    lag_s            the replica shows at least what the primary had so many seconds ago; None if unknown
-    lag_bytes        what of the primary's history the replica has not replayed; None if unknown
+    lag_s            the replica shows at least what the primary had this many seconds ago; None if unknown
+    lag_bytes        how much of the primary's log the replica has not replayed; None if unknown
     at               when both were looked at, by the monotonic clock
     """
 
@@ -52,12 +52,12 @@ class View:
 
     @property
     def may_answer(self) -> bool:
-        """Whether the replica may answer what may be a little old."""
+        """Whether the replica may answer a read whose result may be a little old."""
         return not self.fault and self.counts
 
     @property
     def answers_alone(self) -> bool:
-        """Whether only the replica can answer, and may."""
+        """Whether only the replica can answer, and it may."""
         return self.is_primary_down and self.is_near and self.counts
 
 
@@ -138,7 +138,7 @@ class Replica:
     def fail(self, view: View) -> None:
         """Let the primary answer until the next look, because the replica's connection broke during a call.
 
-        view  the result with which the call began. If there is a newer one, that counts
+        view  the result with which the call began. A newer result stays as it is
         """
         failed = replace(view, fault="it could not answer a call")
         if self._set(failed, only_after=view) is view:
@@ -153,10 +153,10 @@ class Replica:
             return before
 
     def _lag_s(self, primary: Standing | None, found: Standing, *, is_primary_down: bool) -> float | None:
-        """How far the replica is behind, or was when the primary answered last if that is down. None if unknown.
+        """How far the replica is behind; if the primary is down, how far it was when the primary answered last.
 
-        The replica is as new as the newest moment at which the primary had no more than the replica has now. So no
-        clock of a server counts, and a primary without writes makes no lag.
+        None if unknown. The replica is as new as the newest moment at which the primary had no more than the
+        replica has now. So the clocks of the servers do not matter, and a primary without writes makes no lag.
         """
         while len(self._samples) > 1 and self._samples[1][1] <= found.position:
             self._samples.popleft()
@@ -187,7 +187,8 @@ def judged(
     """What the standings of both servers mean.
 
     primary  where the primary was when it answered last; None if it never has
-    lag_s    how far the replica is behind, or was when the primary answered last if that is down; None if unknown
+    lag_s    how far the replica is behind; if the primary is down, how far it was when the primary answered last;
+             None if unknown
     """
     fault = _fault_of(primary, found, is_primary_down=is_primary_down)
     is_near = not fault and lag_s is not None and lag_s <= most_lag_s

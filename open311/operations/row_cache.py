@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from open311.plugins import Jurisdiction
 
 OVERHEAD_BYTES = 700
-"""About how many bytes Python needs for a row beside its text: the key, the objects and the entry."""
+"""About how many bytes Python needs for a row in addition to its text: the key, the objects and the entry."""
 
 State = TypeVar("State", bound=Hashable)
 Row = TypeVar("Row")
@@ -29,8 +29,8 @@ class CachedRow(NamedTuple):
 class RowCache(Generic[State, Row]):
     """The rows that were used last. The sum of their sizes is bounded. Threads may share it.
 
-    The key of a row is its city and its state: here, all that decides how the row is rendered, beside the city's
-    catalogue. A city with another catalogue is another object. So no row becomes outdated.
+    The key of a row is its city and its state. Here, a state is all that decides how the row is rendered, except
+    the city's catalogue. A city with another catalogue is another object. So no row becomes outdated.
 
     Rows are in two dicts. When the newer dict has half of the bytes, it replaces the older one, and the rows that
     are only in the older one are dropped. A row that is used moves from the older dict to the newer one. An
@@ -58,7 +58,7 @@ class RowCache(Generic[State, Row]):
         return [row or older.get(state) for state, row in zip(states, found, strict=True)]
 
     def keep(self, city: Jurisdiction, rows: Mapping[State, Row]) -> None:
-        """Add rows. They may push out rows that were not used for long."""
+        """Add rows. They may push out rows that have not been used for a long time."""
         with self._lock:
             new = self._new.setdefault(city, {})
             for state, row in rows.items():

@@ -74,7 +74,7 @@ class Jurisdiction:
     aliases       retired service code -> current service code
     rules         exceptions to the services' own departments; the first rule that fits decides
     calendar      working days and office hours; None if no rule and no service level needs them
-    service_levels  by when requests should be done, beside the service levels of services and departments
+    service_levels  by when requests should be done, in addition to the service levels of services and departments
     due_soon_hours  how many hours before its due date an open request is due soon
     triage        code of the department that gets a request if no rule and no service decides
     id_pattern    pattern of the ids that the server makes, with {number}, {year}, {yy}
@@ -97,10 +97,10 @@ class Jurisdiction:
     articles      texts that answer what people ask; those that have expired are among them
     days          when the city collects what, and other lines that each day has
     left_out      the faults of files that are not used, such as an article that cannot be read
-    overrides     whether admins may change texts and questions on the pages for staff, beside the files
-    synonyms      what people in this city say, and what the services are called, beside the usual synonyms
+    overrides     whether admins may change texts and questions on the pages for staff; the files do not change
+    synonyms      what people in this city say, and what the services are called, in addition to the usual synonyms
     sensors       the sensors that report by themselves
-    sensor_rules  what they report, and how
+    sensor_rules  what the sensors report, and how
     source        the folder of the files that declare the city; None for a city without such files
     """
 

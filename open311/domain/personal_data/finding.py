@@ -20,7 +20,7 @@ _DIGIT = re.compile(r"\d")
 
 
 _ROW = re.compile(rf"\d(?:[\s()+./-]{{0,20}}\d){{{LEAST_DIGITS - 1}}}")
-"""So many digits as a phone number or a card has at least, with nothing but what can divide its parts."""
+"""As many digits as the shortest phone number has, with nothing between them but what can divide its parts."""
 
 
 def _may_hold_any(text: str) -> bool:

@@ -18,7 +18,7 @@ from open311.domain.personal_data.words import meaning_before
 LEAST_DIGITS = 6
 """A phone number with fewer digits is not personal, such as 311 or the short number of an office."""
 _LEAST_DIGITS_ALONE = 9
-"""A number without `+` or 00, and without a word before it such as `Tel.`, must have so many digits."""
+"""A number without `+` or 00, and without a word before it such as `Tel.`, must have at least this many digits."""
 _MOST_DIGITS = 15
 _MOST_PARTS = 30
 """A row of more numbers than this is a table and has no phone number. This limits the time for a hostile text."""

@@ -40,7 +40,7 @@ class BlockOrder:
 def current_blocks(platform: Platform) -> BlockList:
     """The blocks at the newest version of the list that this process has seen.
 
-    Only after a change is the list read again, so most POSTs cost no statement for it.
+    The list is read again only after a change. So most POSTs need no statement for it.
     """
     kept = platform.process.blocks
     if kept.list.version < kept.newest:
@@ -93,7 +93,7 @@ def list_blocks(platform: Platform, jurisdiction_id: str, *, principal: Principa
 
 
 def remove_block(platform: Platform, number: int, *, reason: str, principal: Principal, now: datetime) -> Block:
-    """Remove a block. Raises NotFound, Forbidden, and Invalid without a reason."""
+    """Remove a block. Raises NotFound, Forbidden, and Invalid if the reason is missing."""
     require_role(principal, Role.ADMIN)
     why = _reason(reason)
     with platform.database.transaction() as connection:
@@ -164,7 +164,7 @@ def _key(connection: Connection, value: str) -> str:
 def _record(
     connection: Connection, block: Block, act: str, reason: str, principal: Principal, now: datetime
 ) -> None:
-    """Write an entry of the audit trail. It does not have the blocked value, because the trail is kept for long."""
+    """Write an entry of the audit trail, without the blocked value, because the trail is kept for a long time."""
     entry = Entry(
         jurisdiction_id=block.jurisdiction_id,
         at=now,

@@ -43,7 +43,7 @@ log = logger(__name__)
 
 IGNORE, UNCHANGED = "ignore", "unchanged"
 MOST_TRIES = 8
-"""How often an update is tried if a fault of this server prevents that it is applied."""
+"""How often an update is tried while a fault of this server prevents it from being applied."""
 UNKNOWN_FOR = timedelta(days=3)
 """How long an update of an unknown request is tried again. The answer with the request's id may still come."""
 ERASED = "its text was erased here before"
@@ -120,7 +120,7 @@ def apply_some(platform: Platform, city: Jurisdiction, now: datetime) -> int:
         done, left = undeadlocked(lambda: _apply_batch(platform, city, now))
     except Unavailable:
         raise
-    except Exception as error:  # one of the updates has a fault; alone, it does not stop the others
+    except Exception as error:  # one update has a fault; applied alone, it does not stop the others
         log.info("updates are applied one by one", city=city.id, cause=type(error).__name__)
         done, left = 0, AT_ONCE
     for _ in range(left):
@@ -422,7 +422,7 @@ def _texts(
     *,
     is_ours: bool,
 ) -> Iterable[tuple[str, bool]]:
-    """The texts to publish, each with True if it is late, so that a newer public text must stay in status_notes."""
+    """The texts to publish, each with True if it is late: then a newer public text stays in status_notes."""
     is_last = is_ours and after.text == update.description
     events = history.load_events(place.desk.connection, record.jurisdiction_id, record.number)
     if update.description and not _is_known_text(place, record, update.description, events):

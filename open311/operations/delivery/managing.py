@@ -206,8 +206,8 @@ def decide(
 ) -> Delivery:
     """Carry out a decision, and return the delivery after it.
 
-    Raises NotFound, Invalid without a reason, and Forbidden. Raises Conflict if the delivery's state does not allow
-    the decision, if the risk is not accepted, and for an external_id that another request has.
+    Raises NotFound, Forbidden, and Invalid if the reason is missing. Raises Conflict if the delivery's state does
+    not allow the decision, if the risk is not accepted, and for an external_id that another request has.
     """
     require_role(principal, ROLE)
     require_city(principal, city.id)

@@ -250,7 +250,7 @@ class Line:
         return Load(before, case, update)
 
     def _kept_back(self, record: RequestRecord, now: datetime) -> Defer | Skip | None:
-        """Why the request may not leave for this back office as it is now; None if it may."""
+        """Why the request may not be sent to this back office now; None if it may."""
         if record.visibility in KEPT_HERE:
             return Defer(now + KEPT_FOR, "the request is not for others to see now")
         return None if self._config.name in wanted_by(self._city, record) else Skip(ELSEWHERE)
@@ -332,7 +332,7 @@ class Line:
     def _can_recover(self, delivery: Delivery) -> bool:
         """Whether the back office can be asked about a lost answer, or can get a delivery twice without harm."""
         if self._backend is None:
-            return True  # wait until the back end can be opened
+            return True  # nothing can be sent, so the delivery waits until the back end can be opened
         if delivery.subject is Subject.UPDATE:
             return self._backend.repeats_updates
         return self._backend.can_look_up or self._backend.honours_keys
@@ -436,7 +436,7 @@ class Line:
         return {id: fault.format(name=one[0][:60]) for id, one in given.items() if one not in linked}
 
     def _tell(self, after: Delivery, result: Result, circuit: Circuit) -> None:
-        """Log what has become of a delivery. While the back office rests, its failures are not logged again."""
+        """Log the new state of a delivery. While the back office rests, its failures are not logged again."""
         what = {"city": self._city.id, "backend": self._config.name, "delivery": after.id, "cause": after.cause}
         if after.state in (DeliveryState.PARKED, DeliveryState.UNCERTAIN):
             log.error("a delivery waits for a person", state=after.state.value, **what)

@@ -44,8 +44,8 @@ def store_updates(connection: Connection, place: Place, updates: Iterable[Remote
 def store_states(connection: Connection, place: Place, states: Iterable[RemoteUpdate], now: datetime) -> int:
     """Store the states of cases that differ from the last known ones, and return their number.
 
-    If a case is seen for the first time and is open, this is no news. Otherwise it would reopen a request that was
-    closed here meanwhile.
+    The state of an open case that is seen for the first time is no news. If it counted as news, it would reopen a
+    request that was closed here meanwhile.
     """
     return remote_updates.add(connection, list(_differing(connection, place, states, now)))
 
@@ -57,7 +57,7 @@ def _differing(
         found = _stored(connection, place, replace(state, update_id=""), now)
         found = replace(found, at=None, is_snapshot=True, digest=_digest(found.status, found.description))
         last = remote_updates.last_snapshot(connection, place, found.remote_id)
-        if last is not None and last.digest == found.digest:  # its text may be erased
+        if last is not None and last.digest == found.digest:  # not the texts, because the last one may be erased
             continue
         number = last.id if last else 0
         meaning = MEANINGS.get(word_in(found.status))

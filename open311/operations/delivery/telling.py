@@ -1,4 +1,4 @@
-"""Tells the operator about trouble with back offices, receivers of webhooks, mail server and SMS gateway."""
+"""Tells the operator about trouble with back offices, receivers, the mail server and the SMS gateway."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _note(platform: Platform, connection: Connection, now: datetime) -> None:
 
 
 def _note_receivers(connection: Connection, now: datetime, failing_since: datetime) -> None:
-    """Store a notice for each city about receivers of webhooks that have failed for long, or were given up."""
+    """Store a notice for each city about receivers that have failed for a long time or were given up."""
     dead = webhooks.dead(connection, failing_since)
     known = notices.places(connection, RECEIVERS)
     for city in sorted({*dead, *known}):

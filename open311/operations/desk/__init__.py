@@ -1,1 +1,1 @@
-"""What staff read and do beside single commands: queues, whole requests, photos, bulk commands, saved views."""
+"""What staff read and do apart from single commands: queues, whole requests, photos, bulk commands, saved views."""

@@ -55,7 +55,7 @@ def blacken_photo(
     boxes  the left, top, right and bottom of each part, as fractions of the picture
 
     No transaction is open while a child process blackens the picture.
-    Raises Invalid for faulty boxes or without a reason, Conflict for a photo that cannot be blackened now,
+    Raises Invalid for faulty boxes or if the reason is missing, Conflict for a photo that cannot be blackened now,
     Unavailable if the picture cannot be made now, StoreUnavailable, NotFound, and Forbidden.
     """
     require_role(principal, Role.DISPATCHER)
@@ -141,7 +141,7 @@ def _photo_of(old: Photo, prepared: Prepared, now: datetime) -> Photo:
 
 
 def _exchange(connection: Connection, old: Photo, new: Photo, event: PhotoBlackened, *, days: int) -> None:
-    """Give the new photo the place of the old one, and keep the old one for so many days."""
+    """Give the new photo the place of the old one, and keep the old one for this many days."""
     placed = replace(
         new,
         request_id=old.request_id,

@@ -128,10 +128,11 @@ def withdraw_photo(
     """Withdraw a photo from the public for good. Returns the number of the request.
 
     Staff can still read it if it was ready or held. A held photo is then not held any more, and the public never
-    sees it. A photo that waits is then not prepared, for example because its file is lost. A photo that was refused
-    can be withdrawn too, so that nobody has to look at it any more. The files of these two are deleted; the
-    original of a photo that waited is kept for `photo_original_days`. Raises Invalid without a reason, Conflict for
-    a photo that is in another state or that the public does not see, NotFound, and Forbidden.
+    sees it. A photo that waits, for example because its file is lost, is then not prepared. A photo that was
+    refused can be withdrawn too, so that nobody has to look at it any more. The file of a refused photo is deleted;
+    the original of a photo that waited is kept for `photo_original_days`.
+    Raises Invalid if the reason is missing, Conflict for a photo that is in another state or that the public does
+    not see, NotFound, and Forbidden.
     """
     require_role(principal, Role.DISPATCHER)
     why = read_reason(reason, tell("is missing; say why the photo is withdrawn."))
@@ -168,8 +169,8 @@ def release_photo(
 ) -> int:
     """Show a photo that is held to the public. Returns the number of the request.
 
-    Raises Invalid without a reason, Conflict for a photo that is not held, or if the service of the request now has
-    private photos, NotFound, and Forbidden.
+    Raises Invalid if the reason is missing, Conflict for a photo that is not held, or if the service of the request
+    now has private photos, NotFound, and Forbidden.
     """
     require_role(principal, Role.DISPATCHER)
     why = read_reason(reason, tell("is missing; say why the photo is released."))

@@ -32,7 +32,8 @@ def drop_report(
 ) -> RequestRecord:
     """Hide and close a report that is held because it looks like abuse, as one change.
 
-    Raises Conflict for a report that is not held for this reason, Invalid without a reason, NotFound, Forbidden.
+    Raises NotFound, Forbidden, Invalid if the reason is missing, and Conflict for a report that is not held because
+    it looks like abuse.
     """
     with platform.database.transaction() as connection:
         record = load_request(connection, city, name)
@@ -59,7 +60,7 @@ def release_update(
     held  the version of the request at which the update came, as the history has it
 
     The status of the update has no effect, and its photos stay for staff.
-    Raises Invalid without a reason, NotFound if no such update waits, and Forbidden.
+    Raises Invalid if the reason is missing, NotFound if no such update waits, and Forbidden.
     """
     why = read_reason(reason, tell("is missing; say why the update is released."))
 

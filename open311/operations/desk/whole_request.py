@@ -118,7 +118,8 @@ def read_reporter(
 ) -> tuple[RequestRecord, Reporter]:
     """Read who sent a request. This is personal data, so the audit trail stores who read it and why.
 
-    Raises NotFound, Invalid without a reason, and Forbidden for readers and for requests of other departments.
+    Raises NotFound, Invalid if the reason is missing, and Forbidden for readers and for requests of other
+    departments.
     """
     require_role(principal, Role.AGENT)
     why = clean_text(reason).strip()

@@ -38,8 +38,8 @@ def dispatch(platform: Platform, now: datetime, *, rows: int = BATCH_ROWS) -> in
     """Handle the next changes in one transaction, and count requests whose supporters have changed.
 
     Returns the number of both. 0 means that nothing is due, or that another dispatcher is running. Raises
-    Unavailable. Raises also if the outbox holds an event that only a newer release knows; that release's dispatcher
-    will handle the event.
+    Unavailable. Raises KeyError if the outbox holds a kind of event that only a newer release knows; that release's
+    dispatcher will handle the event.
     """
     with platform.database.transaction() as connection:
         if not outbox.try_lock(connection):
@@ -62,7 +62,7 @@ def _count_supporters(platform: Platform, connection: Connection, rows: int) -> 
             return count_supporters(platform, connection, rows=rows)
     except Unavailable:  # the transaction is lost; the next dispatcher begins again
         raise
-    except Exception:  # the changes of requests go on
+    except Exception:  # the changes of requests must be handled all the same
         log.exception("supporters were not counted")
         return 0
 

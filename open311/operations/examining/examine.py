@@ -158,7 +158,7 @@ def _schema_of(platform: Platform) -> SchemaState | None:
     try:
         with platform.database.reading() as connection:
             return migrations.schema_state(connection)
-    except Unavailable:  # it ended just now; None skips the other checks, which would all report that
+    except Unavailable:  # the database has just ended; None skips the other checks, which would all report that
         return None
 
 

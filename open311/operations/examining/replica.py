@@ -1,4 +1,4 @@
-"""What the doctor checks in the replica."""
+"""What the doctor checks of the replica."""
 
 from __future__ import annotations
 

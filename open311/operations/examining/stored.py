@@ -15,7 +15,7 @@ from open311.storage.migrations import Fit, SchemaState
 
 LEAST_POSTGRESQL = 13
 WORKER_CONNECTIONS = 30
-"""What a worker needs beside the web processes, see spec/operating.md."""
+"""What a worker needs in addition to the web processes, see spec/operating.md."""
 APART_S = 2.0
 """How far the clocks of two machines may be apart. Times of requests come from both."""
 
@@ -172,7 +172,7 @@ def _connections(connection: Connection, settings: Settings) -> Iterator[Trouble
 
 
 def check_feed(connection: Connection, older_than_s: float) -> Iterator[Finding]:
-    """Transactions that have been open for long: the change feed and the webhooks wait for them."""
+    """Transactions that have been open for a long time: the change feed and the webhooks wait for them."""
     return findings("change feed", "no old transaction holds it back", _holding(connection, older_than_s))
 
 

@@ -1,6 +1,6 @@
-"""What the doctor checks of the work beside calls.
+"""What the doctor checks of the work in the background.
 
-These are the queue, back offices, receivers, mail, text messages, the media store, and neighbours.
+It checks the queue, back offices, receivers, mail, text messages, the media store, and neighbours.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _media(platform: Platform, connection: Connection) -> Iterator[Trouble]:
 
 
 def check_neighbours(connection: Connection, platform: Platform, now: datetime) -> Iterator[Finding]:
-    """Neighbours whose requests cannot be read or were not read for long."""
+    """Neighbours whose requests cannot be read or have not been read for a long time."""
     found = [one for one in remotes.load_all(connection) if platform.registry.get(one.jurisdiction_id) is not None]
     troubles = (trouble for one in found if one.pulls for trouble in _neighbour(connection, one, now))
     return findings("neighbours", f"{len(found)} in order", troubles)

@@ -53,7 +53,7 @@ def add_neighbour(
 
     A neighbour to which requests are sent already keeps its cut-over, so that no request is left out.
 
-    is_moved  the operator says that it is the server to which the name belongs, which only has another address now
+    is_moved  whether the operator says that the name belongs to this server, and only the server's address is new
 
     Raises Invalid if the server cannot be a neighbour, GeoReportError if the server cannot be read.
     """

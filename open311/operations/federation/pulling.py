@@ -1,7 +1,7 @@
 """Pull the public requests of neighbours, to show them in our lists (decision 0031).
 
 They are stored like imported requests, with the source `remote` and the ids `NAME-ID`. They have no department and
-are never delivered. When the neighbour changes or withdraws a request, it is changed or withdrawn here. A request
+are never delivered. When the neighbour changes or withdraws a request, our copy is changed or withdrawn. A request
 that was here before, or that has come from another neighbour, is not stored again. The only exception is a
 neighbour's own request, which replaces the copy of another neighbour.
 """
@@ -359,7 +359,7 @@ class _Pull:
                 self._show(connection, number, Visibility.PUBLIC)
 
     def _withdrawn_by_neighbours(self, connection: Connection, numbers: Sequence[int]) -> Iterator[int]:
-        """The numbers of those of these hidden requests that a neighbour has withdrawn, not a moderator here."""
+        """The numbers of the given requests that are hidden because a neighbour has withdrawn them."""
         neighbours = actor_of("")
         return (number for number, actor in self._withdrawn_by(connection, numbers) if actor.startswith(neighbours))
 

@@ -49,7 +49,7 @@ _PROGRESS = {
     Promised.kind: ("expected_at",),
     ServiceChanged.kind: ("service_code",),
 }
-"""Kind of event -> the fields that it sets. `Past.changed_here` has only the first of them, for all of them."""
+"""Kind of event -> the fields that it sets. In `Past.changed_here`, the first field stands for all of them."""
 _CORRECTED = {"description": ("description",), "address": ("place",), "point": ("place", "is_outside")}
 """Part that a correction names -> the fields that the correction sets."""
 _REPORT = (
@@ -85,7 +85,7 @@ class Past:
 
     @classmethod
     def of(cls, history: Sequence[Event]) -> Past:
-        """Make it from the complete history, oldest event first."""
+        """Make the past from the complete history, oldest event first."""
         rows = tuple(event for event in history if isinstance(event, Imported))
         by_file = {row.version for row in rows if row.version}  # 0: stored by release 0.1
         here: dict[str, datetime] = {}

@@ -185,7 +185,7 @@ class _Work:
 
     @classmethod
     def of(cls, column_map: ColumnMap, order: Import) -> _Work:
-        """Make it from the file's column map and the import's options."""
+        """Make the work from the file's column map and the import's options."""
         return cls(column_map, order.jurisdiction.id, order.origin, order.now, order.is_dry_run)
 
 

@@ -21,7 +21,7 @@ TODAY_BEFORE, TODAY_AFTER = 7, 31
 ELSEWHERE = "elsewhere"
 """Names the parts of the city that belong to no zone."""
 USUAL_WORDS = tell("rubbish garbage trash refuse recycling waste collection pick-up")
-"""What people write who want to know the collection days. A translation has the usual words of its language."""
+"""Words of people who want to know the collection days. A translation has the usual words of its language."""
 FILE_BEFORE, FILE_AFTER = 14, 366
 """A calendar for phones begins this many days before today and ends this many days after it."""
 
@@ -85,7 +85,7 @@ def wanted_zones(city: Jurisdiction, zone: str | None, point: tuple[float, float
 
 
 def read_span(first: str, last: str, today: date) -> tuple[date, date]:
-    """The first and the last day of a call. Raises Invalid that names each fault."""
+    """The first and the last day of a call. Raises Invalid, which names each fault."""
     problems: list[Problem] = []
     start = _read_day("fromdate", first, problems) if first else today
     end = _read_day("todate", last, problems) if last else (start or today) + timedelta(days=USUAL_DAYS - 1)
@@ -167,7 +167,7 @@ def _read_day(name: str, text: str, problems: list[Problem]) -> date | None:
 
 
 def _translated(city: Jurisdiction, languages: tuple[str, ...]) -> DayBook:
-    """The city's days with the texts in the first of the languages that has each."""
+    """The city's days. Each text is in the first of the languages that has it."""
     known = [city.translations[language].words for language in languages if language in city.translations]
     if not known:
         return city.days

@@ -41,7 +41,7 @@ class Checked:
     put_aside   answers to questions that are not asked, which are kept for staff
     replaced    the code that was sent, if another service has replaced its service; "" if none has
     remarks     what the caller is told about answers
-    candidates  near a border, who may be responsible, the city first; found after the check
+    candidates  who may be responsible for a point near a border, the city first; found after the check
     """
 
     draft: Draft

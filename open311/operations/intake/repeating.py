@@ -11,7 +11,7 @@ from open311.errors import Unavailable
 from schemas.texts import tell
 
 MOST_WAIT_S = 0.5
-"""How many seconds after the start of a call its repeats may still wait for its end.
+"""Repeats of a call wait for its end until this many seconds after its start.
 
 Each waiting call holds a thread.
 """

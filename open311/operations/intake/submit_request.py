@@ -5,7 +5,7 @@ The transaction of a POST writes all of these rows or none of them:
 - `reporter`, if the submission says anything about the reporter
 - `request_event`, one for each event
 - `outbox`, from which the dispatcher takes what follows, such as the job that gets the id for a token
-- `publication`, if the service answers with an id, and `personal_data`, if its texts have some
+- `publication`, if the service answers with an id, and `personal_data`, if the request's texts have some
 - `request_token`, for a batch service
 - `repeatable_post`, if the client sends a key for repeated calls
 - `external_id`, if the client sends its own id of the request
@@ -69,7 +69,7 @@ def submit_request(
     """Store a request and answer with its id, its token, or a notice, as its service's type requires.
 
     problems    those found before the submission is checked against the catalogue
-    sender      what else is known of who sends the request, for the rules against abuse
+    sender      what else is known about who sends the request, for the rules against abuse
     wants_link  whether the receipt has the secret of a link to the request. A call that finds an earlier request by
                 the partner's own id or by its hops gets none, because nothing proves that its sender knows the
                 request

@@ -21,11 +21,11 @@ from open311.storage.engine import Connection
 log = logger(__name__)
 
 MOST_BYTES = 2_000_000
-"""At most so many bytes of a mail are read."""
+"""At most this many bytes of a mail are read."""
 _TOKEN = re.compile(r"\+(?P<token>[0-9]{1,19}-[0-9a-fA-F]{20})@")
 _STATUS = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})")
 _GONE = frozenset({(5, 0, 0), (5, 2, 0), (5, 2, 1)})
-"""Statuses of RFC 3463, beside 5.1.x, that mean that the mailbox does not exist or takes no mail."""
+"""Statuses of RFC 3463, in addition to 5.1.x, that mean that the mailbox does not exist or takes no mail."""
 _PLACES = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To")
 
 

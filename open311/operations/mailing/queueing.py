@@ -154,8 +154,8 @@ def has_begun(events: Iterable[Event]) -> bool:
 def invite(desk: MailDesk, new: Follower, kind: MailKind) -> int:
     """Store a follower who has not agreed, and make the mail that asks for it. Returns the id; 0 if none is made.
 
-    Nothing is stored if the address cannot get mail or its owner wants none, or above the limits of an address and
-    a city: otherwise reports could be used to flood somebody's mailbox.
+    Nothing is stored if the address cannot get mail, if its owner wants none, or if the limit of the address or of
+    the city is reached. Without these limits, reports could be used to flood somebody's mailbox.
     """
     connection, city = desk.connection, desk.city
     box = mailbox_of(new.email)
@@ -201,7 +201,7 @@ def tell_departments(desk: MailDesk, kind: MailKind, found: Mapping[str, Sequenc
 
 
 def _arrived(desk: MailDesk, changes: Iterable[RecordedChange]) -> Iterator[tuple[str, int]]:
-    """The requests that these changes have brought to a department with mail, each after the department's code."""
+    """The requests that these changes have brought to a department with mail: pairs of its code and a number."""
     for change in changes:
         for event in change.events:
             department = _department_of(event)

@@ -31,8 +31,8 @@ def language_of(city: Jurisdiction) -> str:
 def mailbox_of(address: str) -> Mailbox | None:
     """The mailbox of an address that somebody has typed; None if no mail can be sent to it.
 
-    None also for an address with a name before it. None also for a domain of one part or with a number at its end:
-    the mail server would write to its own machine or network, as for root@localhost.
+    None also for an address with a name before it, and for a domain of one part or with a number at its end. Mail
+    to such a domain, as in root@localhost, would go to the mail server's own machine or network.
     """
     try:
         box = read_mailbox(address)

@@ -323,7 +323,7 @@ def _settle(platform: Platform, ready: _Ready, result: Tried, now: datetime) -> 
         # The dispatcher locks what is to be told before it locks the follower.
         if ready.place is not None and after.state is MailState.DONE:
             notifications.settle(connection, ready.place, ready.told)
-        # The follower is locked before the mail, as by a follower who leaves.
+        # The follower is locked before the mail, in the same order as when a follower leaves.
         wanted = queued.follower_id
         one = followers.load(connection, city.id, wanted, is_locked=True) if wanted else None
         if not mails.QUEUE.save(connection, after, due_at=ready.lease):

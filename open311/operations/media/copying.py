@@ -36,7 +36,7 @@ PUBLIC_HOSTS = Guard()
 
 
 def defer_copying(platform: Platform, connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Let the worker copy the photos of a request that lie elsewhere when the transaction has committed."""
+    """When the transaction has committed, let the worker copy the photos of a request from other servers."""
     lock = f"{Task.COPY_PHOTOS}:{jurisdiction_id}:{number}"
     arguments = {"jurisdiction_id": jurisdiction_id, "number": number}
     platform.queue.defer_once(connection, Task.COPY_PHOTOS, lock, **arguments)
@@ -51,7 +51,7 @@ def copy_photos(
     is_last: bool,
     guard: Guard = PUBLIC_HOSTS,
 ) -> int:
-    """Copy the photos of a request that lie elsewhere. Returns how many were fetched.
+    """Copy those photos of a request that are on other servers. Returns how many were fetched.
 
     No transaction is open while an address is fetched. Staff see a photo that cannot be copied as a refused one,
     and its address stays as it was sent. If the job runs twice, what was stored or refused is not fetched again.

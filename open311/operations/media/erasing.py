@@ -94,7 +94,7 @@ def erase_photos(connection: Connection, jurisdiction_id: str, number: int) -> l
 def erase_photos_of_updates(
     connection: Connection, jurisdiction_id: str, number: int, versions: Collection[int]
 ) -> list[Photo]:
-    """Delete the rows of the photos that updates of a request brought, and of their old ones before a blackening.
+    """Delete the rows of the photos that updates of a request brought, also of those that were blackened later.
 
     versions  for each update, the version of the request after it
     """

@@ -117,12 +117,12 @@ def is_own_store(platform: Platform, marker: str) -> bool:
 
 
 def log_store_fault(platform: Platform, now: datetime) -> None:
-    """Log it if photos cannot be stored when a process starts. Calls without photos are served."""
+    """When a process starts, log if photos cannot be stored. Calls without photos are served."""
     if fault := store_fault(platform, now):
         log.error("photos cannot be stored", why=fault)
 
 
-def _fault(platform: Platform, period: int) -> str:  # noqa: ARG001  # the cache forgets by the period
+def _fault(platform: Platform, period: int) -> str:  # noqa: ARG001  # a new period is a new key of the cache
     try:
         store_of(platform).check()
         with platform.database.reading() as connection:

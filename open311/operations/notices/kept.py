@@ -21,5 +21,5 @@ class KeptNotices:
         self.by_city: Mapping[str, Sequence[CityNotice]] = {}
 
     def forget(self) -> None:
-        """Read them again at the next call, because this process has changed one."""
+        """Read the notices again at the next call, because this process has changed one."""
         self.read_at = None

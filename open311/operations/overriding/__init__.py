@@ -1,1 +1,1 @@
-"""Overrides: what admins of a city change in texts and questions, beside the files of the city."""
+"""Overrides: what admins of a city change in texts and questions without changing the city's files."""

@@ -1,4 +1,4 @@
-"""Change texts and questions of a city beside its files: list, put and drop overrides. Only for admins."""
+"""Change texts and questions of a city, but not its files: list, put and drop overrides. Only for admins."""
 
 from __future__ import annotations
 

@@ -83,8 +83,9 @@ def erase_person(
     originals of photos, because their metadata may name the person. With `with_texts`, these are erased too: the
     descriptions, answers, photos and notes of requests that the person sent, the personal data in the addresses of
     their places, and the person's comments on requests of others with the photos of these comments. The counts of
-    requests do not change; a number of supporters can grow, see `_erase`. Each part has an entry in the audit
-    trail, which says what was erased where, but not whose data it was. A dry run rolls each transaction back.
+    requests do not change; the number of a request's supporters can grow, see `_erase`. Each part has an entry in
+    the audit trail, which says what was erased where, but not whose data it was. A dry run rolls back each
+    transaction.
 
     after  the number of a request: only requests with higher numbers
     Raises Forbidden and Invalid: see `checked_reason`.

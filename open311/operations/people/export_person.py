@@ -66,7 +66,7 @@ def export_person(
 ) -> Iterator[ExportPage]:
     """Read what the city has about a person, page by page. The audit trail keeps who read it and why.
 
-    Of a request of somebody else, the page has the updates that the person sent, and nothing of the other person.
+    Of a request that somebody else sent, the page has only the updates that the person sent.
 
     after  the number of a request: only requests with higher numbers
     Raises Forbidden and Invalid: see `checked_reason`.

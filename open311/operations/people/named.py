@@ -48,8 +48,8 @@ def require_eraser(principal: Principal, city: Jurisdiction) -> None:
 def checked_reason(principal: Principal, city: Jurisdiction, person: Person, reason: str) -> str:
     """The reason, as the audit trail keeps it, after a check that the principal may act for the person.
 
-    Raises Forbidden unless the principal is an admin for all departments, and Invalid without a reason, or for a
-    reason that names the person.
+    Raises Forbidden unless the principal is an admin for all departments, and Invalid if the reason is missing or
+    names the person.
     """
     require_eraser(principal, city)
     why = clean_text(reason).strip()

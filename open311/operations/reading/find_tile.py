@@ -58,9 +58,9 @@ def filter_problems(tile: Tile, values: Mapping[str, Any]) -> Iterator[Problem]:
 def find_tile_validator(platform: Platform, tile: Tile, search: RequestSearch) -> str:
     """The validator of a tile. For equal searches, it is computed once until something public has changed.
 
-    Returns "" if only the tile itself can tell. Tiles with cells follow the changes a little later, so the state of
-    the publications does not show them. A search by words, or by the time of the last change, can find other
-    requests while the state is the same.
+    Returns "" if the validator must be made from the tile itself. Tiles with cells follow the changes a little
+    later, so the state of the publications does not show them. A search by words, or by the time of the last
+    change, can find other requests while the state is the same.
     """
     if not tile.has_points or search.words or search.changed != Window():
         return ""

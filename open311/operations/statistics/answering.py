@@ -179,13 +179,13 @@ def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | Non
 
 
 def require_counted(state: statistics.State) -> None:
-    """Raises Unavailable until the requests of a city are counted for the first time."""
+    """Raise Unavailable until the requests of a city are counted for the first time."""
     if state.is_uncounted:
         raise Unavailable(tell("The statistics are being counted for the first time; try again in some minutes."))
 
 
 def _choose(platform: Platform, city: Jurisdiction, question: Question, live: RequestSearch) -> Chosen:
-    """What a live search finds: requests reported in the question's days, and those that may be closed then."""
+    """What a live search finds: requests reported in the question's days, and those that may be closed in them."""
     start = None if question.first is None else datetime.combine(question.first, time(), city.zone)
     end = None if question.last is None else datetime.combine(question.last + timedelta(days=1), time(), city.zone)
     past = None if end is None else end - timedelta(microseconds=1)

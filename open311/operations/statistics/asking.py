@@ -30,7 +30,7 @@ class _News:
 
 
 class Asking:
-    """Keeps questions and answers. It comes before the consumers that count, so that they see them."""
+    """Keeps questions and answers. It comes before `CountingStatistics`, which counts them."""
 
     name = "feedback"
 

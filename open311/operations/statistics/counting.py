@@ -39,9 +39,9 @@ class CountingStatistics:
 
 
 def count_supporters(platform: Platform, connection: Connection, *, rows: int) -> int:
-    """Count again the requests whose supporters have changed, which is no event. Returns the number of requests.
+    """Count again the requests whose supporters have changed. Returns the number of requests.
 
-    The caller must have the outbox's lock.
+    Such a change makes no event, so the consumer does not see it. The caller must have the outbox's lock.
     """
     taken = counted_requests.take_support(connection, rows)
     for jurisdiction_id, numbers in taken.items():
@@ -56,7 +56,7 @@ def count_requests(
 ) -> int:
     """Count these requests as the public sees them now. Returns how many were counted differently before.
 
-    facts  those of the public ones
+    facts  what the public sees of those requests that are public
     The caller must have the outbox's lock.
     """
     wanted = [row for one in facts if not one.is_merged for row in _counted(one, city)]
@@ -68,8 +68,8 @@ def check_all(platform: Platform, now: datetime) -> int:
 
     Returns how many requests were counted differently, plus how many rows of sums were wrong. This also counts the
     requests from before the first release with statistics, follows changes of a city's time zone and service
-    levels, and counts changes that the dispatcher of a former release has handled during an upgrade. It goes on
-    where it was interrupted.
+    levels, and counts changes that the dispatcher of a former release has handled during an upgrade. After an
+    interruption, the next call goes on where this one stopped.
     """
     for city in platform.registry:
         _mark_overdue(platform, city, now)

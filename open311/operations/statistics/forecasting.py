@@ -83,7 +83,9 @@ def find_usual_days(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counts:
-    """What the forecasts of a city are made of. A cell is here a service and an area, where "" stands for all.
+    """The counts that the forecasts of a city are made from.
+
+    Here, a cell is a service and an area; "" stands for all services or for all areas.
 
     services          the codes of the services that the city has now
     at_intake         those of them that are closed at intake

@@ -1,4 +1,4 @@
-"""Trying the forecasts on counts from a file: how near they would have been, beside simple guesses."""
+"""Trying the forecasts on counts from a file: how near they would have been, compared with simple guesses."""
 
 from __future__ import annotations
 

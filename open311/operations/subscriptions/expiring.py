@@ -11,7 +11,7 @@ from open311.storage import webhooks
 
 
 def expire_subscriptions(platform: Platform, now: datetime) -> dict[str, int]:
-    """Disable subscriptions that were paused for long. Delete those not verified and those of revoked keys.
+    """Disable subscriptions that were paused for too long. Delete those not verified, and those of revoked keys.
 
     Returns the number of deleted subscriptions.
     """

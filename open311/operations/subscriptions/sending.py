@@ -178,7 +178,7 @@ class Line:
 
 
 def disable(connection: Connection, place: Place, now: datetime) -> None:
-    """Stop a subscription. If its owner resumes it, it tells everything that it has not told."""
+    """Stop a subscription. If its owner resumes it later, everything that it has not told is told then."""
     webhooks.replay_undelivered(connection, place)
     subscriptions.set_state(connection, *place, SubscriptionState.DISABLED, now)
 

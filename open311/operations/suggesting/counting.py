@@ -21,7 +21,7 @@ log = logger(__name__)
 def count_choice(
     platform: Platform, city: Jurisdiction, suggested: Sequence[str], receipt: Receipt, principal: Principal
 ) -> tuple[str, ...]:
-    """Count which of the suggested services a report is of. Returns the codes that the city does not have.
+    """Count which of the suggested services a report was sent to. Returns the codes that the city does not have.
 
     suggested  codes, the best first
     A repeated call and a test report are not counted. If the database fails now, the report is stored and the

@@ -34,7 +34,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """Of how many sentences the first suggestion is right, and one of three."""
+    """For how many sentences the first suggestion is right, and for how many one of the first three is right."""
 
     sentences: int
     first: int
@@ -57,7 +57,7 @@ def own_ranking(offered: Offered, model: ServiceModel | None = None) -> Ranking:
 
 
 def bm25_ranking(city: Jurisdiction, offered: Offered) -> Ranking:
-    """BM25 over the same texts: names three times, keywords twice, descriptions. Raises Misconfigured."""
+    """BM25 over the same texts: names three times, keywords twice, descriptions once. Raises Misconfigured."""
     try:
         from rank_bm25 import BM25Okapi
     except ImportError:

@@ -1,4 +1,4 @@
-"""The operation that trains a model of a city's own reports. It reads public texts only.
+"""The operation that trains a model on a city's own reports. It reads public texts only.
 
 Personal data are masked in them (decision 0036). A word that fewer than five reports have is left out, so the model
 has no word of a single report.
@@ -28,7 +28,7 @@ LEAST_REQUESTS = 200
 """With fewer public descriptions, words of single reports would decide."""
 LEAST_OF_SERVICE = 10
 LEAST_OF_TERM = 5
-"""A model has only words that are in at least so many reports."""
+"""A model has only words that are in at least this many reports."""
 MOST_TERMS = 20_000
 TESTED = 5
 """The newest of this many parts of the requests is held back for the test, because a model is used for reports that
@@ -38,9 +38,10 @@ come after those it has learned from.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A model of all requests, and how the search finds the services of the newest ones.
+    """A model that was trained on all requests, and how well the search finds the services of the newest requests.
 
-    without, with_model  the search alone, and with another model, of the older requests only
+    without     the score of the search alone
+    with_model  the score of the search with another model, which was trained on the older requests only
     """
 
     model: ServiceModel

@@ -118,7 +118,8 @@ def _moment(jurisdiction: Jurisdiction, random: Random, now: datetime) -> dateti
 def _place(jurisdiction: Jurisdiction, index: int, random: Random) -> Place:
     """A random point inside the boundary, more often near the middle than near the edge.
 
-    Without a boundary, it is near the main place of the city's time zone. If that is not known, it is an address.
+    Without a boundary, the point is near the main place of the city's time zone. If no main place is known,
+    the result is an address.
     """
     if jurisdiction.boundary is None:
         middle = place_of_zone(jurisdiction.time_zone)

@@ -111,7 +111,7 @@ def _rates(platform: Platform, now: datetime) -> Iterator[Check]:
         yield Check("rates", answers, detail, is_vital=False)
 
 
-def _rates_answer(rates: Rates, period: int) -> bool:  # noqa: ARG001  # the cache forgets by the period
+def _rates_answer(rates: Rates, period: int) -> bool:  # noqa: ARG001  # a new period is a new key of the cache
     return rates.answers()
 
 

@@ -141,7 +141,7 @@ def changes_by(
         before,
         before,
         list[Event](),
-    )  # `corrected`: the new report, but no event is applied
+    )  # `corrected` has the new report, but not the effects of the events
     for command in commands:
         _require(command, record, desk)
         found = list(effects(command, record, desk))

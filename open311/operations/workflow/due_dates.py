@@ -20,8 +20,8 @@ from open311.operations.workflow.effects import Desk
 from open311.storage import history
 
 CAUSE = "service level"
-"""The cause of due dates that the server has computed again. It replaces these and the one that it computed at
-intake, never a person's."""
+"""The cause of due dates that the server has computed again. The server replaces only such dates and the one
+that it computed at intake, never one that a person has set."""
 
 
 def due_events(desk: Desk, before: RequestRecord, after: RequestRecord, events: Sequence[Event]) -> Iterator[Event]:

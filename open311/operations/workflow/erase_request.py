@@ -93,7 +93,7 @@ def erase_parts(
 ) -> Erasure:
     """Erase parts of many requests, in the transaction of the caller, who has locked them.
 
-    The caller defers the deletion of the files of the photos of the result, in the same transaction.
+    In the same transaction, the caller must call `defer_deletion` for the photos of the result.
     """
     numbers = [record.number for record in records]
     changes = erasing(connection, jurisdiction, records, parts, now=now, actor=actor, cause=cause, reason=reason)

@@ -69,7 +69,7 @@ def receive_update(
 
     photos       photos in the call; the public sees them if it sees the text
     own_address  the address of this server that the sender has called
-    sender    what else is known of who sends the update, for the rules against abuse
+    sender    what else is known about who sends the update, for the rules against abuse
     problems  faults of the call that the caller of this function has found; they are raised together with those
               found here
     Raises Invalid, also for an update_id that the sender has used before; NotFound for a request that is unknown or

@@ -22,7 +22,7 @@ DAYS_FILE = "days.toml"
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MOST_WEEKS = 52
 FARTHEST_MOVE = timedelta(days=183)
-"""By how much an exception may move a collection. A year that is mistyped moves it by more."""
+"""How far an exception may move a collection. With a mistyped year, it would be moved farther."""
 
 
 class Code(Text):

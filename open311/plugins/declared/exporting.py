@@ -1,4 +1,4 @@
-"""A city's files with its overrides in them. Comments and order of the files stay."""
+"""A city's files with its overrides in them. The comments of the files and their order stay."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The types of the keys in a city's files. They accept only exact types. An error says what is wrong and the cure.
+"""The types of the keys in a city's files. They accept only exact types.
 
-A message is the rest of a sentence that begins with the key's name: `must be a string, not 7; put it in quotes.`
+An error says what is wrong and how to correct it. Its message is the rest of a sentence that begins with the key's
+name: `must be a string, not 7; put it in quotes.`
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class CitizenSentence(Text):
     names = ("department", "service", "address", "date", "into")
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        """The sentence, if each name in braces is known. Plain names only: a sentence cannot reach into values."""
+        """The sentence, if each name in braces is known. Only plain names are valid, without a point or index."""
         text = super().deserialize(value, attr, data, **kwargs)
         if text == self.load_default:
             return text

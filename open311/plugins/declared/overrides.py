@@ -220,7 +220,10 @@ def _codes(value: Plain) -> list[str]:
 
 
 def reduced(base: Plain, sent: Plain) -> dict[str, Any]:
-    """What a valid override changes of its base, without the fields that say the same. {} if it changes nothing."""
+    """The fields of a valid override that differ from its base. {} if the override changes nothing.
+
+    Of a form, the codes of all questions stay, because they say the order.
+    """
     value = _normal(sent)
     if isinstance(base.get("attributes"), list) and "attributes" in value:
         whole = merged(base, value)

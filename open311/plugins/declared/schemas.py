@@ -659,7 +659,7 @@ class SensorRuleTable(Table):
         default=0,
     )
     silent_minutes = Number(
-        "The condition holds if the sensor has sent nothing for so many minutes; with `0`, the rule is not about"
+        "The condition holds if the sensor has sent nothing for this many minutes; with `0`, the rule is not about"
         " silence",
         least=0,
         most=525_600,
