@@ -38,7 +38,7 @@ log = logger(__name__)
 
 
 class GeoReportApp(Flask):
-    """Flask without two features that this server does not use and that would slow down every call."""
+    """Flask without two features that would slow down every call, and with its own answer to OPTIONS."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: all views and hooks are synchronous, so Flask need not check it."""
@@ -103,7 +103,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
 
 
 def _around(application: WSGIApplication, platform: Platform, bound: list[BoundEndpoint]) -> WSGIApplication:
-    """Wrap Flask in middleware. A call passes the last one here first."""
+    """Wrap Flask in middleware. The last middleware here gets a call first."""
     settings = platform.settings
     application = QuickLane(application, bound)
     application = RateLimits(application, settings, platform.process.rates)

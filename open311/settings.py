@@ -229,7 +229,8 @@ class Settings:
         "", "largest rate of reads from one client address, such as 600 per minute; if empty, no limit"
     )
     key_rate: str = _text(
-        "", "largest rate of POSTs with one api_key, beside that of addresses; if empty, no limit"
+        "",
+        "largest rate of calls that need a key, for one api_key or one account of staff; if empty, no limit",
     )
     device_rate: str = _text(
         "", "largest rate of reports with one device_id, beside that of addresses; if empty, no limit"

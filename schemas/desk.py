@@ -276,7 +276,7 @@ class NoticesPageArguments(PageArguments):
     """The page of the list of notices."""
 
     cursor = TextParameter("Where the next page begins.")
-    done = TextParameter("The act that has just been done.", "end_notice")
+    done = TextParameter("The act that has just been done.", "end")
 
 
 NOTICE_SLOTS = 12

@@ -338,7 +338,7 @@ class DiscoverySchema(Body):
 
     xml_root = "discovery"
 
-    changeset = Text(metadata=describe("When this document last changed."))
+    changeset = Text(metadata=describe("When a service list or a definition last changed."))
     contact = Text(metadata=describe("How to reach the operator."))
     key_service = Text(metadata=describe("How to get an api_key."))
     endpoints = fields.List(fields.Nested(EndpointSchema), metadata=describe("The endpoints."))

@@ -307,7 +307,7 @@ class JsonNumber(fields.Integer):
 
 
 class JsonDays(fields.Integer):
-    """A whole number from 0."""
+    """A whole number from 0 to `most`."""
 
     def __init__(self, about: str, example: Any = None, *, most: int, default: int) -> None:
         metadata = describe(about, example) | {"minimum": 0, "maximum": most}
@@ -1257,7 +1257,7 @@ class StaffRequestSchema(Body):
     photos = fields.List(
         fields.Nested(StaffPhotoSchema), metadata=describe("The photos that this server keeps, in their order.")
     )
-    source = Text(metadata=describe("api, import or example."))
+    source = Text(metadata=describe("api, import, remote (of a neighbour) or example."))
     channel = OptionalText(metadata=describe("How it reached the city."))
     attributes = fields.List(fields.Nested(NamedAnswerSchema), metadata=describe("All answers."))
     history = fields.List(fields.Nested(HistoryEntrySchema), metadata=describe("All events, oldest first."))

@@ -40,7 +40,7 @@ def announce(platform: Platform) -> None:
 
 
 def remark_about_pooler(platform: Platform) -> str:
-    """What is wrong if a pooler answers and the settings do not say so; "" if nothing is."""
+    """What is wrong if a pooler answers and the settings do not say so; "" if nothing is wrong."""
     settings = platform.settings
     if settings.direct_database_url and not settings.prepare_statements:
         return ""

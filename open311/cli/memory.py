@@ -31,7 +31,7 @@ def collection_paused() -> Iterator[None]:
 def return_freed_memory() -> None:
     """Return freed memory to the kernel, also between blocks in use. Other C libraries than glibc do it themselves.
 
-    Call this before a fork. Otherwise all forks keep what the imports and the files of cities needed for a while.
+    Call this before a fork. Otherwise all forks keep memory that only imports and the loading of cities needed.
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -81,7 +81,7 @@ def disable(subscription: str, reason: str) -> None:
 @_SUBSCRIPTION
 @_REASON
 def resume(subscription: str, reason: str) -> None:
-    """Send to SUBSCRIPTION again, at once. What its receiver has missed is told.
+    """Send to SUBSCRIPTION again, at once. Its receiver is told what it has missed.
 
     \b
     Example:

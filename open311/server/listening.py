@@ -68,9 +68,9 @@ def stop_listening(listener: socket.socket) -> None:
     """Stop listening, in all processes that share the listener, and lose no connection that a client has made.
 
     A shutdown resets connections that no process has accepted yet, and their clients may have sent a call already.
-    So first the kernel drops what asks for new connections, and the processes accept those that are left. A client
-    whose packet was dropped sends it again after a second, and is then refused. On other systems than Linux, a few
-    connections may be lost.
+    So first the kernel drops packets that ask for new connections, and the processes accept the connections that
+    are left. A client whose packet was dropped sends it again after a second, and is then refused. On other systems
+    than Linux, a few connections may be lost.
     """
     if drop_new_connections(listener):
         give_up_at = time.monotonic() + ACCEPT_S
@@ -82,7 +82,7 @@ def stop_listening(listener: socket.socket) -> None:
 
 
 def drop_new_connections(listener: socket.socket) -> bool:
-    """Let the kernel drop what asks for new connections. Returns False on systems that cannot do so."""
+    """Let the kernel drop packets that ask for new connections. Returns False on systems that cannot do so."""
     if sys.platform != "linux":
         return False
     program = ctypes.create_string_buffer(NO_NEW_CONNECTIONS, len(NO_NEW_CONNECTIONS))
@@ -95,7 +95,7 @@ def drop_new_connections(listener: socket.socket) -> bool:
 
 
 def _waiting(listener: socket.socket) -> int:
-    """The number of connections that no process has accepted yet, as Linux tells it of a socket that listens."""
+    """The number of connections that no process has accepted yet, as Linux reports it for a listening socket."""
     try:
         told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
     except OSError:  # another process has shut the socket down

@@ -137,7 +137,8 @@ def find_namesake(connection: Connection, jurisdiction_id: str, name: str) -> Ac
 
     It is an account of the jurisdiction or of all. An account with exactly this name is preferred.
 
-    PostgreSQL compares cases by the database's collation, which may know ASCII only. A city has few accounts.
+    Names are compared here and not by PostgreSQL, because the database's collation may know the case of ASCII
+    letters only. A city has few accounts.
     """
     query = _accounts().where(staff_account.c.jurisdiction_id.in_((jurisdiction_id, ALL_JURISDICTIONS)))
     found = [_account(row._mapping) for row in connection.execute(query.order_by(staff_account.c.id))]

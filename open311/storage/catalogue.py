@@ -81,7 +81,7 @@ def _fields(item: Any) -> dict[str, Any]:
 
 
 def lock_catalogues(connection: Connection) -> None:
-    """Let no other transaction change a catalogue or an override until this one ends. Waits for one that does."""
+    """Take the lock of catalogues and overrides until the transaction ends. Waits while another one has it."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 

@@ -234,7 +234,7 @@ def load_check(connection: Connection, jurisdiction_id: str) -> Check | None:
 
 
 def find_wrong_sums(connection: Connection, jurisdiction_id: str) -> Sums:
-    """The differences that correct the stored sums of a city: those of its counted requests are right.
+    """The differences that correct the stored sums of a city. The sums of its counted requests are right.
 
     Requests and sums are changed in one transaction, so the result is right in any snapshot.
     """

@@ -23,7 +23,7 @@ KEYS = ("jurisdiction_id", "cut", "grain", "service_code", "department", "area",
 Key = tuple[str, str, str, str, str, str, date]
 """The primary key of a row of sums, in the order of KEYS."""
 Sums = dict[Key, dict[str, int]]
-"""Key -> the names and values of the sums. These are not counters, which take twice as long."""
+"""Key -> the names and values of the sums. They are plain dictionaries, because a Counter takes twice as long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,10 @@ def _save_all() -> Update:
 
 
 def park_all(connection: Connection, place: Place, cause: str, now: datetime) -> int:
-    """Park all deliveries that wait for a back office, and return their number. One that is being sent goes on."""
+    """Park all deliveries that wait for a back office, and return their number.
+
+    A delivery that is being sent goes on, unless its lease has ended: then it is parked as uncertain.
+    """
     columns, is_lost = delivery.c, delivery.c.state == DeliveryState.SENDING.value
     parked = (
         update(delivery)
@@ -103,7 +106,7 @@ def park_all(connection: Connection, place: Place, cause: str, now: datetime) ->
 
 
 def hasten_first(connection: Connection, jurisdiction_id: str, number: int, now: datetime) -> None:
-    """Make those deliveries of a request due now that were never tried."""
+    """Let the deliveries of a request that were never tried be due now."""
     columns = delivery.c
     connection.execute(
         update(delivery)
@@ -258,8 +261,8 @@ def all_due(connection: Connection, place: Place, now: datetime, *, rows: int) -
     """The next deliveries to send, locked. Those that others have locked are left out.
 
     A delivery waits until the earlier ones of the same request to the same back office have ended. Those that are
-    due and wait are put off by `BLOCKED_FOR`, so that not each claim reads them. The end of the earlier one makes
-    them due.
+    due and wait are put off by `BLOCKED_FOR`, so that the next claims do not read them again. The end of the
+    earlier one makes them due.
     """
     columns, put_off = delivery.c, 0
     query = _due(place, now).order_by(columns.due_at, columns.id).limit(literal_column(str(rows)))

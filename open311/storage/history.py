@@ -1,6 +1,7 @@
 """The histories of requests: their events, and a row in the outbox for each change.
 
-GETs that anybody can call do not read them, only those whose address has a secret: a status link, a link of a mail.
+A GET that anybody can call does not read them. Only a GET whose address has a secret does: a status link, or the
+link in a mail.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def make_key(connection: Connection) -> str:
 
 
 def lock_key(connection: Connection) -> None:
-    """Wait until no other transaction that has called this is open. It also makes the key."""
+    """Take the lock of the mail key until the transaction ends. Makes the key if there is none."""
     make_key(connection)
     own = mail_key.c.jurisdiction_id == ALL_JURISDICTIONS
     connection.execute(select(mail_key.c.secret).where(own).with_for_update())

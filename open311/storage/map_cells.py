@@ -54,7 +54,7 @@ def update(
     """Count requests as their publications are now, in one statement.
 
     facts  those of the public ones
-    It does not matter how often this runs, or what has changed. The caller must have the outbox's lock.
+    Idempotent. The caller need not know what has changed, but must have the outbox's lock.
     """
     shown = [one for one in facts if one.cell is not None]
     values = {
@@ -98,7 +98,7 @@ def find_wrong_requests(connection: Connection) -> list[RequestKey]:
 
 
 def find_wrong_cells(connection: Connection) -> list[dict[str, Any]]:
-    """The differences that correct the cells, as rows of their table: the numbers by `mapped_request` are right."""
+    """The differences that correct the cells, as rows of `map_cell`. The sums of `mapped_request` are right."""
     counted = mapped_request.c
     sums = _spread(
         select(
@@ -123,7 +123,7 @@ def add(connection: Connection, differences: Sequence[dict[str, Any]]) -> None:
 
 @cache
 def _update() -> Insert:
-    """Of each request, what it was counted as is taken away, and what it is now is added.
+    """Subtract each request where it was counted, and add it where it belongs now.
 
     Both parts, and the row that says where the request is counted, come from one snapshot.
     """
@@ -193,7 +193,7 @@ def _spread(counted: Select[Any]) -> Select[Any]:
 
 
 def _summed(rows: FromClause, *keys: ColumnElement[Any]) -> Select[Any]:
-    """The sums of each cell, without cells where both are 0. They are in one order, so that nobody deadlocks."""
+    """The sums of each cell, without cells where both are 0. They are sorted, to avoid deadlocks."""
     opened, closed = func.sum(rows.c.opened), func.sum(rows.c.closed)
     zero: ColumnElement[int] = literal_column("0")
     sums = (cast(opened, BigInteger).label("opened"), cast(closed, BigInteger).label("closed"))

@@ -116,7 +116,7 @@ def move(connection: Connection, jurisdiction_id: str, number: int, old: int, ne
 
 
 def forget_original(connection: Connection, photo: Photo) -> None:
-    """Keep the original of a photo no longer."""
+    """Store that the original of a photo is no longer kept."""
     columns = media.c
     connection.execute(
         update(media)
@@ -177,7 +177,7 @@ def load_outlived(connection: Connection, jurisdiction_id: str, now: datetime, m
 
 
 def delete_photos(connection: Connection, photos: Iterable[Photo]) -> None:
-    """Delete rows."""
+    """Delete the rows of photos."""
     columns = media.c
     for photo in photos:
         connection.execute(
@@ -186,7 +186,7 @@ def delete_photos(connection: Connection, photos: Iterable[Photo]) -> None:
 
 
 def delete_arriving(connection: Connection, photos: Iterable[Photo]) -> list[Photo]:
-    """Delete the rows of those of these photos that belong to no request. Returns the deleted photos."""
+    """Of these photos, delete the rows that belong to no request. Returns the deleted photos."""
     columns = media.c
     found = []
     for photo in photos:

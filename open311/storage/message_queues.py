@@ -123,10 +123,10 @@ class MessageQueue(Generic[Message, Kind]):
     ) -> list[tuple[str, int]]:
         """The commonest causes of messages that wait or have failed since then, with their numbers.
 
-        with_skipped  also of those that were not tried, on purpose
+        with_skipped  whether messages that were skipped on purpose count too
         """
         columns = self.table.c
-        recent = or_(OPEN, columns.ended_at >= since)  # each of both has an index
+        recent = or_(OPEN, columns.ended_at >= since)  # each of the two conditions has an index
         some = select(columns.cause).where(columns.cause != "", recent)
         if not with_skipped:
             some = some.where(columns.state != MailState.SKIPPED.value)

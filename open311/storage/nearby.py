@@ -44,7 +44,7 @@ class Vantage:
 
 
 class NearRequest(NamedTuple):
-    """A request that was found. Of several, the earliest request compares as the least."""
+    """A request that was found. Such requests are compared by time, so `min` returns the earliest one."""
 
     requested_at: datetime
     service_request_id: str

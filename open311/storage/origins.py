@@ -52,7 +52,7 @@ def add(run: Run, jurisdiction_id: str, number: int, origin: Origin) -> None:
 
 
 def find(run: Run, jurisdiction_id: str, via: Sequence[str]) -> int:
-    """The number of the request that was sent here and, as a neighbour says, was at one of these hops before.
+    """The number of the request that was sent here after it had been at one of these hops, as a neighbour says.
 
     Returns 0 if there is none. Pulled requests do not count; see `find_copies`.
     """
@@ -61,7 +61,7 @@ def find(run: Run, jurisdiction_id: str, via: Sequence[str]) -> int:
 
 
 def find_copies(run: Run, jurisdiction_id: str, via: Sequence[str]) -> dict[int, tuple[str, ...]]:
-    """The hops of each pulled request that, as a neighbour says, was at one of these hops, by its number."""
+    """The pulled requests that were at one of these hops, as a neighbour says: number -> all hops of it."""
     rows = run(_find_copies(), {"jurisdiction_id": jurisdiction_id, "via": proven(via)})
     return {int(number): tuple(hops) for number, hops in rows}
 

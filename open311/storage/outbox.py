@@ -164,7 +164,7 @@ def held_requests(connection: Connection, consumer: str, changes: Collection[Rec
 
 
 def due_changes(connection: Connection, consumers: Collection[str], now: datetime, rows: int) -> list[Held]:
-    """Held changes to try now. For each consumer and request, it is only the oldest; later changes must wait."""
+    """Held changes to try now: only the oldest one of each consumer and request, because later ones must wait."""
     earlier = held_change.alias("earlier")
     columns = held_change.c
     is_first = ~(

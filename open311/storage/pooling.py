@@ -21,7 +21,8 @@ _SAME = {"timezone": {"Etc/UTC": "UTC"}}
 def is_pooled(connection: Connection) -> bool:
     """Whether a pooler answers at the address of this connection.
 
-    A pooler tells its clients, for cancelling, another process id than that of the backend that runs statements.
+    A client gets a process id, for cancelling. A pooler invents this id, so it differs from the id of the backend
+    that runs the statements.
     """
     raw: Any = connection.connection.driver_connection
     told: int = raw.info.backend_pid

@@ -183,9 +183,9 @@ def quarantined(
 
 
 def adopt_cases(connection: Connection, place: Place, remote_ids: Sequence[str], now: datetime) -> None:
-    """Give the updates of cases to their requests, which are known now, and try the quarantined ones again.
+    """Link the updates of these cases to their requests, which are known now. The quarantined updates become due.
 
-    Those that could not be read stay in quarantine.
+    Updates that could not be read stay in quarantine.
     """
     columns, ids = remote_update.c, external_id.c
     is_due = (columns.state == UpdateState.QUARANTINED.value) & ~columns.is_unreadable

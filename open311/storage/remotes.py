@@ -161,7 +161,7 @@ def claim_pull(
 
 
 def extend_lease(connection: Connection, key: Key, until: datetime) -> None:
-    """Keep the lease of a neighbour."""
+    """Let the lease of a neighbour end at `until` instead."""
     connection.execute(update(remote).where(*_is(key)).values(pull_leased_until=until))
 
 

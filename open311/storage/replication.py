@@ -1,8 +1,7 @@
 """Where the servers of a replicated database are in its history.
 
 The history is the write-ahead log. A position in it (LSN) is a number of bytes. A replica that becomes the primary
-begins a new timeline, because what its old primary has written meanwhile, and not sent, is no part of the history
-any more.
+begins a new timeline: its history does not contain what the old primary had written but not sent.
 """
 
 from __future__ import annotations
@@ -105,7 +104,10 @@ class Lookout:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the last look reached the server. One that is only too slow, or refuses, is reached."""
+        """Whether the last look reached the server.
+
+        A server that is too slow, or refuses the statement, is reached.
+        """
         return self._session is not None
 
     def _give_up(self) -> None:

@@ -82,7 +82,11 @@ _ELEMENTS = Struct(">" + "iq" * len(_NAMES))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The numbers of the requests that a live search has found. `ended`: those that may be closed in the days."""
+    """The numbers of the requests that a live search has found.
+
+    reported  those that were reported on the days of the question
+    ended     those that may have been closed on these days
+    """
 
     reported: Sequence[int]
     ended: Sequence[int]
@@ -205,7 +209,7 @@ class _Kind:
 
     @property
     def cut(self) -> str:
-        """The cut with the fewest rows that tells apart what the question does."""
+        """The cut with the fewest rows that has all columns by which the question filters or groups."""
         has_departments = self.has_department or self.grouping is Grouping.DEPARTMENT
         has_areas = self.has_area or self.grouping is Grouping.AREA
         if self.has_codes or self.grouping in (Grouping.SERVICE, Grouping.GROUP):

@@ -151,13 +151,13 @@ class Change:
 
 
 def notify(connection: Connection, jurisdiction_id: str, changes: Sequence[Change], now: datetime) -> list[int]:
-    """Let all subscribers be told whose filter matches a request, or matched it before.
+    """Store a notification for each subscriber whose filter matches a request, or matched it before.
 
     Returns the number of the subscription for each of the notifications.
 
     This is one statement. A notification that waits already is changed, so that a subscriber is told only once.
-    It locks the subscriptions before their notifications, as their deletion does. Otherwise both could be in a
-    deadlock. A subscription that is deleted meanwhile is left out.
+    The statement locks the subscriptions before their notifications, as a deletion of subscriptions does. Otherwise
+    the two could be in a deadlock. A subscription that is deleted meanwhile is left out.
     """
     states = [
         _state(jurisdiction_id, one, traits, is_now=traits is one.after)
@@ -179,7 +179,7 @@ def notify_again(
     groups: Groups,
     now: datetime,
 ) -> None:
-    """Let one subscriber be told again of requests that were public once, as they are now.
+    """Store notifications for one subscriber about requests that were public once, with their present state.
 
     A request that does not match now is told as withdrawn if it is not public any more, or if its history shows
     that it may have matched before.

@@ -94,7 +94,7 @@ def of_followers(connection: Connection, jurisdiction_id: str, ids: Sequence[int
 
 
 def activate_of_follower(connection: Connection, jurisdiction_id: str, id: int, now: datetime) -> None:
-    """Let the subscription of a person collect what it tells. It may be called twice."""
+    """Activate the subscription of a person, so that notifications are stored for it. Idempotent."""
     columns = subscription.c
     connection.execute(
         update(subscription)

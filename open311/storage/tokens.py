@@ -39,7 +39,7 @@ def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
 
 
 def tokens_of(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> dict[int, str]:
-    """The tokens of those of these requests that have one, by number."""
+    """The tokens of these requests, by number. Requests without a token are left out."""
     columns = request_token.c
     query = select(columns.request_id, columns.token).where(
         columns.jurisdiction_id == jurisdiction_id,

@@ -31,7 +31,7 @@ class TracedSession(Session):
         return result
 
     def run_both(self, one: Filled, other: Filled) -> None:  # noqa: ARG002
-        """Run no statements in one round trip, so that each has its own span."""
+        """Never run two statements in one round trip, so that each statement has a span of its own."""
         return
 
 

@@ -50,7 +50,7 @@ _COLUMNS = tuple(
 class Owned:
     """A subscription with its webhook.
 
-    waiting  how many requests it is still to be told of; at most `MOST_WAITING`
+    waiting  the number of its notifications, which is the number of requests; at most `MOST_WAITING`
     """
 
     subscription: Subscription
@@ -215,7 +215,7 @@ def due_places(connection: Connection, now: datetime, rows: int) -> list[Place]:
 
 
 def _waiting() -> CTE:
-    """Each subscription with notifications, once. It is found by one step in the index, not by all its rows."""
+    """Each subscription with notifications, once. However many there are, finding it takes one index step."""
     first = (notification.c.jurisdiction_id, notification.c.subscription_id)
     one: ColumnElement[int] = literal_column("1")
     found = select(*first).order_by(*first).limit(one).cte("waiting", recursive=True)
@@ -248,7 +248,7 @@ def held(connection: Connection, place: Place, lease: datetime) -> Owned | None:
 
 
 def release(connection: Connection, place: Place, lease: datetime, next_at: datetime) -> None:
-    """End a claim that still holds."""
+    """End a claim that still holds: `next_at` is still the end of its lease."""
     connection.execute(update(webhook).where(_is(place), webhook.c.next_at == lease).values(next_at=next_at))
 
 

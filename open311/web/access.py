@@ -134,7 +134,10 @@ def _portal(platform: Platform, request: Request, sent: Parameters) -> Principal
 
 
 def _is_from_elsewhere(request: Request, public_url: str) -> bool:
-    """Whether a browser says that another site sent the call. Programs say nothing, and gain nothing here."""
+    """Whether a browser says that another site sent the call.
+
+    Programs send neither header. They need not be refused, because no other site can send forms by them.
+    """
     fetch_site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if fetch_site is not None:
         return fetch_site not in ("same-origin", "none")

@@ -143,9 +143,9 @@ class BoundEndpoint:
         return read_form(request, self._schema(None), self._platform.settings)
 
     def _body(self, request: Request, city: Jurisdiction | None) -> dict[str, Any]:
-        """The fields of a JSON body; of a list, its objects as they were sent, for the view to read.
+        """The fields of a JSON body. If the body is a list, `items` has its objects as they were sent.
 
-        Raises Invalid that names each faulty field.
+        The view reads the objects of a list. Raises Invalid that names each faulty field of an object.
         """
         if self.endpoint.body is None:
             return {}
@@ -182,7 +182,11 @@ class BoundEndpoint:
         return self._read(read_query(query), city)
 
     def _read_query(self, query: bytes, _generation: int) -> _Reading:
-        """Read a query. After a change of a city, it is read again, because the reading has the city."""
+        """Read a query.
+
+        _generation  part of the cache key: the reading contains the city, so a query is read again after a change
+                     of a city
+        """
         sent = read_query(query)
         return self._read(sent, self._city(sent, {}))
 

@@ -80,7 +80,7 @@ def read_json_list(request: Request, settings: Settings) -> list[dict[str, Any]]
 
 
 def _read_value(request: Request, settings: Settings) -> Any:
-    """What a JSON body has; {} without a body."""
+    """The value in a JSON body; {} without a body."""
     media_type = request.mimetype
     if media_type and media_type != JSON_TYPE:
         named = {"media_type": media_type[:60], "known": JSON_TYPE}

@@ -141,7 +141,7 @@ def _path_as_sent(request: Request) -> str:
 
 
 def limit_key(environ: WSGIEnvironment, principal: Principal) -> None:
-    """Count a call with a key. Raises TooManyRequests above the rate for keys.
+    """Count a call with a key or by an account of staff. Raises TooManyRequests above the rate for keys.
 
     Only the endpoint knows the key, because the key may be in the body. `RateLimits` has counted the address
     before.

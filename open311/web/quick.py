@@ -29,7 +29,8 @@ class QuickLane:
     def __init__(self, application: WSGIApplication, endpoints: Iterable[BoundEndpoint]) -> None:
         self._application = application
         endpoints = list(endpoints)
-        # None marks an endpoint that is not quick. Without it, a quick endpoint's <code> would match the same path.
+        # None marks an endpoint that is not quick. Without this mark, <code> of a quick endpoint would match the
+        # path.
         rules = {
             bound.endpoint.path: bound if bound.endpoint.is_quick else None
             for bound in endpoints

@@ -1,7 +1,7 @@
 """Public reads on a server with a replica: which of the two databases answers a call.
 
-A view that only reads can be called twice. So nothing has to be known before the call: the replica answers first,
-and the primary answers again whatever a replica that is behind could get wrong.
+A view that only reads can be called twice. So nothing has to be known about a call in advance. The replica answers
+first. If this answer could be wrong because the replica is behind, the primary answers the call again.
 
 A search by ids asks for what the caller may have just sent, so the primary answers it first.
 """
@@ -69,8 +69,8 @@ class Reads:
     def _checked(self, request: Request, answering: Answering, view: View) -> Response | None:
         """The replica's answer; None if the primary must answer.
 
-        An error can mean that the replica does not know yet what the call is about. An answer other than 304 to a
-        client that has an answer already can be older than that one: the client may have it from the primary.
+        An error can mean that the replica does not know yet what the call is about. If the client already has a
+        copy (If-None-Match), an answer other than 304 can be older than the copy, which may come from the primary.
         """
         try:
             answer = answering(self._on_replica)

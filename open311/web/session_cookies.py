@@ -1,4 +1,4 @@
-"""Cookies: of people who are signed in to the pages for staff, with the token of forms there, and of supporters."""
+"""The cookies of signed-in staff and of supporters, and the token of the forms on pages for staff."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _SUPPORTER = "open311-supporter"
 _A_YEAR_S = 31_536_000
 _BROWSER_BYTES = 16
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
-"""The form of what `secrets.token_urlsafe` makes of so many bytes. Any other text is not the name of a browser."""
+"""The form of the names that `secrets.token_urlsafe` makes from `_BROWSER_BYTES` bytes.
+
+Any other text is not the name of a browser.
+"""
 
 
 def read_secret(request: Request) -> str:
@@ -109,5 +112,8 @@ def form_token(secret: str) -> str:
 
 
 def _name(request: Request, name: str) -> str:
-    """With the prefix __Secure-, a browser takes the cookie only over HTTPS. __Host- would need the path `/`."""
+    """The full name of a cookie.
+
+    With the prefix __Secure-, a browser accepts the cookie only over HTTPS. __Host- would need the path `/`.
+    """
     return f"__Secure-{name}" if request.is_secure else name

@@ -64,12 +64,12 @@ def submission_of(call: Call, photos: tuple[SentPhoto, ...] = ()) -> Submission:
 
 
 def sms_language(call: Call) -> str:
-    """The language in which the sender of a call gets text messages; "" if none were asked for or none come."""
+    """The language in which the sender of a call gets text messages; "" if the sender gets none."""
     return caller_language(call.request) if call.values["sms"] and sms_fault(call) is None else ""
 
 
 def sms_fault(call: Call) -> Message | None:
-    """Why the sender of a call gets no text messages; None if nothing keeps them from coming."""
+    """Why the sender of a call can get no text messages; None if the sender can get them."""
     city = call.city
     if not texts_reporters(call.platform.settings, city):
         return tell("the city sends no text messages")
@@ -126,9 +126,12 @@ def notice_for_caller(
     is_on_page  whether a page shows the notice. A page has no names of fields, and says itself whom to call in an
                 emergency
 
-    The catalogue's notice is in a language of the city, our own text about files in a language of this server. What
-    the city tells everybody follows, in a language in which staff have written it, and then the notice of the
-    caller's key, in the language in which the operator has written it.
+    The parts of the text come in this order. Parts in the same language stand together.
+
+    - the catalogue's notice, in a language of the city
+    - our own sentences, such as those about an emergency or about files, in a language of this server
+    - the notices `told`, each in a language in which staff have written it
+    - the notice of the caller's key, in the language in which the operator has written it
     """
     texts: dict[str, str] = {}  # language -> text
     if receipt.service_notice:

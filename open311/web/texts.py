@@ -54,7 +54,7 @@ CITIZENS = (
     "open311/web/templates/landing.html",
     "schemas/texts.py",
 )
-"""Where the texts are that citizens read: the pages, and what a form that was sent may answer. Some modules
+"""The files that have texts for citizens: texts of pages, and of errors after a form was sent. Some of these files
 have texts for programs too."""
 _FOR_STAFF = "open311/web/portal/staff/"
 _MACHINE = "A machine made the translations. No person has read them yet."

@@ -17,7 +17,7 @@ Look = Callable[[Survey], bool]
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """A typical property of a software's answers. A `weight` of 2 means proof, 1 means a hint."""
+    """A typical property of a software's answers or address. A `weight` of 2 means proof, 1 means a hint."""
 
     weight: int
     text: str
@@ -79,7 +79,7 @@ def _list_of(size: int) -> Look:
 
 
 def _member(name: str, inner: str = "") -> Look:
-    """A habit: a listed request has this member, or, with `inner`, has that member in it."""
+    """A habit: a listed request has the member `name`; with `inner`, this member has the member `inner`."""
 
     def habit(survey: Survey) -> bool:
         records = [record.get(name) for record in survey.requests]

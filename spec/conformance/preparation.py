@@ -51,7 +51,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """A thing that reports by itself, with observations that no rule reports.
+    """A thing that reports by itself. No rule makes a request of an observation of 0 from it.
 
     url         the address of the observations
     datastream  the id of its datastream
@@ -91,7 +91,7 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """An endpoint, or a key for it, that allows `calls` GETs of services.json before the answer is 429."""
+    """An endpoint that allows `calls` GETs of services.json before the answer is 429."""
 
     base_url: str
     calls: int

@@ -11,10 +11,10 @@ from open311.storage.hot.statements import Statement
 
 
 class ReadAhead:
-    """The reads of one call, of which one is expected. It is sent with the first read, in the same round trip.
+    """The reads of one call, and a read that is expected. The expected read is sent together with the first read.
 
-    Its result is used once, and only if the call then asks for exactly this statement with these values. So an
-    expectation that is wrong costs time, but shows nothing. Not thread-safe.
+    The result of the expected read is used once, and only if the call then asks for exactly this statement with
+    these values. So a wrong expectation costs time, but its result is never used. Not thread-safe.
     """
 
     def __init__(self, hot: HotConnections, expected: Filled | None) -> None:

@@ -8,9 +8,10 @@ horizon.
 A mark stores the horizon at an instant. A reader that wants the changes since an instant finds its first position
 with a mark.
 
-A replica that becomes the primary gives the ids of lost transactions to other ones. So a position belongs to a
-timeline of the history. One of an earlier timeline is valid if a mark that was written on that timeline, and was
-not lost, has a horizon above it: all transactions below this horizon had ended before.
+When a replica becomes the primary, the last transactions of the old primary may be lost. Their ids are then given
+to other transactions. So a position belongs to a timeline of the history. A position of an earlier timeline is
+valid if a mark of that timeline was not lost and has a horizon above the position. All transactions below this
+horizon had ended before the mark was written, so none of them is lost.
 """
 
 from __future__ import annotations

@@ -492,9 +492,10 @@ def _around(parts: int, has_departments: bool, has_service: bool) -> Statement:
 
 @cache
 def _special() -> Statement:
-    """Count by index-only scans. They have no column that tells test requests apart, so those are counted apart.
+    """Count by index-only scans.
 
-    A negative number is that of test requests, which the number of the same kind and department has too.
+    The indexes have no column that says whether a request is a test. So the tests of each kind and department are
+    counted again as a negative number, and the sum has no tests.
     """
     now = bindparam("now", type_=_INSTANT)
     is_overdue = (now > DUE, _COLUMNS.expected_at < func.coalesce(_COLUMNS.held_since, now))

@@ -299,7 +299,7 @@ def _points(kind: SearchKind, tile_parts: int, asked_parts: int, way: Way, most_
 def _by_cell(wanted: Sequence[ColumnElement[Any]], chosen: Sequence[ColumnElement[bool]], most_of_each: int) -> CTE:
     """The newest requests of the cells of a tile, at most one more than MOST_POINTS.
 
-    First, only the index tells the time since which the tile without its buffer has enough requests. So no more
+    First, an index-only scan finds the time since which the tile without its buffer has enough requests. So no more
     requests than needed are fetched, and the cells of the buffer are read only since that time.
     """
     start = _start(wanted, chosen, most_of_each, MOST_POINTS).scalar_subquery()
@@ -427,7 +427,10 @@ def _cells(status: Status | None) -> Statement:
 
 
 def _layer(rows: Subquery, name: str) -> Any:
-    """A tile with one layer, without features if there are no rows. Several of them in a row are one tile."""
+    """A tile with one layer, without features if there are no rows.
+
+    The bytes of several layers, one after the other, are one tile.
+    """
     encoded = func.ST_AsMVT(
         literal_column(rows.name), literal_column(f"'{name}'"), literal_column(str(EXTENT)), type_=LargeBinary
     )

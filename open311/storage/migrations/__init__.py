@@ -73,7 +73,7 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
 MODES = {"publication": "SHARE ROW EXCLUSIVE"}
-"""The lock on a table that public calls read: it lets them go on while indexes are built."""
+"""The locks on tables that public calls read. With such a lock, these calls go on while indexes are built."""
 RIGHTS = (
     "The database needs the extensions postgis and btree_gist and a role that may make tables in the schema public;"
     " an administrator can run CREATE EXTENSION and GRANT CREATE ON SCHEMA public."

@@ -151,8 +151,8 @@ Index(
     notification.c.request_id,
 )
 
-# What filters were last compared with: each public request as subscribers know it. It finds those who must be told
-# that a request has left their filter.
+# Each public request as the filters were compared with it last. With this row, the consumer finds
+# the subscribers who must be told that a request has left their filter.
 announced_request = Table(
     "announced_request",
     metadata,

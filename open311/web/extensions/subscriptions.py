@@ -65,7 +65,7 @@ def delete_subscription(call: Call, subscription: str) -> Answer:
 
 @endpoint(GEOREPORT, f"{_ONE}/pause", method="POST", reads=SubscriberArguments, errors=(404,), **_SHARED)
 def pause_subscription(call: Call, subscription: str) -> Answer:
-    """Stop sending for up to 30 days (extension). What would be told is collected."""
+    """Stop sending for up to 30 days (extension). The changes of this time are kept and sent later."""
     paused = managing.pause(call.platform, call.city, subscription, principal=call.caller, now=call.now)
     return _answer(call, [paused])
 

@@ -67,7 +67,7 @@ _MOST_RADIOS = 8
 """A list of more values is shown as a box to select from."""
 _FORM_ID_BYTES = 16
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
-"""The form of what `secrets.token_urlsafe` makes of so many bytes.
+"""The form of the ids that `secrets.token_urlsafe` makes from `_FORM_ID_BYTES` bytes.
 
 No other text is accepted as the id of a form.
 """
@@ -410,7 +410,7 @@ class ReportForm:
         yield from zip(_MAP, (f"{view.lat:.6f}", f"{view.long:.6f}", str(view.zoom)), strict=True)
 
     def take(self, problems: Sequence[Problem]) -> None:
-        """Note what is wrong, at the fields that it belongs to."""
+        """Store each problem under the question or the field that it belongs to."""
         questions = {one.code: one.description or one.code for one in self.service.attributes}
         for problem in problems:
             values = problem.message.values if isinstance(problem.message, Message) else {}

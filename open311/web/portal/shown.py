@@ -116,7 +116,7 @@ class ShownRequest:
 
     @cached_property
     def usual(self) -> Outlook | None:
-        """How long such a request usually takes; None for a closed one, and if nobody can tell."""
+        """How long such a request usually takes; None if the request is closed, or if no forecast says it."""
         if not self.is_open:
             return None
         call, code = self._call, str(self["service_code"])

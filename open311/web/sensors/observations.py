@@ -84,7 +84,9 @@ def create_observation(call: Call) -> Answer:
     **_SHARED,
 )
 def create_observations(call: Call) -> Answer:
-    """Send up to 1000 observations, in data arrays of one datastream each. The answer has one item an observation.
+    """Send up to 1000 observations, in data arrays of one datastream each.
+
+    The answer has one item for each observation.
 
     An observation that is refused does not stop the others. After an error of the whole call, send all again.
     """
@@ -194,9 +196,9 @@ def _arrays(call: Call) -> Iterator[Mapping[str, Any]]:
 
 
 def _first(text: Any) -> str:
-    """A sentence about a fault. For faults inside a list, marshmallow has a dictionary by index.
+    """A sentence about a fault. For faults inside a list, marshmallow returns a dictionary by index.
 
-    One sentence stands for all of them.
+    One general sentence replaces this dictionary.
     """
     return (
         text if isinstance(text, str) else tell("has an item of the wrong kind; see the example on the API page.")

@@ -88,7 +88,10 @@ class _Collector(Collector):
 
 
 def _replica(view: View | None) -> Iterator[Metric]:
-    """The replica as the process that answers sees it. What is unknown has no sample, nor has a missing replica."""
+    """What this process knows about the replica.
+
+    A value that is not known has no sample. Without a replica, none of these metrics has a sample.
+    """
     answers = GaugeMetricFamily("open311_replica_answers", "1 if the replica answers public reads", labels=[])
     down = GaugeMetricFamily("open311_primary_down", "1 if the primary does not answer", labels=[])
     seconds = GaugeMetricFamily("open311_replica_lag_seconds", "How far the replica is behind at most", labels=[])

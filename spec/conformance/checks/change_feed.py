@@ -177,7 +177,7 @@ def waiting(probe: Probe) -> None:
 
 @check("K8", needs="open_request")
 def since(probe: Probe) -> None:
-    """The feed since a request's updated_datetime has the request, because its state was not written earlier."""
+    """The feed since a request's updated_datetime has the request: its state was written then or later."""
     first = _feed(probe, ("page_size", "1"))
     long_ago = _feed(probe, ("page_size", "1"), ("since", probe.ago(400)))
     long_ago.must(records_in(long_ago) == records_in(first), "the first change of all", records_in(long_ago))

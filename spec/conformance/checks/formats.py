@@ -31,7 +31,7 @@ def json_content_type(probe: Probe) -> None:
 
 
 def _xml_answers(probe: Probe) -> Iterator[Answer]:
-    """The client's stored answers to GETs of paths that end in .xml, if they succeeded and have a body.
+    """The client's cached answers to GETs of paths that end in .xml, if they succeeded and have a body.
 
     Other modules check discovery and errors.
     """

@@ -9,7 +9,7 @@ from spec.conformance.registry import check
 
 
 def _language(probe: Probe) -> str:
-    """The language to ask for: the language of the catalogue's translation, or else Spanish, a common language."""
+    """The language to ask for: the prepared one, or else Spanish, a common language."""
     return probe.prepared.locale or "es"
 
 

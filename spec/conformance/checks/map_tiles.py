@@ -38,7 +38,7 @@ def _tile(probe: Probe, zoom: int, *asked: Pair) -> Answer:
 
 
 def _has(answer: Answer, text: str) -> bool:
-    """Whether a tile has a text: its layers, names and values are in it as they are."""
+    """Whether a tile has a text. A tile has the names of layers and members, and their texts, as plain bytes."""
     return text.encode() in answer.must_be(200).body
 
 

@@ -27,7 +27,7 @@ from schemas.extensions import TileArguments
 from schemas.texts import Message, tell
 
 IN_LIST = 20
-"""How many requests the list has that the server makes."""
+"""How many requests are in the list that the server renders."""
 _IN_FORM = ("q", "service_code", "status", "area", "start_date", "end_date", "has_photo")
 _WORDS: Mapping[str, Message] = {
     "open": tell("Open"),

@@ -30,7 +30,7 @@ from schemas.texts import Message, tell
 MOST_ROWS = 50
 """How many rows a table shows. The CSV has all of them."""
 _NEXT_WHOLE = 1
-"""The place of the forecast that tables show: that of the first month that has not begun."""
+"""The index of the forecast that tables show: the forecast of the first month that has not begun."""
 _IN_FORM = ("service_code", "area")
 _CACHING = "public, max-age=300"
 REASONS: Mapping[str, Message] = {

@@ -68,7 +68,11 @@ _FORM: dict[str, Any] = {
 
 @endpoint(PORTAL, "/<jurisdiction_id>/report", access=ANYBODY, **_FORM)
 def report_form(call: Call) -> Answer:
-    """A step of a report. Its address has what was typed; without that, it may have answers and a point."""
+    """A step of a report.
+
+    The address of a step contains what was typed, in `kept`. An address without `kept`, such as a link on another
+    page, may have fields of the form as plain parameters. Then the form begins with these values.
+    """
     form = _form(call)
     if call.values["checked"] and form.step != "check":
         _check(form, form.step)

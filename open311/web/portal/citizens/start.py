@@ -32,7 +32,10 @@ from schemas.portal import StartArguments
     is_fresh=True,
 )
 def start_page(call: Call) -> Answer:
-    """What can be reported to the city, first what fits a sentence. The number of a report leads to its page."""
+    """What can be reported to the city. The services that fit the words `q` come first.
+
+    The number of a report leads to the page of this report.
+    """
     words, number = call.values["q"].strip(), call.values["number"].strip().lstrip("#").strip()
     frame = Frame(call.request, call.city)
     if number and (id := _public_id(call, frame, number)):

@@ -25,7 +25,10 @@ from open311.web.surfaces import PORTAL
 from schemas.portal import SupportPageArguments
 
 MOST_FROM_ADDRESS = (RateLimitItemPerDay(20),)
-"""How often a day people at one network address can press the button of one request: a cookie can be deleted."""
+"""How often a day the button of one request can be pressed from one network address.
+
+The cookie alone is no limit, because a person can delete it and press again.
+"""
 MOST_ID_CHARACTERS = 60
 _ONE = "/<jurisdiction_id>/requests/<code:service_request_id>/support"
 
@@ -41,7 +44,7 @@ _ONE = "/<jurisdiction_id>/requests/<code:service_request_id>/support"
     errors=(409,),
 )
 def support_on_page(call: Call, service_request_id: str) -> Answer:
-    """Say "me too" about a request. The cookie of the browser makes a second press change nothing."""
+    """Say "me too" about a request. A second press changes nothing, because the cookie identifies the browser."""
     limit_portal(call.request.environ)
     _limit_address(call, service_request_id)
     note_block_version(call.platform)

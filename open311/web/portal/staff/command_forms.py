@@ -54,7 +54,7 @@ class CommandForm:
     """The form of a command.
 
     is_open  whether the form is shown without a click, because something in it is wrong
-    faults   what is wrong, if no field has it
+    faults   what is wrong, except for faults of a field in `fields`
     """
 
     name: str
@@ -178,7 +178,10 @@ def read_command(sent: Sent, zone: tzinfo, report: Mapping[str, str] | None = No
 
 
 def _number_or_text(text: str) -> float | str:
-    """A number in degrees, also with a comma; a text that is no number as it is, so that the schema refuses it."""
+    """The number of degrees in a text, which may have a decimal comma.
+
+    A text that is no number is returned unchanged, so that the schema refuses it.
+    """
     try:
         return float(text.replace(",", "."))
     except ValueError:

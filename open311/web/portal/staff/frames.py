@@ -41,7 +41,7 @@ class DeskFrame(Frame):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those that have all texts for staff. In another one, the page would be half in English."""
+        """The languages that have all texts for staff. In any other language, half of a page would be English."""
         return (ENGLISH, *COMPLETE)
 
     @property

@@ -55,14 +55,17 @@ def add_key_on_page(call: Call) -> Answer:
         faults = {one.field: for_staff(one.message) for one in error.problems}
         return _list(call, new=new, faults=faults, status=400)
     sealed = seal(call.platform, {"city": call.city.id, "key": number, "secret": secret})
-    if not sealed:  # the database is down since a moment ago
+    if not sealed:  # the database has just gone down
         return _with_secret(call, number, secret)
     return see_other(DeskFrame.of(call).link(f"keys/{number}"), once_cookie(call.request, sealed))
 
 
 @endpoint(DESK, _KEY, reads=KeyPageArguments, **ON_PAGE)
 def key_page(call: Call, key: str) -> Answer:
-    """One key, and what can be decided about it. After it was made, its secret is shown instead, once."""
+    """One key, and what can be decided about it.
+
+    When the browser opens this page for the first time after the key was made, the page shows the secret instead.
+    """
     number = _number(key)
     kept = unseal(call.platform, sealed) if (sealed := read_once(call.request)) else None
     if isinstance(kept, dict) and (kept.get("city"), kept.get("key")) == (call.city.id, number):

@@ -173,7 +173,11 @@ def _sent_translation(number: int, names: Sequence[str], base: Mapping[str, Any]
 
 
 def _choices(text: str, known: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of a key and a name. A known key may itself contain ` = `. A line without ` = ` is key and name."""
+    """Pairs of a key and a name, one for each line `key = name`.
+
+    A known key may itself contain ` = `. A known key with ` =` and no name has the name "". In a line without
+    ` = `, the whole line is both the key and the name.
+    """
     found = []
     for line in _lines(text):
         key = next((key for key in sorted(known, key=len, reverse=True) if line.startswith(f"{key}{_ARROW}")), "")

@@ -32,7 +32,10 @@ FILTERS = (
 
 @endpoint(DESK, "/<jurisdiction_id>/", reads=DeskQueueArguments, gathers_problems=True, **ON_PAGE)
 def queue_page(call: Call) -> Answer:
-    """The requests that wait for the account's departments, the earliest due date first; the API's filters."""
+    """The requests that wait for the account's departments, the earliest due date first.
+
+    The filters are those of the API.
+    """
     problems = call.problems
     try:
         if not problems:
@@ -70,7 +73,7 @@ def sent_filters(call: Call) -> dict[str, str]:
 
 
 def _as_text(value: Any) -> str:
-    """The value of a filter as a text that reads as the same value; "" for a filter that was not sent."""
+    """The text that means this value of a filter in an address; "" for a filter that was not sent."""
     if isinstance(value, tuple):
         return ",".join(value)
     return "true" if value is True else str(value or "")

@@ -230,7 +230,10 @@ def after_act(call: Call, number: int, act_name: str, *, department: str | None 
 
 
 def _refused(form: str, problems: Sequence[Problem]) -> Shown:
-    """The page after an act of another form than that of a command."""
+    """What the page shows after it has refused a form that is not that of a command.
+
+    form  the name of the form, such as `reporter`
+    """
     return Shown(sent=Sent(command=form), alarm=for_staff(problems[0].message))
 
 
