@@ -106,7 +106,7 @@ def test_a_search_for_rubbish_leads_to_the_collection_days(
     assert bool([one for one in links if one.startswith(f"{CITY}collection")]) is is_asked
 
 
-def test_a_city_without_collections_leads_nobody_to_their_days(make_app: Callable[..., Flask]) -> None:
+def test_a_city_without_collections_has_no_link_to_collection_days(make_app: Callable[..., Flask]) -> None:
     page = make_app(build.city()).test_client().get(TOWN, query_string={"q": "rubbish"})
     assert not checked(page).xpath("//main//a[contains(@href, 'collection')]")
 
