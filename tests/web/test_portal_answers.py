@@ -1,4 +1,4 @@
-"""The pages with answers and with collection days, and answers beside services."""
+"""The pages with answers and with collection days, and the answers that a search shows next to services."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_texts_of_the_city_are_escaped_and_marked_by_their_language(make_app: Ca
     assert (heading.get("lang"), heading.text) == ("en", ODD)
 
 
-def test_answers_are_beside_the_services_of_a_search(client: FlaskClient) -> None:
+def test_a_search_shows_answers_next_to_services(client: FlaskClient) -> None:
     document = checked(client.get(f"{CITY}?q=pothole"))
     assert document.xpath("//main/ul[@class='services']//a/text()") == ["Pothole"]
     (box,) = document.xpath("//section[h2='Maybe this answers it']")
