@@ -184,7 +184,7 @@ def change(
     version: int | None = None,
     city: Jurisdiction | None = None,
 ) -> RequestRecord:
-    """Change a request by commands, as an operator does in the shell. A value that it already has is skipped."""
+    """Change a request by commands, as an operator does in the shell. Skip a value that the request already has."""
     city = city or next(iter(platform.registry))
     record, _ = read_history(platform, city, name)
     orders: list[Command] = []

@@ -73,7 +73,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the long tests first: at the end of a run, one worker would run such a test and the others nothing.
+    """Start the long tests first. At the end, one worker would run such a test while the others have nothing to do.
 
     At first each worker gets an equal part of the list. So each part begins with its share of the long tests.
     """
@@ -261,7 +261,7 @@ def neighbour(monkeypatch: pytest.MonkeyPatch) -> Iterator[world.Neighbour]:
 
 @pytest.fixture
 def unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pause between two calls of a neighbour, which in production protects the neighbour."""
+    """Let our server call neighbours without the pause between two calls that protects them in production."""
     monkeypatch.setattr(looking, "LIMITS", replace(looking.LIMITS, rate_per_s=0))
 
 
@@ -324,7 +324,7 @@ def make_app(settings: Settings, connections: OpenConnections) -> Iterator[Calla
 
 @pytest.fixture(scope="session")
 def shared_app(test_settings: Settings) -> Iterator[Flask]:
-    """The server for all tests without special settings. It is shared, because making a server takes long."""
+    """The server for all tests without special settings. It is shared, because making a server is slow."""
     app = create_app(test_settings)
     app.test_client_class = CheckedClient
     yield app

@@ -34,7 +34,7 @@ _DUMPED: dict[type[fields.Field[Any]], type[fields.Field[Any]]] = {
 
 
 def dumping(schema: type[Body]) -> Body:
-    """The schema with fields whose `dump` has the values of the wire."""
+    """The schema, with fields whose `dump` writes values as the API sends them."""
     found = schema()
     for field in found.fields.values():
         _teach(field)

@@ -9,7 +9,7 @@ from itertools import count
 FIRST, LAST = 10_000, 32_000
 """The range ends below the ports that systems give to connections: from 32768 on Linux, from 49152 elsewhere."""
 _numbers = count(997 * os.getpid())
-"""Each test process begins at another port, so that two of them do not choose the same one."""
+"""Each test process begins at another port, so that two of them do not choose the same port."""
 
 
 def free_port() -> int:

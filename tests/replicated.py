@@ -44,7 +44,7 @@ class Server:
 
     @property
     def sockets(self) -> Path:
-        """The folder of the server's socket, which is its host."""
+        """The folder of the server's socket, for the `host` of an address."""
         return self._server.files.sockets
 
     @property
@@ -99,7 +99,7 @@ class Server:
         self.run("SELECT pg_promote()")
 
     def pause(self) -> None:
-        """Let the replica receive what the primary writes, but not show it. Returns when it is so."""
+        """Let the replica receive what the primary writes, but not show it. Returns when it is paused."""
         self.run("SELECT pg_wal_replay_pause()")
         until(lambda: self.run("SELECT pg_get_wal_replay_pause_state()") == "paused", "the replay to pause")
 
@@ -129,7 +129,7 @@ class Pair:
 
     @property
     def url(self) -> str:
-        """The address that leads to the one of the two that takes writes."""
+        """The address of both servers. libpq connects to the one that takes writes."""
         hosts = f"{self.primary.sockets},{self.replica.sockets}"
         both = f"host={hosts}&port={PORT},{PORT}&target_session_attrs=read-write"
         return f"postgresql://{databases.OWNER}@/{DATABASE}?{both}"

@@ -24,7 +24,7 @@ SUBSCRIPTIONS = "/open311/v2/subscriptions"
 class Subscriber:
     """A receiver that keeps the last version of each request, and notes what must never happen.
 
-    secrets  with which the receiver accepts webhooks; the first call may come before they are known
+    secrets  the secrets of the webhooks that it accepts; the first call may come before it knows them
     held     the newest item of each request by id
     faults   sentences about older versions that came after newer ones
     answers  the statuses of the next answers; 200 once they are used up

@@ -97,7 +97,7 @@ def prometheus(folder: Path, server_port: int) -> Iterator[Callable[..., Any]]:
             answer = requests.get(f"http://127.0.0.1:{port}/api/v1/{path}", params=parameters, timeout=10)
         except requests.ConnectionError:
             return {}
-        if answer.status_code == 503:  # it listens before it is ready
+        if answer.status_code == 503:  # Prometheus listens before it is ready
             return {}
         found = answer.json()
         assert found["status"] == "success", (parameters, found)

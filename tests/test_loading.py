@@ -42,7 +42,7 @@ def test_the_load_is_bounded() -> None:
             main(words)
 
 
-def test_a_server_that_is_not_there_ends_the_load(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_load_is_refused_if_no_server_answers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--url", f"http://127.0.0.1:{free_port()}"]) == 2
     assert capsys.readouterr().out.startswith("load: ")
 

@@ -57,7 +57,7 @@ def database(worker_id: str) -> Iterator[Database]:
     """Names for the role and the databases that the guide makes. They are dropped after the test."""
     bin_dir = find_binaries()
     if os.environ.get("DATABASE_URL") or bin_dir is None:
-        pytest.skip("only in the tests' own cluster is somebody an administrator")
+        pytest.skip("the test needs an administrator, whom only the tests' own cluster has")
     with Cluster(HOME, durable=False, bin_dir=bin_dir) as cluster:
         query = make_url(cluster.url("postgres")).query
         socket = f"host={quote(str(query['host']))}&port={query['port']}"

@@ -67,7 +67,7 @@ def behind(settings: Settings, pooler: Pooler) -> Settings:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Settings], FlaskClient]]:
-    """Makes a web process with the given settings, as a client of it."""
+    """Makes a web application with the given settings, and returns a client of it."""
     platforms: list[Platform] = []
 
     def make(settings: Settings) -> FlaskClient:
@@ -88,7 +88,7 @@ def client(serve: Callable[[Settings], FlaskClient], pooled: Settings) -> FlaskC
 
 @pytest.fixture
 def direct(pooled: Settings) -> Iterator[Platform]:
-    """What the worker and commands use."""
+    """The platform that the worker and the commands use."""
     with closing(open_platform(pooled.past_pooler)) as platform:
         yield platform
 
@@ -129,7 +129,7 @@ def test_a_batch_request_gets_its_id_from_a_worker_past_the_pooler(
     assert client.get(f"{BASE}/requests/{token['service_request_id']}.json").status_code == 200
 
 
-def test_acts_of_staff_work_behind_the_pooler(client: FlaskClient, key: str, direct: Platform) -> None:
+def test_commands_of_staff_work_behind_the_pooler(client: FlaskClient, key: str, direct: Platform) -> None:
     [sent] = post(client, key).json
     number = sent["service_request_id"]
     desk = Desk.of(client, direct)
@@ -141,7 +141,7 @@ def test_acts_of_staff_work_behind_the_pooler(client: FlaskClient, key: str, dir
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "xml"])
-def test_exports_leave_nothing_behind_in_the_shared_sessions(
+def test_exports_leave_the_settings_of_the_shared_sessions_unchanged(
     client: FlaskClient, key: str, pooled: Settings, suffix: str
 ) -> None:
     before = settings_of_sessions(pooled)
@@ -176,7 +176,7 @@ def test_many_clients_at_the_same_time_share_the_connections(client: FlaskClient
     application = client.application
 
     def send(number: int) -> list[str]:
-        # The plain client: the usual one compares both formats, between which others change something.
+        # The usual client compares both formats, and other threads change requests between its two calls.
         own = FlaskClient(application, application.response_class)
         ids = []
         for turn in range(5):
@@ -218,7 +218,7 @@ def test_a_worker_listens_past_the_pooler(
             until(partial(count, direct, f"{LISTENING} AND query ~ '^LISTEN'"), "a worker that listens")
             [sent] = post(client, key, service_code="trees", lat="60.1718", long="24.9414").json
             token = f"{BASE}/tokens/{sent['token']}.json"
-            # The usual client of the tests also reads XML, and the worker may give the id between both.
+            # The usual client of the tests also reads XML, and the worker may give the id between the two calls.
             plain = FlaskClient(client.application, client.application.response_class)
             until(lambda: "service_request_id" in plain.get(token).json[0], "an id")
             worker.send_signal(signal.SIGTERM)
@@ -288,7 +288,7 @@ def test_worker_and_commands_refuse_a_pooler(
 # --- Failures
 
 
-def test_a_pooler_that_is_gone_is_a_503_until_it_is_back(
+def test_calls_get_503_while_the_pooler_is_down(
     serve: Callable[[Settings], FlaskClient], settings: Settings
 ) -> None:
     port = str(free_port())
@@ -301,7 +301,7 @@ def test_a_pooler_that_is_gone_is_a_503_until_it_is_back(
         assert client.get("/c/city.example/requests").status_code == 200
 
 
-def test_a_call_that_gets_no_connection_in_time_is_a_503(
+def test_a_call_that_gets_no_connection_in_time_gets_503(
     serve: Callable[[Settings], FlaskClient], settings: Settings
 ) -> None:
     with pooling(settings.database_url, default_pool_size="1", query_wait_timeout="1") as found:
@@ -314,7 +314,7 @@ def test_a_call_that_gets_no_connection_in_time_is_a_503(
         assert client.get(f"{BASE}/requests.json").status_code == 200
 
 
-def test_prepared_statements_behind_a_pooler_are_a_503_that_the_log_explains(
+def test_the_error_of_a_prepared_statement_behind_a_pooler_names_the_setting(
     settings: Settings, pooler: Pooler
 ) -> None:
     database = open_database(replace(settings, database_url=pooler.url).sqlalchemy_url, is_pooled=True)
@@ -338,7 +338,9 @@ def found_by_doctor(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list
     return [one for one in examine(os.environ, exact_now) if one.subject in ("pooler", "database")]
 
 
-def test_the_doctor_finds_the_file_of_the_guide_in_order(monkeypatch: pytest.MonkeyPatch, pooled: Settings) -> None:
+def test_the_doctor_finds_no_fault_with_the_file_of_the_guide(
+    monkeypatch: pytest.MonkeyPatch, pooled: Settings
+) -> None:
     before = settings_of_sessions(pooled)
     found = found_by_doctor(monkeypatch, pooled)
     assert [(one.level, one.subject) for one in found] == [(Level.OK, "database"), (Level.OK, "pooler")]
@@ -414,7 +416,7 @@ def test_doctor_and_server_find_a_pooler_that_no_setting_names(
         ("postgresql://u:geheim@p/d", "postgresql://u:geheim@p/d", "OPEN311_DIRECT_DATABASE_URL: is the same"),
     ],
 )
-def test_addresses_that_do_not_fit_are_refused_without_their_passwords(
+def test_the_error_for_wrong_addresses_has_no_password(
     monkeypatch: pytest.MonkeyPatch, pooled: str, direct: str, words: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", pooled)

@@ -249,7 +249,7 @@ def test_several_hosts_lead_to_the_one_that_takes_writes(hosts: str, query: str,
     assert found | dsn | {"user": "u", "password": "p,@", "dbname": "d"} == found
 
 
-def test_a_replica_is_one_server_and_its_address_is_never_shown() -> None:
+def test_the_url_of_the_replica_names_one_server_and_the_error_has_no_password() -> None:
     url = "postgresql://u:hunter2@two/d"
     Settings(database_url="postgresql://u:p@one,two/d", replica_url=url).check()
     wrong = Settings(database_url="postgresql://u:p@one/d", replica_url=f"{url}?target_session_attrs=read-only")

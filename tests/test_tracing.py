@@ -179,7 +179,7 @@ def test_a_job_goes_on_with_the_trace_of_the_call_that_stored_it(settings: Setti
     assert any(span.parent_span_id == job.span_id for span in collector.spans), "the job's statements"
 
 
-def test_other_servers_get_the_trace_of_a_call_but_not_what_its_caller_wrote_beside_it(
+def test_a_call_to_another_server_has_its_trace_and_no_tracestate(
     collector: Collector,
 ) -> None:
     with world.receiver(secrets=()) as office:

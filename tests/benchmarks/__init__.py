@@ -15,10 +15,10 @@ crowd.py        two hundred concurrent clients
 dumping.py      the whole city as a download, an export and a daily dump
 republishing.py republishing of the whole city while it is read, with a kill half-way
 reading.py      reads of the whole city while other processes write
-delivering.py   deliveries and updates beside reads, as a separate program; back_office.py takes and sends them
-uploading.py    photos beside reads, as a separate program
+delivering.py   deliveries and updates during reads, as a separate program; back_office.py takes and sends them
+uploading.py    photos during reads, as a separate program
 beside.py       rounds of reads without and with a load, for delivering.py and uploading.py
-subscribing.py  announcing changes to subscriptions, as a separate program
+subscribing.py  finding the subscriptions that a change matches, as a separate program
 queueing.py     pages of a department's queue, as a separate program
 importing.py    an import compared with plain COPY, as a separate program
 partitioning.py requests partitioned by time, as a separate program

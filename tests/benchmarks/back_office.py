@@ -28,7 +28,7 @@ from open311.federation.signing import sign
 
 HOST = "127.0.0.1"
 SENDERS = 4
-"""Connections for webhooks. A connection sends its next webhook after the answer to the last one."""
+"""Connections for webhooks. A connection sends its next webhook after the answer to the previous webhook."""
 WORDS = ("in_progress", "fixed")
 
 

@@ -1,4 +1,4 @@
-"""Measures what reads cost beside other work, in rounds without and with that work.
+"""Measures what reads cost while other work is done, in rounds without and with that work.
 
 A figure is the CPU time of a read, of the readers' server and its sessions in PostgreSQL together. In each round,
 the same reads are sent in short bursts. Other servers and workers do the other work; see delivering.py and

@@ -6,7 +6,7 @@
     ours   another server of ours, with its own database. It gets a third of the reports
     asked  a neighbour. Our server can ask it whether it has a request
     keys   a neighbour that honours Idempotency-Key
-    plain  a neighbour without both abilities
+    plain  a neighbour with neither ability
 
 The three neighbours share the last third of the reports. They lose answers after they have taken a request, handle
 calls twice, answer late and refuse to answer. The web process, the worker and the database of both servers and each
@@ -65,7 +65,7 @@ PATIENT = Limits(
 _ABOUT = """\
 The module [tests/benchmarks/chaos.py](../../tests/benchmarks/chaos.py) explains the servers, the faults of the
 neighbours, and what is killed. A report is *answered* if its request at city A is closed with the note of those
-who did the work. `plain` can neither be asked nor honours a key. If its answer to a report is lost, the delivery
+who did the work. `plain` cannot be asked and does not honour a key. If its answer to a report is lost, the delivery
 stays *uncertain*: it names the risk, and it is never sent a second time.
 """
 LONGEST_LIFE_S = 30.0
@@ -98,7 +98,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.chaos", description=__doc__)
     parser.add_argument("--reports", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=311)
-    parser.add_argument("--least-kills", type=int, default=24, help="go on until so many parts were killed")
+    parser.add_argument("--least-kills", type=int, default=24, help="go on until this many parts were killed")
     parser.add_argument("--out", type=Path, help="a file for the page with the result")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="open311-chaos-") as folder:
@@ -177,7 +177,7 @@ def run(folder: Path, *, reports: int, seed: int, least_kills: int, say: Callabl
 
 
 class Servers:
-    """All servers, the citizens who report, and the staff at the other end."""
+    """All servers, the citizens who report, and the staff of the other servers."""
 
     def __init__(self, folder: Path, seed: int, stack: ExitStack, reports: int, least_kills: int) -> None:
         self.reports, self.least_kills = reports, least_kills
@@ -254,10 +254,10 @@ class Servers:
         while True:
             try:
                 return client.post_request(new, key=key).service_request_id
-            except GeoReportError:  # the server was killed; because of the key, it takes the report only once
+            except GeoReportError:  # the server was killed; with the key, it stores the report only once
                 self.stopping.wait(0.3)
 
-    # --- Staff at the other end
+    # --- Staff of the other servers
 
     def work(self) -> None:
         """Close the requests that arrive at the other servers, with a note."""
@@ -265,7 +265,7 @@ class Servers:
             for neighbour in self.neighbours.values():
                 for filed in neighbour.accepted:
                     if filed.status == "open" and filed.service_request_id:
-                        with suppress(OSError, RuntimeError):  # the neighbour was killed; the next round closes it
+                        with suppress(OSError, RuntimeError):  # it was killed; the next round tries again
                             neighbour.close(filed.service_request_id, note=NOTE, status="fixed")
             with suppress(Unavailable):
                 self._work_at_ours()
@@ -313,7 +313,7 @@ class Servers:
             self.keep()
 
     def _allowed(self) -> int:
-        """How many reports may be sent before the next kill. So the reports last until the last kill."""
+        """The number of reports that may be sent before the next kill. So some are left until the last kill."""
         return min(self.reports, ceil(self.reports * (self.kills + 1) / self.least_kills))
 
     def _has_lived(self, reports: int, ended: int) -> bool:

@@ -2,7 +2,7 @@
 
 The module `city` generates the requests. The project's own operations store and render them, in one process for
 each core; indexes are dropped before and made again afterwards. The schema `rival` contains the same requests, as a
-row-by-row application would store them. The counts for statistics, tiles and queues are made as by the worker.
+row-by-row application would store them. The worker's functions make the counts for statistics, tiles and queues.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=ROWS, help="requests in the database")
     parser.add_argument("--workers", type=int, default=2, help="processes of `open311 worker`")
     parser.add_argument("--concurrency", type=int, default=4, help="calls at a time to each back office")
-    parser.add_argument("--out", type=Path, help="a file for the page, beside what is printed")
+    parser.add_argument("--out", type=Path, help="a file for the page, which is also printed")
     words = parser.parse_args()
     plan = Plan(words.rate, words.seconds, words.pairs, words.rows, words.workers, words.concurrency)
     if plan.count * (plan.pairs + 1) > plan.rows:

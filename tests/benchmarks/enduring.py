@@ -118,7 +118,7 @@ Fault = Callable[[Place], None]
 
 def let_last(seconds: float = FAULT_S) -> None:
     """Wait for the duration of a fault. There is no event to wait for, because only the time ends the fault."""
-    time.sleep(seconds)  # the fault lasts so long
+    time.sleep(seconds)
 
 
 def kill_web_processes(place: Place) -> None:

@@ -195,7 +195,7 @@ def explain(
         calls = [_observe(server, log, target)]  # this call warms up and is not counted
         if calls[0]:
             calls += [_observe(server, log, target) for _ in range(TIMES)]
-            # A process may keep the answer to a call, which then has no statement.
+            # If the process has stored the answer to a call, that call runs no statement.
             plans.append(_plan(title, target, list(filter(None, calls[1:])) or calls[:1]))
         advance()  # filters that contradict each other run no query
     if not plans:
@@ -239,7 +239,7 @@ def _observe(server: Server, log: Path, target: str) -> list[Statement]:
 
 
 def _entries(log: Path, begins_at: int) -> list[Statement]:
-    """The statements on the public tables after a position of the log, which can be written after the answer."""
+    """The statements on the public tables after a position of the log. PostgreSQL may log them after the answer."""
     for _ in range(25):
         with log.open("rb") as file:
             file.seek(begins_at)

@@ -1,10 +1,10 @@
-"""Kills the primary under full load, promotes the replica by hand, and counts what was confirmed and is there.
+"""Kills the primary under full load, promotes the replica by hand, and counts the confirmed requests that are lost.
 
 `python -m tests.benchmarks.failover` uses two PostgreSQL servers and a web server of its own. Clients send
 requests as fast as they can, and repeat each until it is confirmed; others read lists. The primary is ended by
 kill -9. After some seconds, as long as a person may take, the replica is promoted. This is done twice:
 
-    synchronous   all confirmed requests must be there, and each once
+    synchronous   each confirmed request must be stored, and only once
     asynchronous  the replica is cut off some tenths of a second before the kill. Each confirmed request that is
                   missing on the new primary must be on the old one
 """

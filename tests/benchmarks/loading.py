@@ -1,7 +1,7 @@
-"""`make load`: how a server on this machine answers under load. It is bounded and stops by itself.
+"""`make load`: how a server on this machine answers under load. The load is bounded and stops by itself.
 
 Reads and writes are mixed as the arguments say. Reports need an api_key and stay in the database, so use a database
-for tests. Only a server on the loopback is called, so that a slip harms nobody.
+for tests. Only a server on the loopback is called, so that a mistake harms nobody.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def loopback(url: str) -> tuple[int, str]:
 
 
 def listeners(port: int) -> list[int]:
-    """The ids of the processes that listen on a port of this machine (Linux); empty if nobody may know."""
+    """The ids of the processes that listen on a port of this machine (Linux); empty if we may not see them."""
     wanted = f"{port:04X}"
     tables = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
     rows = [line.split() for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
@@ -84,7 +84,7 @@ def _parent(pid: int) -> int:
 
 
 def _target(port: int, base: str, words: argparse.Namespace) -> tuple[str, float, float]:
-    """What is reported and where. Raises Refused if the server is not there or has no such service."""
+    """The service and the place of the reports. Raises Refused for another answer than 200, or without the key."""
     answer = ask(port, call("GET", f"{base}/services.json?jurisdiction_id={words.jurisdiction}"))
     if answer.status != 200:
         raise Refused(f"services.json answers {answer.status}; --jurisdiction names a city")

@@ -143,7 +143,7 @@ def _parts(form: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _figures(connection: psycopg.Connection[Any], rows: int, rounds: int) -> Iterator[str]:
-    """A row of the table for each statement and way of planning: CPU of the whole table, and the ratios to it."""
+    """A row for each statement and way of planning: CPU time with one table, and the ratios of the others to it."""
     yield "| Statement | Plan | One table, µs | By year | By month |"
     yield "|---|---|---|---|---|"
     for mode in ("force_generic_plan", "force_custom_plan"):

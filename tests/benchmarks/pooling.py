@@ -1,8 +1,8 @@
 """Measures what a pooler costs: the CPU time of calls behind PgBouncer, and without it.
 
 `python -m tests.benchmarks.pooling --rows 20000` makes or uses a database of `make bench`. One server keeps plans,
-another does not, and the third is behind PgBouncer with the file of the operator's guide. They take turns. The
-figures are the CPU time of server, PostgreSQL and PgBouncer for each call, as ratios to the first server.
+another does not, and the third is behind PgBouncer with the configuration of the operator's guide. They take turns.
+The figures are the CPU time of server, PostgreSQL and PgBouncer for each call, as ratios to the first server.
 """
 
 from __future__ import annotations

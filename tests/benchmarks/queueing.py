@@ -169,7 +169,7 @@ def _touch(platform: Platform, rows: int) -> None:
 
 
 def _filled(settings: Settings, rows: int) -> Platform:
-    """A platform with so many open requests of the demo city."""
+    """A platform with `rows` open requests of the demo city."""
     platform = open_platform(settings)
     with platform.database.transaction() as connection:
         migrate(connection)

@@ -3,7 +3,7 @@
 `python -m tests.benchmarks.rolling` uses its own PostgreSQL. Two web hosts (`open311 serve`, each on its port) are
 behind a real nginx and a real haproxy, with the configuration of the operator's guide, and two workers do the
 background work. Half of the calls go through each balancer. Each process is told to stop by SIGTERM, as a service
-manager does it, and the next one is restarted when it is ready again. At the end
+manager does it, and the next process is restarted when this one is ready again. At the end
 
     no call has failed: each got status 200
     each report that was acknowledged is stored once, and nothing else is stored
@@ -54,7 +54,7 @@ BASE = "/open311/v2"
 READS = (f"{BASE}/requests.json?page_size=20", f"{BASE}/services.json", f"{BASE}/requests.xml?status=open")
 PLACE = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
 MOST_S = 600.0
-"""A load that the restarts do not end ends after this time."""
+"""The load ends after this time, even if the restarts are not over."""
 
 
 def main() -> int:
@@ -210,7 +210,7 @@ class Part:
 
 
 class Load:
-    """Calls at a fixed rate until the block of `running` ends, and what came of them.
+    """Calls at a fixed rate until the block of `running` ends, and their results.
 
     statuses      how often each status came; for calls without an answer, the class of the error
     acknowledged  the descriptions of the reports that got status 200
@@ -227,7 +227,7 @@ class Load:
 
     @contextmanager
     def running(self, reads: float, writes: float) -> Iterator[None]:
-        """Send so many reads and reports a second during the block."""
+        """Send `reads` reads and `writes` reports a second during the block."""
         plans = [(reads, 6, self._read), (writes, 2, self._write)]
         threads = [
             threading.Thread(target=self._send, args=(port, rate / len(self._ports) / senders, make))
@@ -245,7 +245,7 @@ class Load:
                 thread.join()
 
     def go_on(self, calls: int) -> None:
-        """Wait until so many more calls were made."""
+        """Wait until `calls` more calls were made."""
         wanted = self.statuses.total() + calls
         until(lambda: self.statuses.total() >= wanted, "calls")
 

@@ -60,8 +60,8 @@ def views(result: Results, plans: Sequence[Plan], memory_mb: Sequence[float]) ->
         ),
     )
     yield (
-        "\nThe plans are those that the server ran. The time is that of all statements of a call, the least of some"
-        " calls. Where a process keeps an answer, it is that of the first call."
+        "\nThe plans are those that the server ran. The time is that of all statements of a call, the minimum of"
+        " some calls. If a process keeps an answer, the time is that of the first call."
     )
 
 

@@ -78,7 +78,7 @@ def measured_goals() -> Iterator[tuple[str, str]]:
 
 
 def standings(folder: Path = PAGES) -> list[Standing]:
-    """The newest figure of each goal. Of pages of one day, the one with most rows counts."""
+    """The newest figure of each goal. If several pages have the same day, the page with the most rows counts."""
     newest: dict[str, Standing] = {}
     pages = [page for page in folder.glob("*.md") if _NAME.match(page.name)]
     for page in sorted(pages, key=_age):
@@ -90,7 +90,7 @@ def standings(folder: Path = PAGES) -> list[Standing]:
 
 
 def _age(page: Path) -> tuple[str, int, int]:
-    """The order of the pages. Of two pages of one day and with as many rows, the one of some parts is newer."""
+    """The order of the pages. Of two pages with the same day and rows, the page of a run of some parts is newer."""
     return page.name[:10], _rows(page), len(page.name)
 
 
@@ -100,7 +100,7 @@ def _rows(page: Path) -> int:
 
 
 def _of_page(page: Path) -> Iterator[Standing]:
-    """The goals in the table below the heading "Goals", or those of a page of reads beside other work."""
+    """The goals in the table below the heading "Goals", or those of a page of reads during other work."""
     text = page.read_text(encoding="utf-8")
     _, _, section = text.partition("\n## Goals\n")
     commit = _COMMIT.search(text)

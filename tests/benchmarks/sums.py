@@ -157,7 +157,7 @@ def _fill(platform: Platform, rows: int, today: date) -> None:
 
 
 def _add_sums(connection: Connection, cut: str, keys: str) -> None:
-    """The sums of each day, and of them those of months and of all time. The numbers of `ended` are left out."""
+    """Store the sums of each day, and add them up for months and for all time, without the numbers of `ended`."""
     names = [f"bucket_{number}" for number in range(len(BUCKETS))]
     rest = ("closed", "on_time", "late", "matched", *names)
     columns = f"jurisdiction_id, cut, grain, service_code, department, area, period, {', '.join(rest)}"

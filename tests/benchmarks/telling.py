@@ -88,7 +88,7 @@ def main() -> int:
 
 @dataclass(frozen=True)
 class Told:
-    """The result. `received`: how many webhooks the receivers got, with the repeated ones."""
+    """The result. `received`: how many webhooks the receivers got, including the repeated ones."""
 
     changes: int
     kills: int
@@ -206,7 +206,7 @@ class _Run:
         self.worker.keep()
 
     def _make(self, goal: int, writer: threading.Thread) -> None:
-        """Wait until so many changes are made."""
+        """Wait until `goal` changes are made, or until the writer has ended."""
         _while_it_moves(
             lambda: self.done >= goal or not writer.is_alive(), lambda: goal - self.done, f"{goal} changes"
         )
@@ -217,9 +217,10 @@ class _Run:
     def _settle(self) -> None:
         """Wait until everything is told.
 
-        The receivers behave now, but for what is on its way. Long pauses after failures are cut short, as an owner
-        does by `resume`. A subscriber that has always had something to wait for gets a replay of all at the end, so
-        the number of what waits grows again; but the receivers always get something.
+        The receivers cause no more faults, except for webhooks that are already on their way. A pause after a
+        failure is ended at once, as an owner does by `resume`. The number of waiting webhooks can grow, because a
+        subscriber whose webhooks have waited all the time gets a replay of everything at the end. So progress is
+        the number of webhooks that the receivers have got.
         """
         for one in self.receivers.values():
             one.office.behave()
@@ -277,7 +278,7 @@ class _Run:
 
 
 def _while_it_moves(is_over: Callable[[], bool], left: Callable[[], int], what: str) -> None:
-    """Wait until the end. Fails only if nothing has become less within the deadline of `until`."""
+    """Wait until `is_over`. Fails only if `left` has not become smaller within the deadline of `until`."""
     while True:
         before = left()
         try:

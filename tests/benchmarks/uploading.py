@@ -115,7 +115,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each round")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="of rounds, one without and one with the load")
     parser.add_argument("--rows", type=int, default=ROWS, help="requests in the database")
-    parser.add_argument("--out", type=Path, help="a file for the page, beside what is printed")
+    parser.add_argument("--out", type=Path, help="a file for the page, which is also printed")
     words = parser.parse_args()
     plan = Plan(words.uploads, words.seconds, words.pairs, words.rows)
     if plan.uploads < 1 or plan.pairs < 1 or plan.rows < BURST:
@@ -149,7 +149,7 @@ class Place(Town):
 
     def measure(self) -> Result:
         """Measure the memory, and then all pairs of rounds."""
-        say("the servers run; memory is measured beside the first uploads")
+        say("the servers run; memory is measured during the first uploads")
         with Peaks({"uploads' server": self._taker, "worker": self._worker}) as peaks:
             self._load().settle()
         self.reads(self.plan.seconds)

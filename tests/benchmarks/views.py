@@ -23,7 +23,7 @@ USUAL = "small"
 PAGES = f"/c/{CITY}"
 STATISTICS_LIMIT, TILE_LIMIT, PAGE_LIMIT = 5.0, 10.0, 5.0
 AROUND = 2
-"""A workload asks for so many tiles on each side of the middle one."""
+"""The number of tiles that a workload asks for on each side of the middle tile."""
 WORD = "noise"
 """A word that many requests have."""
 

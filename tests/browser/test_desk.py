@@ -1,4 +1,4 @@
-"""The pages for staff in a real browser: with keys, with axe, on a phone, and without JavaScript."""
+"""The pages for staff in a real browser: with the keyboard, with axe, on a phone, and without JavaScript."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def signed_in(opened: Open, platform: Platform) -> SignIn:
 
 
 def filled(platform: Platform) -> int:
-    """Store a few requests, one with photos and a history. Returns its number."""
+    """Store a few requests, one of them with a photo and a history. Returns the number of this request."""
     now = utc_now()
     number = build.store(
         platform,
@@ -148,7 +148,7 @@ def test_without_javascript_a_command_goes_through(signed_in: SignIn, platform: 
     assert build.history(platform, build.load(platform, number=number))[-1].kind == "internal_note"
 
 
-def test_the_queue_is_used_with_keys_alone(signed_in: SignIn, platform: Platform) -> None:
+def test_the_queue_can_be_used_with_the_keyboard_alone(signed_in: SignIn, platform: Platform) -> None:
     number = filled(platform)
     page = signed_in(viewport=DESKTOP)
     for key in ("j", "j", "k"):
@@ -170,7 +170,7 @@ def test_the_queue_is_used_with_keys_alone(signed_in: SignIn, platform: Platform
     page.wait_for_url(f"**{HOME}")
 
 
-def test_a_question_is_changed_with_keys_alone_and_without_javascript(
+def test_a_question_can_be_changed_with_the_keyboard_and_without_javascript(
     signed_in: SignIn, opened: Open, platform: Platform
 ) -> None:
     filled_for_admins(platform)
@@ -214,7 +214,7 @@ def test_the_first_faulty_field_has_the_focus(signed_in: SignIn) -> None:
     sync_api.expect(until).to_be_in_viewport()
 
 
-def test_keys_can_be_switched_off(signed_in: SignIn, platform: Platform) -> None:
+def test_the_keyboard_shortcuts_can_be_switched_off(signed_in: SignIn, platform: Platform) -> None:
     filled(platform)
     page = signed_in(viewport=DESKTOP)
     page.keyboard.press("?")
@@ -243,7 +243,7 @@ def test_parts_of_a_photo_are_drawn_and_blackened(signed_in: SignIn, platform: P
 
 
 def visited(page: Any, number: int) -> Iterator[str]:
-    """Goes to every page for staff. Yields a name for each."""
+    """Goes to the pages for staff, except those of notices. Yields a name for each."""
     yield "queue"
     for path in (
         *("?state=wrong&overdue=true", "?id=nothing", "photos", "deliveries", "deliveries?state=wrong"),
@@ -283,7 +283,7 @@ def visited(page: Any, number: int) -> Iterator[str]:
 
 
 def visited_by_admins(page: Any) -> Iterator[str]:
-    """Goes to every page that only admins see. Yields a name for each."""
+    """Goes to the pages that only admins see. Yields a name for each."""
     for item in ("form:graffiti", "service:es:graffiti", "group:es:Streets", "text:en:fixed:"):
         page.goto(f"{HOME}catalogue/item?item={item}")
         yield item

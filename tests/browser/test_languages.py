@@ -32,7 +32,7 @@ Say = Callable[[str], str]
 
 
 def words_of(language: str) -> Say:
-    """A function that says an English text of the pages in a language."""
+    """A function that translates an English text of the pages into a language."""
     return translations_in(language).gettext
 
 

@@ -52,7 +52,7 @@ __all__ = ["address", "chromium", "opened"]  # fixtures
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed; run `make browser` as root")
 
 
-def test_a_report_with_a_photo_goes_through_without_javascript(
+def test_a_report_with_a_photo_can_be_sent_without_javascript(
     opened: Open, platform: Platform, tmp_path: Path
 ) -> None:
     photo = tmp_path / "hole.jpg"
@@ -81,7 +81,7 @@ def test_the_position_of_the_device_fills_in_the_point(opened: Open) -> None:
     sync_api.expect(page.locator("main")).to_contain_text("60.171800, 24.941400")
 
 
-def test_a_device_without_a_position_says_so(opened: Open) -> None:
+def test_the_form_says_that_the_device_has_no_position(opened: Open) -> None:
     page = opened(f"{CITY}report?service_code=potholes")
     press(page, "Continue: the place")
     press(page, "I am there: use my position")
@@ -101,7 +101,7 @@ def test_the_form_can_be_filled_in_with_the_keyboard_alone(opened: Open, platfor
     page.keyboard.press("Enter")
     page.get_by_label("Address, or words that tell where it is").focus()
     page.keyboard.type("5 Mill Lane")
-    page.keyboard.press("Enter")  # goes on, and does not click into the map
+    page.keyboard.press("Enter")  # goes to the next step and does not click into the map
     page.get_by_label("First name").focus()
     page.keyboard.press("Enter")
     page.get_by_text("Its number is").wait_for()
@@ -364,7 +364,7 @@ def test_without_script_or_webgl_the_page_has_a_picture_and_a_list(
     page.get_by_text("Who acts next").wait_for()
 
 
-def test_a_page_is_small_without_the_library_of_the_map(opened: Open, some_reports: None) -> None:
+def test_a_page_is_small_if_the_library_of_the_map_is_not_counted(opened: Open, some_reports: None) -> None:
     page = opened()
     answers: list[Any] = []
     page.on("response", lambda answer: answers.append(answer))
@@ -375,7 +375,7 @@ def test_a_page_is_small_without_the_library_of_the_map(opened: Open, some_repor
         assert 0 < sum(map(len, bodies)) < 100_000, path
 
 
-def test_a_reader_sees_the_number_of_reports_of_the_api_and_a_chart_with_all_its_texts(
+def test_the_page_of_numbers_has_the_total_of_the_api_and_a_chart_that_cuts_no_text(
     opened: Open, some_reports: None
 ) -> None:
     page = opened(f"{CITY}numbers?start_date=2020-01-01", viewport=DESKTOP)
@@ -440,7 +440,7 @@ def test_a_background_by_setting_is_loaded_and_its_attribution_is_no_html(
 
 
 def visited(page: Any) -> Iterator[str]:
-    """Goes to every page of the city. Yields a name for each."""
+    """Goes to the pages of the city, except those of notices. Yields a name for each."""
     yield "start"
     page.goto("/widget/city.example")
     yield "widget"
@@ -498,7 +498,7 @@ def visited(page: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "ar")])
-def test_what_to_expect_is_a_chart_and_a_table_in_which_axe_finds_nothing(
+def test_the_outlook_has_a_chart_and_a_table_in_which_axe_finds_nothing(
     opened: Open, platform: Platform, scheme: str, locale: str
 ) -> None:
     fill(platform, [replace(row, jurisdiction_id="city.example") for row in history(level=400)])

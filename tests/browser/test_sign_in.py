@@ -27,7 +27,7 @@ EMAIL = "ada@city.example"
 
 @pytest.fixture
 def provider() -> Iterator[TestProvider]:
-    """A provider at `localhost`, which is another site for browsers than 127.0.0.1."""
+    """A provider at `localhost`. For browsers, this is another site than 127.0.0.1."""
     with running_provider() as found:
         found.knows(email=EMAIL, email_verified=True)
         yield TestProvider(found.address.replace("127.0.0.1", "localhost"))

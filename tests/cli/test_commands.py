@@ -36,7 +36,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def bare_run(bare_shell: None) -> Run:
-    """Runs `open311 ARGUMENTS` in an empty folder. No other variables of the server than the given ones are set."""
+    """Runs `open311 ARGUMENTS` in an empty folder. Only the given variables of the server are set."""
 
     def invoke(*arguments: str, **environment: str) -> Result:
         return CliRunner().invoke(main, list(arguments), env=environment, prog_name="open311")
@@ -61,7 +61,7 @@ def refusal(result: Result) -> str:
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exc_info
     (line,) = result.stderr.splitlines()
-    if line.startswith("{"):  # a service writes errors as JSON lines
+    if line.startswith("{"):  # `serve` and `worker` write errors as JSON lines
         return str(json.loads(line)["event"])
     assert line.startswith("open311: ")
     return line.removeprefix("open311: ")
@@ -324,7 +324,7 @@ def test_requests_are_counted_again(run: Run) -> None:
     assert "moon" in refusal(run("recount", "--jurisdiction", "moon"))
 
 
-def test_forecasts_are_made_now(run: Run) -> None:
+def test_forecasts_can_be_made_in_the_shell(run: Run) -> None:
     printed(run("jurisdictions", "sync"))
     made = printed(run("forecast", "make", "--jurisdiction", CITY))
     assert made == f"{CITY}: 0 of 7 forecasts are published, in 1 row.\n"
@@ -355,7 +355,7 @@ def test_methods_are_tried_on_a_file(bare_run: Run, tmp_path: Path) -> None:
         ("month,requests\n0000-01,5\n", "line 2: the first column is a month"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_by_line(
+def test_the_error_for_a_faulty_file_of_counts_says_what_is_wrong(
     bare_run: Run, tmp_path: Path, text: str, words: str
 ) -> None:
     file = tmp_path / "counts.csv"
@@ -369,7 +369,7 @@ def test_days_in_a_file_make_whole_months(bare_run: Run, tmp_path: Path) -> None
     file = tmp_path / "counts.csv"
     file.write_text("\n".join(["day,requests", *(f"{day},{day.month + 10}" for day in days)]), encoding="utf-8")
     lines = printed(bare_run("forecast", "try", str(file), "--last", "2024-12")).splitlines()
-    assert lines[1].split()[:3] == ["1", "mean_and_last_year", "59"]  # from 2020-02 on: January 2019 is a part
+    assert lines[1].split()[:3] == ["1", "mean_and_last_year", "59"]  # from 2020-02 on: January 2019 is incomplete
     assert "--last: 'x' is not a month" in refusal(bare_run("forecast", "try", str(file), "--last", "x"))
     assert "No such file" in bare_run("forecast", "try", str(tmp_path / "none.csv")).stderr
 
@@ -756,7 +756,7 @@ def facts(said: str) -> dict[str, list[str]]:
     return found
 
 
-def test_staff_see_all_of_a_request(run: Run, client: FlaskClient) -> None:
+def test_show_prints_all_of_a_request_and_its_reporter_only_with_an_option(run: Run, client: FlaskClient) -> None:
     created = post(
         client,
         new_key(run),
@@ -819,7 +819,7 @@ def test_an_id_is_preferred_to_a_number(run: Run, client: FlaskClient, platform:
     assert facts(said)["description"] == ["has that id"]
 
 
-def test_a_command_is_public_immediately(run: Run, client: FlaskClient, request_id: str) -> None:
+def test_the_effect_of_a_command_is_public_immediately(run: Run, client: FlaskClient, request_id: str) -> None:
     printed(run("requests", "transfer", request_id, "--department", "port"))
     printed(run("requests", "reschedule", request_id, "--expected", "2026-12-24", "--reason", "The crew is ill."))
     changed = run("requests", "close", request_id, "--outcome", "fixed", "--note", "Filled on Tuesday.")
@@ -841,7 +841,9 @@ def test_the_list_shows_what_waits_and_its_filters_are_those_of_the_api(run: Run
     assert "--overdue: 'maybe' is unknown" in refusal(run("requests", "list", "--overdue", "maybe"))
 
 
-def test_a_queue_is_exported_whole(run: Run, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_option_all_lists_the_whole_queue(
+    run: Run, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = [build.submit(platform).service_request_id for _ in range(5)]
     first = json.loads(printed(run("requests", "list", "--json", "--page-size", "2")))
     assert (len(first["requests"]), first["cursor"] is None) == (2, False)
@@ -869,7 +871,7 @@ def test_the_queues_are_counted_in_the_shell(run: Run, request_id: str) -> None:
     assert streets["open"] == 1
 
 
-def test_a_shell_has_no_account_that_me_could_mean(run: Run, request_id: str) -> None:
+def test_me_is_refused_in_the_shell_because_it_has_no_account(run: Run, request_id: str) -> None:
     for command in (("list", "--assignee", "me"), ("assign", request_id, "--account", "me")):
         assert "`me` is the account of a token" in refusal(run("requests", *command))
 
@@ -1020,7 +1022,7 @@ def test_people_of_a_removed_department_are_named(run: Run, tmp_path: Path) -> N
     assert "port (gone)" in printed(run("staff", "list", **changed))
 
 
-def test_several_cities_are_told_apart_by_an_option_of_the_shell(run: Run) -> None:
+def test_commands_need_the_option_jurisdiction_if_there_are_several_cities(run: Run) -> None:
     several = {"OPEN311_JURISDICTIONS": "demo,chicago"}
     printed(run("staff", "list", **several))
     for command in (("staff", "add", "ada", "--role", "admin"), ("requests", "list"), ("requests", "show", "1")):
@@ -1145,7 +1147,7 @@ def test_a_second_shell_gets_the_settings_that_differ_and_no_secret() -> None:
     ]
 
 
-def test_a_chatbot_finds_the_server_of_this_machine_without_an_address() -> None:
+def test_the_default_of_the_command_mcp_is_the_server_of_this_machine() -> None:
     shown = " ".join(CliRunner().invoke(main, ["mcp", "--help"]).output.split())
     assert f"[default: http://127.0.0.1:{Settings().port}/open311/v2]" in shown
 

@@ -88,7 +88,7 @@ def run(*arguments: str) -> Result:
 
 
 def found(limits: Limits | None = None, **options: Any) -> list[Finding]:
-    """What is not in order."""
+    """The findings that are not OK."""
     every = examine(os.environ, options.pop("now", exact_now), limits=limits or Limits(), **options)
     return [one for one in every if one.level is not Level.OK]
 
@@ -309,7 +309,7 @@ def test_a_folder_that_cannot_be_used_is_found(
 
 
 def certificate(folder: Path, **days: int) -> Path:
-    """A file with a certificate that expires then."""
+    """A file with a certificate that expires after this time."""
     file = folder / "ca.pem"
     issued = trustme.CA().issue_cert("localhost", not_after=exact_now() + timedelta(**days))
     issued.cert_chain_pems[0].write_to_path(str(file))
@@ -470,7 +470,7 @@ def test_a_postgresql_that_is_too_old_is_found(own: Database) -> None:
 def as_administrator(*statements: str) -> None:
     """Run statements in the database of DATABASE_URL as the administrator of the tests' own cluster."""
     if GIVEN:
-        pytest.skip("only in the tests' own cluster is somebody an administrator")
+        pytest.skip("the test needs an administrator, whom only the tests' own cluster has")
     with closing(open_database(administrator_url())) as administrator:
         sql(administrator, *statements)
 
@@ -594,7 +594,7 @@ def test_a_transaction_that_holds_back_the_change_feed_is_found(alive: Database,
     assert session not in str(found(limits))
 
 
-# --- Work beside calls
+# --- Background work
 
 
 def test_a_worker_that_has_died_is_found(alive: Database) -> None:

@@ -47,7 +47,7 @@ def test_a_neighbour_is_inspected_added_shown_synced_and_removed(run: Run, add: 
     assert "is not a neighbour" in refusal(run("federate", "status", "north", *CITY))
 
 
-def test_texts_of_a_neighbour_cannot_steer_the_terminal_or_fill_it(run: Run, add: Run) -> None:
+def test_texts_of_a_neighbour_cannot_control_the_terminal_or_fill_it(run: Run, add: Run) -> None:
     odd = POTHOLES | {"service_name": "\x1b[2J\x9b31mPotholes\u202e" + "x" * 5_000, "group": "a\r\nb"}
     with stubbed(services=[odd]) as stub:
         said = printed(add(stub.url, "--no-push"))

@@ -54,9 +54,7 @@ def test_a_notice_is_added_shown_and_ended(run: Run, client: FlaskClient) -> Non
         (("", *UNTIL), "texts: need one line as headline in en"),
     ],
 )
-def test_a_faulty_notice_is_refused_by_the_name_of_its_option(
-    run: Run, arguments: tuple[str, ...], message: str
-) -> None:
+def test_the_error_for_a_faulty_notice_names_the_option(run: Run, arguments: tuple[str, ...], message: str) -> None:
     refused = run("add", *arguments)
     assert refused.exit_code == 1
     assert message in " ".join(refused.output.split())
@@ -73,6 +71,6 @@ def test_the_polygon_of_a_notice_is_read_from_a_file(run: Run, client: FlaskClie
     assert "--polygon: has no JSON" in refused.output
 
 
-def test_a_terminal_is_not_steered_by_a_headline(run: Run) -> None:
+def test_a_headline_cannot_control_the_terminal(run: Run) -> None:
     assert run("add", "Water \u202e off", *soon()).exit_code == 0
     assert "\u202e" not in run("list").output

@@ -46,7 +46,7 @@ def city(tmp_path: Path, shell: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_the_exported_file_makes_the_override_equal_and_then_it_can_be_dropped(city: Path, run: Run) -> None:
+def test_an_override_can_be_dropped_once_the_files_have_the_exported_text(city: Path, run: Run) -> None:
     assert "look at" not in printed(run("jurisdictions", "check"))
     text = printed(run("jurisdictions", "export-overrides"))
     assert text.startswith("# --- jurisdiction.toml\n")

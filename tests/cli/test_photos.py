@@ -26,7 +26,7 @@ REASON = ("--reason", "It shows nobody.")
 
 @pytest.fixture
 def sender(make_app: Callable[..., Flask], tmp_path: Path) -> Sender:
-    """A client of the demo city, which holds its photos."""
+    """A client of a demo city that holds photos until somebody releases them."""
     return Sender(make_app(replace(demo, photos=PhotoRule.HELD), media=str(tmp_path / "media")))
 
 

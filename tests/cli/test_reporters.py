@@ -53,7 +53,7 @@ def test_an_erasure_shows_what_it_would_do_and_asks(run: Run, platform: Platform
     assert [value for value in JANE.values() if value in dump(platform)] == []
 
 
-def test_an_erasure_does_not_ask_with_yes(run: Run, platform: Platform) -> None:
+def test_an_erasure_with_the_option_yes_does_not_ask(run: Run, platform: Platform) -> None:
     submit(platform)
     assert "would be erased" in run("erase", "--phone", "15550142", "--dry-run", "--yes").stdout
     assert JANE["email"] in dump(platform)

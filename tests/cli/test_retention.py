@@ -74,7 +74,7 @@ def test_the_report_has_a_line_for_each_kind_of_data_and_service(
     assert "the reporters of 0 requests were erased" in again
     assert "the photos of 0 requests were erased" in again
     text = dump(platform)
-    assert EMAIL in text, "the other request still has it"
+    assert EMAIL in text, "the request that is not yet due still has it"
     assert PHOTO in text
 
 

@@ -37,7 +37,7 @@ Field = tuple[str, str]
 
 
 def _pass_on(stream: IO[str], lines: queue.Queue[str]) -> None:
-    """Put the lines of a stream into a queue, and an empty one at its end."""
+    """Put the lines of a stream into a queue, and an empty line at its end."""
     for line in itertools.chain(stream, [""]):
         lines.put(line)
 
@@ -121,7 +121,7 @@ class Running:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder with a space in its name. The operating system's user of the database can reach it."""
+    """A folder with a space in its name. The operating system's user of the database can reach the folder."""
     with tempfile.TemporaryDirectory(prefix="open311 run ") as name:
         Path(name).chmod(0o755)
         yield Path(name)

@@ -171,7 +171,7 @@ def test_a_server_logs_its_address_cities_and_database_in_one_json_line(
         lines = map(json.loads, server.stderr)
         said = next(line for line in lines if line["event"] == "serving")
         server.send_signal(signal.SIGTERM)
-        rest = server.stderr.read()  # `communicate` would miss what the line before has in its buffer
+        rest = server.stderr.read()  # `communicate` would miss text that is already in the buffer
     assert said["listens"] == f"127.0.0.1:{port}"
     assert said["cities"] == ["city.example"]
     assert said["database"].startswith(urlsplit(settings.database_url).path.removeprefix("/"))
@@ -215,7 +215,7 @@ def test_the_error_for_a_port_in_use_says_that_the_address_is_in_use(started: St
 
 
 def web_processes(server: subprocess.Popen[str], count: int, killed: Iterable[int] = ()) -> list[int]:
-    """The web processes, once there are so many. The loader has ended then."""
+    """The web processes, once there are `count` of them. The loader has ended then."""
 
     def found() -> list[int] | None:
         found = sorted({*children(server.pid)} - {*killed})
@@ -237,7 +237,7 @@ def test_a_city_is_loaded_once_for_all_web_processes_and_once_for_replacements(
         second = web_processes(server, 2, first)
         loaders = (city / "loaded").read_text().split()
         assert not {*first} & {*second}
-        # If the first process is found dead before the second is killed, each is replaced for itself.
+        # If the first process is found dead before the second is killed, the city is loaded for each replacement.
         assert len(loaders) in (2, 3)
         assert str(server.pid) not in loaders
 

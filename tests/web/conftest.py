@@ -22,7 +22,7 @@ Foresee = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def outlooks(make_database: Callable[[str], str]) -> Iterator[Callable[[float], Outlooks]]:
-    """The forecasts of a town for a level of `history`. Each level is counted once, because this takes seconds."""
+    """The forecasts of a town for a level of `history`. Each level is forecast once, because this takes seconds."""
     services = (Service(code="potholes", name="Pothole"), Service(code="trees", name="Tree"))
     city = build.city(services=services)
     platform = build.platform(Settings(database_url=make_database("outlooks")), city)
@@ -42,7 +42,7 @@ def outlooks(make_database: Callable[[str], str]) -> Iterator[Callable[[float], 
 
 @pytest.fixture
 def foresee(outlooks: Callable[[float], Outlooks]) -> Foresee:
-    """Stores forecasts of the only city, as the daily job does; of 45 requests a month, or another level."""
+    """Stores forecasts for the only city, as the daily job does, from 45 requests a month or from another level."""
 
     def store(platform: Platform, level: float = 45) -> None:
         (city,) = platform.registry

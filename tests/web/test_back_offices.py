@@ -50,7 +50,7 @@ def down(platform: Platform, neighbour: world.Neighbour) -> Clock:
     return clock
 
 
-def test_readyz_is_ready_while_deliveries_move(app: Flask, platform: Platform) -> None:
+def test_readyz_is_ready_if_all_deliveries_are_done(app: Flask, platform: Platform) -> None:
     build.submit(platform)
     run(platform)
     status, found = checks(app)

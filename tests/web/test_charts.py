@@ -26,7 +26,7 @@ def test_a_scale_has_a_few_round_numbers(most: int, numbers: list[int]) -> None:
 
 
 @given(st.integers(0, 10**9))
-def test_a_scale_holds_every_number(most: int) -> None:
+def test_a_scale_reaches_the_largest_number(most: int) -> None:
     found = scale(most)
     assert found[-1] >= most
     assert 2 <= len(found) <= 5

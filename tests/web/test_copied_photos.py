@@ -1,4 +1,4 @@
-"""Photos that lie elsewhere: the worker copies them if the city wants it, and tells staff which it could not."""
+"""Photos on other servers: the worker copies them if the city wants it, and tells staff which it could not copy."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class City:
         self.number = 0
 
     def report(self, *addresses: str) -> None:
-        """Store a request with addresses. No POST takes one on the loopback, so this does not go through a POST."""
+        """Store a request with addresses. A POST would refuse addresses on the loopback, so this makes no POST."""
         self.number = build.store(self.platform, at=utc_now(), media_urls=addresses).number
 
     def copy(self, *, is_last: bool = True, guard: Guard | None = None) -> int:
-        """Do the worker's part, and prepare what was fetched. Returns how many were fetched."""
+        """Copy the photos as the worker does, and prepare them. Returns how many were fetched."""
         wanted = guard or self.vendor.guard()
         found = copy_photos(self.platform, "test.example", self.number, utc_now(), is_last=is_last, guard=wanted)
         prepare_waiting(self.platform)

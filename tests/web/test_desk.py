@@ -55,7 +55,7 @@ def test_pages_for_staff_are_only_in_languages_that_have_all_their_texts(
 
 def test_a_login_link_signs_in_once_and_only_by_its_button(client: FlaskClient, platform: Platform) -> None:
     link = link_of(platform)
-    for _ in range(2):  # such as a program that looks for viruses
+    for _ in range(2):  # a program that looks for viruses opens links too
         assert checked(client.get(link)).xpath("//main//button/text()") == ["Sign in"]
     answer = client.post(link)
     assert (answer.status_code, answer.headers["Location"]) == (303, HOME)
@@ -133,7 +133,9 @@ def test_pages_need_a_session(client: FlaskClient) -> None:
     assert client.get(HOME).status_code == 401
 
 
-def test_a_token_of_the_api_opens_no_page_and_a_session_no_call(client: FlaskClient, platform: Platform) -> None:
+def test_a_token_of_the_api_opens_no_page_and_the_api_refuses_the_secret_of_a_session(
+    client: FlaskClient, platform: Platform
+) -> None:
     issued = add_account(
         platform, name="bo", role=Role.AGENT, jurisdiction_id=CITY, now=utc_now(), **BY_SHELL
     ).secret

@@ -27,7 +27,7 @@ WANTED = "open311-wanted"
 
 
 def by_shell() -> dict[str, Any]:
-    """An act of the shell now: a login link made at import would expire during a long run."""
+    """The principal and the time of an act in the shell. With one fixed time, a long run would end login links."""
     return {"principal": SHELL, "now": utc_now()}
 
 

@@ -20,7 +20,7 @@ from tests.pages import checked, text_of
 
 
 def by_shell() -> dict[str, Any]:
-    """An act of the shell now: a login link made at import would expire during a long run."""
+    """The principal and the time of an act in the shell. With one fixed time, a long run would end login links."""
     return {"principal": SHELL, "now": utc_now()}
 
 
@@ -132,7 +132,9 @@ def test_a_form_of_another_session_makes_no_key(admin: Person, platform: Platfor
     assert len(list_keys(platform)) == before
 
 
-def test_the_texts_of_the_city_are_shown_with_where_to_change_them(client: FlaskClient, platform: Platform) -> None:
+def test_the_texts_of_the_city_are_shown_with_the_name_of_their_file(
+    client: FlaskClient, platform: Platform
+) -> None:
     document = checked(Person.of(client, platform, "reader", Role.READER).get("texts"))
     told = text_of(document)
     assert "jurisdiction.toml" in told

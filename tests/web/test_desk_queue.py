@@ -134,7 +134,9 @@ def test_a_number_leads_to_its_request(ada: Person, platform: Platform) -> None:
 # --- Commands for several requests
 
 
-def test_a_command_for_several_is_tried_first_and_then_carried_out(ada: Person, platform: Platform) -> None:
+def test_a_command_for_several_requests_is_tried_first_and_then_carried_out(
+    ada: Person, platform: Platform
+) -> None:
     for name in ("a", "b"):
         build.store(platform, service_request_id=name, department="streets")
     build.store(platform, service_request_id="c", status="closed")

@@ -74,7 +74,7 @@ def test_every_kind_of_event_has_words() -> None:
 # --- What is shown
 
 
-def test_a_request_is_shown_whole_but_for_its_reporter(ada: Person, platform: Platform) -> None:
+def test_all_of_a_request_is_shown_except_its_reporter(ada: Person, platform: Platform) -> None:
     receipt = build.submit(platform, description="Call 617-555-0143", reporter=Reporter(email="jane@mail.example"))
     record = build.load(platform, service_request_id=receipt.service_request_id)
     ada.order(record.number, "note", text="The owner was there.")
@@ -158,7 +158,7 @@ ORDERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("command", ORDERS)
-def test_a_command_is_carried_out_and_told(ada: Person, platform: Platform, command: str) -> None:
+def test_a_command_is_carried_out_and_confirmed(ada: Person, platform: Platform, command: str) -> None:
     number = build.store(platform, service_request_id="a", department="streets", description="Deep hol").number
     answer = ada.order(number, command, **ORDERS[command])
     assert answer.headers["Location"] == f"{HOME}requests/{number}?done={command}", text_of(checked(answer, 400))
@@ -217,7 +217,9 @@ def test_the_second_of_two_people_sees_the_change_of_the_first_and_keeps_what_wa
     assert ada.order(number, "close", int(version), outcome="fixed", note="Filled.").status_code == 303
 
 
-def test_a_command_that_is_not_possible_any_more_is_a_409_with_the_words(ada: Person, platform: Platform) -> None:
+def test_a_command_that_is_no_longer_possible_gets_409_and_keeps_what_was_typed(
+    ada: Person, platform: Platform
+) -> None:
     number = build.store(platform, service_request_id="a", department="streets", status="closed").number
     answer = ada.order(number, "hold", reason="Kept words")
     assert "The state of the request does not allow this now." in text_of(checked(answer, 409))
@@ -351,7 +353,7 @@ def test_a_photo_is_added(ada: Person, platform: Platform) -> None:
     assert "not prepared yet" in text_of(checked(ada.get(answer.headers["Location"])))
 
 
-def test_a_request_that_is_overdue_on_hold_says_when_it_stopped(ada: Person, platform: Platform) -> None:
+def test_the_page_of_a_request_on_hold_says_since_when(ada: Person, platform: Platform) -> None:
     soon = utc_now() + timedelta(hours=1)
     number = build.store(platform, service_request_id="a", department="streets", expected_at=soon).number
     ada.order(number, "hold", reason="Waits for the part.")

@@ -47,7 +47,9 @@ def test_no_date_leads_a_list_to_a_server_error(client: FlaskClient, platform: P
 
 
 @pytest.mark.parametrize("moment", FAR)
-def test_no_far_dates_lead_a_list_to_a_server_error(client: FlaskClient, platform: Platform, moment: str) -> None:
+def test_no_span_of_dates_leads_a_list_to_a_server_error(
+    client: FlaskClient, platform: Platform, moment: str
+) -> None:
     build.submit(platform)
     for path, (start, end, *_) in DATED.items():
         for query in ({start: FAR[1], end: moment}, {start: moment, end: FAR[7]}):

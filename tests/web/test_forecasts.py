@@ -1,4 +1,4 @@
-"""stats/forecast: the stored forecasts in three formats, and what they do not tell."""
+"""stats/forecast: the stored forecasts in three formats, with reasons and a caveat."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_without_forecasts_the_answer_says_when_they_come(client: FlaskClient) -
         assert answer.headers["Retry-After"] == "3600"  # an hour, as the text says
 
 
-def test_that_there_are_no_forecasts_yet_is_no_error_in_the_log(
+def test_missing_forecasts_are_logged_as_information_and_not_as_an_error(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logs("info")

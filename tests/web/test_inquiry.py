@@ -202,7 +202,7 @@ def test_an_unknown_topic_is_a_404_that_names_the_topics(
 
 
 @pytest.mark.requirement("Y4")
-def test_an_article_is_gone_at_midnight_of_the_city_from_everywhere(serve: Callable[..., FlaskClient]) -> None:
+def test_an_expired_article_is_gone_everywhere_at_the_citys_midnight(serve: Callable[..., FlaskClient]) -> None:
     today = utc_now().astimezone(ZONE).date()
     old = article("old", expires=today, actions=(Action(label="Go", service_code="potholes"),))
     last_day = article("last", expires=today + timedelta(days=1))
@@ -321,7 +321,7 @@ def test_an_unknown_parameter_is_reported(client: FlaskClient, path: str) -> Non
 
 
 def _zoned(shift: Shift = Shift.NEXT_DAY, **changes: Any) -> dict[str, Any]:
-    """A city with two zones. Each day is a usual day; the day after tomorrow is a closing day of the city."""
+    """A city with two zones. Its offices are open every day except on 2026-03-04, a closing day of the city."""
     every_day = Round(
         weekdays=tuple(range(7)), first=date(2026, 1, 1), zones=("North",), shift=shift, never=(), **changes
     )

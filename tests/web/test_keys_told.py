@@ -56,7 +56,9 @@ def test_a_notice_may_have_any_characters_of_one_line(
 
 
 @pytest.mark.parametrize("notice", ["two\nlines", "x" * 301, "bell\a"])
-def test_a_notice_of_several_lines_is_refused(platform: Platform, app_key: tuple[int, str], notice: str) -> None:
+def test_a_notice_that_is_not_one_short_line_is_refused(
+    platform: Platform, app_key: tuple[int, str], notice: str
+) -> None:
     with pytest.raises(Invalid, match="one line"):
         set_notice(platform, app_key[0], notice, principal=SHELL, now=utc_now())
 

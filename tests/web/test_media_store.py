@@ -216,7 +216,7 @@ def test_the_worker_deletes_the_files_of_an_erasure_and_says_so_in_the_audit_tra
     assert len(files_in(folder)) == 4
     [part] = erase(sender)
     assert part.photos == 1
-    assert len(files_in(folder)) == 4, "whoever erases does not touch the store"
+    assert len(files_in(folder)) == 4, "the erasure itself deletes no file"
     assert acts(sender)[-1].details["photos_to_delete"] == 1
     work(sender.platform)
     assert files_in(folder) == []

@@ -98,15 +98,13 @@ def test_counts_of_other_and_ended_processes_are_added(tmp_path: Path) -> None:
     counts.add("GET", "list_requests", 200, "", 0.3)
     (row,), pools = counts.read()
     assert (sum(row.buckets), round(row.seconds, 6)) == (2, 0.5)
-    assert pools == (1, 2), "those of an ended process are closed"
+    assert pools == (1, 2), "the pool of an ended process is closed"
     counts.clear()
     (row,), _ = counts.read()
     assert sum(row.buckets) == 1
 
 
-def test_photos_that_wait_are_refused_or_are_lost_are_counted(
-    make_app: Callable[..., Flask], tmp_path: Path
-) -> None:
+def test_waiting_refused_and_lost_photos_are_counted(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     folder = tmp_path / "media"
     sender = Sender(make_app(metrics_token="s3cret", data_dir=str(tmp_path), media=str(folder)))
     [city] = sender.platform.registry

@@ -178,7 +178,7 @@ def test_past_notices_have_pages(desk: Desk) -> None:
     assert desk.public("?cursor=WzFd").status_code == 400
 
 
-def test_the_worst_comes_first(desk: Desk) -> None:
+def test_the_most_severe_notice_is_first(desk: Desk) -> None:
     for severity in ("Minor", "Extreme", "Unknown", "Moderate"):
         desk.add(severity=severity)
     found = [one["severity"] for one in desk.public().json]
@@ -241,7 +241,7 @@ def test_a_list_can_be_limited_to_a_service_or_a_point(desk: Desk) -> None:
         ({"headline": "Water"}, "headline", "is unknown"),
     ],
 )
-def test_a_faulty_notice_is_refused_by_the_name_of_its_field(
+def test_the_error_for_a_faulty_notice_names_the_field(
     desk: Desk, changes: dict[str, Any], field: str, words: str
 ) -> None:
     faults = desk.refused(**changes)
@@ -311,14 +311,14 @@ def test_the_audit_trail_names_each_act_without_the_text(desk: Desk) -> None:
 # --- The answer to a POST
 
 
-def test_a_post_tells_the_notices_about_its_service_and_place(desk: Desk) -> None:
+def test_the_answer_to_a_post_has_the_notices_about_its_service_and_place(desk: Desk) -> None:
     desk.add(area="Harbour", service_codes=["potholes"])
     assert desk.notice_of_report() == "Seen within a day. Water is off. A pipe has burst."
     assert desk.notice_of_report(lat="60.25") == "Seen within a day."
     assert "Water" not in desk.notice_of_report(service_code="trees")
 
 
-def test_a_post_without_a_point_is_told_only_what_is_about_the_whole_city(desk: Desk) -> None:
+def test_the_answer_to_a_post_without_a_point_has_only_notices_about_the_whole_city(desk: Desk) -> None:
     desk.add(polygon=SQUARE)
     sent = {"lat": "", "long": "", "address_string": "5 Mill Lane"}
     assert desk.notice_of_report(**sent) == "Seen within a day."
@@ -326,7 +326,7 @@ def test_a_post_without_a_point_is_told_only_what_is_about_the_whole_city(desk: 
     assert "Water is off" in desk.notice_of_report(**sent)
 
 
-def test_a_post_is_told_in_the_language_of_the_caller(desk: Desk) -> None:
+def test_the_answer_to_a_post_has_notices_in_the_callers_language(desk: Desk) -> None:
     desk.add()
     _, key = add_key(desk.platform, label="app", now=utc_now())
     sent = FORM | {"api_key": key}
@@ -456,7 +456,7 @@ def test_an_alert_about_the_whole_city_has_a_simple_boundary(make_app: Callable[
     assert 4 <= len(alert.findtext("c:info/c:area/c:polygon", namespaces=CAP).split()) < 200
 
 
-def test_a_dead_database_is_a_503_for_lists_and_no_fault_of_pages(
+def test_with_a_dead_database_lists_get_503_and_pages_are_shown(
     make_app: Callable[..., Flask], settings: Settings
 ) -> None:
     app = make_app(build.city(), database_url="postgresql://nobody@127.0.0.1:1/none")

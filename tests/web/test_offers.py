@@ -1,4 +1,4 @@
-"""Services that not everybody can report, or not always; and answers that depend on more than the app."""
+"""Services that only some people can report, or only at some times; attributes that are hidden or conditional."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_pages_by_cursor_have_each_request_once(read: Callable[..., dict[str, An
         page = read(address)
         assert len(page["orderedItems"]) <= 3
         seen += [name for _, name in kinds(page)]
-        if len(seen) == 3:  # a change on the way moves the request to the front, which has been read
+        if len(seen) == 3:  # a change between two pages moves the request to the front
             change(platform, "R6", note="Done.")
         address = page.get("next", "")
     assert seen == ["R6", "R5", "R4", "R3", "R2", "R1", "R0"]
@@ -168,7 +168,7 @@ def test_each_city_has_its_own_outbox(make_app: Callable[..., Flask]) -> None:
     app = make_app(build.city(), build.city(id="other.example"))
     client, platform = app.test_client(), platform_of(app)
     build.submit(platform)
-    assert client.get(PATH).status_code == 400, "which city?"
+    assert client.get(PATH).status_code == 400, "the call names no city"
     sizes = {
         city: len(client.get(f"{PATH}?page=true&jurisdiction_id={city}").get_json(force=True)["orderedItems"])
         for city in ("test.example", "other.example")

@@ -173,7 +173,7 @@ def calls_of(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
         yield from ((path, call) for method, call in found.items() if method in ("get", "post"))
 
 
-def test_the_description_has_all_operations_in_both_formats_but_those_of_dumps_and_tiles(
+def test_the_description_has_all_operations_in_both_formats_except_dumps_and_tiles(
     description: dict[str, Any],
 ) -> None:
     calls = {(path, call["operationId"]): call for path, call in calls_of(description)}
@@ -285,7 +285,7 @@ def test_headers_of_answers_are_described(description: dict[str, Any]) -> None:
         assert "Retry-After" in description["components"]["responses"][name]["headers"]
 
 
-def test_no_read_without_values_in_its_path_has_a_header_that_is_not_described(
+def test_the_description_has_all_headers_of_reads_without_values_in_their_path(
     client: FlaskClient, platform: Platform, key: str, description: dict[str, Any]
 ) -> None:
     """Headers that HTTP itself defines, those of CORS, and those of every answer need no description."""

@@ -108,7 +108,9 @@ def test_a_missing_or_wrong_key_gets_403_in_status_and_body(
     assert "long" not in answer.text, "a caller without a key gets no other error"
 
 
-def test_the_parameter_is_long_and_jurisdiction_id_is_accepted(client: FlaskClient, post: Post) -> None:
+def test_the_parameter_long_cannot_be_sent_as_lon_and_jurisdiction_id_is_accepted(
+    client: FlaskClient, post: Post
+) -> None:
     refused = post(service_code="potholes", lat=60.17, lon=24.94)
     assert refused.status_code == 400
     assert refused.json[0]["description"].startswith("long: is missing")
@@ -336,7 +338,7 @@ def test_a_caller_cannot_set_status_or_times(client: FlaskClient, post: Post, fo
     assert answer.status_code == 200
     (item,) = client.get(f"{BASE}/requests.json").json
     assert item["status"] == "open"
-    assert item["agency_responsible"] in {"Street Works", "Parking & Towing"}  # the second one at night
+    assert item["agency_responsible"] in {"Street Works", "Parking & Towing"}  # the second department at night
     assert item["requested_datetime"] > (utc_now() - timedelta(minutes=5)).isoformat()
     assert not {item["service_request_id"], item["service_notice"], item["zipcode"], item["status_notes"]} & {
         *forged.values()

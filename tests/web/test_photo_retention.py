@@ -87,7 +87,7 @@ class City:
         assert answer.status_code == 200, answer.text
 
     def expire(self, days: float = 30, kind: RetentionKind = PHOTOS, **more: Any) -> Counter[str]:
-        """Erase what is over after so many days from now. Returns how many requests that were, by service."""
+        """Erase data whose time is over `days` days from now. Returns the number of their requests, by service."""
         [city] = self.platform.registry
         batches = list(expire(self.platform, city, kind, now=utc_now() + days * DAY, **more))
         return sum((batch.due for batch in batches), Counter())
@@ -250,7 +250,7 @@ def test_photos_and_reporters_have_times_of_their_own(make_app: MakeApp, tmp_pat
     city.close(id)
     assert any(key.endswith("original") for key in city.sender.files())
     assert city.expire(20, REPORTERS) == {"potholes": 1}
-    assert not any(key.endswith("original") for key in city.sender.files()), "it may tell who took the photo"
+    assert not any(key.endswith("original") for key in city.sender.files()), "originals may tell who took them"
     assert city.sender.get(city.sender.path()).status_code == 200
     assert JANE not in dump(city.platform)
     assert city.expire(20, PHOTOS) == {}

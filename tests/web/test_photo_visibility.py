@@ -161,7 +161,7 @@ def test_a_service_has_its_own_rule(make_app: MakeApp, tmp_path: Path) -> None:
     assert city.desk.get("/photos").json == {"photos": [], "cursor": None}
 
 
-def test_a_held_photo_can_be_withdrawn_instead(held: City) -> None:
+def test_a_held_photo_can_be_withdrawn_instead_of_released(held: City) -> None:
     id = held.report(jpeg())
     [photo] = held.photos(id)
     before = held.sender.newest()["updated_datetime"]
@@ -390,7 +390,7 @@ def test_a_blackened_photo_is_blackened_further_only_under_its_new_id(public: Ci
         [[0, 0, 1, 1], [0.1, 0.1, 0.1001, 0.1001]],
     ],
 )
-def test_faulty_boxes_are_refused_by_name(public: City, boxes: object) -> None:
+def test_the_error_for_faulty_boxes_names_the_parameter(public: City, boxes: object) -> None:
     id = public.report(jpeg())
     [old] = public.photos(id)
     answer = public.act(id, old["id"], "blacken", boxes=boxes)

@@ -239,7 +239,7 @@ def test_reports_at_the_same_time_with_one_own_id_make_one_set_of_photos(sender:
     assert len(sender.client.get(f"{BASE}/requests.json").json) == 1
 
 
-def test_calls_at_the_same_time_with_one_key_make_one_set(sender: Sender) -> None:
+def test_calls_at_the_same_time_with_one_idempotency_key_make_one_set_of_photos(sender: Sender) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: sender.post(("media", jpeg()), repeat="1"), range(4)))
     assert {answer.status_code for answer in answers} <= {200, 409, 503}
@@ -369,7 +369,7 @@ def test_a_photo_of_a_dead_store_gets_503(sender: Sender, shown: str, tmp_path: 
 # --- Reads that follow the publication
 
 
-def test_filters_feeds_and_exports_know_the_photo(sender: Sender) -> None:
+def test_filters_feeds_and_other_formats_have_the_photo(sender: Sender) -> None:
     sender.post(("media", jpeg()))
     assert sender.client.get(f"{BASE}/requests.json?has_photo=true").json == []
     prepare_all(sender.platform)
@@ -382,7 +382,7 @@ def test_filters_feeds_and_exports_know_the_photo(sender: Sender) -> None:
 # --- Deleting
 
 
-def test_the_same_photo_of_two_reports_is_one_file_until_both_are_erased(sender: Sender) -> None:
+def test_the_same_photo_of_two_reports_is_stored_once_until_both_are_erased(sender: Sender) -> None:
     for _ in range(2):
         sender.post(("media", jpeg()))
     prepare_all(sender.platform)

@@ -1,4 +1,4 @@
-"""The pages with answers and with collection days, and answers beside services."""
+"""The pages with answers and with collection days, and the answers that a search shows next to services."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_texts_of_the_city_are_escaped_and_marked_by_their_language(make_app: Ca
     assert (heading.get("lang"), heading.text) == ("en", ODD)
 
 
-def test_answers_are_beside_the_services_of_a_search(client: FlaskClient) -> None:
+def test_a_search_shows_answers_next_to_services(client: FlaskClient) -> None:
     document = checked(client.get(f"{CITY}?q=pothole"))
     assert document.xpath("//main/ul[@class='services']//a/text()") == ["Pothole"]
     (box,) = document.xpath("//section[h2='Maybe this answers it']")
@@ -106,7 +106,7 @@ def test_a_search_for_rubbish_leads_to_the_collection_days(
     assert bool([one for one in links if one.startswith(f"{CITY}collection")]) is is_asked
 
 
-def test_a_city_without_collections_leads_nobody_to_their_days(make_app: Callable[..., Flask]) -> None:
+def test_a_city_without_collections_has_no_link_to_collection_days(make_app: Callable[..., Flask]) -> None:
     page = make_app(build.city()).test_client().get(TOWN, query_string={"q": "rubbish"})
     assert not checked(page).xpath("//main//a[contains(@href, 'collection')]")
 

@@ -72,7 +72,7 @@ def test_the_privacy_notice_says_how_long_data_are_kept(
 
 
 @pytest.mark.parametrize("kind", ["email", "phone", "iban"])
-def test_the_privacy_notice_promises_no_masks_that_the_city_has_not(
+def test_the_privacy_notice_names_masks_only_if_the_city_has_all_of_them(
     make_app: Callable[..., Flask], kind: str
 ) -> None:
     told = "Phone numbers, e-mail addresses and numbers of bank accounts in public texts are hidden"
@@ -82,7 +82,7 @@ def test_the_privacy_notice_promises_no_masks_that_the_city_has_not(
         assert (told in text_of(checked(client.get("/c/test.example/privacy")))) is (treatment is Treatment.MASK)
 
 
-def test_no_page_sets_a_cookie(client: FlaskClient) -> None:
+def test_reading_a_page_sets_no_cookie(client: FlaskClient) -> None:
     for path in ("", "requests", "data", "privacy", "report?service_code=potholes"):
         assert "Set-Cookie" not in client.get(CITY + path).headers
 

@@ -1,4 +1,4 @@
-"""The pages for citizens in each language: complete, from the right side, and other languages are marked."""
+"""The pages for citizens in each language: all texts, the direction, and the marks of texts in other languages."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def test_a_dispatcher_adds_changes_and_ends_a_notice(dispatcher: Person, platfor
     assert dispatcher.post(f"notices/{one.number}", do="end", version="3").status_code == 409
 
 
-def test_a_new_notice_begins_as_in_the_shell(dispatcher: Person) -> None:
+def test_the_form_of_a_new_notice_has_the_defaults_of_the_shell(dispatcher: Person) -> None:
     page = checked(dispatcher.get("notices"))
     options = {option.name: option for option in add_command.params}
     for name in ("category", "severity"):

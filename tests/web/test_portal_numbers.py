@@ -133,7 +133,7 @@ def test_a_page_that_has_changed_has_a_later_time_and_no_page_is_ahead_of_the_ap
 def test_a_kept_page_is_given_only_to_readers_of_its_language_and_filters(
     client: FlaskClient, counted: Platform
 ) -> None:
-    """Each call comes twice, so that the second one may get the kept page."""
+    """Each call is made twice, so that the second call may get the kept page."""
 
     def shown(query: str = "", language: str = "en") -> tuple[str, ...]:
         document = checked(client.get(f"{PAGE}?{query}", headers={"Accept-Language": language}))

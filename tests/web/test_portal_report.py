@@ -61,7 +61,7 @@ class Browser:
         return [(name, value.removeprefix("\n")) for name, value in form.form_values() if value is not None]
 
     def press(self, go: str, status: int = 200, headers: dict[str, str] | None = None, **typed: Any) -> Browser:
-        """Type into fields and press a button. A name with two underscores stands for `attribute[CODE]`."""
+        """Type into fields and press a button. The name `a__CODE` stands for the field `attribute[CODE]`."""
         return self.send(self.filled(go, **typed), status, headers)
 
     def filled(self, go: str, **typed: Any) -> Fields:
@@ -153,7 +153,7 @@ def test_a_batch_service_shows_its_state_on_the_secret_page(browser: Browser) ->
 
 
 def answers_of(browser: Browser) -> dict[str, Any]:
-    """An answer to each needed question of the page."""
+    """An answer to each required question of the page."""
     assert browser.document is not None
     found = {}
     for box in browser.document.xpath("//fieldset[.//legend/span]"):
@@ -468,7 +468,7 @@ def test_a_reader_can_go_back_and_keeps_everything(browser: Browser) -> None:
 
 
 def reporter_of(browser: Browser, platform: Platform) -> dict[str, Any]:
-    """What the city knows of the sender of the report that the page tells of."""
+    """What the city knows about the sender of the report whose number the page shows."""
     id = re.search(r"Its number is (\S+)", browser.text)
     assert id
     number = build.load(platform, service_request_id=id[1]).number
@@ -534,7 +534,9 @@ def test_a_file_that_is_no_photo_is_reported_and_the_report_is_accepted(browser:
     assert "Your file was left out: it is not a picture" in browser.text
 
 
-def test_the_form_names_a_size_of_photos_that_is_taken(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+def test_photos_of_the_size_that_the_form_names_are_accepted(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
     limits = {"max_body_bytes": 20_000, "max_upload_bytes": 100_000}
     browser = Browser(make_app(build.city(), media=str(tmp_path), **limits).test_client(), "/c/test.example/")
     checked_step(browser)

@@ -33,7 +33,7 @@ Post = Callable[..., Any]
 
 
 def sent(post: Post, **fields: Any) -> str:
-    """Report a pothole, and return its id."""
+    """Report a pothole, and return the id of the request."""
     values = {"service_code": "potholes", "lat": 60.1718, "long": 24.9414} | fields
     return str(post(**values).json[0]["service_request_id"])
 
@@ -382,7 +382,9 @@ def test_a_hidden_request_is_not_in_the_list(client: FlaskClient, platform: Plat
     assert ids(client, "start_date=2026-02-01") == []
 
 
-def test_a_service_with_its_own_code_only_for_staff_is_no_choice(make_app: Callable[..., Flask]) -> None:
+def test_a_service_whose_requests_are_not_public_is_no_choice_in_the_filters(
+    make_app: Callable[..., Flask],
+) -> None:
     inner = replace(build.HOLE, code="inner", name="Inner matters", public=False)
     client = make_app(build.city(services=(build.HOLE, inner))).test_client()
     assert "Inner matters" not in client.get("/c/test.example/requests").text

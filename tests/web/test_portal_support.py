@@ -160,7 +160,7 @@ def test_the_form_offers_me_too_for_reports_nearby(client: FlaskClient, platform
 
 
 @pytest.mark.parametrize("language", ["en", "es", "fr", "zh-Hans", "ht", "ar"])
-def test_me_too_is_translated_into_six_languages(client: FlaskClient, platform: Platform, language: str) -> None:
+def test_me_too_is_shown_in_each_of_six_languages(client: FlaskClient, platform: Platform, language: str) -> None:
     id = report(platform)
     english = checked(client.get(f"{CITY}requests/{id}")).xpath(
         "//form[contains(@action,'/support')]//button/text()"

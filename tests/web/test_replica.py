@@ -284,7 +284,7 @@ def test_an_address_of_another_database_is_never_read(pair: Pair, make_app: Any,
     assert app.test_client().get(LIST).status_code == 200
 
 
-def test_reads_go_on_while_the_primary_is_down_and_writes_do_after_the_promotion(make_app: Any) -> None:
+def test_reads_go_on_while_the_primary_is_down_and_writes_after_the_promotion(make_app: Any) -> None:
     with replicated(is_synchronous=True) as pair:
         app = make_app(pair)
         client, key = app.test_client(), key_of(platform_of(app))
@@ -345,7 +345,7 @@ def test_a_replica_that_was_too_far_behind_does_not_answer_alone(make_app: Any) 
         begun_later.close()
 
 
-def test_a_cursor_to_lost_changes_is_gone_and_an_older_one_is_right(make_app: Any) -> None:
+def test_a_cursor_after_lost_changes_gets_410_and_an_older_cursor_misses_nothing(make_app: Any) -> None:
     with replicated() as pair:
         app = make_app(pair)
         platform = platform_of(app)

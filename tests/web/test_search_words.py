@@ -95,7 +95,7 @@ def test_a_dash_counts_before_a_word_or_a_quote(sent: str, kept: str) -> None:
     assert search_words(sent).split() == kept.split()
 
 
-def test_a_dash_before_a_word_still_excludes_it(client: FlaskClient, platform: Platform) -> None:
+def test_a_dash_before_a_word_still_excludes_the_word(client: FlaskClient, platform: Platform) -> None:
     build.submit(platform, description="broken lamp")
     kept = build.submit(platform, description="broken bench").service_request_id
     query = {"q": "broken --lamp", "start_date": "2026-01-01T00:00:00Z", "end_date": "2026-03-30T00:00:00Z"}

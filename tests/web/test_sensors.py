@@ -112,7 +112,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "fault"), FAULTS)
-def test_a_faulty_observation_is_refused_with_the_field(send: Send, change: dict[str, Any], fault: str) -> None:
+def test_the_error_for_a_faulty_observation_names_the_field(send: Send, change: dict[str, Any], fault: str) -> None:
     answer = send(observation() | change)
     assert answer.status_code == 400, answer.json
     errors = [f"{one['field']}: {one['message']}" for one in answer.json["errors"]]

@@ -213,7 +213,7 @@ def test_a_token_reads_only_its_departments_and_the_reporter_only_with_a_reason(
 
 
 def test_the_queue_of_an_account_changes_at_once_with_its_rights(desk_of: MakeDesk, platform: Platform) -> None:
-    """The server reads the page that it expects together with the account. It must not show that page then."""
+    """The server reads the account and the expected page in one go. It must not show that page after a change."""
     streets = build.store(platform, department="streets")
     parks = build.store(platform, department="parks")
     desk = desk_of("ada", Role.READER, "streets")

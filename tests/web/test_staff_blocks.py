@@ -109,7 +109,7 @@ def test_only_admins_use_the_block_list(desk: Callable[[Role], Desk], role: Role
         ({"days": True}, "days"),
     ],
 )
-def test_a_faulty_block_is_refused_by_its_field(
+def test_the_error_for_a_faulty_block_names_the_field(
     desk: Callable[[Role], Desk], changes: dict[str, Any], field: str
 ) -> None:
     admin = desk(Role.ADMIN)

@@ -294,7 +294,7 @@ def test_a_repeated_bulk_command_is_for_the_requests_of_the_first_call(desk: Des
         {"command": "hold", "arguments": {"reason": "x"}},
     ],
 )
-def test_a_key_of_a_bulk_command_is_not_for_another_one(
+def test_the_idempotency_key_of_a_bulk_command_is_refused_for_another_command(
     desk: Desk, platform: Platform, hole: str, other: dict[str, Any]
 ) -> None:
     headers = {"Idempotency-Key": "b1"}
@@ -350,7 +350,7 @@ def test_a_request_that_is_named_twice_is_changed_once(desk: Desk, platform: Pla
     assert build.load(platform, service_request_id=hole).version == 2
 
 
-def test_one_refused_request_undoes_no_other_one(desk: Desk, platform: Platform) -> None:
+def test_a_refused_request_undoes_no_change_of_the_others(desk: Desk, platform: Platform) -> None:
     names = [build.submit(platform).service_request_id for _ in range(3)]
     desk.post(f"/requests/{names[1]}/close", {"outcome": "fixed"})
     order = {"command": "start", "ids": names, "dry_run": False}
@@ -456,7 +456,7 @@ def test_filters_that_select_too_many_requests_are_refused_and_not_cut(
     assert "filters: selects more than 2 requests" in answer.json["detail"]
 
 
-def test_errors_of_commands_are_all_our_own(desk: Desk, hole: str) -> None:
+def test_a_conflict_is_one_of_our_errors_and_gets_409(desk: Desk, hole: str) -> None:
     assert issubclass(Conflict, Open311Error)
     assert desk.post(f"/requests/{hole}/unmerge").status_code == 409
 

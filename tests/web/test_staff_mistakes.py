@@ -72,7 +72,7 @@ def test_only_the_exact_etag_counts(desk: Desk, hole: str, tag: str) -> None:
     assert desk.post(f"/requests/{hole}/start", headers={"If-Match": tag}).status_code == 400
 
 
-def test_a_merge_moves_the_version_of_the_other_request_too(desk: Desk, platform: Platform, hole: str) -> None:
+def test_a_merge_raises_the_version_of_the_other_request_too(desk: Desk, platform: Platform, hole: str) -> None:
     child = build.submit(platform).service_request_id
     assert desk.post(f"/requests/{child}/merge", {"into": hole}).status_code == 200
     late = desk.post(f"/requests/{hole}/close", {"outcome": "fixed"}, headers={"If-Match": '"v1"'})
@@ -91,7 +91,7 @@ def test_a_correction_leaves_no_request_without_a_place(desk: Desk, platform: Pl
     assert desk.post(f"/requests/{name}/correct", both).status_code == 200
 
 
-def test_a_key_of_an_update_is_for_one_update(client: FlaskClient, platform: Platform, hole: str) -> None:
+def test_an_idempotency_key_is_for_one_update(client: FlaskClient, platform: Platform, hole: str) -> None:
     _, secret = add_key(platform, label="back office", may_update=True, now=utc_now())
 
     def send(**fields: str) -> int:

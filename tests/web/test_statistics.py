@@ -99,7 +99,7 @@ def iso(at: datetime) -> str:
 
 
 def day(ago: int) -> str:
-    """The UTC day so many days ago, which is a day for the city too."""
+    """The UTC day `ago` days ago, which is also a day of the city."""
     return str(utc_now().date() - timedelta(days=ago))
 
 
@@ -160,7 +160,7 @@ def test_every_number_equals_a_plain_count_over_the_public_list(client: FlaskCli
         assert numbers(found) == expected(items, found, city, sent), urlencode(sent)
 
 
-def test_searches_that_no_sum_answers_equal_a_plain_count_too(client: FlaskClient, city: Jurisdiction) -> None:
+def test_searches_without_stored_sums_equal_a_plain_count_too(client: FlaskClient, city: Jurisdiction) -> None:
     fill(platform_of(client.application))
     every = everything(client)
     near = {"lat": "60.1718", "long": "24.9414", "radius": "100"}

@@ -44,7 +44,7 @@ class Town:
 
     def subscribe(self, **filters: Any) -> Any:
         """A subscription whose receiver has answered the challenge."""
-        settle(self.platform)  # otherwise it may begin before changes that have been told already
+        settle(self.platform)  # otherwise the subscription may also get earlier changes
         found = subscribe(self.client, self.key, self.receiver.url, **filters)
         self.tell()
         return found
@@ -296,7 +296,7 @@ def test_a_receiver_that_answers_410_is_disabled_at_once(town: Town) -> None:
     assert town.shown(found["subscription_id"])["state"] == "disabled"
 
 
-def test_a_paused_subscription_collects_and_tells_after_resume(town: Town) -> None:
+def test_a_paused_subscription_collects_changes_and_sends_them_after_resume(town: Town) -> None:
     found = town.subscribe()
     assert town.act(found["subscription_id"], "pause")["state"] == "paused"
     build.submit(town.platform)
@@ -309,7 +309,7 @@ def test_a_paused_subscription_collects_and_tells_after_resume(town: Town) -> No
 
 
 @pytest.mark.parametrize("acts", [("resume",), ("pause", "resume")])
-def test_while_a_worker_sends_no_other_worker_does_even_after_a_resume(town: Town, acts: tuple[str, ...]) -> None:
+def test_while_a_worker_sends_no_other_worker_sends_even_after_a_resume(town: Town, acts: tuple[str, ...]) -> None:
     found = town.subscribe()
     build.submit(town.platform)
     sent_by_others: list[int] = []
@@ -327,7 +327,7 @@ def test_while_a_worker_sends_no_other_worker_does_even_after_a_resume(town: Tow
     assert len(town.receiver.messages) == 1
 
 
-def test_a_subscription_that_is_paused_for_long_is_disabled(town: Town) -> None:
+def test_a_subscription_that_is_paused_for_31_days_is_disabled(town: Town) -> None:
     found = town.subscribe()
     town.act(found["subscription_id"], "pause")
     build.submit(town.platform)
@@ -500,7 +500,7 @@ def test_a_name_that_leads_to_a_private_address_later_is_not_called(
     found = town.subscribe()
     before = len(town.receiver.office.hooks)
     build.submit(town.platform)
-    object.__setattr__(town.platform.settings, "webhook_hosts", ())  # the operator trusts the host no more
+    object.__setattr__(town.platform.settings, "webhook_hosts", ())  # the operator no longer trusts the host
     with town.platform.database.transaction() as connection:
         url = town.receiver.url.replace("http://", "https://")
         connection.exec_driver_sql("UPDATE webhook SET url = %s", (url,))

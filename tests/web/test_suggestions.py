@@ -91,7 +91,7 @@ def test_an_inactive_service_is_not_suggested(make_app: Callable[..., Flask]) ->
 
 @pytest.mark.parametrize("suffix", ["json", "xml"])
 @pytest.mark.parametrize("query", ["", "q=", "q=%20", "q=%00"])
-def test_a_call_without_a_sentence_is_told_so(client: FlaskClient, suffix: str, query: str) -> None:
+def test_a_call_without_a_sentence_gets_400_that_names_q(client: FlaskClient, suffix: str, query: str) -> None:
     answer = client.get(f"{PATH}.{suffix}?jurisdiction_id=city.example&{query}")
     assert answer.status_code == 400
     assert "q" in answer.text
@@ -130,7 +130,7 @@ def test_a_post_counts_which_suggestion_is_chosen(post: Callable[..., Any], plat
     assert counted(platform) == {("v1.2", 1): (3, 1), ("potholes", 2): (2, 2)}
 
 
-def test_a_repeated_post_and_a_test_are_not_counted(
+def test_a_repeated_post_and_a_post_with_a_test_key_are_not_counted(
     post: Callable[..., Any], platform: Platform, client: FlaskClient
 ) -> None:
     fields = {"jurisdiction_id": "city.example", "lat": 60.1718, "long": 24.9414, "service_code": "potholes"}

@@ -133,7 +133,7 @@ def test_a_me_too_changes_neither_version_nor_history_nor_times(
     assert build.load(platform, service_request_id=id).version == 1
 
 
-def test_a_closed_request_gets_no_more_but_loses_some(
+def test_a_closed_request_gets_no_more_supporters_but_can_lose_some(
     client: FlaskClient, platform: Platform, say: Callable[..., TestResponse]
 ) -> None:
     id = report(platform)
@@ -222,7 +222,7 @@ def test_a_request_is_supported_only_in_its_own_city(make_app: Callable[..., Fla
         ({"account_id": "17", "api_key": ""}, 403, ""),
     ],
 )
-def test_a_wrong_field_is_refused_by_its_name(
+def test_the_error_for_a_wrong_field_names_it(
     platform: Platform, say: Callable[..., TestResponse], fields: dict[str, str], status: int, field: str
 ) -> None:
     answer = say(report(platform), **fields)
@@ -296,7 +296,7 @@ def test_a_person_can_export_and_erase_a_me_too(
     assert exported(platform, Person(**values)) == []
     assert erase(platform, Person(**values))["supporter"] == 0
     assert (supporters(client, id), supporters(client, other)) == (2, 1), "the number stays"
-    assert say(id, "/remove", **sent).json[0]["supporters"] == 2, "nobody knows any more whose it was"
+    assert say(id, "/remove", **sent).json[0]["supporters"] == 2, "nobody knows any more who this supporter was"
     assert [one["service_request_id"] for one in exported(platform, Person(account_id="somebody"))] == [id, other]
 
 

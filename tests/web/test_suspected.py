@@ -228,7 +228,7 @@ def test_a_blocked_range_of_ipv6_holds_only_its_addresses(serve: Serve) -> None:
     assert city.is_public(city.id_of(city.send("no address")))
 
 
-def test_an_expired_block_and_that_of_another_city_hold_nothing(make_app: MakeApp) -> None:
+def test_an_expired_block_holds_nothing(make_app: MakeApp) -> None:
     city = City(make_app(build.city()))
     order = BlockOrder(kind=BlockKind.DEVICE, value="d-1", reason="old", days=1)
     add_block(city.platform, order, principal=SHELL, now=build.NOON)
@@ -304,7 +304,7 @@ def test_a_suspected_report_of_a_private_service_stays_private(make_app: MakeApp
     assert suspected(city) == (0, [])
 
 
-def test_a_token_of_a_suspected_report_is_resolved_as_usual(serve: Serve, platform: Platform) -> None:
+def test_a_suspected_report_gets_a_token_as_usual(serve: Serve, platform: Platform) -> None:
     city = serve(AbuseRules(honeypot="website"))
     answer = city.send(website="x", service_code="trees")
     assert answer.json[0]["token"]

@@ -109,7 +109,7 @@ def test_updates_above_a_rate_are_held(serve: Serve, rules: AbuseRules, rule: st
     assert f"suspected: {rule}" in server.history(server.name)
 
 
-def test_reports_and_updates_are_counted_apart(serve: Serve) -> None:
+def test_reports_and_updates_are_counted_separately(serve: Serve) -> None:
     server = serve(AbuseRules(per_key="1 per hour"))
     assert server.is_public(server.id_of(server.send()))
     server.update()

@@ -39,7 +39,7 @@ NOT_OVER_HTTP = (
     "open311/plugins/declared",
     "open311/storage/migrations",
 )
-"""The parts of them whose texts only operators see, in the shell or in the log. These texts are in English."""
+"""The parts of REFUSING whose texts only operators see, in the shell or in the log. These texts are in English."""
 TEXTS = {"tell": 1, "tell_count": 2}
 """The functions that make texts, with the number of templates that they take."""
 PLACES = {"Problem": 1, "ValidationError": 0} | {

@@ -82,7 +82,7 @@ def test_a_kept_answer_is_erased_with_the_answers(make_app: Callable[..., Flask]
     assert server.answers(answer) == []
 
 
-def test_a_city_that_does_not_say_so_keeps_nothing(make_app: Callable[..., Flask]) -> None:
+def test_a_city_without_the_rule_keeps_no_unasked_answer(make_app: Callable[..., Flask]) -> None:
     server = Kept(make_app, unknown_attributes="ignore")
     answer = server.post(**{"attribute[POLE]": "pole-4711"})
     assert "attribute[POLE] is ignored" in answer.headers["Warning"]
@@ -101,7 +101,9 @@ def test_too_long_or_too_many_attributes_are_dropped_with_a_warning(
     assert len(server.answers(answer)) == 1 + MAX_UNASKED
 
 
-def test_a_kept_answer_routes_nothing_and_no_hook_sees_it(make_app: Callable[..., Flask]) -> None:
+def test_a_kept_answer_is_stored_as_not_asked_and_does_not_change_the_department(
+    make_app: Callable[..., Flask],
+) -> None:
     server = Kept(make_app)
     name = server.post(**{"attribute[POLE]": "pole-4711"}).json[0]["service_request_id"]
     record = build.load(server.platform, service_request_id=name)

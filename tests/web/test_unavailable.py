@@ -160,7 +160,7 @@ def test_a_database_that_has_to_be_migrated_counts_as_unavailable(
 
 
 def test_a_full_disk_stops_only_writes_and_readyz_names_it(make_app: MakeApp) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="open311-disk-", dir="/tmp"))  # PostgreSQL's user can reach it
+    folder = Path(tempfile.mkdtemp(prefix="open311-disk-", dir="/tmp"))  # PostgreSQL's user can reach this folder
     with skipping_without_root(), small_disk(folder, 256_000_000), Cluster(folder, durable=False) as cluster:
         cluster.create_database("full")
         app = make_app(database_url=cluster.url("full"))

@@ -91,7 +91,7 @@ def test_the_photo_of_a_public_comment_is_public(make_app: MakeApp, tmp_path: Pa
 def test_an_update_says_what_happens_to_its_photos(sender: Sender) -> None:
     message = " ".join(update(sender, jpeg()).headers.getlist("Warning"))
     assert "1 photo is being prepared." in message
-    assert "Only the staff of the city see the photos." in message, "so is the comment"
+    assert "Only the staff of the city see the photos." in message, "the comment is only for staff too"
     own = update(sender, jpeg("blue"), key=city_key(sender), update_id="u2").headers.getlist("Warning")
     assert not any("Only the staff" in one for one in own)
     assert any("1 photo is being prepared." in one for one in own)

@@ -136,7 +136,7 @@ def test_a_city_may_show_comments_to_the_public(make_app: Callable[..., Flask]) 
     _, secret = add_key(platform, label="app", now=utc_now())
     assert send(client, secret, name).status_code == 200
     assert [one["description"] for one in listed(client)] == ["It is still there."]
-    assert [one["update_id"] for one in listed(client, api_key=secret)] == ["1042"], "its own id, to find its echo"
+    assert [one["update_id"] for one in listed(client, api_key=secret)] == ["1042"], "the id that the sender gave"
     assert listed(client)[0]["update_id"].startswith("u")
     shown = client.get(f"/open311/v2/requests/{name}.json?extensions=notes").json
     assert [note["type"] for note in shown[0]["notes"]] == ["received", "public_comment"]
@@ -242,7 +242,7 @@ def test_a_window_with_too_many_updates_is_refused_and_not_cut(
     assert "more than 1 updates; send a shorter one" in answer.text
 
 
-def test_the_update_for_a_request_that_is_shown_again_has_the_texts_from_while_it_was_hidden(
+def test_the_update_for_a_request_that_is_shown_again_has_the_texts_written_while_it_was_hidden(
     client: FlaskClient, platform: Platform, name: str
 ) -> None:
     give(platform, name, commands.Note(text="A crew comes.", public=True))

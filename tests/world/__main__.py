@@ -51,7 +51,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.world", description="A neighbour that may misbehave.")
     parser.add_argument("--port", type=int, default=0, help="0 for any free port")
-    parser.add_argument("--file", type=Path, help="its journal; without one, it forgets everything at its end")
+    parser.add_argument("--file", type=Path, help="its journal; without a journal, it forgets all when it ends")
     parser.add_argument("--dialect", choices=sorted(PRESETS), default="standard")
     parser.add_argument("--switch", action="append", default=[], help="NAME=JSON, such as page_size=20")
     parser.add_argument("--fault", action="append", default=[], help='JSON, such as {"kind": "drop", "on": "POST"}')

@@ -279,7 +279,7 @@ class City:
         at: datetime | None = None,
         media_url: Sequence[str] = (),
     ) -> Update:
-        """Change a request, found as by `find`. `at` is the time that the update tells; it may be past."""
+        """Change a request, found as by `find`. `at` is the time that the update tells; it may be in the past."""
         with self.lock:
             found = self.find(request)
             return self._update(found, status or found.status, note, at=at or self.now, media_url=list(media_url))
@@ -330,7 +330,7 @@ class City:
             return f"bearer-{self._granted}"
 
     def revoke_tokens(self) -> None:
-        """Refuse all bearer tokens of before."""
+        """Refuse all bearer tokens that were granted until now."""
         self._record("revoked")
 
     def knows_bearer(self, token: str) -> bool:

@@ -16,8 +16,9 @@ Entry = Mapping[str, Any]
 class Journal:
     """A list of entries that only grows.
 
-    With a file, each entry is one line of JSON, and is written before anybody is told. So the file knows everything
-    that was answered, even after `kill -9`. A last line that was cut was never answered; it is removed.
+    With a file, each entry is one line of JSON, and is written before the call is answered. So the file has every
+    entry whose call was answered, even after `kill -9`. An incomplete last line belongs to a call without an
+    answer; the line is removed.
     """
 
     def __init__(self, file: Path | None = None) -> None:

@@ -24,17 +24,17 @@ class Pictures:
         self.meanwhile: Callable[[], object] = lambda: None
 
     def has(self, path: str, data: bytes, content_type: str = "image/jpeg", **options: object) -> str:
-        """Put a file under a path. Returns its address."""
+        """Put a file under a path. Returns the address of the path."""
         self.replies[path] = Reply(data, content_type, **options)  # type: ignore[arg-type]
         return self.origin + path
 
     def leads(self, path: str, to: str) -> str:
-        """Let a path redirect to another address. Returns its address."""
+        """Let a path redirect to another address. Returns the address of the path."""
         self.replies[path] = Reply(b"", "text/plain", 302, headers={"Location": to})
         return self.origin + path
 
     def hangs(self, path: str, head: bytes = b"") -> str:
-        """Let a path send the head of an answer, and then nothing until the test ends. Returns its address."""
+        """Let a path send the head of an answer and then nothing until the test ends. Returns the address."""
 
         def write(line: BinaryIO) -> None:
             line.write(head)

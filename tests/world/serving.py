@@ -71,7 +71,7 @@ Answerer = Callable[[Asked], Reply]
 class Server:
     """Serves an answerer on one port. It can stop and start again on the same port, as a server that is restarted.
 
-    With a context for TLS, it is https://localhost.
+    With a context for TLS, its address is https://localhost.
 
     While it is stopped, a connection is refused at once, and no other process can take the port.
     """
@@ -151,7 +151,7 @@ class _Http(ThreadingHTTPServer):
                     line.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, *_: object) -> None:
-        """A client that hangs up is what some tests want."""
+        """Ignore the error: in some tests, the client closes the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -59,7 +59,7 @@ ELSEWHERE = frozenset(
 
 
 def client_of(city: world.Neighbour, **options: Any) -> GeoReportClient:
-    """A client that knows what it cannot see: the zone and the name of the page size."""
+    """A client with the settings that it cannot find out by itself: the zone and the name of the page size."""
     zone = timezone(timedelta(hours=city.dialect.zone_hours))
     reading = Reading(zone=zone, page_size_name=city.dialect.page_size_name or "page_size")
     options = {"format": city.dialect.formats[0], "limits": FREE, "api_key": city.api_key, **options}
@@ -99,7 +99,7 @@ def test_a_switch_shows_its_point_and_no_other(switch: dict[str, Any], point: Di
 
 
 def also(switch: dict[str, Any]) -> set[DialectPoint]:
-    """A server without pages sends more than the call asks, too."""
+    """A server without pages also sends more records than the call asks for."""
     return {DialectPoint.OTHER_PAGE_SIZE} if switch == {"page_size_name": ""} else set()
 
 
@@ -164,7 +164,7 @@ def get(city: world.Neighbour, call: str, **query: str) -> requests.Response:
         ({"most_days": 90}, {"start_date": "2026-01-01T00:00:00Z"}, 200),
     ],
 )
-def test_each_switch_decides_whether_a_call_is_refused(
+def test_a_switch_decides_whether_a_call_is_refused(
     switch: dict[str, Any], query: dict[str, str], status: int
 ) -> None:
     with world.neighbour(dialect=world.Dialect(**switch), clock=world.Ticking()) as city:
@@ -207,7 +207,7 @@ def test_a_time_is_written_in_the_dialect(switch: dict[str, Any], expected: str)
     assert written(datetime(2026, 3, 1, 9, 30, tzinfo=UTC), world.Dialect(**switch)) == expected
 
 
-def test_every_switch_has_a_line() -> None:
+def test_the_docstring_of_dialect_explains_every_switch() -> None:
     lines = (world.Dialect.__doc__ or "").splitlines()
     named = {line.split()[0] for line in lines if line.strip()}
     assert {each.name for each in fields(world.Dialect)} <= named

@@ -219,7 +219,7 @@ def test_a_huge_body_has_the_size_that_was_asked() -> None:
         read_services(city, max_body_bytes=100_000)
 
 
-def test_a_body_that_never_ends_is_given_up() -> None:
+def test_the_client_gives_up_a_body_that_never_ends() -> None:
     with answered_with("drip") as city, pytest.raises(TooSlow):
         read_services(city, deadline_s=0.3)
 

@@ -93,7 +93,7 @@ def test_a_delay_comes_before_or_after_the_mail_was_taken(kind: str, taken: int)
 
 
 @pytest.mark.parametrize(("login", "is_known"), [(("desk", "secret"), True), (("desk", "wrong"), False)])
-def test_a_server_lets_its_user_in(login: tuple[str, str], is_known: bool) -> None:
+def test_only_the_user_with_the_password_is_let_in(login: tuple[str, str], is_known: bool) -> None:
     with world.mail_server(user="desk", password="secret") as post:
         with pytest.raises(smtplib.SMTPException):
             send(post)

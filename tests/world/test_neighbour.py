@@ -32,7 +32,7 @@ def client_of(city: world.Neighbour, **options: Any) -> GeoReportClient:
 
 @pytest.fixture(params=["json", "xml"])
 def talk(request: pytest.FixtureRequest) -> Iterator[tuple[world.Neighbour, GeoReportClient]]:
-    """A neighbour as ours, and a client of it, in each format."""
+    """A neighbour like our server, and a client of it, in each format."""
     with (
         world.neighbour(dialect=world.LIKE_OURS, clock=world.Ticking()) as city,
         client_of(city, format=request.param) as client,
@@ -348,7 +348,7 @@ def test_the_journal_survives_and_forgets_a_line_that_was_cut(tmp_path: Path) ->
         ("GET", "nothing", {}),
     ],
 )
-def test_no_call_by_mistake_leads_to_a_server_error(method: str, call: str, sent: dict[str, str]) -> None:
+def test_no_faulty_call_gets_a_server_error(method: str, call: str, sent: dict[str, str]) -> None:
     with world.neighbour(dialect=world.LIKE_OURS) as city:
         city.file("potholes", description="\x00 \ud83d".encode("utf-8", "replace").decode())
         form = sent | {"api_key": city.api_key} if method == "POST" else None

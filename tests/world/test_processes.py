@@ -101,7 +101,7 @@ def test_a_frozen_process_is_silent_until_it_goes_on(tmp_path: Path) -> None:
         assert post(city) == "C-1"
 
 
-def test_a_neighbour_starts_by_hand(tmp_path: Path) -> None:
+def test_a_neighbour_starts_from_the_command_line(tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "tests.world", "--with-parent", "--dialect", "zurich", "--odd-services"),
         *("--switch", "page_size=2", "--fault", '{"kind": "drop", "on": "GET tokens"}'),

@@ -65,7 +65,7 @@ class Receiver(Faulty):
 
     url       where it takes a POST
     secrets   signatures that it accepts; without one, it takes webhooks that nobody has signed
-    respond   its answer to a webhook that it takes. A repeated webhook gets the answer again
+    respond   its answer to a webhook that it takes. A repeated webhook gets the same answer again
     accepted  each webhook once; `hooks` has the repeated ones too
     """
 

@@ -2,8 +2,8 @@
 
 All servers read the same requests in the same PostgreSQL and have two processes. Servers that read row by row use
 `rival.request`, a plain table with the indexes that such an application has. So these indexes do not slow writes to
-our tables; see data.py. Each server is as fast as a server of its kind can be, and omits features without effect on
-the figures.
+our tables; see data.py. Each server is as fast as a server of its kind can be, and leaves out features that do not
+change the figures.
 """
 
 from __future__ import annotations
