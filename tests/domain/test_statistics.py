@@ -97,5 +97,7 @@ def test_the_days_of_a_group_stay_within_the_question(grouping: str, key: str, c
     ("closed", "quick", "is_named"),
     [(10, 9, True), (9, 9, False), (100, 89, False), (100, 90, True), (0, 0, False)],
 )
-def test_a_service_is_closed_at_intake_if_nine_tenths_of_at_least_ten_closings_were_quick(closed: int, quick: int, is_named: bool) -> None:
+def test_a_service_is_closed_at_intake_if_nine_tenths_of_at_least_ten_closings_were_quick(
+    closed: int, quick: int, is_named: bool
+) -> None:
     assert closed_at_intake([("calls", closed, quick)]) == (("calls",) if is_named else ())

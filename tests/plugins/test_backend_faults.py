@@ -55,7 +55,9 @@ def config(name: str = "works", **more: Any) -> BackendConfig:
         ([Destination(backends=("works",))], {"service_codes": {"001": "potholes"}}, "write the city's code on"),
     ],
 )
-def test_a_fault_of_destinations_or_codes_is_named_once(destinations: list[Destination], more: dict[str, Any], fault: str) -> None:
+def test_a_fault_of_destinations_or_codes_is_named_once(
+    destinations: list[Destination], more: dict[str, Any], fault: str
+) -> None:
     city = build.city(backends=(config(**more),), destinations=tuple(destinations))
     [found] = find_faults(city)
     assert fault in found
