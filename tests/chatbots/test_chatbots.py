@@ -1,4 +1,4 @@
-"""A chatbot lists services, reports, and reads what became of a report, as its client would."""
+"""A chatbot lists services, sends reports and reads their state, by the calls that a client of the tools makes."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def posted(platform: Platform) -> int:
 # --- A conversation
 
 
-def test_a_person_reports_and_asks_what_became_of_it(bot: Chatbot, desk: Desk) -> None:
+def test_a_person_reports_and_asks_for_the_state_of_the_report(bot: Chatbot, desk: Desk) -> None:
     services = bot.call("list_services", search="pothole")["services"]
     assert [one["service_code"] for one in services] == ["potholes"]
     assert bot.call("nearby_requests", service_code="potholes", **WHERE) == {"requests": [], "found": 0}
@@ -250,7 +250,7 @@ def test_an_unknown_argument_is_named(bot: Chatbot, name: str) -> None:
         ("delete_everything", {}, "There is no tool 'delete_everything'. The tools are list_services"),
     ],
 )
-def test_what_is_wrong_is_named(bot: Chatbot, tool: str, arguments: dict[str, Any], told: str) -> None:
+def test_a_wrong_argument_is_named(bot: Chatbot, tool: str, arguments: dict[str, Any], told: str) -> None:
     assert told in bot.refused(tool, **arguments)
 
 

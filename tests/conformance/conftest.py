@@ -153,7 +153,7 @@ def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Pr
 
 @contextmanager
 def preparing(served: Served, settings: Settings) -> Iterator[Preparation]:
-    """Prepare everything for a server. `settings` are those of the small servers at its side."""
+    """Prepare everything for a server. `settings` are those of the additional small servers."""
     with ExitStack() as stack:
         side = _SideServers(settings, stack)
         several = side.several()

@@ -121,7 +121,7 @@ def test_an_update_is_sent(city: GeoReportClient) -> None:
     assert (caught.value.status, caught.value.is_uncertain) == (400, False)
 
 
-def test_updates_are_read(city: GeoReportClient) -> None:
+def test_updates_that_are_read_have_a_time_and_a_status(city: GeoReportClient) -> None:
     now = utc_now()
     for update in city.updates(now - timedelta(days=20), now):
         assert update.updated_datetime is not None
@@ -147,7 +147,7 @@ def stubbed() -> Iterator[tuple[StubServer, str]]:
 
 
 def everything(origin: str, format: Format) -> list[object]:
-    """What a client reads of the stub."""
+    """What a client reads from the stub."""
     url = f"{origin}/one/discovery.{format}"
     with GeoReportClient.discovered(url, "city.example", api_key="goodkey", limits=FREE) as client:
         services = client.services()
@@ -167,7 +167,7 @@ def everything(origin: str, format: Format) -> list[object]:
 
 @pytest.mark.parametrize("format", ["json", "xml"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_server_with_a_fault_is_read_as_one_without(
+def test_a_server_with_a_fault_is_read_like_a_server_without_faults(
     stubbed: tuple[StubServer, str], fault: str, format: Format
 ) -> None:
     stub, origin = stubbed

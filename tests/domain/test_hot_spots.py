@@ -38,7 +38,7 @@ def test_chance_names_few_areas() -> None:
     assert named <= 3  # of 800
 
 
-def test_the_more_areas_the_clearer_each_must_be() -> None:
+def test_among_more_areas_a_hot_spot_must_be_clearer() -> None:
     clear = Recent(count=30, expected=15, most=25, chance=0.01)
     quiet = Recent(count=15, expected=15, most=25, chance=0.6)
     assert hot_spots({"one": clear}) == {"one"}

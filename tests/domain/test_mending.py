@@ -117,7 +117,7 @@ def test_codes_and_zipcodes_that_became_decimals_are_read_without_fraction() -> 
     assert (found.place.zipcode, found.mended) == ("10001", (Mending.DAMAGED_NUMBER,))
 
 
-def test_an_id_is_kept_unchanged() -> None:
+def test_an_id_that_lost_no_digits_is_kept_unchanged() -> None:
     for identifier in (
         "0012",
         "101001366957",

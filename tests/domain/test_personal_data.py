@@ -117,7 +117,7 @@ def test_personal_data_are_found_in_every_way_of_writing(text: str) -> None:
         ("Tel 040 123456\n7 Mannerheimintie", ["040 123456"]),
     ],
 )
-def test_what_stands_beside_personal_data_is_no_part_of_them(text: str, expected: list[str]) -> None:
+def test_text_next_to_personal_data_is_not_part_of_the_hit(text: str, expected: list[str]) -> None:
     assert [part for _, part in found_in(text, region="FI")] == expected
 
 
@@ -147,7 +147,7 @@ def test_plates_are_found_only_by_the_pattern_of_the_city() -> None:
 
 
 @given(st.text(st.sampled_from("0123456789 .-/()+@,:€aB#\n\u200b\u0301½４٤…⒈"), max_size=60) | st.text(max_size=80))
-def test_hits_lie_in_any_text_in_order_and_do_not_overlap(text: str) -> None:
+def test_hits_in_any_text_are_in_order_and_do_not_overlap(text: str) -> None:
     place = 0
     for hit in find_personal_data(text, region="DE", plates="[A-Z]+ [0-9]+"):
         assert place <= hit.start < hit.end <= len(text)
@@ -186,7 +186,7 @@ def test_the_policy_decides_what_is_found_and_never_finds_the_citys_own_addresse
     assert shown.phone is Treatment.MASK
 
 
-def test_an_own_number_that_is_short_hides_no_longer_number() -> None:
+def test_a_short_number_of_the_city_does_not_hide_a_longer_number() -> None:
     policy = Privacy(phone_region="US", own=("143", "311"))
     text = "call 617-555-0143"
     assert [hit.kind for hit in policy.hits_in(text)] == [DataKind.PHONE]

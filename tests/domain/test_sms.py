@@ -120,7 +120,7 @@ def test_numbers_of_the_islands_with_british_numbers_are_not_abroad(phone: str, 
     assert number_for_sms(phone, "GB") == number
 
 
-def test_a_city_without_a_country_reaches_nobody_unless_it_reaches_all() -> None:
+def test_a_city_without_a_phone_region_reaches_no_number_unless_abroad_is_allowed() -> None:
     assert number_for_sms("+1 617 555 0123", "") == ""
     assert number_for_sms("+1 617 555 0123", "", abroad=True) == "+16175550123"
 

@@ -48,7 +48,7 @@ def test_a_percentile_is_the_value_at_its_rank_in_the_sorted_list(hours: list[in
     assert not place.is_exact or place.least == found
 
 
-def test_each_bucket_begins_where_the_last_one_ends_and_one_begins_after_each_n_days() -> None:
+def test_buckets_have_no_gaps_and_a_bucket_begins_at_each_choice_of_n_days() -> None:
     assert list(BUCKETS) == sorted(set(BUCKETS))
     assert BUCKETS[0] == 0
     assert {DAY_HOURS * days for days in WITHIN_DAYS} < set(BUCKETS)
@@ -97,5 +97,7 @@ def test_the_days_of_a_group_stay_within_the_question(grouping: str, key: str, c
     ("closed", "quick", "is_named"),
     [(10, 9, True), (9, 9, False), (100, 89, False), (100, 90, True), (0, 0, False)],
 )
-def test_a_service_is_closed_at_intake_if_nine_of_at_least_ten_are(closed: int, quick: int, is_named: bool) -> None:
+def test_a_service_is_closed_at_intake_if_nine_tenths_of_at_least_ten_closings_were_quick(
+    closed: int, quick: int, is_named: bool
+) -> None:
     assert closed_at_intake([("calls", closed, quick)]) == (("calls",) if is_named else ())

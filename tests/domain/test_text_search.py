@@ -97,7 +97,7 @@ def test_a_text_with_words_of_two_languages_is_found_by_each() -> None:
 
 
 @pytest.mark.parametrize("search_of", [SEARCH, WITHOUT_SYNONYMS], ids=["synonyms", "words"])
-def test_short_words_must_be_right(search_of: TextSearch) -> None:
+def test_a_short_word_does_not_find_a_similar_word(search_of: TextSearch) -> None:
     assert HOLE not in search_of.find("pole")
 
 

@@ -9,7 +9,7 @@ from tests import build
 from tests.federated.towns import AREAS, HERE, NORTH, Open
 
 
-def test_near_is_fifty_metres_on_both_sides() -> None:
+def test_a_point_up_to_fifty_metres_from_a_border_is_near_on_both_sides() -> None:
     edge = 60.25
     for metres, expected in ((-40, True), (40, True), (-60, False), (60, False)):
         assert is_near(AREAS["North"], (24.95, edge + metres / 111_195)) is expected

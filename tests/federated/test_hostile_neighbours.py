@@ -57,7 +57,9 @@ def test_records_that_are_left_out_are_counted_in_the_status_and_the_log(
         assert a.rows("SELECT cause FROM remote") == [("",)]
 
 
-def test_an_address_that_is_no_url_is_noted(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_to_an_invalid_address_is_stored_as_a_failure(
+    open_town: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a = open_town("a")
     with stubbed(requests=[filed("1")], headers={"Link": '<http://[bad>; rel="next"'}) as north:
         north.join(a, monkeypatch)
@@ -78,7 +80,7 @@ def test_a_service_with_a_bad_code_is_left_out(open_town: Open, monkeypatch: pyt
 def test_no_text_of_another_server_gets_into_causes(
     open_town: Open, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It may repeat what a citizen sent, in any form."""
+    """Such a text may repeat what a citizen sent, in any form."""
 
     def repeat(asked: Asked) -> Reply:
         sent = dict(asked.form)
@@ -97,7 +99,7 @@ def test_no_text_of_another_server_gets_into_causes(
 
 
 @pytest.mark.parametrize(("status", "state"), [(501, "waiting"), (503, "waiting"), (500, "uncertain")])
-def test_only_an_answer_that_says_that_nothing_was_taken_lets_a_request_wait(
+def test_a_request_waits_for_another_try_only_if_the_answer_says_that_nothing_was_taken(
     open_town: Open, monkeypatch: pytest.MonkeyPatch, status: int, state: str
 ) -> None:
     a = open_town("a")
@@ -150,7 +152,7 @@ def test_a_forged_via_hides_no_request_of_another_neighbour(
         assert [one["description"] for one in a.listed()] == [f"{north.url} 5"]
 
 
-def test_of_two_neighbours_that_name_each_other_as_the_origin_always_the_same_one_is_shown(
+def test_if_two_neighbours_name_each_other_as_the_origin_the_first_record_stays(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = open_town("a")
@@ -162,7 +164,7 @@ def test_of_two_neighbours_that_name_each_other_as_the_origin_always_the_same_on
             assert a.ids() == ["liar-7"]
 
 
-def test_a_request_that_came_first_by_a_neighbour_in_between_is_replaced_by_that_of_the_origin(
+def test_a_request_from_a_neighbour_in_between_is_replaced_by_the_record_of_the_origin(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = open_town("a")

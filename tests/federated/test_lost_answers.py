@@ -19,7 +19,9 @@ def die(town: Town) -> None:
         connection.exec_driver_sql("DELETE FROM external_id WHERE system NOT LIKE 'key:%%'")
 
 
-def test_a_request_that_did_not_arrive_is_sent(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_did_not_arrive_before_the_worker_died_is_sent(
+    open_town: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch, areas=("North",))
     a.report(NORTH)
@@ -30,7 +32,9 @@ def test_a_request_that_did_not_arrive_is_sent(open_town: Open, monkeypatch: pyt
     assert (a.rows("SELECT state, cause FROM delivery"), len(b.ids())) == ([("done", "")], 1)
 
 
-def test_a_request_that_arrived_is_found(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_arrived_before_the_worker_died_is_found_and_not_sent_again(
+    open_town: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch, areas=("North",))
     a.report(NORTH)

@@ -57,7 +57,7 @@ def test_codes_without_a_mapping_are_namespaced(open_town: Open, monkeypatch: py
     assert (shown["service_code"], shown["service_name"]) == ("b-potholes", "Pothole")
 
 
-def test_changes_there_are_changes_here_and_nothing_is_delivered(
+def test_a_change_at_the_neighbour_changes_the_request_here_and_delivers_nothing(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = open_town("a"), open_town("b")
@@ -74,7 +74,7 @@ def test_changes_there_are_changes_here_and_nothing_is_delivered(
 
 
 @pytest.mark.parametrize("is_whole", [False, True])
-def test_what_the_neighbour_withdraws_is_withdrawn_here_and_may_return(
+def test_a_request_that_the_neighbour_withdraws_is_withdrawn_here_and_can_return(
     open_town: Open, monkeypatch: pytest.MonkeyPatch, is_whole: bool
 ) -> None:
     a, b = open_town("a"), open_town("b")
@@ -168,7 +168,9 @@ def listed_alone(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
         connection.exec_driver_sql("UPDATE remote SET abilities = '{}'")
 
 
-def test_what_a_moderator_has_withdrawn_stays_withdrawn(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_a_moderator_has_withdrawn_stays_withdrawn(
+    open_town: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a, b = open_town("a"), open_town("b")
     watch(a, b, monkeypatch)
     first = b.report(NORTH, description="The man at Mill Lane 5 is a thief")
@@ -179,7 +181,7 @@ def test_what_a_moderator_has_withdrawn_stays_withdrawn(open_town: Open, monkeyp
     assert a.ids() == []
 
 
-def test_requests_that_are_not_listed_do_not_hide_what_is_withdrawn(
+def test_a_withdrawn_request_is_found_among_requests_that_are_not_listed(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = open_town("a"), open_town("b")

@@ -35,7 +35,7 @@ class Script:
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
     def client(self, **options: Any) -> GeoReportClient:
-        """A client of this server that pauses for no time."""
+        """A client of this server that never pauses."""
         options = {"limits": QUICK, "pause": lambda _: None, "api_key": "the-secret-key", **options}
         return GeoReportClient(self.origin + "/v2", "city.example", **options)
 

@@ -1,4 +1,4 @@
-"""The client pages, splits into windows, repeats calls, and sends requests and updates."""
+"""The client reads page after page, splits long searches, repeats calls, and sends requests and updates."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ids(client: GeoReportClient, **search: Any) -> list[str]:
 # --- Lists
 
 
-def test_pages_are_read_until_one_is_empty() -> None:
+def test_pages_are_read_until_a_page_is_empty() -> None:
     with serve(page("1", "2"), page("2", "3"), page("4"), page()) as script, script.client() as client:
         assert ids(client) == ["1", "2", "3", "4"]
         assert [each.query.get("page") for each in script.asked] == [None, "2", "3", "4"]
@@ -194,7 +194,7 @@ def test_a_picture_is_read_by_its_address() -> None:
         assert client.media(f"{script.origin}/p/hole.gif?size=1") == Media("hole.gif", "image/gif", b"GIF89a")
 
 
-def test_a_page_is_no_picture() -> None:
+def test_an_html_page_is_not_accepted_as_a_picture() -> None:
     with serve(Reply(b"<html>", "text/html")) as script, script.client() as client:
         with pytest.raises(Unreadable, match="text/html"):
             client.media(f"{script.origin}/hole.gif")
@@ -216,7 +216,7 @@ def test_a_get_is_repeated_after_an_error_that_passes(status: int) -> None:
     assert 2.0 <= pauses[1] <= 2.5
 
 
-def test_retries_end() -> None:
+def test_the_number_of_retries_is_limited() -> None:
     with serve(as_json([], 503)) as script, script.client(limits=TWICE) as client:
         with pytest.raises(Refused):
             client.services()
@@ -278,7 +278,7 @@ def test_a_post_is_repeated_after_a_429() -> None:
         assert client.post_request(PERSONAL).service_request_id == "7"
 
 
-def test_calls_keep_the_pace() -> None:
+def test_calls_are_not_more_frequent_than_the_rate() -> None:
     pauses: list[float] = []
     limits = Limits(rate_per_s=0.01)
     with serve(as_json([])) as script, script.client(limits=limits, pause=pauses.append) as client:
@@ -288,7 +288,7 @@ def test_calls_keep_the_pace() -> None:
     assert 90 < pauses[0] <= 100
 
 
-# --- Nothing personal is told
+# --- Errors show nothing personal
 
 
 def test_errors_and_reprs_show_neither_the_key_nor_a_personal_value() -> None:
@@ -308,7 +308,7 @@ def test_an_address_in_an_error_has_no_query() -> None:
     assert caught.value.__cause__ is None
 
 
-# --- How it is made
+# --- How a client is made
 
 
 def test_discovery_leads_to_the_client_of_the_wanted_address() -> None:

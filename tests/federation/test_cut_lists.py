@@ -69,7 +69,7 @@ def test_a_short_list_of_a_server_without_pages_is_read_once(script: Script) -> 
     assert "WINDOW_HALVED" not in seen
 
 
-def test_a_longer_list_that_is_whole_costs_two_windows_more(script: Script) -> None:
+def test_a_longer_list_that_is_not_cut_is_read_in_two_more_windows(script: Script) -> None:
     moments = [START + timedelta(days=2 * number) for number in range(40)]
     found, seen, calls = read(script, server(moments, limit=1000))
     assert (len(found), seen["WINDOW_HALVED"], calls) == (40, 1, 6)
@@ -98,7 +98,7 @@ def test_a_list_without_dates_that_looks_cut_is_reported() -> None:
         assert DialectPoint.LIST_CUT in client.seen
 
 
-def test_a_server_with_pages_is_not_halved() -> None:
+def test_the_dates_are_not_halved_for_a_server_with_pages() -> None:
     pages = [[{"service_request_id": str(number)} for number in range(first, first + 50)] for first in (0, 50)]
     with serve(*map(as_json, [*pages, []])) as script, script.client() as client:
         assert len(list(client.requests(start_date=START, end_date=END))) == 100

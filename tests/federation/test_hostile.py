@@ -181,7 +181,7 @@ def test_the_body_of_a_redirect_is_not_read() -> None:
         is_done.set()
 
 
-def test_redirects_end() -> None:
+def test_the_number_of_redirects_is_limited() -> None:
     with serve(Reply(status=302, headers={"Location": "/v2/services.json"})) as script, script.client() as client:
         with pytest.raises(TooLarge, match="redirected"):
             client.services()

@@ -118,7 +118,7 @@ def served(*, smtps: ssl.SSLContext | None = None, **options: Any) -> Iterator[S
 # --- What is composed
 
 
-def test_a_mail_has_the_headers_that_good_mail_has() -> None:
+def test_a_mail_has_the_expected_headers_texts_and_attachments() -> None:
     with served() as server:
         mail = Mail(
             to=(JANE, Mailbox("bob@bücher.example")),
@@ -323,6 +323,7 @@ def test_a_server_without_login_gets_no_password() -> None:
     with served() as server, pytest.raises(MailDeferred) as caught:
         server.mailer(user="city:wrong-word").send(MAIL, now=NOW)
     assert caught.value.is_setup
+    assert server.logins == []
 
 
 # --- Failures

@@ -88,7 +88,7 @@ def test_after_a_401_the_call_is_sent_once_more_with_a_new_token() -> None:
         assert [each.body for each in taker.asked] == [b"{}", b"{}"]
 
 
-def test_a_401_for_a_new_token_too_is_the_answer() -> None:
+def test_a_second_401_with_a_new_token_is_the_answer() -> None:
     with serve(token()) as giver, serve(as_json([], 401)) as taker:
         sender = authorized(giver, taker)
         assert sender.send(Call("GET", taker.origin)).status == 401

@@ -126,7 +126,7 @@ def test_a_token_with_a_signature_of_others_is_refused() -> None:
             read(token, jwks(KEY))
 
 
-def test_keys_that_are_for_something_else_or_secret_are_not_used() -> None:
+def test_secret_keys_and_keys_for_another_use_are_not_used() -> None:
     secret = OctKey.generate_key(256, {"kid": "one"})
     encrypting = {"keys": [KEY.as_dict(private=False) | {"use": "enc"}]}
     for key, alg, keys in (
@@ -139,7 +139,7 @@ def test_keys_that_are_for_something_else_or_secret_are_not_used() -> None:
             read(signed(key, alg), keys)
 
 
-def test_the_access_token_is_the_one_for_which_the_id_token_was_made() -> None:
+def test_an_access_token_that_does_not_belong_to_the_id_token_is_refused() -> None:
     token = signed(at_hash=create_half_hash("right", "RS256").decode())
     assert read(token, jwks(KEY), access_token="right")
     with pytest.raises(SignInRefused):

@@ -1,4 +1,4 @@
-"""A call carries bytes, goes through TLS and a proxy, and tells no secret."""
+"""A call carries bytes, goes through TLS and a proxy, and shows no secret."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Path:
-    """Files of the authority, of our certificate, and of one that another authority has signed."""
+    """Files of the authority, of our certificate, and of a certificate that another authority has signed."""
     folder = tmp_path_factory.mktemp("tls")
     authority.cert_pem.write_to_path(folder / "ca.pem")
     for name, signer in (("ours", authority), ("foreign", trustme.CA())):

@@ -1,4 +1,4 @@
-"""The windows in which updates of a server are read: without gaps, whatever its clock says."""
+"""The windows in which updates of a server are read: without gaps, whatever the server's clock says."""
 
 from __future__ import annotations
 

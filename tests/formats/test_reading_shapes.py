@@ -189,7 +189,7 @@ def test_a_header_may_end_with_a_delimiter() -> None:
 
 
 @pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
-def test_the_first_line_sep_sets_the_delimiter(first: str) -> None:
+def test_a_first_line_with_sep_sets_the_delimiter(first: str) -> None:
     row = only(f"{first}\r\n" + HEADER.replace(",", ";") + "7;open;x,y;2026-04-03\n")
     assert (row.service_codes, row.line) == (("x,y",), 3)
 

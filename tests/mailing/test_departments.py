@@ -74,7 +74,7 @@ def test_a_request_is_reported_once_when_it_is_overdue(here: Town) -> None:
     assert overdue(here) == []
 
 
-def test_a_department_is_told_beside_a_thousand_overdue_requests_of_another(
+def test_a_department_is_told_even_if_another_one_has_a_thousand_overdue_requests(
     here: Town, multiply: Callable[..., None]
 ) -> None:
     one, other, start = here.report(), here.report(), utc_now()
@@ -88,7 +88,7 @@ def test_a_department_is_told_beside_a_thousand_overdue_requests_of_another(
     assert overdue(here) == ["Streets: 1 request is overdue"]
 
 
-def test_a_mail_about_more_than_it_names_says_so(here: Town, multiply: Callable[..., None]) -> None:
+def test_a_mail_that_does_not_name_all_overdue_requests_says_so(here: Town, multiply: Callable[..., None]) -> None:
     one, start = here.report(), utc_now()
     here.send(hours=1)
     remind_at(here, start)
@@ -118,7 +118,7 @@ def test_the_daily_mail_comes_once_a_day_and_not_without_work(here: Town) -> Non
     assert "Open requests: 1\nOverdue: 1" in text_of(mail)
 
 
-def test_departments_get_only_what_the_city_wants(make_app: Callable[..., Flask]) -> None:
+def test_departments_get_no_mail_if_the_city_wants_none(make_app: Callable[..., Flask]) -> None:
     with town(make_app, reporters=False, about=()) as here:
         here.report()
         remind_at(here, utc_now() + timedelta(days=2))

@@ -104,7 +104,7 @@ def test_changes_and_closings_are_reported_in_groups(here: Town) -> None:
     assert "We were there." not in text_of(mail), "the mail has no text of people"
 
 
-def test_a_circle_and_an_area_of_the_map_find_what_is_in_them(here: Town) -> None:
+def test_a_circle_and_a_part_of_the_map_find_the_requests_in_them(here: Town) -> None:
     subscribe(here, "lat=60.1718&long=24.9414&radius=200")
     subscribe(here, "bbox=24.90,60.10,24.93,60.20", email="box@mail.example")
     near, far = report(here), report(here, lat="60.1718", long="24.9214")
@@ -199,7 +199,7 @@ def test_a_faulty_form_gets_400_and_stores_nothing(here: Town, fields: dict[str,
     assert here.rows("SELECT id FROM follower") == []
 
 
-def test_a_filled_trap_and_a_form_of_another_site_do_nothing(here: Town) -> None:
+def test_a_filled_honeypot_and_a_form_of_another_site_do_nothing(here: Town) -> None:
     assert here.client.post(PATH, data={"email": BOB, "website": "x"}).status_code == 200
     assert here.client.post(PATH, data={"email": BOB}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert here.client.get(PATH).status_code in (404, 405)

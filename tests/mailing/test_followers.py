@@ -60,7 +60,7 @@ def test_a_text_that_is_no_address_gets_400(here: Town, email: str) -> None:
     assert follow(here, here.report(email=""), email) == 400
 
 
-def test_a_filled_trap_and_a_form_of_another_site_do_nothing(here: Town) -> None:
+def test_a_filled_honeypot_and_a_form_of_another_site_do_nothing(here: Town) -> None:
     name = here.report(email="")
     path = f"/c/test.example/requests/{name}/follow"
     assert here.client.post(path, data={"email": BOB, "website": "x"}).status_code == 200

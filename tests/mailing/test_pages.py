@@ -58,7 +58,7 @@ def test_opening_the_links_of_a_mail_changes_nothing(here: Town) -> None:
     assert here.send(hours=1) == []
 
 
-def test_the_page_is_not_kept_and_tells_no_other_page_its_address(here: Town) -> None:
+def test_no_cache_keeps_the_page_and_no_other_page_learns_its_address(here: Town) -> None:
     here.report()
     [mail] = here.send()
     answer = here.client.get(page_of(mail))
@@ -124,7 +124,7 @@ def test_an_unknown_button_is_refused(here: Town, do: str) -> None:
     checked(here.client.post(page_of(mail), data={"do": do}), 400)
 
 
-def test_many_confirmations_at_the_same_time_are_one(here: Town) -> None:
+def test_many_confirmations_at_the_same_time_count_as_one(here: Town) -> None:
     here.report()
     [mail] = here.send()
     with ThreadPoolExecutor(6) as pool:
@@ -173,7 +173,7 @@ def test_an_answer_that_nobody_offered_is_refused(here: Town, answer: str, statu
     assert here.press(path, "answer", answer=answer) == status
 
 
-def test_an_answer_is_taken_only_after_a_closing_and_only_five_of_them(here: Town) -> None:
+def test_answers_are_accepted_only_after_a_closing_and_only_five_times(here: Town) -> None:
     name, path = here.confirmed()
     assert here.press(path, "answer", answer="solved") == 409
     here.act(name, CLOSE)
@@ -252,7 +252,7 @@ def test_the_statistics_count_who_was_asked_and_what_they_answered(here: Town) -
     assert "(4/6)" in text
 
 
-def test_fewer_than_five_answers_are_not_told_and_those_before_a_reopening_do_not_count(here: Town) -> None:
+def test_fewer_than_five_answers_are_not_published_and_those_before_a_reopening_do_not_count(here: Town) -> None:
     pairs = [here.confirmed(email=f"ann{number}@mail.example") for number in range(5)]
     for name, path in pairs:
         here.act(name, CLOSE)

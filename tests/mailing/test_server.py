@@ -1,4 +1,4 @@
-"""The mail server refuses, is slow, or is away: nothing is lost, and nothing is sent twice in the usual case."""
+"""The mail server refuses, is slow, or is down: nothing is lost, and nothing is sent twice in the usual case."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_server_that_is_too_slow_gets_the_mail_later(make_app: Make) -> None:
         assert [call["label"].partition(" ")[0] for call in here.post.calls] == ["MAIL", "MAIL", "RCPT", "DATA"]
 
 
-def test_a_server_that_is_away_for_days_loses_nothing(make_app: Make) -> None:
+def test_no_change_is_lost_while_the_mail_server_is_down_for_days(make_app: Make) -> None:
     with town(make_app) as here:
         name, _ = here.confirmed()
         here.post.down()

@@ -126,7 +126,7 @@ def png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 2
 
 
 def faults_of_rendition(data: bytes) -> list[str]:
-    """What a rendition has beside a JPEG's tables and its pixels."""
+    """What a rendition has in addition to a JPEG's tables and its pixels."""
     found = ["planted text"] if PLANTED in data else []
     position = 2
     while data[position : position + 2] != b"\xff\xda":

@@ -255,7 +255,7 @@ def test_a_box_outside_the_picture_is_invalid(box: tuple[float, float, float, fl
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc names the child")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_child_that_is_stopped_from_outside_says_nothing_about_the_photo(number: int) -> None:
+def test_a_photo_is_not_refused_if_its_child_process_is_stopped_from_outside(number: int) -> None:
     """A service manager stops all processes of the server. The photo must be tried again."""
     with ThreadPoolExecutor(1) as pool:
         thread = pool.submit(threading.get_native_id).result()

@@ -1,4 +1,4 @@
-"""The number of pixels is read from the first bytes of a picture, whatever stands there."""
+"""The number of pixels is read from the first bytes of a picture; no bytes lead to an error."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_no_bytes_raise_an_error(kind: PhotoKind, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("block", [b"\xff\xe0\x00\x02", b"\xff"])
-def test_a_jpeg_of_nothing_but_short_blocks_is_given_up(block: bytes) -> None:
+def test_the_search_for_the_size_ends_in_a_jpeg_with_thousands_of_short_blocks(block: bytes) -> None:
     size = picture("JPEG").partition(b"\xff\xc0")
     content = b"\xff\xd8" + block * 2_000 + size[1] + size[2]
     assert pixels_of(PhotoKind.JPEG, content) == 0

@@ -205,7 +205,7 @@ def test_the_note_of_a_hidden_request_is_not_copied_to_a_public_one(platform: Pl
     assert (closed.status, closed.status_notes) == (Status.CLOSED, "The problem is fixed.")
 
 
-def test_a_new_report_near_a_merged_request_names_the_one_that_it_was_merged_into(platform: Platform) -> None:
+def test_a_new_report_near_a_merged_request_names_the_parent_of_that_request(platform: Platform) -> None:
     far = report(platform, lat="60.1900")
     near = report(platform)
     give(platform, near, commands.Merge(into=far))

@@ -207,7 +207,9 @@ def test_a_rejected_request_is_parked_with_the_reason(platform: Platform, neighb
     assert "service_code" in delivery.cause
 
 
-def test_a_server_that_is_down_for_a_week_loses_nothing(platform: Platform, neighbour: world.Neighbour) -> None:
+def test_no_delivery_is_lost_while_the_back_office_is_down_for_a_week(
+    platform: Platform, neighbour: world.Neighbour
+) -> None:
     neighbour.down()
     clock = Clock()
     ids = []
@@ -315,7 +317,7 @@ def test_deliveries_to_a_fast_back_office_are_claimed_together(
     platform.close()
 
 
-def test_a_failure_frees_the_deliveries_that_were_claimed_with_it(
+def test_a_failure_frees_the_other_deliveries_that_were_claimed_together(
     settings: Settings, neighbour: world.Neighbour
 ) -> None:
     platform, line = begun(settings, neighbour, 4)

@@ -1,4 +1,4 @@
-"""Deliveries by webhook, by mail and by file: each arrives, or its state shows that it may be lost."""
+"""Deliveries by webhook, by mail and by file: each arrives, or its state shows that this is uncertain."""
 
 from __future__ import annotations
 

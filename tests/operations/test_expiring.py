@@ -47,7 +47,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
-    """A city that keeps reporters for 30 days, of requests about trees for 10 days, and of the hotline for long."""
+    """Reporters are kept for 30 days, for requests about trees 10 days, and for the hotline 36,500 days."""
     tree = replace(build.TREE, retention=Retention(reporter_days=10))
     talk = replace(build.TALK, retention=Retention(reporter_days=36_500))
     city = build.city(services=(build.HOLE, tree, talk), retention=Retention(reporter_days=30))
@@ -94,7 +94,7 @@ def run(platform: Platform, now: datetime, **more: Any) -> Counter[str]:
     return sum((batch.due for batch in batches), Counter())
 
 
-def test_nothing_is_erased_before_its_time_and_all_of_it_after(platform: Platform) -> None:
+def test_personal_data_is_erased_when_its_time_is_over_and_not_before(platform: Platform) -> None:
     record = closed(platform)
     assert run(platform, build.NOON + 30 * DAY - timedelta(seconds=1)) == {}
     before = dump(platform)
@@ -127,7 +127,7 @@ def test_a_second_run_finds_nothing(platform: Platform) -> None:
     assert dump(platform) == before
 
 
-def test_each_service_has_its_time(platform: Platform) -> None:
+def test_each_service_has_its_own_retention(platform: Platform) -> None:
     for code in ("potholes", "trees", "hotline"):
         closed(platform, service_code=code, client_request_id=code)
     assert run(platform, build.NOON + 10 * DAY) == {"trees": 1}
@@ -188,7 +188,9 @@ def test_a_repeated_call_does_not_bring_the_data_back(platform: Platform) -> Non
     assert [secret for secret in SECRETS if secret in dump(platform)] == []
 
 
-def test_many_requests_are_done_in_batches(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_data_of_many_requests_is_erased_in_batches(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "ROWS_PER_TRANSACTION", 3)
     for number in range(7):
         closed(platform, client_request_id=str(number))

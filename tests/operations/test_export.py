@@ -231,7 +231,7 @@ def test_the_worker_makes_todays_missing_dumps(dumping_platform: Platform, city:
     assert find_dumps(dumping_platform, city.id) == [made]
 
 
-def test_the_job_is_not_retried_forever_if_the_folder_cannot_be_written(
+def test_the_job_raises_no_error_if_the_folder_cannot_be_written(
     dumping_platform: Platform, city: Jurisdiction
 ) -> None:
     (Path(dumping_platform.settings.data_dir) / "dumps").write_text("in the way")

@@ -175,7 +175,7 @@ def test_an_area_above_its_own_past_is_a_hot_spot(platform: Platform) -> None:
     assert row_of(outlooks).recent_count is None
 
 
-def test_services_that_the_city_has_no_more_and_old_areas_have_no_forecast(platform: Platform) -> None:
+def test_retired_services_and_old_areas_have_no_forecast(platform: Platform) -> None:
     old = (replace(row, area="Old Town") for row in history() if row.requested_on < date(2024, 1, 1))
     gone = (replace(row, service_code="wells", id=row.id + 10**6) for row in history(level=10))
     fill(platform, [*old, *gone])
@@ -206,7 +206,7 @@ def test_older_forecasts_do_not_replace_newer_ones(platform: Platform) -> None:
     assert found(platform).as_of == NOW + timedelta(days=1)
 
 
-def test_runs_at_the_same_time_leave_the_forecasts_of_one(platform: Platform) -> None:
+def test_runs_at_the_same_time_leave_the_newest_forecasts(platform: Platform) -> None:
     fill(platform, history(level=2))
     with ThreadPoolExecutor(4) as pool:
         runs = list(pool.map(lambda minute: made(platform, NOW + timedelta(minutes=minute)), range(8)))
@@ -231,5 +231,5 @@ def test_fields_of_a_later_release_are_ignored(platform: Platform) -> None:
     assert Outlook.from_json(stored) == before
 
 
-def test_counts_of_a_row_are_those_of_counted_requests() -> None:
+def test_the_history_of_these_tests_is_made_of_counted_requests() -> None:
     assert {type(row) for row in list(history(level=1))[:3]} == {Counted}

@@ -655,7 +655,7 @@ def test_a_new_note_of_the_source_is_taken_once_after_an_erasure(demo: City) -> 
     assert counts(total(demo.take([filled]))) == (1, 0, 0, 1, 0, 0)
 
 
-def test_a_note_that_repeats_an_erased_sentence_stays_out(demo: City) -> None:
+def test_a_note_that_repeats_an_erased_sentence_is_not_imported(demo: City) -> None:
     demo.take([row(status_notes="Ann was called at home.")])
     erase_from_request(demo.platform, demo.jurisdiction, "7", [Erasable.NOTES], now=utc_now())
     tally = total(demo.take([row(status_notes="ann was called  at home. The hole is filled.")]))
@@ -672,7 +672,7 @@ def test_after_the_note_of_staff_was_erased_a_note_of_the_source_is_taken(demo: 
     assert demo.get("7")["status_notes"] == "The hole is filled."
 
 
-def test_after_an_erasure_without_marks_every_text_of_the_source_stays_out(demo: City) -> None:
+def test_after_an_erasure_without_marks_no_text_of_the_source_is_imported(demo: City) -> None:
     demo.take([row(status_notes="Ann was called.")])
     erase_from_request(demo.platform, demo.jurisdiction, "7", [Erasable.NOTES], now=utc_now())
     with demo.platform.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""A lost answer: the back office is asked, and only a proven answer counts."""
+"""After a lost answer, the back office is asked. Its answer counts only if its search is proven to work."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_request_that_a_server_lists_for_every_search_does_not_count_as_ours(
     platform.close()
 
 
-def test_a_proven_answer_is_accepted(settings: Settings, neighbour: world.Neighbour) -> None:
+def test_the_answer_of_a_search_that_works_is_accepted(settings: Settings, neighbour: world.Neighbour) -> None:
     platform = served(settings, neighbour, **FOUND)
     build.submit(platform)
     build.submit(platform)
@@ -93,7 +93,9 @@ def test_an_id_of_another_request_waits_for_a_person(
 # --- A wrong address
 
 
-def test_an_address_that_is_wrong_for_a_while_loses_nothing(settings: Settings, neighbour: world.Neighbour) -> None:
+def test_a_delivery_to_an_address_that_answers_404_with_a_page_waits(
+    settings: Settings, neighbour: world.Neighbour
+) -> None:
     platform = served(settings, neighbour, url=f"{neighbour.base_url}/moved")
     neighbour.fault(world.fault("page", status=404, times=30))
     build.submit(platform)

@@ -292,7 +292,7 @@ def test_a_request_is_found_by_the_id_that_it_has_elsewhere(platform: Platform, 
     assert [one.state.value for one in whole.deliveries] == ["done"]
 
 
-def test_an_id_that_two_systems_gave_to_two_requests_names_their_numbers(platform: Platform) -> None:
+def test_the_error_for_an_id_of_two_requests_names_the_numbers_of_both(platform: Platform) -> None:
     (city,) = platform.registry
     numbers = [build.store(platform).number for _ in range(2)]
     with platform.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Overrides: admins change texts and questions beside the files, and all processes see it."""
+"""Overrides: admins change texts and questions in addition to the files, and all processes see the changes."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def test_a_faulty_override_is_refused_with_its_field_and_nothing_changes(
         *("service:en:lamps", "service:de:potholes", "form:lamps", "form:trees", "group:en:Streets", "group:es:"),
     ],
 )
-def test_what_the_city_does_not_have_cannot_be_overridden(desk: Desk, item: str) -> None:
+def test_an_item_that_the_city_does_not_have_cannot_be_overridden(desk: Desk, item: str) -> None:
     with pytest.raises(NotFound):
         desk.put(item, name="x")
 
@@ -336,7 +336,7 @@ def test_a_question_that_is_new_in_the_files_comes_after_those_of_an_override(
     assert later.standings() == {"form:potholes": Standing.CHANGED}
 
 
-def test_the_audit_trail_has_who_what_before_and_after(desk: Desk) -> None:
+def test_the_audit_trail_has_the_actor_the_item_and_both_values(desk: Desk) -> None:
     desk.put("service:en:potholes", name="Hole in the road")
     desk.put("service:en:potholes", name="Crater")
     desk.drop("service:en:potholes")
@@ -356,7 +356,7 @@ def test_an_item_shows_what_the_files_say_and_what_counts(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "name", ["text:es:fixed:a:b", "service:es:a:b", "form:a:b", "group:es:a:b", "text:en:fixed:"]
 )
-def test_a_name_is_read_as_it_is_written(name: str) -> None:
+def test_the_name_of_an_item_is_read_as_it_is_written(name: str) -> None:
     item = Item.of(name)
     assert item is not None
     assert str(item) == name

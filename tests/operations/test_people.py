@@ -210,7 +210,9 @@ def test_an_erasure_changes_no_number_of_rows_and_no_stored_count(platform: Plat
         assert (after, counts.stored_counts(connection)) == (before, known)
 
 
-def test_many_requests_are_done_in_parts(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_requests_are_exported_and_erased_in_parts(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(erasing, "AT_ONCE", 2)
     monkeypatch.setattr(exporting, "AT_ONCE", 2)
     for _ in range(5):
@@ -222,7 +224,7 @@ def test_many_requests_are_done_in_parts(platform: Platform, monkeypatch: pytest
     assert left(platform, *JANE.values()) == []
 
 
-def test_updates_that_come_in_at_the_same_time_block_nothing(platform: Platform) -> None:
+def test_updates_that_come_in_during_an_erasure_are_erased_by_this_or_the_next_one(platform: Platform) -> None:
     names = [submit(platform, JANE) for _ in range(4)]
     start = Barrier(2)
 
@@ -244,7 +246,7 @@ def test_updates_that_come_in_at_the_same_time_block_nothing(platform: Platform)
 
 
 @pytest.mark.parametrize("wild", ["%", "_ane@mail.example", "jane@mail.%", "' OR 1=1 --", "jane@mail.example\x00"])
-def test_signs_that_mean_something_in_sql_fit_nobody(platform: Platform, wild: str) -> None:
+def test_wildcards_of_sql_find_no_person(platform: Platform, wild: str) -> None:
     submit(platform, BO)
     (part,) = erase(platform, email=wild)
     assert part.numbers == ()
@@ -268,7 +270,7 @@ def test_a_faulty_name_of_a_person_is_refused_with_a_cure(who: dict[str, str], f
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "Mail of jane@mail.example.", "Call of 1-555-0142"])
-def test_a_reason_is_needed_that_does_not_name_the_person(platform: Platform, reason: str) -> None:
+def test_a_reason_is_required_and_must_not_name_the_person(platform: Platform, reason: str) -> None:
     submit(platform, JANE)
     with pytest.raises(Invalid, match="reason"):
         erase(platform, **JANE_SHORT, reason=reason)

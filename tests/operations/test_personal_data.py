@@ -173,7 +173,7 @@ def test_staff_undo_a_false_hit_and_mask_it_again(app: Flask, town: Platform) ->
     assert updates(app) == ["Seen, see [phone number]."]
 
 
-def test_another_number_stays_masked(app: Flask, town: Platform) -> None:
+def test_unmask_of_one_number_leaves_another_number_masked(app: Flask, town: Platform) -> None:
     record = sent(town, description=f"{PHONE} or 617-555-0144")
     give(town, record, commands.Unmask(text=PHONE, reason="Ours."))
     assert read(app, record)["description"] == f"{PHONE} or [phone number]"
@@ -187,7 +187,7 @@ def test_a_text_that_was_not_found_is_refused(town: Platform, kind: type[Any], t
         give(town, record, kind(text=typed, reason="x"))
 
 
-def test_correct_removes_what_was_not_found(app: Flask, town: Platform) -> None:
+def test_correct_removes_personal_data_that_was_not_found(app: Flask, town: Platform) -> None:
     record = sent(town, description="Ask Mr Smith in 4B.")
     give(town, record, commands.Correct(description="Ask in the house.", reason="A name."))
     assert read(app, record)["description"] == "Ask in the house."

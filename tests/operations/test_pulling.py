@@ -1,4 +1,4 @@
-"""Updates from a neighbour: if it closes a request, our request is closed too, even after broken answers."""
+"""A neighbour that closes a request also closes our request, even after broken answers."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_status_in_mysocietys_words_sets_the_outcome(updating: Place) -> None:
     assert updating.status(name) == (Status.CLOSED, Outcome.FIXED, "Filled.")
 
 
-def test_what_we_have_sent_comes_back_as_an_echo(updating: Place) -> None:
+def test_an_update_that_we_have_sent_comes_back_as_an_echo(updating: Place) -> None:
     name, _ = updating.send()
     build.change(updating.platform, name, note="Ours.", now=updating.clock())
     run(updating.platform, updating.clock)
@@ -156,7 +156,7 @@ def test_no_update_is_missed_if_the_neighbours_clock_is_ahead(updating: Place) -
     assert updating.status(name)[0] is Status.CLOSED
 
 
-def test_a_neighbour_that_was_down_for_a_week_sends_500_updates_at_once(updating: Place) -> None:
+def test_500_updates_of_a_neighbour_that_was_down_for_a_week_are_read_at_once(updating: Place) -> None:
     name, there = updating.send()
     updating.news()
     updating.city.down()

@@ -1,4 +1,4 @@
-"""A question to the reporter holds the work, and the answer ends the hold and is seen."""
+"""A question to the reporter puts the work on hold; the answer ends the hold, and staff see that it came."""
 
 from __future__ import annotations
 

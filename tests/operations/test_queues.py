@@ -137,7 +137,7 @@ FILTERS: list[tuple[dict[str, str], Callable[[RequestRecord], bool]]] = [
 
 
 @pytest.mark.parametrize(("sent", "is_wanted"), FILTERS, ids=[str(sent) for sent, _ in FILTERS])
-def test_a_queue_has_exactly_the_requests_that_its_filters_mean_in_the_order_of_their_due_dates(
+def test_a_queue_has_exactly_the_requests_that_match_its_filters_in_the_order_of_their_due_dates(
     crowd: Platform, sent: dict[str, str], is_wanted: Callable[[RequestRecord], bool]
 ) -> None:
     last = build.NOON + timedelta(days=99)

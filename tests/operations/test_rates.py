@@ -78,7 +78,7 @@ def test_a_process_counts_by_itself_while_redis_is_down(tmp_path: Path, capsys: 
     assert said.count("this process counts by itself") == 3, "once for each process, and once after the restart"
 
 
-def test_a_redis_that_rests_after_a_failure_is_not_asked() -> None:
+def test_redis_is_not_asked_during_the_pause_after_a_failure() -> None:
     pytest.importorskip("redis")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         rates = Rates(f"redis://127.0.0.1:{silent.getsockname()[1]}", rest_s=3_600)

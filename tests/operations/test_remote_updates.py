@@ -224,7 +224,7 @@ def test_an_unknown_status_is_treated_as_the_city_says(
     platform.close()
 
 
-def test_what_was_sent_is_not_received_again(platform: Platform) -> None:
+def test_an_update_that_was_sent_is_not_applied_when_it_comes_back(platform: Platform) -> None:
     case = sent(platform)
     build.change(platform, case.name, note="Ours.")
     while dispatch(platform, build.NOON):
@@ -330,7 +330,9 @@ def test_updates_that_are_applied_together_bring_no_erased_text_back(platform: P
     assert [bool(one.description) for one in kept(platform)] == [False] * 4
 
 
-def test_a_fault_of_one_update_stops_no_other(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_one_update_does_not_stop_the_others(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cases = [sent(platform) for _ in range(4)]
     decide = commands_for_word
 
@@ -405,7 +407,7 @@ def test_a_wrong_clock_of_the_back_office_does_not_make_all_later_updates_late(p
     assert take(platform, said(case, "2", at=4, status="fixed"), clock=clock)[-1] == "applied"
 
 
-def test_a_fault_of_this_server_holds_up_no_other_update(
+def test_a_fault_of_this_server_does_not_delay_other_updates(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, good = sent(platform), sent(platform)
@@ -633,7 +635,7 @@ def test_an_update_is_applied_once_a_person_has_found_the_id(platform: Platform)
     assert take(platform, clock=clock) == ["applied"]
 
 
-# --- Where they belong, and how long they are kept
+# --- Which request an update belongs to, and how long updates are kept
 
 
 def test_an_update_of_a_neighbour_is_applied_by_a_process_that_has_not_read_the_neighbours(

@@ -1,4 +1,4 @@
-"""A dump never shows for long what was hidden, withdrawn, corrected, masked or erased."""
+"""What was hidden, withdrawn, corrected, masked or erased is soon in no dump any more."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def erase_jane(platform: Platform, name: str) -> None:
 
 
 @pytest.mark.parametrize("take_back", [hide, correct, erase, erase_jane])
-def test_what_is_hidden_or_erased_is_in_no_dump_after_the_next_jobs(
+def test_a_text_that_is_hidden_or_erased_is_in_no_dump_after_the_next_jobs(
     platform: Platform, take_back: Callable[[Platform, str], None]
 ) -> None:
     name = dumped(platform)
@@ -199,9 +199,7 @@ def test_while_another_process_makes_a_dump_the_renewal_is_tried_again(platform:
     assert renew_dumps(platform, city, utc_now()) is not None
 
 
-def test_if_no_dump_can_be_written_the_old_ones_are_deleted_all_the_same(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_if_no_dump_can_be_written_the_old_dumps_are_still_deleted(settings: Settings, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with skipping_without_root(), small_disk(disk, 2_000_000):
         small = build.platform(replace(settings, data_dir=str(disk), dump_days=3), build.city())

@@ -124,7 +124,7 @@ def test_a_worker_that_comes_back_after_its_lease_changes_nothing(platform: Plat
     assert circuit(platform).failures == 0
 
 
-def test_a_request_that_cannot_be_read_holds_up_no_other(platform: Platform, office: type[Office]) -> None:
+def test_a_request_that_cannot_be_read_does_not_delay_others(platform: Platform, office: type[Office]) -> None:
     build.submit(platform)
     build.submit(platform)
     plan(platform)

@@ -301,7 +301,9 @@ def ask(platform: Platform, **question: Any) -> list[Row]:
     return list(answered(platform, city, Question(jurisdiction_id=city.id, **question), now=NOW).rows)
 
 
-def test_an_open_request_past_its_target_is_missed_and_one_not_yet_due_is_neither(platform: Platform) -> None:
+def test_an_open_request_past_its_target_counts_as_missed_and_one_not_yet_due_does_not_count(
+    platform: Platform,
+) -> None:
     hours = timedelta(hours=1)
     build.store_all(
         platform,

@@ -178,7 +178,7 @@ def test_a_model_knows_no_text_that_is_not_public_and_no_rare_word(reported: Pla
     assert not words & {"secretword", "rareword", "5550100", "phone", "number"}
 
 
-def test_a_city_with_few_reports_is_told_so(platform: Platform) -> None:
+def test_the_error_for_a_city_with_few_reports_names_their_number(platform: Platform) -> None:
     city = platform.registry.find("city.example")
     with pytest.raises(Misconfigured, match="0 public descriptions"):
         train(platform, city, now=utc_now())

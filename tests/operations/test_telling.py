@@ -100,7 +100,7 @@ def test_no_mail_is_sent_about_an_outage_of_ten_minutes(
     assert not post.accepted
 
 
-def test_a_mail_about_what_waits_for_a_person_has_the_numbers_and_comes_at_most_once_an_hour(
+def test_a_mail_about_deliveries_that_wait_for_a_person_comes_once_an_hour_at_most(
     platform: Platform, neighbour: world.Neighbour, post: world.MailServer
 ) -> None:
     neighbour.down()
@@ -147,7 +147,7 @@ def test_a_mail_about_new_trouble_is_sent_after_the_old_trouble_was_settled(
     assert len([text for text in subjects(post) if "for a person" in text]) == 2
 
 
-def test_what_a_person_has_parked_is_no_news_and_delays_no_mail_about_other_trouble(
+def test_a_delivery_that_a_person_has_parked_leads_to_no_mail_and_delays_no_other_mail(
     platform: Platform, post: world.MailServer
 ) -> None:
     clock = Clock()

@@ -38,7 +38,9 @@ def test_the_date_of_a_visit_follows_the_time_zone_of_the_city(platform: Platfor
 
 
 @pytest.mark.parametrize("visit", [build.NOON - DAY, build.NOON, build.NOON - timedelta(seconds=1)])
-def test_a_visit_in_the_past_is_refused_with_what_was_read(platform: Platform, visit: datetime) -> None:
+def test_a_visit_in_the_past_is_refused_and_the_error_has_the_time_that_was_read(
+    platform: Platform, visit: datetime
+) -> None:
     name = build.submit(platform).service_request_id
     with pytest.raises(
         Invalid, match=r"2026-0\d-\d\dT1[34]:\d\d\+02:00 is in the past; send a date and time to come"

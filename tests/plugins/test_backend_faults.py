@@ -55,7 +55,9 @@ def config(name: str = "works", **more: Any) -> BackendConfig:
         ([Destination(backends=("works",))], {"service_codes": {"001": "potholes"}}, "write the city's code on"),
     ],
 )
-def test_each_fault_is_named_once(destinations: list[Destination], more: dict[str, Any], fault: str) -> None:
+def test_a_fault_of_destinations_or_codes_is_named_once(
+    destinations: list[Destination], more: dict[str, Any], fault: str
+) -> None:
     city = build.city(backends=(config(**more),), destinations=tuple(destinations))
     [found] = find_faults(city)
     assert fault in found
@@ -67,7 +69,7 @@ def test_two_back_ends_need_two_names() -> None:
     assert found == "backends: works is the name of 2 back ends; each needs a name of its own"
 
 
-def test_specific_destinations_beside_a_general_destination_are_no_fault() -> None:
+def test_specific_destinations_in_addition_to_a_general_one_are_no_fault() -> None:
     destinations = (
         Destination(backends=("works",)),
         Destination(backends=(), service="trees"),

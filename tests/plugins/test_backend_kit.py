@@ -262,7 +262,7 @@ def test_a_back_end_that_declares_honoured_keys_must_send_the_key() -> None:
     assert "send does not send the key, but honours_keys is true" in faults_of(send=send, honours_keys=True)
 
 
-def test_other_mistakes_are_reported() -> None:
+def test_faults_in_the_configuration_opening_checking_and_closing_are_found() -> None:
     def opening(self: Odd, config: OddConfig, context: Context) -> None:
         raise ZeroDivisionError
 

@@ -500,7 +500,7 @@ def test_a_service_has_its_own_retention_or_else_the_retention_of_the_city(
     assert tuple(found.retention_of(code).reporter_days for code in codes) == days
 
 
-def test_photos_have_a_time_of_their_own(city: Path) -> None:
+def test_the_retention_of_photos_is_independent_of_that_of_reporters(city: Path) -> None:
     found = with_duplicates(
         city, "[retention]\nreporter_days = 365\nphoto_days = 730", "[services.retention]\nphoto_days = 0"
     )
@@ -590,7 +590,7 @@ def test_the_error_for_an_unknown_key_suggests_the_right_one(city: Path, table: 
     assert message == f"demoville/jurisdiction.toml: {where}unknown key {shown}; {cure}"
 
 
-def test_each_fault_is_one_short_line(city: Path) -> None:
+def test_each_fault_with_a_long_code_is_one_short_line(city: Path) -> None:
     code = "lamp\\n\\u2028" + "x" * 500
     form = GOOD.replace('code = "other"', f'code = "{code}"\n"{code}" = 1').replace('name = "Other"', "")
 

@@ -144,7 +144,7 @@ otherwise = "Closed."
 """
 
 
-def test_days_are_read(write: Write) -> None:
+def test_rounds_of_days_toml_are_read(write: Write) -> None:
     city = write(days=DAYS, areas=AREAS)
     (one,) = city.days.collections[0].rounds
     assert (one.zones, one.weekdays, one.first, one.shift) == (

@@ -147,13 +147,13 @@ FILE = '[[backends]]\nname = "old"\nkind = "file"\nfolder = "/srv"\n'
         (FILE.replace("file", "fax"), "backend old: kind 'fax' is not installed; use one of email, file"),
     ],
 )
-def test_a_fault_names_its_file_table_and_key(folder: Path, text: str, message: str) -> None:
+def test_the_error_for_a_fault_names_file_table_and_key(folder: Path, text: str, message: str) -> None:
     found = refusal(folder, text)
     assert found.startswith("yourcity/backends.toml: "), found
     assert message in found
 
 
-def test_a_fault_of_syntax_names_its_line(folder: Path) -> None:
+def test_the_error_for_a_fault_of_syntax_names_the_line(folder: Path) -> None:
     assert "line 6" in refusal(folder, HOOK + "honours_keys = yes\n")
 
 

@@ -1,4 +1,4 @@
-"""Overrides are written into a copy of the city's files, which then say the same."""
+"""Overrides are written into a copy of the city's files, so that the files say the same as the overrides."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_language_without_a_file_gets_one(folder: Path) -> None:
     assert tomli.loads(text) == {"services": {"potholes": {"name": "Kuoppa"}}}
 
 
-def test_a_city_of_python_cannot_be_exported() -> None:
+def test_the_overrides_of_a_city_without_files_cannot_be_exported() -> None:
     city = build.city(overrides=True)
     stands = with_overrides(city, overrides_of(city, {"service:en:potholes": {"name": "Hole"}}))[1]
     with pytest.raises(Misconfigured, match="has no files"):

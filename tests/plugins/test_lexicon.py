@@ -30,7 +30,7 @@ def folder(path: Path, more: str, spanish: str = "") -> Path:
     return path
 
 
-def test_a_city_adds_what_its_people_say_in_each_language(tmp_path: Path) -> None:
+def test_a_city_adds_synonyms_in_each_of_its_languages(tmp_path: Path) -> None:
     city = declared.load(
         folder(
             tmp_path,

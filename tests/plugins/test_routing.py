@@ -98,7 +98,7 @@ def test_a_point_on_a_shared_edge_belongs_to_one_area_if_the_map_is_not_drawn_ex
     assert city.route(draft(LAMP, place=Place(lat=60.0, long=24.09995))).department == "streets"
 
 
-def test_the_table_decides_the_department() -> None:
+def test_without_rules_the_department_of_the_service_decides() -> None:
     assert route(LAMP) == Route(department="streets", reason="table: lamp")
 
 
@@ -107,14 +107,14 @@ def test_a_request_that_matches_no_rule_goes_to_triage() -> None:
 
 
 @pytest.mark.parametrize("kinds", [("bridge",), ("pole",), ("wall", "bridge")])
-def test_a_rule_for_an_answer_overrides_the_table(kinds: tuple[str, ...]) -> None:
+def test_a_rule_for_an_answer_overrides_the_department_of_the_service(kinds: tuple[str, ...]) -> None:
     result = route(LAMP, *kinds, rules=(ON_BRIDGES,))
 
     assert result == Route(department="bridges", reason="service lamp, KIND is bridge or pole")
 
 
 @pytest.mark.parametrize("kinds", [("wall",), ()])
-def test_another_answer_is_routed_by_the_table(kinds: tuple[str, ...]) -> None:
+def test_a_request_with_another_answer_goes_to_the_department_of_the_service(kinds: tuple[str, ...]) -> None:
     assert route(LAMP, *kinds, rules=(ON_BRIDGES,)).department == "streets"
 
 
@@ -125,7 +125,7 @@ def test_all_answers_of_a_rule_must_match() -> None:
 
 
 @pytest.mark.parametrize("service", [LAMP, NOISE])
-def test_a_rule_for_an_area_overrides_the_table_and_triage(service: Service) -> None:
+def test_a_rule_for_an_area_overrides_the_department_of_the_service_and_triage(service: Service) -> None:
     result = route(service, place=IN_HARBOUR, rules=(IN_THE_PORT,))
 
     assert result == Route(department="port", reason="any service, in area Harbour")

@@ -91,7 +91,7 @@ def faults(*rules: Rule, **changes: Any) -> list[str]:
         (rule(day=DayKind.HOLIDAY), rule(weekdays=(0,)), rule(weekdays=(0, 1))),
     ],
 )
-def test_routes_that_can_fit_are_sound(rules: tuple[Rule, ...]) -> None:
+def test_routes_that_can_fit_have_no_faults(rules: tuple[Rule, ...]) -> None:
     assert faults(*rules) == []
 
 
@@ -161,7 +161,7 @@ def test_a_route_with_an_unknown_name_or_an_impossible_condition_is_a_fault(wron
     assert words in fault
 
 
-def test_a_holiday_route_needs_holidays_in_the_calendar() -> None:
+def test_a_route_for_holidays_is_a_fault_if_the_calendar_has_no_holidays() -> None:
     calendar = Calendar(office_hours=(DAY,) * 7)
     (fault,) = faults(rule(day=DayKind.HOLIDAY), calendar=calendar)
     assert "there is no time" in fault

@@ -67,7 +67,7 @@ def test_a_valid_jurisdiction_has_no_faults() -> None:
     assert find_faults(GOOD) == []
 
 
-def test_the_assertion_lists_every_fault() -> None:
+def test_the_error_of_check_jurisdiction_lists_every_fault() -> None:
     faulty = replace(GOOD, triage="nobody", aliases={"old": "gone"})
 
     with pytest.raises(AssertionError, match=r"city\.example:\n(?s:.*)'nobody'(?s:.*)'gone'"):

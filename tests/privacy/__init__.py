@@ -1,1 +1,1 @@
-"""A corpus of personal data that comes in by every door, and a look at everything that goes out."""
+"""Tests that send personal data by every way into the server (a *door*), and read everything that goes out."""

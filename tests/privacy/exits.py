@@ -268,7 +268,7 @@ def mailed(town: Town) -> Iterator[tuple[str, Found]]:
 
 
 def texted(town: Town) -> Iterator[tuple[str, Found]]:
-    """The text messages to people: the phone number of each, and what the gateway gets beside this number."""
+    """The text messages to people: the phone number of each, and what the gateway gets in addition to it."""
     for hook in town.texts.hooks:
         rest = {name: value for name, value in hook.data.items() if name != "to"}
         yield hook.data["to"], Found(f"text {hook.number}", repr((rest, hook.headers)).encode())

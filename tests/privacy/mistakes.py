@@ -18,7 +18,7 @@ NO_REPORTERS = "ALTER TABLE reporter ADD CONSTRAINT none_at_all CHECK (email = '
 
 
 def make_mistakes(to: Town) -> Counter[int]:
-    """Make them all. Returns how many calls got each status."""
+    """Make all these mistakes. Returns how many calls got each status."""
     who = to.person("mistake")
     found: Counter[int] = Counter()
 

@@ -66,7 +66,7 @@ def stored_counts(place: Town) -> counts.Counts:
         return dict(counts.stored_counts(connection))
 
 
-def test_erased_people_are_nowhere(before: Town) -> None:
+def test_nothing_about_erased_people_is_left_in_the_database_files_dumps_or_answers(before: Town) -> None:
     place = before
     people = [place.people[door] for door in DOORS]
     kept, counted = numbers(place), stored_counts(place)

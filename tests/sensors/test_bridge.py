@@ -108,7 +108,7 @@ class Site:
             return sensors.load_readings(connection, "city.example", [WATER]).get(WATER)
 
     def result(self) -> float | None:
-        """Its result."""
+        """The result of the last observation."""
         reading = self.reading()
         return reading.result if reading else None
 

@@ -44,7 +44,9 @@ def kill_at(line: int, url: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.uncounted
-def test_killed_processes_leave_the_same_story_as_one_that_was_not_killed(town: Town, settings: Settings) -> None:
+def test_killed_processes_leave_the_same_history_as_a_process_that_was_not_killed(
+    town: Town, settings: Settings
+) -> None:
     town.run(RESULTS)
     expected = story(town)
     assert len(town.records()) > 3

@@ -1,4 +1,4 @@
-"""Observations may come in any order, twice, or at the same time: the condition and the requests end the same."""
+"""If observations come in any order, twice, or at the same time, the final condition and requests are the same."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def story(town: Town) -> list[tuple[Any, ...]]:
 @pytest.mark.uncounted
 @settings(max_examples=60)
 @given(OBSERVATIONS, st.randoms(use_true_random=False), st.lists(st.integers(0, 24), max_size=10))
-def test_any_order_with_any_repeats_ends_in_the_state_of_the_newest(
+def test_any_order_with_any_repeats_ends_in_the_state_of_the_newest_observation(
     platform: Platform, sent: list[tuple[int, float]], random: Random, again: list[int]
 ) -> None:
     town = Town(platform)

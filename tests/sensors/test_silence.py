@@ -81,7 +81,7 @@ def test_silence_that_comes_back_opens_the_request_again_and_later_a_new_one(tow
     assert [record.status for record in town.records()] == [Status.CLOSED, Status.OPEN]
 
 
-def test_the_worker_looks_every_minute(town: Town) -> None:
+def test_the_job_of_the_worker_reports_a_silent_thing(town: Town) -> None:
     town.send(0, 12)
     with town.platform.database.transaction() as connection:
         town.platform.queue.defer(connection, Task.WATCH_SENSORS, timestamp=0)

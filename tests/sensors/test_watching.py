@@ -124,7 +124,7 @@ def test_old_observations_say_nothing_about_the_present(town: Town) -> None:
     assert town.records() == []
 
 
-def test_faster_times_of_a_thing_make_no_more_requests(town: Town) -> None:
+def test_the_times_that_a_thing_sends_do_not_shorten_the_cool_down(town: Town) -> None:
     """The cool-down is counted by our clock, so that a hostile key cannot fill the queue."""
     minutes = range(-1_400, 0)
     town.send_all([seen(minute, 50 if minute // 20 % 2 else 5) for minute in minutes], now=0)

@@ -45,12 +45,12 @@ def city(rule: SensorRule = FLOODED, **changes: Any) -> Jurisdiction:
 
 
 def at(minute: float) -> datetime:
-    """A time so many minutes after noon."""
+    """The time `minute` minutes after noon."""
     return build.NOON + timedelta(minutes=minute)
 
 
 def seen(minute: float, result: float) -> Observation:
-    """An observation so many minutes after noon."""
+    """An observation at `minute` minutes after noon."""
     return Observation(datastream=WATER, at=at(minute), result=result)
 
 

@@ -42,7 +42,7 @@ def test_requests_are_read_from_single_bytes() -> None:
     assert list(read_all(cut_up(data, range(1, len(data))))) == list(READ)
 
 
-def test_a_client_trickles_once_it_has_sent_many_small_pieces_of_one_request() -> None:
+def test_a_client_counts_as_trickling_after_many_small_pieces_of_one_request() -> None:
     ours, theirs = socket.socketpair()
     with closing(theirs), closing(ours):
         connection = Connection(ours, "127.0.0.1", {}, LIMITS, 0.0)

@@ -272,7 +272,7 @@ def test_eight_clients_that_do_not_send_their_body_occupy_no_thread(served: Serv
     assert answer(callers[0]) == b"ab" + b"c" * 998
 
 
-def test_a_caller_whose_body_makes_no_progress_is_ended_and_a_slow_body_is_read(served: Serve) -> None:
+def test_a_caller_whose_body_makes_no_progress_is_disconnected_and_a_slow_body_is_read(served: Serve) -> None:
     server = served(body_s=1, least_bytes=10)
     lively, slow = server.call(DRIP.replace(b"1000", b"90000")), server.call(DRIP)
     sent = [2]
@@ -378,7 +378,7 @@ def test_a_process_at_its_limit_makes_room_for_several_connections_at_once(serve
     assert [is_ended(one) for one in silent[:2]] == [True, True]
 
 
-def test_a_stopping_server_closes_silent_connections_and_finishes_calls() -> None:
+def test_a_server_that_is_stopped_during_a_call_leaves_no_thread() -> None:
     with serving(LIMITS) as server:
         silent, locked = server.call(), server.call(GET % b"/locked")
         until(lambda: server.application.inside == 1, "the call")

@@ -121,9 +121,7 @@ def test_the_provider_gets_a_challenge_a_state_and_a_nonce_but_no_secret(server:
     assert "prompt=login" in begun(client, query="?again=1")
 
 
-def test_the_ticket_is_out_of_reach_of_scripts_and_is_removed_at_the_end(
-    server: Flask, provider: TestProvider
-) -> None:
+def test_scripts_cannot_read_the_ticket_and_it_is_removed_at_the_end(server: Flask, provider: TestProvider) -> None:
     client = server.test_client()
     cookie = client.get(f"/desk/sign-in/with/{CITY}").headers["Set-Cookie"]
     assert {"HttpOnly", "Path=/desk/sign-in", "SameSite=Lax", "Max-Age=600"} <= set(cookie.split("; "))
@@ -189,7 +187,7 @@ def test_a_sign_in_that_took_too_long_is_refused(server: Flask, provider: TestPr
     openid.finish_sign_in(platform, begin.ticket, answer, back=BACK, now=now + timedelta(seconds=599))
 
 
-def test_a_person_who_cancels_gets_a_page_with_the_way_on(server: Flask, provider: TestProvider) -> None:
+def test_a_person_who_cancels_gets_a_page_with_a_link_to_try_again(server: Flask, provider: TestProvider) -> None:
     client = server.test_client()
     document = checked(led_back(client, provider.answer(begun(client), action="deny")), 401)
     assert "The sign-in was cancelled" in text_of(document)
@@ -284,7 +282,7 @@ def test_each_city_has_a_link_and_opens_only_its_own_accounts(
     assert signed_in(app, provider, "other.example").headers["Location"] == "/desk/"
 
 
-def test_a_provider_that_is_down_or_wrong_has_a_page_with_the_way_on(
+def test_a_page_says_that_the_provider_is_down_or_names_another_issuer(
     make_server: Callable[..., Flask], provider: TestProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = make_server(oidc_issuer=f"http://127.0.0.1:{free_port()}").test_client()
@@ -305,7 +303,7 @@ def test_an_answer_in_the_name_of_another_issuer_is_refused(server: Flask, provi
     assert "did not confirm" in text_of(checked(led_back(client, f"{back}&iss=https://evil.example"), 401))
 
 
-def test_no_parameter_leads_elsewhere(server: Flask, provider: TestProvider) -> None:
+def test_no_parameter_of_the_sign_in_leads_to_another_site(server: Flask, provider: TestProvider) -> None:
     client = server.test_client()
     evil = "&".join(f"{name}=https://evil.example/" for name in ("next", "redirect_uri", "back", "done"))
     assert "evil" not in begun(client, query=f"?{evil}")
@@ -313,7 +311,7 @@ def test_no_parameter_leads_elsewhere(server: Flask, provider: TestProvider) -> 
     assert led_back(client, f"{back}&{evil}").headers["Location"] == HOME
 
 
-def test_failed_sign_ins_have_a_rate_and_a_right_one_still_works(
+def test_failed_sign_ins_are_limited_and_a_successful_one_still_works(
     make_server: Callable[..., Flask], provider: TestProvider
 ) -> None:
     app = make_server(sign_in_rate="2 per hour")

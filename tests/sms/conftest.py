@@ -1,4 +1,4 @@
-"""A server that sends text messages, for the tests of them."""
+"""A server that sends text messages, for the tests of text messages."""
 
 from __future__ import annotations
 

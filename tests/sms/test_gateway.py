@@ -1,4 +1,4 @@
-"""The gateway refuses, is slow, or is away: nothing is lost, and a repetition has the same id."""
+"""The gateway refuses, is slow, or is down: nothing is lost, and a repetition has the same id."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_message_is_signed_json_that_the_library_of_standard_webhooks_accepts(
         assert Webhook(world.SECRET).verify(body, dict(hook.headers)) == hook.data
 
 
-def test_an_address_of_the_own_network_is_not_called_unless_the_operator_wants_it() -> None:
+def test_an_address_in_our_own_network_is_not_called_unless_the_operator_wants_it() -> None:
     with world.receiver() as gateway:
         public = gateway.url.replace("http://127.0.0.1", "https://localhost")
         result = sender(gateway, url=public, is_private=False).send(MESSAGE, now=utc_now())
@@ -113,7 +113,7 @@ def test_a_message_that_the_gateway_refuses_is_not_sent_again_and_the_next_one_i
         assert len(here.send()) == 1
 
 
-def test_a_gateway_that_asks_for_a_pause_gets_one(make_app: Make) -> None:
+def test_no_message_is_sent_during_a_pause_that_the_gateway_asks_for(make_app: Make) -> None:
     with town(make_app, world.fault("busy", seconds=7200)) as here:
         here.report()
         here.report(phone="617 555 0124")
@@ -123,7 +123,7 @@ def test_a_gateway_that_asks_for_a_pause_gets_one(make_app: Make) -> None:
         assert len(here.send(hours=1.1)) == 2
 
 
-def test_messages_wait_five_days_for_a_gateway_that_is_away_and_the_operator_is_told(make_app: Make) -> None:
+def test_messages_wait_for_days_for_a_gateway_that_is_down_and_the_operator_is_told(make_app: Make) -> None:
     with world.receiver() as gateway, world.receiver() as operator:
         told = {"operator_webhook": operator.url, "operator_webhook_secret": world.SECRET}
         here = Town(make_app(city(), **settings_for(gateway), **told), gateway)
@@ -196,7 +196,7 @@ def test_two_workers_send_each_message_once(here: Town) -> None:
     assert len(here.arrived()) == len(here.gateway.accepted) == 8
 
 
-def test_the_messages_of_a_city_that_is_not_served_or_sends_none_any_more_are_not_sent(
+def test_messages_of_a_city_that_is_not_served_wait_five_days_and_are_skipped_if_it_sends_none(
     here: Town, make_app: Make
 ) -> None:
     here.report()
@@ -224,7 +224,7 @@ def test_the_messages_of_a_city_that_is_not_served_or_sends_none_any_more_are_no
     assert here.queue()[-1] == ("received", "skipped", 0)
 
 
-def test_a_gateway_of_the_own_network_is_called_without_the_proxy(make_app: Make) -> None:
+def test_a_gateway_in_our_own_network_is_called_without_the_proxy(make_app: Make) -> None:
     with world.receiver() as gateway:
         here = Town(make_app(city(), **settings_for(gateway), proxy="http://127.0.0.1:9"), gateway)
         here.report()

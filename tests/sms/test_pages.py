@@ -16,7 +16,7 @@ SENT = {
 BOX = '<input type="checkbox" id="sms" name="sms" value="true"'
 
 
-def test_who_ticks_the_box_is_told_and_who_does_not_is_not(here: Town) -> None:
+def test_only_a_person_who_ticks_the_box_gets_messages_and_is_told_how_to_end_them(here: Town) -> None:
     assert here.client.post(FORM, data=SENT | {"go": "send", "phone": ANN}).status_code == 303
     assert here.send() == []
     again = SENT | {"go": "send", "phone": ANN, "sms": "true", "form_id": "y" * 22, "description": "Another"}
@@ -27,7 +27,7 @@ def test_who_ticks_the_box_is_told_and_who_does_not_is_not(here: Town) -> None:
     assert message["to"] == ANN_INTERNATIONAL
 
 
-def test_a_number_that_gets_no_messages_is_told_at_its_field_and_nothing_is_lost(here: Town) -> None:
+def test_the_form_names_a_number_that_can_get_no_messages_and_keeps_the_tick(here: Town) -> None:
     for phone in ("", "12", "+358 40 1234567"):
         page = here.client.post(FORM, data=SENT | {"go": "send", "phone": phone, "sms": "true"})
         assert page.status_code == 400
@@ -36,7 +36,7 @@ def test_a_number_that_gets_no_messages_is_told_at_its_field_and_nothing_is_lost
     assert here.rows("SELECT id FROM service_request") == []
 
 
-def test_the_box_is_kept_on_the_way_back_and_is_never_in_an_address(here: Town) -> None:
+def test_a_ticked_box_is_kept_on_the_way_back_and_is_never_in_an_address(here: Town) -> None:
     page = here.client.post(FORM, data=SENT | {"go": "details", "phone": ANN, "sms": "true"})
     assert '<input type="hidden" name="sms" value="true">' in page.text
     assert "checked" not in here.client.get(f"{FORM}?service_code=potholes&step=check&sms=true&phone={ANN}").text

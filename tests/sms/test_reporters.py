@@ -50,7 +50,7 @@ def test_a_reporter_is_told_that_the_report_came_in_how_it_goes_and_that_it_was_
 
 
 @pytest.mark.parametrize("order", ["no wish", "false", "no phone", "unusable", "abroad"])
-def test_nobody_is_told_who_did_not_ask_or_has_no_usable_number(here: Town, order: str) -> None:
+def test_a_person_who_did_not_ask_or_has_no_usable_number_gets_no_messages(here: Town, order: str) -> None:
     fields: dict[str, str] = {
         "no wish": {"sms": ""},
         "false": {"sms": "false"},
@@ -86,7 +86,7 @@ def test_whoever_asks_for_messages_is_told_how_to_end_them_in_the_language_of_th
     assert "STOP" in message["text"]
 
 
-def test_what_is_neither_true_nor_false_is_refused_and_named(here: Town) -> None:
+def test_a_wish_that_is_neither_true_nor_false_is_refused_and_named(here: Town) -> None:
     _, key = add_key(here.platform, label="tests", now=utc_now())
     sent = {
         "api_key": key,
@@ -115,7 +115,7 @@ def test_nothing_is_stored_or_promised_if_messages_are_off(make_app: Make, chang
         assert 'name="sms"' not in here.client.get("/c/test.example/report?service_code=potholes&step=check").text
 
 
-def test_a_city_chooses_what_it_tells(make_app: Make) -> None:
+def test_a_city_chooses_what_its_messages_are_about(make_app: Make) -> None:
     with town(make_app, about=(SmsOccasion.CLOSED,)) as here:
         name = here.report()
         here.act(name, commands.Acknowledge())
@@ -142,7 +142,7 @@ def test_the_first_message_that_is_sent_says_how_to_end_them(make_app: Make) -> 
         assert first["text"].endswith("Reply STOP to get no more messages.")
 
 
-def test_changes_that_wait_are_one_message_about_how_things_are_now(make_app: Make) -> None:
+def test_several_waiting_changes_lead_to_one_message_about_the_present_state(make_app: Make) -> None:
     with town(make_app) as here:
         name = here.report()
         here.send()
@@ -163,7 +163,7 @@ def test_no_message_is_sent_in_quiet_hours_and_none_is_lost(make_app: Make) -> N
         assert len(here.send(hours=2)) == 1
 
 
-def test_a_number_gets_few_messages_a_day_and_what_is_important_later(make_app: Make) -> None:
+def test_above_the_limit_of_a_number_receipts_are_skipped_and_other_messages_wait(make_app: Make) -> None:
     with town(make_app, per_number=2) as here:
         names = [here.report() for _ in range(3)]
         assert len(here.send()) == 2
@@ -264,7 +264,7 @@ def test_a_repeated_post_leads_to_one_message(here: Town) -> None:
     assert len(here.send()) == 1
 
 
-def test_a_report_that_the_public_cannot_read_is_told_without_a_link(here: Town) -> None:
+def test_a_message_about_a_report_that_the_public_cannot_read_has_no_link(here: Town) -> None:
     name = here.report()
     here.act(name, commands.Hide(reason="A name."))
     [message] = here.send()

@@ -182,7 +182,7 @@ class Extensions(ABC):
     # --- Offers and forms
 
     def unlisted_service(self, call: Any, city: dict[str, Any], code: str) -> dict[str, Any]:
-        """A service that the list does not have, or the successor of one. Raises Refusal if there is none."""
+        """A service that the list lacks, or the successor of such a service. Raises Refusal if there is none."""
         unlisted = {} if self.has(NO_EXTENSIONS) else city.get("unlisted", {})
         found: dict[str, Any] | None = None if self.has("private services are refused") else unlisted.get(code)
         if unlisted and code == "old-potholes" and not self.has("old codes are unknown"):

@@ -9,7 +9,7 @@ from tests.spec.stub_extensions import Extensions, Refusal, Reply
 
 
 class Subscriptions(Extensions):
-    """The subscriptions of StubServer. It has one, and makes none."""
+    """The subscriptions of StubServer. It has one subscription, and makes no others."""
 
     @abstractmethod
     def has(self, fault: str) -> bool: ...

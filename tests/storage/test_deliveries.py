@@ -78,7 +78,7 @@ def test_the_next_delivery_is_due_when_the_earlier_one_ends(connection: Connecti
     assert (found and found.id, due(connection, now)) == (second.id, 1)
 
 
-def test_waiting_deliveries_hide_none_that_can_be_sent(connection: Connection) -> None:
+def test_waiting_deliveries_do_not_hide_deliveries_that_can_be_sent(connection: Connection) -> None:
     store(connection, "parked")
     store(connection, "waiting", rows=2)
     store(connection, "waiting", requests=3)
@@ -89,7 +89,7 @@ def test_waiting_deliveries_hide_none_that_can_be_sent(connection: Connection) -
     assert len(sent) == 2
 
 
-def test_many_deliveries_of_one_back_office_hide_none_of_another(connection: Connection) -> None:
+def test_many_deliveries_of_one_back_office_do_not_hide_those_of_another(connection: Connection) -> None:
     store(connection, "parked", rows=MOST_COUNTED + 1, backend="aaa")
     store(connection, "parked", backend="zzz")
     store(connection, "waiting", rows=2, backend="zzz")
@@ -100,7 +100,7 @@ def test_many_deliveries_of_one_back_office_hide_none_of_another(connection: Con
 
 
 @pytest.mark.parametrize("states", [(), (DeliveryState.PARKED,), (DeliveryState.WAITING, DeliveryState.PENDING)])
-def test_a_list_of_what_is_open_does_not_read_what_is_done(
+def test_a_list_of_open_deliveries_does_not_read_deliveries_that_are_done(
     connection: Connection, states: tuple[DeliveryState, ...]
 ) -> None:
     store(connection, "done", rows=5_000)

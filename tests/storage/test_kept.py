@@ -59,7 +59,7 @@ def connection(make_database: Callable[[str], str]) -> Iterator[Connection]:
         ),
     ],
 )
-def test_each_source_has_its_index(
+def test_each_source_of_data_is_read_by_its_index(
     connection: Connection, query: Callable[..., Select[tuple[int]]], indexes: tuple[str, ...]
 ) -> None:
     statement = query("test.example", after=0, rows=10)

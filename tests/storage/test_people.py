@@ -1,4 +1,4 @@
-"""A person is found by an index, whatever names the person, and phones are compared as the domain says."""
+"""An index finds a person by each value that names the person, and phones are compared as the domain says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An expected statement is sent with the first one, and is used only for a read that is exactly the same."""
+"""An expected statement is sent with the first one. Its result is used only for a read that is exactly the same."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def hot(address: str) -> Iterator[HotConnections]:
 
 
 def runs(hot: HotConnections) -> int:
-    """How often COUNT and FAIL have run before, once of it in the fixture."""
+    """How often COUNT and FAIL have run, including one run in the fixture."""
     [(number, _)] = hot.rows(COUNT, ONE)
     return int(number) - 1
 

@@ -55,7 +55,7 @@ def test_a_look_changes_no_setting_of_a_connection_that_a_pooler_gives_to_others
     lookout.close()
 
 
-def test_a_server_that_is_too_slow_for_a_look_is_connected_and_one_that_ends_it_is_not(
+def test_a_server_that_is_too_slow_for_a_look_is_connected_and_one_that_ends_the_session_is_not(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hot = Looking(libpq_dsn(url), prepares=False)
@@ -90,7 +90,7 @@ def test_only_a_lost_connection_counts_as_lost(database: Database, sql: str, is_
     assert is_cut_off(caught.value) == is_lost
 
 
-def test_a_server_that_does_not_exist_counts_as_lost_and_an_own_error_does_not() -> None:
+def test_a_server_that_does_not_exist_counts_as_lost_and_an_error_of_our_own_does_not() -> None:
     nowhere = open_database("postgresql+psycopg2://nobody@127.0.0.1:1/none")
     with pytest.raises(Unavailable) as caught, nowhere.reading():
         pass

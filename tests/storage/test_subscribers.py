@@ -135,7 +135,7 @@ def test_a_subscription_of_another_city_is_not_found(connection: Connection) -> 
     assert found(connection, traits()) == set()
 
 
-def test_a_request_without_a_point_has_no_place(connection: Connection) -> None:
+def test_a_request_without_a_point_matches_no_filter_by_place(connection: Connection) -> None:
     nowhere = traits(place=Place())
     assert not is_found(connection, RequestFilter(box=Box(-180, -90, 180, 90)), nowhere)
     assert is_found(connection, RequestFilter(department="streets"), nowhere)

@@ -82,7 +82,7 @@ def plan(platform: Platform, query: tuple[Statement, dict[str, Any]]) -> str:
         replace(EVERYTHING, box=Box(170.0, -60.0, -170.0, 60.0)),
     ],
 )
-def test_a_tile_reads_the_newest_of_its_cells(platform: Platform, search: RequestSearch) -> None:
+def test_a_tile_reads_the_newest_requests_of_its_cells(platform: Platform, search: RequestSearch) -> None:
     for zoom in range(12, 17):
         found = plan(platform, points_query(Tile(*tiles.tile_at(24.9, 60.1, zoom)), search, Way.CELL))
         assert re.search("Index (Only )?Scan using publication_(open_)?cell_idx", found)

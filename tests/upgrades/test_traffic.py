@@ -2,7 +2,7 @@
 
 Two web hosts and a worker run as processes. For the upgrade, first the database is migrated, then one process
 after the other is exchanged. For the downgrade, the database is migrated last. The guide (spec/operating.md) says
-what this proves.
+what this test proves.
 """
 
 from __future__ import annotations

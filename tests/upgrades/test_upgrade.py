@@ -279,7 +279,7 @@ def test_keys_have_the_same_access_as_before(writable_server: Upgraded, name: st
         assert (found in {item["service_request_id"] for item in listed}) == (name == "app")
 
 
-def test_waiting_jobs_are_done(writable_server: Upgraded) -> None:
+def test_jobs_that_waited_before_the_migration_are_done(writable_server: Upgraded) -> None:
     client = writable_server.app.test_client()
 
     def exchange(name: str) -> Any:

@@ -19,7 +19,9 @@ from tests.federation.backends.office import KEY, PLAIN, context
 from tests.federation.scripted import as_json, serve
 
 
-def test_both_kinds_show_our_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kinds_webhook_and_open311_show_our_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOOK_SECRET", world.SECRET)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")

@@ -75,14 +75,14 @@ Write the number to the desk.
     )
 
 
-def test_what_is_not_shared_has_no_line(post: world.MailServer) -> None:
+def test_a_mail_has_no_line_for_data_that_are_not_shared(post: world.MailServer) -> None:
     office(post).send(replace(PLAIN, answers=(), expected_at=None, priority="normal"), KEY)
     text = text_of(post.accepted[0])
     for title in ("Address", "Map", "Description", "Photos", "Reported", "Answers", "How to", "Due", "Priority"):
         assert title not in text
 
 
-def test_a_change_answers_the_first_mail(post: world.MailServer) -> None:
+def test_a_mail_about_a_change_is_a_reply_to_the_first_mail(post: world.MailServer) -> None:
     backend = office(post)
     first = backend.send(CASE, KEY)
     assert isinstance(first, Accepted)
@@ -99,7 +99,7 @@ def test_a_change_answers_the_first_mail(post: world.MailServer) -> None:
     assert "ann@example.org" not in text
 
 
-def test_a_change_with_an_id_of_another_kind_answers_no_mail(post: world.MailServer) -> None:
+def test_a_mail_about_a_change_with_an_id_of_another_kind_is_no_reply(post: world.MailServer) -> None:
     assert isinstance(office(post).send_update(UPDATE, "key-2"), Accepted)
     assert post.accepted[0].message["In-Reply-To"] is None
 

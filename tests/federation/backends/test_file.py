@@ -112,7 +112,7 @@ def test_a_second_try_replaces_the_file_of_the_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "＝1", "'=1"])
-def test_no_text_is_a_formula(tmp_path: Path, text: str) -> None:
+def test_no_text_in_a_file_of_a_case_is_a_formula(tmp_path: Path, text: str) -> None:
     answers = (NamedAnswer("A", text, text, text),)
     drop(tmp_path).send(replace(CASE, description=text, answers=answers), KEY)
     [path] = tmp_path.iterdir()
@@ -122,7 +122,7 @@ def test_no_text_is_a_formula(tmp_path: Path, text: str) -> None:
     assert row["attributes"].startswith("[")
 
 
-def test_a_missing_folder_a_file_in_its_place_and_a_link_are_tried_again(tmp_path: Path) -> None:
+def test_a_case_is_tried_again_if_the_folder_is_missing_or_a_file_or_a_link_is_in_its_place(tmp_path: Path) -> None:
     backend = drop(tmp_path / "missing")
     for result in (backend.send(CASE, KEY), backend.send_update(UPDATE, KEY), backend.check()):
         assert isinstance(result, Retry)
@@ -135,7 +135,7 @@ def test_a_missing_folder_a_file_in_its_place_and_a_link_are_tried_again(tmp_pat
     assert (tmp_path / "file").read_text() == ""
 
 
-def test_a_full_disk_is_tried_again_and_keeps_no_part_of_a_file(tmp_path: Path) -> None:
+def test_a_case_for_a_full_disk_is_tried_again_and_leaves_no_part_of_a_file(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with skipping_without_root(), small_disk(disk, 2_000_000):
         fill(disk / "ballast")
