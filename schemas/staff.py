@@ -780,7 +780,7 @@ class BlockBody(ReasonBody):
 
 
 class OverrideBody(JsonBody):
-    """What an admin changes beside the files of the city."""
+    """What an admin changes in addition to the files of the city."""
 
     value = JsonObject(
         "The fields to override, with the keys of the city's files. A text has `text`. A service has `name`,"
@@ -1004,7 +1004,7 @@ def _fields_of_item(about: str) -> fields.Raw:
 
 
 class OverrideSchema(Body):
-    """What an admin has changed in an item of the catalogue, beside the files of the city."""
+    """What an admin has changed in an item of the catalogue, in addition to the files of the city."""
 
     item = Text(metadata=describe("The item.", "service:en:potholes"))
     standing = fields.String(

@@ -1,4 +1,4 @@
-"""Overrides: what admins of a city change in texts and questions, beside the city's files."""
+"""Overrides: what admins of a city change in texts and questions, in addition to the city's files."""
 
 from __future__ import annotations
 

@@ -228,7 +228,6 @@ def test_weeks_are_forecast_by_the_same_rules() -> None:
     assert reasons.count(Reason.NONE) > 15
     for seed in SEEDS:
         (one,) = forecasts(walk(seed, months=260), WEEKS, START + 259)
-        reasons = [one.reason]
         assert one.reason in (Reason.RANDOM_WALK, Reason.LAST_YEAR), seed
 
 

@@ -270,17 +270,17 @@ def test_a_bulk_command_is_a_dry_run_by_default_and_reports_each_result(desk: De
     assert again.json == done.json, "a repeat tells what the first call has done"
 
 
-def bulk_of_notes(**more: Any) -> dict[str, Any]:
+def bulk_of_starts(**more: Any) -> dict[str, Any]:
     return {"command": "start", "filters": {"state": "assigned"}, "dry_run": False} | more
 
 
 def test_a_repeated_bulk_command_is_for_the_requests_of_the_first_call(desk: Desk, platform: Platform) -> None:
     first = [build.submit(platform).service_request_id for _ in range(2)]
     headers = {"Idempotency-Key": "b1"}
-    done = desk.post("/bulk", bulk_of_notes(), headers=headers)
+    done = desk.post("/bulk", bulk_of_starts(), headers=headers)
     assert done.json["changed"] == 2
     later = build.submit(platform).service_request_id
-    again = desk.post("/bulk", bulk_of_notes(), headers=headers)
+    again = desk.post("/bulk", bulk_of_starts(), headers=headers)
     assert again.json == done.json
     assert build.load(platform, service_request_id=later).version == 1
     assert [build.load(platform, service_request_id=name).version for name in first] == [2, 2]
@@ -298,8 +298,8 @@ def test_the_idempotency_key_of_a_bulk_command_is_refused_for_another_command(
     desk: Desk, platform: Platform, hole: str, other: dict[str, Any]
 ) -> None:
     headers = {"Idempotency-Key": "b1"}
-    assert desk.post("/bulk", bulk_of_notes(), headers=headers).json["changed"] == 1
-    refused = desk.post("/bulk", bulk_of_notes(**other), headers=headers)
+    assert desk.post("/bulk", bulk_of_starts(), headers=headers).json["changed"] == 1
+    refused = desk.post("/bulk", bulk_of_starts(**other), headers=headers)
     assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "Idempotency-Key")
     assert desk.post(f"/requests/{hole}/start", headers=headers).status_code == 400
     assert build.load(platform, service_request_id=hole).version == 2
@@ -309,14 +309,14 @@ def test_a_repeated_bulk_command_goes_on_where_the_first_call_was_killed(desk: D
     for _ in range(3):
         build.submit(platform)
     headers = {"Idempotency-Key": "b1"}
-    assert desk.post("/bulk", bulk_of_notes(), headers=headers).json["changed"] == 3
+    assert desk.post("/bulk", bulk_of_starts(), headers=headers).json["changed"] == 3
     with platform.database.transaction() as connection:
         last = "SELECT max(client_key) FROM staff_repeat"
         connection.execute(text(f"UPDATE staff_repeat SET version = 0 WHERE client_key = ({last})"))
         connection.execute(
             text("UPDATE service_request SET progress = '' WHERE id = (SELECT max(id) FROM service_request)")
         )
-    again = desk.post("/bulk", bulk_of_notes(), headers=headers).json
+    again = desk.post("/bulk", bulk_of_starts(), headers=headers).json
     assert [one["version"] for one in again["results"]] == [2, 2, 3]
 
 
@@ -363,12 +363,12 @@ def test_a_refused_request_undoes_no_change_of_the_others(desk: Desk, platform: 
 
 def test_a_web_process_works_on_one_bulk_command_at_a_time(desk: Desk, platform: Platform, hole: str) -> None:
     with bulk_lane(platform):
-        full = desk.post("/bulk", bulk_of_notes())
+        full = desk.post("/bulk", bulk_of_starts())
         assert full.status_code == 503
         assert int(full.headers["Retry-After"]) > 0
         assert "Another bulk command is running" in full.json["detail"]
         assert desk.post(f"/requests/{hole}/note", {"text": "Seen."}).status_code == 200
-    assert desk.post("/bulk", bulk_of_notes()).status_code == 200
+    assert desk.post("/bulk", bulk_of_starts()).status_code == 200
 
 
 SPANISH = {"Accept-Language": "es-MX"}

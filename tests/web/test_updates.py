@@ -186,7 +186,7 @@ def test_one_answer_names_all_faults(client: FlaskClient, name: str, key: str) -
     assert all(word in shown for word in ("status", "updated_datetime", "media_url", "update_id"))
 
 
-def test_an_update_id_counts_once_for_each_api_key_and_a_repeat_with_its_idempotency_key_gets_the_first_answer(
+def test_an_update_id_counts_once_for_each_key_and_a_repeat_gets_the_first_answer(
     client: FlaskClient, platform: Platform, name: str, key: str, own_key: str
 ) -> None:
     once: dict[str, Any] = {"headers": {"Idempotency-Key": "k1"}, "updated_datetime": "2026-03-01T09:30:00Z"}

@@ -1,4 +1,4 @@
-"""What admins change in texts and questions of the city, beside its files."""
+"""What admins change in texts and questions of the city, in addition to its files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHANGE: dict[str, Any] = {"errors": (404, 409), "conditions": (IF_MATCH,)}
 
 @endpoint(STAFF, "/overrides", **_LIST)
 def list_staff_overrides(call: Call) -> Answer:
-    """List what admins have changed beside the city's files, also what does not count. Needs the role admin."""
+    """List what admins have changed in addition to the city's files, also what does not count. Needs the role admin."""
     found = list_overrides(call.platform, call.city, principal=call.caller)
     return staff_answer({"overrides": [_plain(one) for one in found]})
 

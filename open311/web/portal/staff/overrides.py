@@ -36,7 +36,7 @@ SAVED, DROPPED, SAME = "saved", "dropped", "same"
 
 @endpoint(DESK, _CATALOGUE, reads=CataloguePageArguments, **ON_PAGE)
 def catalogue_page(call: Call) -> Answer:
-    """What admins have changed beside the files of the city, and all that they may change."""
+    """What admins have changed in addition to the files of the city, and all that they may change."""
     return _list(call, notice=words.OVERRIDE_ACTS.get(call.values["done"]))
 
 
