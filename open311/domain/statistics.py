@@ -32,7 +32,11 @@ LEAST_ANSWERS = 5
 
 
 def _bounds() -> tuple[int, ...]:
-    """The first twelve hours, then buckets about a tenth of their bound wide, up to 3 years; and WITHIN_DAYS."""
+    """The least hours of all buckets.
+
+    Up to 11 hours, each hour is a bucket. Then the width of a bucket is about a tenth of its least hours. The last
+    bucket begins after 3 years. The days of WITHIN_DAYS are bounds too.
+    """
     bounds = list(range(12))
     while bounds[-1] < 3 * 365 * DAY_HOURS:
         bounds.append(bounds[-1] + max(1, round(bounds[-1] / 10)))
@@ -185,7 +189,10 @@ def spans_of(question: Question) -> list[Span]:
 
 
 def days_of(question: Question, key: str) -> tuple[date, ...]:
-    """The days of a group of a span of time, within the bounds of the question. `key`: its first day."""
+    """The days of one row of a question by day, week or month, without those outside the bounds of the question.
+
+    key  the first day of the row's day, week or month
+    """
     first = date.fromisoformat(key)
     if question.group_by is Grouping.MONTH:
         count = (next_month(first) - first).days
@@ -310,8 +317,10 @@ class Row:
     open_…            open requests by age in days; the bands are AGE_BANDS and a last one for older requests
     timed             how many closed requests the median and the 90th percentile are about
     median_hours, p90_hours  whole hours, rounded down; None without closed requests
-    within, within_of    closed within N days; of those closed and those that are open for longer than N days
-    on_time, on_time_of  closed by the target; of those closed with a target date and those open past it
+    within            requests that were closed within the question's number of days
+    within_of         closed requests, and requests that have been open for longer than this number of days
+    on_time           requests that were closed by their target date
+    on_time_of        closed requests with a target date, and open requests after their target date
     target_…          open and closed requests by `Target`
     supporters        people who say "me too" about open and closed requests, counted for each request
     feedback_…        reporters who were asked after the closing whether the problem is solved; who answered; who

@@ -112,7 +112,11 @@ def _sent(kind: Callable[[SmsConfig], SmsSender], config: SmsConfig) -> Result |
 def _reads(
     kind: Callable[[SmsConfig], SmsSender], config: SmsConfig, answer: Mapping[str, Any] | None
 ) -> Iterator[str]:
-    """Try the call of the kit's user as it is, with another body and a day later, and a call without signature."""
+    """Sentences about the faults of `receive`.
+
+    Four calls are tried: one without a signature, the answer of the kit's user as it is, the same answer with
+    another body, and the same answer a day later. Only the unchanged answer may be accepted.
+    """
     sender = kind(config)
     forged = RawCall(body=b'{"from": "+16175550199", "text": "STOP"}', headers={})
     calls = [("a call without a signature", forged, timedelta())]

@@ -91,7 +91,7 @@ def _change(connection: Connection, one: Follower, **values: object) -> None:
 
 
 def of_subscriptions(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> list[Follower]:
-    """The followers of these subscriptions without a waiting mail that can take further news.
+    """The followers of these subscriptions who need a new mail: no mail to them waits that can take further news.
 
     They cannot be deleted until the transaction ends. A person who leaves at this moment is left out.
     """

@@ -29,7 +29,7 @@ _CHANGING = ("state", "since_version", "upto_version", "due_at", "attempts", "ca
 
 
 def key_of(connection: Connection) -> str:
-    """The key of digests and signatures; "" before the first mail, when nothing was signed."""
+    """The key of digests and signatures; "" if `make_key` was never called: then no digest or signature exists."""
     query = select(mail_key.c.secret).where(mail_key.c.jurisdiction_id == ALL_JURISDICTIONS)
     return connection.execute(query).scalar_one_or_none() or ""
 
@@ -78,7 +78,7 @@ def add_work(connection: Connection, new: QueuedMail) -> None:
 
 
 def count_unasked(connection: Connection, jurisdiction_id: str, since: datetime, most: int) -> int:
-    """How many mails to people who had not agreed the city has made since an instant. Counting stops at `most`."""
+    """How many mails the city has made since an instant to people who had not agreed. Counting stops at `most`."""
     kinds = text("kind IN ('received', 'confirm')")
     some = select(mail.c.id).where(mail.c.jurisdiction_id == jurisdiction_id, mail.c.created_at >= since, kinds)
     return _count(connection, some.limit(most))
@@ -180,7 +180,7 @@ def count_stopped(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def count_bounced(connection: Connection, since: datetime) -> dict[str, int]:
-    """How many addresses have got no mail since then because mail to them came back, by city."""
+    """How many addresses were stopped at `since` or later because mail to them came back, by city."""
     columns = mail_recipient.c
     query = select(columns.jurisdiction_id, func.count().label("addresses")).where(
         columns.stopped_for == Stop.BOUNCED, columns.changed_at >= since

@@ -47,10 +47,13 @@ def test_among_more_areas_a_hot_spot_must_be_clearer() -> None:
 
 def test_a_count_within_its_own_past_is_no_hot_spot() -> None:
     assert hot_spots({"one": Recent(count=25, expected=15, most=25, chance=0.0001)}) == set()
+
+
+def test_a_count_below_ten_is_no_hot_spot() -> None:
     assert hot_spots({"one": Recent(count=9, expected=1, most=2, chance=0.0001)}) == set()
 
 
-def test_a_past_that_is_too_short_gives_no_result() -> None:
+def test_a_short_past_or_a_missing_newest_block_gives_no_result() -> None:
     series = area(1, level=60, last=3)
     assert recent({block: number for block, number in series.items() if block > -25}) is None
     assert recent({}) is None

@@ -1,4 +1,4 @@
-"""Tiles read indexes only, and few rows: those in the tile, or the newest of the city."""
+"""Tiles are read by indexes, without a scan of a table, and few rows are read: those in the tile, or the newest."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ Multiply = Callable[..., None]
 
 
 def rows(client: FlaskClient, suffix: str = "csv", **query: str) -> list[dict[str, Any]]:
-    """The rows of a bulk file, as text."""
+    """The rows of a bulk file. The values are those of JSON in a JSON file, and texts in the other formats."""
     answer = client.get(f"{BULK}.{suffix}", query_string=query)
     assert answer.status_code == 200, answer.text
     return read(suffix, answer.data)

@@ -43,13 +43,13 @@ class AlertFormat(StrEnum):
 class Alert:
     """The newest message about a notice.
 
-    sender    names the city among all that send alerts
+    sender    the city's name as a sender, which no other sender of alerts has
     is_test   whether readers must not act on it, because the city does not exist
     events    the name of the notice's category, by language
     where     the name of the area, or of the city, by language
     rings     the outer rings of the area; empty if it is not known
-    address   of the alert
-    page      of the city's page with the notice
+    address   the address of the alert as a document
+    page      the address of the city's page with the notice
     """
 
     notice: CityNotice
@@ -75,18 +75,18 @@ class Alert:
 
     @property
     def kind(self) -> str:
-        """The type of the message: the first is an Alert."""
+        """The type of the message: Alert for the first one, then Update; Cancel if staff have ended the notice."""
         if self.is_cancelled:
             return "Cancel"
         return "Update" if len(self.notice.sent_at) > 1 else "Alert"
 
     def identifier(self, message: int) -> str:
-        """The id of a message about the notice, by its place from 1. It has no blank, comma, `<` and `&`."""
+        """The id of a message about the notice. `message` counts from 1. The id has no blank, comma, `<` or `&`."""
         return f"{self.sender}-notice-{self.notice.number}-{message}"
 
 
 def sender_of(jurisdiction_id: str) -> str:
-    """The city's name as a sender. It has no blank, comma, `<` and `&`."""
+    """The city's name as a sender. It has no blank, comma, `<` or `&`."""
     return quote(jurisdiction_id, safe=":.-_~@")
 
 
@@ -120,7 +120,7 @@ def _references(alert: Alert) -> list[str]:
 
 
 def _info(alert: Alert, at: int) -> Iterator[str]:
-    """What the notice says in one language."""
+    """What the notice says in one language. `at`: the place of the language in its texts, from 0."""
     notice, said = alert.notice, alert.notice.texts[at]
     yield "<info>"
     yield text_element("language", said.language)

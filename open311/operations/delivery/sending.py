@@ -199,7 +199,8 @@ class Line:
     def _loads(self, claims: Sequence[Claim], now: datetime) -> list[Load]:
         """Read what must be sent.
 
-        The claims are stored already, so a request that cannot be read does not stop the others.
+        If this fails for several deliveries, each is read alone. The result of a delivery that cannot be read is a
+        Retry, and the others are sent.
         """
         before = [claim.before for claim in claims]
         try:

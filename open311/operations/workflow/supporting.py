@@ -56,8 +56,9 @@ def support(
     """Count a person as a supporter of an open public request. A second call changes nothing.
 
     A call that has filled the honeypot, or comes from a blocked sender, gets the usual answer and is not counted.
-    Raises NotFound for a request that the public cannot read, Conflict for a closed one, and Forbidden for a test
-    key.
+    Raises NotFound for a request that the public cannot read, and Forbidden if a test key names a request that was
+    not sent with a test key. Raises Conflict for a closed request, for a request that was merged into one that the
+    public cannot read, and if the request was merged just now.
     """
     is_counted = not _is_abuse(platform, city, person, sender, now)
 
@@ -94,7 +95,7 @@ def take_back(
 ) -> Support:
     """Do not count a person any more, also for a closed request. A second call changes nothing.
 
-    Raises NotFound for a request that the public cannot read, and Forbidden for a test key.
+    Raises the errors of `support`, but no Conflict for a closed request.
     """
 
     def run() -> Support:
@@ -131,8 +132,11 @@ def _target(connection: Connection, city: Jurisdiction, name: str, principal: Pr
 def locked_target(connection: Connection, city: Jurisdiction, named: RequestRecord) -> RequestRecord:
     """The request that counts the supporters of another, locked: itself, or the one that it was merged into.
 
-    named  read without a lock, because a merge locks the merged request before the other one
-    Raises NotFound and Conflict if the public cannot read the request that counts.
+    named  the other request, which the caller has read without a lock. With a lock, this call would lock a merged
+           request first and then the one that counts. `withdraw` locks these two in the opposite order, so both
+           calls could be in a deadlock
+    Raises NotFound if the public cannot read the named request any more. Raises Conflict if it was merged into a
+    request that the public cannot read, or if the request that counts was itself merged just now.
     """
     locked = requests.load_record(connection, city.id, number=named.merged_into or named.number)
     if locked is None or not locked.visibility.is_shown or not locked.service_request_id:
