@@ -86,7 +86,8 @@ class Holder(NamedTuple):
     """The account that a valid secret belongs to, with only the fields that a call needs.
 
     secret        the number of the secret
-    last_used_at  the stored time of the last use, which may be BETWEEN_USES old; None for never
+    last_used_at  the stored time of the last use; None for never. It is not stored again within BETWEEN_USES, so
+                  later uses may be missing
     """
 
     id: int
@@ -135,7 +136,7 @@ def lock_names(connection: Connection, jurisdiction_id: str) -> None:
 def find_namesake(connection: Connection, jurisdiction_id: str, name: str) -> Account | None:
     """The account with this name in any case, valid or revoked; None if there is none.
 
-    It is an account of the jurisdiction or of all. An account with exactly this name is preferred.
+    It may be an account of all jurisdictions. An account with exactly this name is preferred.
 
     Names are compared here and not by PostgreSQL, because the database's collation may know the case of ASCII
     letters only. A city has few accounts.

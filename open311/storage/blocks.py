@@ -51,7 +51,7 @@ def _version() -> Statement:
 
 @cache
 def _whole() -> Statement:
-    """The list's row with each block; with one empty block if there is none."""
+    """A row for each block, with the version and the secret of the list; without blocks, one row with only those."""
     every = block_list.outerjoin(block, block.c.id.is_not(None))
     query = select(block_list.c.version, block_list.c.secret, *(block.c[name] for name in _NAMES)).select_from(
         every

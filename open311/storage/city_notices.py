@@ -57,7 +57,7 @@ def open_ones(connection: Connection, now: datetime, jurisdiction_id: str | None
 
 
 def unexpired(connection: Connection, jurisdiction_id: str, now: datetime) -> list[CityNotice]:
-    """The notices of a city that have begun and whose `ends_at` is not over, also those that staff ended before."""
+    """The notices of a city that have begun and whose `ends_at` has not come, also those that staff ended early."""
     columns = city_notice.c
     query = (
         select(city_notice)
@@ -79,7 +79,7 @@ def page(
     """Notices of a city, the newest first.
 
     before    only notices with lower numbers
-    begun_by  only notices that the public could read at some time until then
+    begun_by  only notices that the public could read at some time up to this instant
     """
     columns = city_notice.c
     query = select(city_notice).where(columns.jurisdiction_id == jurisdiction_id)

@@ -60,7 +60,7 @@ _STORED_TARGETS = frozenset({Target.MATCHED, Target.AMBIGUOUS, Target.NOT_MANAGE
 def replace_counted(
     connection: Connection, jurisdiction_id: str, numbers: Sequence[int], wanted: Iterable[Counted]
 ) -> int:
-    """Count these requests as `wanted`, and no other way. Returns how many requests were counted differently.
+    """Count these requests exactly as `wanted` says. Returns how many requests were counted differently before.
 
     The caller must have the outbox's lock, so that nobody else counts at the same time.
     """
@@ -85,7 +85,7 @@ def replace_counted(
 
 
 def _differences(before: Sums, after: Sums) -> Sums:
-    """What must be added to the sums, which have `before`, so that they have `after`."""
+    """The differences that turn the sums `before` into the sums `after`. Changes and returns `after`."""
     for key, counts in before.items():
         for name, number in counts.items():
             after[key][name] -= number
@@ -222,7 +222,7 @@ class Check:
 
 
 def load_check(connection: Connection, jurisdiction_id: str) -> Check | None:
-    """The state of the check; None if the city had no request when it was first served by this release."""
+    """The state of the check; None if none is stored. Then all requests of the city are counted already."""
     columns = statistics_check.c
     row = connection.execute(
         select(columns.checked_until, columns.checked_at).where(columns.jurisdiction_id == jurisdiction_id)
@@ -234,7 +234,7 @@ def load_check(connection: Connection, jurisdiction_id: str) -> Check | None:
 
 
 def find_wrong_sums(connection: Connection, jurisdiction_id: str) -> Sums:
-    """The differences that correct the stored sums of a city. The sums of its counted requests are right.
+    """The differences that correct the stored sums of a city, so that they agree with its counted requests.
 
     Requests and sums are changed in one transaction, so the result is right in any snapshot.
     """
@@ -249,8 +249,8 @@ def find_wrong_sums(connection: Connection, jurisdiction_id: str) -> Sums:
 def _wrong_sums(cut: str) -> Select[Any]:
     """(grain, service, department, area, period, name of a sum, difference) of each wrong sum of one cut.
 
-    Each number that a request adds is a row here, for its day, its month and all time. A stored sum is a row with
-    a minus.
+    Each number that a request adds is a row here, for its day, its month and all time. Each stored sum is a row
+    with the negative number, so correct sums add up to 0.
     """
     counted, stored = counted_request.c, closed_count.c
     keys = {name: counted[name] if name in CUTS[cut] else literal_column("''", Text) for name in KINDS}

@@ -64,7 +64,7 @@ def cells_of(row: Counted) -> Iterator[tuple[str, str, str, str]]:
 
 
 def period_of(grain: Grain, day: date) -> date:
-    """The first day of the period that has a day."""
+    """The first day of the period that contains a day."""
     if grain is Grain.EVER:
         return date.min
     return day.replace(day=1) if grain is Grain.MONTH else day

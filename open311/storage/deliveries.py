@@ -195,7 +195,7 @@ def find(connection: Connection, search: DeliverySearch) -> list[Listed]:
 
 
 def page_of(search: DeliverySearch) -> Select[Any]:
-    """The statement for a page. What has not ended is read from an index of its own."""
+    """The statement for a page. Deliveries that have not ended are read from an index of their own."""
     columns, requests = delivery.c, service_request.c
     query = (
         select(delivery, requests.service_request_id, requests.department)

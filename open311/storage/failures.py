@@ -17,7 +17,7 @@ from schemas.texts import tell
 class Refused(Exception):
     """The database rejected a statement. The text goes to the log.
 
-    Of PostgreSQL's message, it has only the primary part. The details are left out, because they quote whole rows,
+    It has only the primary part of PostgreSQL's message. The details are left out, because they quote whole rows,
     which hold personal data.
     """
 

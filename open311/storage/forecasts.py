@@ -45,11 +45,11 @@ _NONE: ColumnElement[str] = literal_column("''")
 def reported(
     connection: Connection, jurisdiction_id: str, *, by: str, since: date, last: date
 ) -> dict[Cell, dict[int, int]]:
-    """How many requests were reported, for each cell and each period: closed and open ones, by day of the report.
+    """How many requests were reported in each cell and period. Closed and open requests count.
 
     by     "month", numbered as in domain.gaps.month_of, or "week", as in week_of
     since  the first day that counts
-    last   the last one
+    last   the last day that counts
     Only this function and `reported_by_day` tell forecasts how many requests were reported.
     """
     parts = [part for cut in CUTS for part in _reported(cut, by)]
@@ -120,7 +120,11 @@ def _period(by: str, day: ColumnElement[date]) -> ColumnElement[Any]:
 def closing_days(
     connection: Connection, jurisdiction_id: str, *, since: date, today: date
 ) -> tuple[dict[Cell, dict[int, int]], dict[Cell, dict[int, int]]]:
-    """For each cell, the requests since a day: closed ones by the day of closing from 1, open ones by their age."""
+    """For each cell, the numbers of closed and of open requests among those that were reported since a day.
+
+    Closed requests are counted by the day of the closing, which is 1 for the first 24 hours. Open requests are
+    counted by their age in days at `today`.
+    """
     counted = counted_request.c
     closed: dict[Cell, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     still_open: dict[Cell, dict[int, int]] = defaultdict(lambda: defaultdict(int))

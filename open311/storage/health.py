@@ -130,10 +130,11 @@ def invalid_indexes(connection: Connection) -> list[str]:
 class TableState:
     """How PostgreSQL keeps a table.
 
-    live, dead     rows that count, and rows that VACUUM removes; both are estimates
-    changed        rows that changed since the planner's statistics were made
-    analysed_at    when they were made; None for never
-    is_kept        whether autovacuum cares for the table
+    live         the estimated number of valid rows
+    dead         the estimated number of rows that VACUUM can remove
+    changed      how many rows have changed since the planner's statistics were made
+    analysed_at  when the planner's statistics were made; None for never
+    is_kept      whether autovacuum cares for the table
     """
 
     name: str
@@ -182,7 +183,10 @@ class OpenTransaction:
 
 
 def oldest_transactions(connection: Connection, older_than_s: float, most: int = 5) -> list[OpenTransaction]:
-    """The transactions of the whole server that hold back the change feed for longer, the oldest first."""
+    """The transactions of the whole server that have held back the change feed for longer, the oldest first.
+
+    older_than_s  only transactions that began more than this many seconds ago
+    """
     rows = connection.execute(
         text(
             "SELECT pid, coalesce(state, ''),"
@@ -203,7 +207,7 @@ def heartbeat_s(connection: Connection) -> float | None:
 
 
 def use_read_only(connection: Connection) -> bool:
-    """Make the session refuse all writes from now on. Returns whether it has accepted them until now."""
+    """Make the session refuse all writes from now on. Returns whether it accepted writes before."""
     sql = "SELECT current_setting('transaction_read_only')::boolean"
     accepted = not connection.execute(text(sql)).scalar_one()
     connection.exec_driver_sql("SET default_transaction_read_only = on")

@@ -1,6 +1,6 @@
 """The histories of requests: their events, and a row in the outbox for each change.
 
-A GET that anybody can call does not read them. Only a GET whose address has a secret does: a status link, or the
+Among the GETs that need no account of staff, only those whose address has a secret read them: a status link, or the
 link in a mail.
 """
 

@@ -25,7 +25,7 @@ class ApiKey:
     may_update       whether updates with the key may change a request's status; without it they are comments
     notice           what all users of the app are told; "" for nothing
     suspended_for    why calls with the key are refused for now; "" for a key that works
-    things           the things whose observations the key may send, and nothing else; empty for keys of apps
+    things           a key with things may send only observations of these; empty for keys of apps
     """
 
     id: int

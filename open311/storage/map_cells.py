@@ -53,7 +53,7 @@ def update(
 ) -> None:
     """Count requests as their publications are now, in one statement.
 
-    facts  those of the public ones
+    facts  the facts of those requests that are public
     Idempotent. The caller need not know what has changed, but must have the outbox's lock.
     """
     shown = [one for one in facts if one.cell is not None]
@@ -98,7 +98,7 @@ def find_wrong_requests(connection: Connection) -> list[RequestKey]:
 
 
 def find_wrong_cells(connection: Connection) -> list[dict[str, Any]]:
-    """The differences that correct the cells, as rows of `map_cell`. The sums of `mapped_request` are right."""
+    """The differences that correct the cells, as rows of `map_cell`, so that they agree with `mapped_request`."""
     counted = mapped_request.c
     sums = _spread(
         select(
@@ -155,7 +155,7 @@ def _move(columns: Any, sign: str, conditions: Sequence[ColumnElement[bool]]) ->
 
 
 def _ones(is_open: ColumnElement[bool], one: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    """`one` in the number of open or in that of closed requests, and 0 in the other."""
+    """The number to add to open requests, and the number to add to closed ones: `one` for the status, else 0."""
     zero: ColumnElement[int] = literal_column("0")
     return case((is_open, one), else_=zero).label("opened"), case((is_open, zero), else_=one).label("closed")
 

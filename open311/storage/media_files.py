@@ -65,7 +65,7 @@ def are_deletions_left(connection: Connection, jurisdiction_id: str) -> bool:
 def next_deletion(connection: Connection, jurisdiction_id: str) -> bytes | None:
     """The content that has waited longest; None if none is left.
 
-    Nobody else gets one of this city before the transaction ends.
+    Nobody else gets a content of this city before the transaction ends.
     """
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"deletion {jurisdiction_id}", 0))))
     columns = media_deletion.c

@@ -32,7 +32,7 @@ Kind = TypeVar("Kind", bound=Enum)
 
 @dataclass(frozen=True, slots=True)
 class QueueCount(Generic[Kind]):
-    """How many messages of a city are in a state. `oldest`: when the first of them was made."""
+    """How many messages of a city and of a kind are in a state. `oldest`: when the oldest of them was made."""
 
     jurisdiction_id: str
     kind: Kind
@@ -45,10 +45,11 @@ class QueueCount(Generic[Kind]):
 class MessageQueue(Generic[Message, Kind]):
     """A table of messages, each of which is sent once. It has an index of due messages with the condition `OPEN`.
 
-    kinds        what a message can be about; `kind_column` has it
-    changing     the columns that `save` stores
-    values_of    the columns of a message
-    message_of   the message of a row
+    kinds        the enum of what a message can be about
+    kind_column  the name of the column with one of `kinds`
+    changing     the names of the columns that `save` stores
+    values_of    a function from a message to the values of its columns
+    message_of   a function from a row to its message
     """
 
     table: Table
@@ -103,7 +104,7 @@ class MessageQueue(Generic[Message, Kind]):
         return self._counts(connection, some.limit(MOST_COUNTED).subquery())
 
     def count_ended(self, connection: Connection, since: datetime) -> list[QueueCount[Kind]]:
-        """The messages that have ended since then, by city, kind and state. At most MOST_COUNTED are counted."""
+        """The messages that ended at `since` or later, by city, kind and state. At most MOST_COUNTED count."""
         some = select(self.table).where(self.table.c.ended_at >= since)
         return self._counts(connection, some.limit(MOST_COUNTED).subquery())
 
@@ -121,7 +122,7 @@ class MessageQueue(Generic[Message, Kind]):
     def causes(
         self, connection: Connection, since: datetime, most: int, *, with_skipped: bool
     ) -> list[tuple[str, int]]:
-        """The commonest causes of messages that wait or have failed since then, with their numbers.
+        """The most common causes why messages wait, or failed at `since` or later, each with the count of messages.
 
         with_skipped  whether messages that were skipped on purpose count too
         """

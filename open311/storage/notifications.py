@@ -33,7 +33,7 @@ Place = tuple[str, int]
 class Waiting:
     """A notification, and the request's newest public version.
 
-    revision    of the notification: it grows with each further change
+    revision    a number that grows with each further change of the request while the notification waits
     written_by  the transaction that wrote the public version
     body        the rendered item; empty if the request is not public or does not match the filter
     """
@@ -85,7 +85,7 @@ def due(connection: Connection, place: Place, now: datetime, rows: int) -> list[
 
 
 def settle(connection: Connection, place: Place, told: Sequence[Waiting]) -> None:
-    """Delete the notifications that were sent. Those that have changed since stay, and are sent again."""
+    """Delete the notifications that were sent. One that has changed since it was read stays, and is sent again."""
     numbers = [one.number for one in told]
     columns = notification.c
     lock = select(columns.request_id).where(of_place(place), columns.request_id == among(numbers))
@@ -99,7 +99,7 @@ def settle(connection: Connection, place: Place, told: Sequence[Waiting]) -> Non
 
 
 def drop_gone(connection: Connection, place: Place) -> None:
-    """Delete the notifications of requests that have left the filter. Mail does not tell them."""
+    """Delete the notifications of requests that have left the filter. Mails say nothing about such requests."""
     connection.execute(delete(notification).where(of_place(place), notification.c.is_gone))
 
 

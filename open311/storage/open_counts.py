@@ -122,7 +122,7 @@ def forget(connection: Connection, jurisdiction_id: str) -> None:
 
 
 def find_wrong(connection: Connection, jurisdiction_id: str) -> Sums:
-    """The differences that correct the stored sums of a city. The sums of its counted requests are right."""
+    """The differences that correct the stored sums of a city, so that they agree with its counted requests."""
     found = no_sums()
     values = {"city": jurisdiction_id, "mark": load_mark(connection, jurisdiction_id)}
     for cut in CUTS:

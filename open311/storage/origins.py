@@ -52,7 +52,7 @@ def add(run: Run, jurisdiction_id: str, number: int, origin: Origin) -> None:
 
 
 def find(run: Run, jurisdiction_id: str, via: Sequence[str]) -> int:
-    """The number of the request that was sent here after it had been at one of these hops, as a neighbour says.
+    """The number of the request that was sent here and that, as a neighbour says, was at one of these hops before.
 
     Returns 0 if there is none. Pulled requests do not count; see `find_copies`.
     """

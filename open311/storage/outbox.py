@@ -71,7 +71,7 @@ class Held:
     """A held change: a consumer failed on it and will try it again.
 
     consumer  the consumer's name
-    failures  how often the consumer has failed again since then
+    failures  how often the consumer has failed again since the change is held
     """
 
     consumer: str

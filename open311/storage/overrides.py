@@ -58,7 +58,7 @@ def count_overrides(connection: Connection) -> Mapping[str, int]:
 
 
 def next_version(connection: Connection, jurisdiction_id: str) -> int:
-    """Give the overrides of a city a higher version, before a change. Returns it.
+    """Give the overrides of a city a higher version, before a change. Returns the new version.
 
     The version is a time in microseconds. So it is also higher than those that processes have seen before an older
     backup was restored.

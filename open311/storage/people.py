@@ -138,7 +138,7 @@ def delete_reporters(connection: Connection, jurisdiction_id: str, numbers: Coll
 
 
 def blank_senders(connection: Connection, jurisdiction_id: str, sent: Sequence[Received]) -> int:
-    """Erase who sent these updates, and return their number. The updates stay, so that none is taken twice."""
+    """Erase who sent these updates, and return their number. The updates stay, so that none is accepted twice."""
     if not sent:
         return 0
     columns, repeats = received_update.c, staff_repeat.c

@@ -131,13 +131,14 @@ FAILING_AFTER = 8
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """The number of jobs by state: of the oldest `MOST_COUNTED` jobs to do, and of as many failed ones.
+    """The number of jobs by state. At most `MOST_COUNTED` jobs to do, the oldest, and as many failed jobs count.
 
-    late      due for too long and not yet begun, or begun by a worker that sends no heartbeat any more
-    failing   to be tried again after many failures
+    late           jobs that have been due for too long and are not begun, and jobs that were begun by a worker that
+                   sends no heartbeat any more
+    failing        jobs that will be tried again after many failures
     failing_tasks  the names of the tasks of failing jobs, at most `MOST_NAMED`; if a job is for a request, with the
-              request's number and city
-    oldest_s  seconds that the oldest due job has waited; 0 if no job is due
+                   request's number and city
+    oldest_s       seconds that the oldest due job has waited; 0 if no job is due
     """
 
     todo: int

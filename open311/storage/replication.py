@@ -37,7 +37,7 @@ SELECT (SELECT system_identifier FROM pg_control_system())::text,
 
 
 def timeline() -> ColumnElement[int]:
-    """The timeline of the server on which a statement runs. It may be too small for a replica: see `_TIMELINE`."""
+    """The timeline of the server on which a statement runs. On a replica, it may be too small: see `_TIMELINE`."""
     return literal_column(f"({_TIMELINE})", Integer)
 
 
@@ -47,7 +47,7 @@ class Standing:
 
     system       the identity of the database cluster; a replica has that of its primary
     is_replica   whether the server replays what another one writes
-    timeline     may be too small for a replica, but never too great; see `_TIMELINE`
+    timeline     the timeline of the server. On a replica, it may be too small, but never too great; see `_TIMELINE`
     position     the bytes of the history that the server has written or replayed
     started_at   when the server started. Two addresses with the same time and system lead to the same server
     replayed_s   for a replica: seconds since the newest replayed transaction was committed; None if there is none

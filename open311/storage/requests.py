@@ -1,6 +1,6 @@
 """The records of requests and their reporters.
 
-A GET that anybody can call does not read them. Only a GET whose address has a secret does: a status link, or the
+Among the GETs that need no account of staff, only those whose address has a secret read them: a status link, or the
 link in a mail.
 """
 

@@ -101,9 +101,9 @@ def remove_from(connection: Connection, jurisdiction_id: str, numbers: Sequence[
 def count_sent(
     connection: Connection, jurisdiction_id: str, since: datetime, most: int, *, recipient: bytes | None = None
 ) -> int:
-    """How many messages the city has sent since then, or is sending. Counting stops at `most`.
+    """How many messages the city has sent since an instant, or is sending. Counting stops at `most`.
 
-    recipient  only those to this number
+    recipient  the digest of a number: only messages to this number count; None for all numbers
     """
     columns = sms.c
     recent = or_(columns.ended_at >= since, columns.ended_at.is_(None))

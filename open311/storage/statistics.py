@@ -521,7 +521,7 @@ def _band_days(bounds: Sequence[int], today: date) -> Iterator[tuple[date | None
 
 
 def _within(question: Question, first: date | None, last: date | None) -> Question | None:
-    """The question about the days that are also from `first` to `last`; None if there are none."""
+    """The question, limited to the days from `first` to `last`; None if it then has no days."""
     firsts = [day for day in (question.first, first) if day is not None]
     lasts = [day for day in (question.last, last) if day is not None]
     begin, end = max(firsts, default=None), min(lasts, default=None)

@@ -141,8 +141,9 @@ def announce(
 class Change:
     """A change of a public request, for the subscriptions that match it.
 
-    before, after  None if the request was not public, or is not public now
-    kinds          the kinds of its public events
+    before  the traits that the filters saw last; None if the request was not public
+    after   the present traits; None if the request is not public now
+    kinds   the kinds of the public events of the change
     """
 
     before: Traits | None
@@ -181,7 +182,7 @@ def notify_again(
 ) -> None:
     """Store notifications for one subscriber about requests that were public once, with their present state.
 
-    A request that does not match now is told as withdrawn if it is not public any more, or if its history shows
+    A request that does not match now is reported as withdrawn if it is not public any more, or if its history shows
     that it may have matched before.
     """
     seen = published(connection, jurisdiction_id, numbers, groups)

@@ -182,7 +182,11 @@ def _outline(box: Box) -> str:
 
 @cache
 def _add() -> ReturningInsert[Any]:
-    """The shape of a box across the antimeridian is the whole width of the world. The filter compares exactly."""
+    """The statement that stores a subscription, with its shape for the index.
+
+    The shape of a box across the antimeridian is the whole width of the world, so the index finds the subscription
+    for too many requests. The comparison with the whole filter then leaves it out.
+    """
     outline = bindparam("outline", type_=Text)
     shape = case(
         (outline.is_(None), literal_column("NULL::geometry")),

@@ -13,7 +13,7 @@ from open311.storage.tables import publication, suggestion_count
 
 
 class Outcome(NamedTuple):
-    """A service that was suggested before a report: at which rank, from 1, and whether the report is of it."""
+    """A service that was suggested before a report, its rank from 1, and whether the report was sent to it."""
 
     service_code: str
     rank: int

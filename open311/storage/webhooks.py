@@ -330,7 +330,9 @@ def paused_before(connection: Connection, before: datetime) -> list[Place]:
 
 
 def dead(connection: Connection, failing_since: datetime) -> dict[str, dict[str, int]]:
-    """How many receivers of each city have failed since then (`failing`), and how many were given up (`disabled`).
+    """The receivers of each city: how many have failed since `failing_since` or longer, and how many were given up.
+
+    The keys of the inner mapping are `failing` and `disabled`.
 
     A disabled subscription counts only if the last try had failed. So one that an operator has disabled, or that
     was paused for too long, usually does not count.

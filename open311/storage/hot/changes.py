@@ -94,7 +94,8 @@ class FoundChanges:
     is_held   whether there are more changes that must wait until an older transaction ends
     is_lost   whether the position may be one that this history does not have. This happens if the database was
               restored from a backup, or if a replica became the primary
-    timeline  the timeline of the history; a valid position counts there from now on
+    timeline  the present timeline of the history. A position that is not lost is valid on it, even if the position
+              has an earlier timeline
     """
 
     changes: list[PublishedChange]
@@ -141,8 +142,8 @@ def read_newest_changes(
 ) -> list[PublishedChange]:
     """At most `rows` changes before a position, the newest first. None: from the end of the feed.
 
-    As in `read_changes`, a request appears only with its last change, and newer changes than the oldest open
-    transaction do not appear yet.
+    As in `read_changes`, a request appears only with its last change, and changes that are newer than the oldest
+    open transaction do not appear yet.
     """
     values: dict[str, Any] = {"jurisdiction_id": jurisdiction_id, "rows": rows}
     if before is not None:

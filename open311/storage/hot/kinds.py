@@ -8,7 +8,7 @@ from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
 from open311.storage.tables import publication
 
 LARGE_SQUARE_DEGREES = 0.001
-"""A box of this size is about 3 km by 3 km in most cities."""
+"""A box with at least this area is large. In most cities, that is about 3 km by 3 km."""
 
 _CAPS = (11, 101, 1001)
 """Literal limits for pages. A page uses the smallest cap that is at least its number of rows.

@@ -81,12 +81,12 @@ _INSTANT = TIMESTAMP(timezone=True)
 _SOON: ColumnElement[Any] = func.coalesce(
     service_request.c.held_since + bindparam("soon_in", type_=Interval), bindparam("soon", type_=_INSTANT)
 )
-"""A request with an earlier due date is due soon. Requests on hold are few, so the others need no sum."""
+"""A request with an earlier due date is due soon. For a request on hold, the clock stopped when the hold began."""
 _WRITER: ColumnElement[Any] = literal_column("service_request.xmin").label("writer")
 
 RowState = tuple[int, int, bytes, int]
-"""A state of a request: its number, its version, the id of the writing transaction in binary form, and a number for
-`due`.
+"""A state of a request: its number, its version, the id of the transaction that wrote it (in binary form), and a
+number for `due`.
 
 Changes by this server raise the version. Changes by hand in SQL do not raise it, but change the transaction id.
 `due` changes as time goes by.

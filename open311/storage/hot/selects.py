@@ -149,8 +149,8 @@ def has_words(kind: SearchKind) -> ColumnElement[bool]:
 def words_query(language: str, parameter: str) -> ColumnElement[Any]:
     """The words of a parameter as PostgreSQL looks for them.
 
-    language  a text search configuration of `text_search_language`. It is written into the SQL, because as a
-              parameter it would be cast for each row, and the words be parsed for each row
+    language  a text search configuration of `text_search_language`. It is written into the SQL: if it were a
+              parameter, PostgreSQL would cast it and parse the words again for each row
     """
     return func.websearch_to_tsquery(configuration(language), bindparam(parameter, type_=Text))
 

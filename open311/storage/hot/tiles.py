@@ -48,11 +48,11 @@ from open311.storage.hot.statements import Statement
 from open311.storage.tables import close_cell, map_cell, publication
 
 MOST_POINTS = 500
-"""A tile has at most so many requests, the newest ones."""
+"""A tile has at most this many requests: the newest ones."""
 MOST_SEARCHED = 200
-"""Frequent words are looked for in so many requests of a tile: the newest ones."""
+"""Frequent words are looked for only in this many requests of a tile: the newest ones."""
 RARE = 1_000
-"""Words that at most so many requests of a city have, by PostgreSQL's statistics, are looked up in their index."""
+"""Words are looked up in their index if PostgreSQL estimates that at most this many requests of a city have them."""
 _MOST_BY_CELL = 16
 """Up to this zoom, the requests of a tile may be found by cells. Closer tiles are much smaller than a cell."""
 
@@ -208,7 +208,7 @@ def _close_cells_of(tile: Tile) -> dict[str, Any]:
 
     def cells(buffer: int) -> list[int]:
         def reach(tile_number: int) -> range:
-            """The columns or rows that the tile and so many units around it touch."""
+            """The columns or rows of cells that the tile and `buffer` units around it touch."""
             first, past = (tile_number * EXTENT - buffer, (tile_number + 1) * EXTENT + buffer)
             side = EXTENT << tile.zoom
             return range(max(0, first * world // side), min(world - 1, (past * world - 1) // side) + 1)
@@ -225,8 +225,8 @@ def _numbers(tile: Tile) -> dict[str, Any]:
 def _cells_of(tile: Tile) -> dict[str, Any]:
     """The numbers of the cells in a tile and its buffer: the first and the last.
 
-    first_shift, last_shift  by how many cells a row of the table is moved, in steps of `world`: beyond the 180th
-                             meridian, the world begins again
+    Beyond the 180th meridian, the world begins again. So a row of the table is moved by `first_shift`, by
+    `last_shift`, and by the steps of `world` between them.
     """
     wide, world = tile.cells_wide, 1 << tile.cell_zoom
     reach = max(1, BUFFER * wide // EXTENT)
@@ -257,8 +257,9 @@ def _points(kind: SearchKind, tile_parts: int, asked_parts: int, way: Way, most_
     """The requests of a tile: their number, whether older ones were left out, the layer of the first MOST_POINTS of
     them, and the layer that says that there are more.
 
-    tile_parts, asked_parts  in how many parts the 180th meridian divides the tile, and the box of the call
-    most_of_each             the result of `_most_of_each`
+    tile_parts    in how many parts the 180th meridian divides the tile
+    asked_parts   in how many parts the 180th meridian divides the box of the call
+    most_of_each  the result of `_most_of_each`
     """
     columns = publication.c
     wanted = [columns[name] for name in _OF_POINTS]
@@ -365,7 +366,7 @@ def _newest(columns: Any) -> tuple[ColumnElement[Any], ...]:
 
 @cache
 def _counted() -> Statement:
-    """How many requests the tile has of all services, and the city has of one."""
+    """How many requests of all services are in the tile, and how many of one service are in the whole city."""
     columns = map_cell.c
     total = func.coalesce(func.sum(columns.opened + columns.closed), literal_column("0"))
     count = select(total).where(columns.jurisdiction_id == bindparam("jurisdiction_id"))

@@ -142,7 +142,7 @@ def migrate_live(database: Database, revision: str = "head", *, lock_timeout_s: 
     """Migrate the schema to `revision` while other sessions use it. Large indexes are built concurrently.
 
     The migrations before one with large indexes stay if a later step fails. A second call continues there.
-    Raises as `migrate`, and Misconfigured behind a pooler.
+    Raises the errors of `migrate`, and Misconfigured behind a pooler.
     """
     with database.reading() as connection:
         refuse_pooler(connection)
@@ -170,8 +170,8 @@ def migrate(connection: Connection, revision: str = "head", *, lock_timeout_s: f
 
     lock_timeout_s  the longest wait for a lock on a table or row, > 0. The wait for another migration has no limit
     Raises Misconfigured if the revision is unknown, if this release does not know the schema, or if the role lacks
-    a privilege that the schema needs. Raises Unavailable if another session keeps a lock for longer. The caller's
-    transaction is lost then.
+    a privilege that the schema needs. Raises Unavailable if another session keeps a lock for longer than
+    `lock_timeout_s`. After an error, the caller's transaction is lost.
     """
     from alembic import command
     from alembic.script import ScriptDirectory

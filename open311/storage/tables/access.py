@@ -36,7 +36,7 @@ api_key = Table(
     Column("is_for_staff", Boolean, nullable=False, server_default=text("false")),
     text_column("notice"),  # what all users of the app are told, such as that they should update it
     text_column("suspended_for"),  # why calls with the key are refused for now; "" for a key that works
-    # The things whose observations the key may send, and nothing else; empty for keys of apps.
+    # A key with things may send only observations of these; empty for keys of apps.
     Column("things", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "digest"),

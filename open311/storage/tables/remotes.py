@@ -35,7 +35,7 @@ request_origin = Table(
 )
 Index("request_origin_via_idx", request_origin.c.via, postgresql_using="gin", postgresql_where=text("is_trusted"))
 
-# A neighbour: see domain.remotes. Its key is never here, only where the key is.
+# A neighbour: see domain.remotes. The key that it gave us is not stored here, but the place of the key is.
 remote = Table(
     "remote",
     metadata,

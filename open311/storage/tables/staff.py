@@ -67,7 +67,7 @@ staff_session = Table(
     Column("digest", LargeBinary, nullable=False),  # SHA-256 of the secret in the cookie, which has 192 random bits
     instant_column("begun_at"),
     instant_column("last_used_at"),  # written at most once a minute
-    instant_column("expires_at"),  # however often it is used
+    instant_column("expires_at"),  # the session ends at this time, however often it is used
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "account_id"],

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, PrimaryKeyConstraint, SmallI
 from open311.storage.tables.columns import metadata, text_column
 
 # How many reports came after a service was suggested. `rank` counts from 1, the best. `is_chosen`: whether the
-# report is of this service.
+# report was sent to this service.
 suggestion_count = Table(
     "suggestion_count",
     metadata,

@@ -23,7 +23,7 @@ supporter = Table(
     Column("request_id", BigInteger, nullable=False),
     Column("api_key_id", BigInteger, nullable=False),  # 0 for people who used a page or the link of a mail
     Column("person", LargeBinary, nullable=False),  # random bytes after an erasure or the end of the retention
-    instant_column("given_at", nullable=True),  # NULL from then on, so that the row tells nothing about anybody
+    instant_column("given_at", nullable=True),  # NULL if `person` is random bytes; the row is then about nobody
     PrimaryKeyConstraint("jurisdiction_id", "request_id", "api_key_id", "person"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],
