@@ -55,7 +55,7 @@ class Process:
     blocks      the block list
     overrides   what admins have changed in texts and questions
     notices     the notices of cities that are valid or planned
-    lagging_notices  the same, as the replica has them
+    lagging_notices  the notices that are valid or planned, as the replica has them
     rates       counts of reports, by which cities notice floods
     """
 

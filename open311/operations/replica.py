@@ -145,7 +145,10 @@ class Replica:
             _tell(view, failed)
 
     def _set(self, view: View, *, only_after: View | None = None) -> View:
-        """Make this the newest result, unless the newest is not `only_after`. Returns the one before."""
+        """Make this the newest result. Returns the result that was the newest before this call.
+
+        only_after  change nothing if this is not the newest result any more; None to replace any result
+        """
         with self._view_lock:
             before = self._view
             if only_after is None or before is only_after:

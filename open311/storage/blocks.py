@@ -51,7 +51,7 @@ def _version() -> Statement:
 
 @cache
 def _whole() -> Statement:
-    """A row for each block, with the version and the secret of the list; without blocks, one row with only those."""
+    """A row for each block, with version and secret of the list. Without blocks, one row with only these two."""
     every = block_list.outerjoin(block, block.c.id.is_not(None))
     query = select(block_list.c.version, block_list.c.secret, *(block.c[name] for name in _NAMES)).select_from(
         every

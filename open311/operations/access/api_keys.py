@@ -44,7 +44,7 @@ def add_key(
     jurisdiction_id  ALL_JURISDICTIONS for a key that is valid everywhere
     may_update       whether updates with the key count as the city's own
     is_for_staff     whether the key may send requests to services that are only for staff
-    things           the things whose observations the key may send, and nothing else; empty for an app's key
+    things           a key with things may send only observations of these; empty for an app's key
     secret           the secret of the demo key; for all other keys, leave it out to make a new secret
     Raises Invalid if the jurisdiction is not served or does not have the things, if a key for things has other
     rights too, for an empty label, and for a label or contact that is too long or not one line.

@@ -67,7 +67,7 @@ def begin_sign_in(
 ) -> Begun:
     """Begin a sign-in for a city. Raises Unavailable, and NotFound if this server has no provider.
 
-    back        the address of ours to which the provider leads the person
+    back        the address on this server to which the provider leads the person
     asks_again  whether the provider asks who the person is, even if it knows that already
     """
     ticket = f"{token_urlsafe(32)}.{int(now.timestamp())}.{city_id}"
@@ -85,7 +85,9 @@ def finish_sign_in(
 ) -> Session:
     """Begin a session for the person whom the provider has led back.
 
-    Raises Unauthenticated or Unavailable, and NotFound if this server has no provider.
+    Raises Unauthenticated if the person has cancelled or has no account, or if the sign-in is too old, was not begun
+    in this browser, or is not believed. Raises Unavailable if the provider cannot be used, and NotFound if this
+    server has none.
 
     ticket  the text that was kept in the browser
     answer  the parameters with which the provider has led the person back

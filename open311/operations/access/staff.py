@@ -66,11 +66,13 @@ def add_account(
 ) -> Issued:
     """Add an account and its first token; both are stored, or neither is.
 
-    Raises Invalid, Forbidden, NotFound for an unknown jurisdiction, and Conflict for a name that is taken.
+    Raises Invalid for a faulty value, Forbidden unless the caller is an admin there, NotFound for an unknown
+    jurisdiction, and Conflict for a name that is taken.
 
     jurisdiction_id  ALL_JURISDICTIONS for an account that is valid in every city
-    departments      codes; empty for all
-    days, label      how long the token is valid, and what it is for
+    departments      codes of departments; empty for all
+    days             how long the token is valid
+    label            what the token is for
     """
     _require_admin(principal, jurisdiction_id)
     wanted = name.strip()
@@ -111,8 +113,10 @@ def change_account(
     If the rights change, the sessions of the account end, so that no page shows what the person may not do any
     more.
 
-    role, departments  None to keep the old value; an empty list of departments means all
-    Raises Invalid, Forbidden, and NotFound for an unknown or revoked account.
+    role         the new role; None to keep the old one
+    departments  codes of the new departments; None to keep the old ones; empty for all
+    Raises Invalid for a faulty value or if nothing is to be changed, Forbidden unless the caller is an admin there,
+    and NotFound for an unknown or revoked account.
     """
     _require_admin(principal, jurisdiction_id)
     if role is None and departments is None:

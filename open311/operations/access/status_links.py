@@ -52,7 +52,7 @@ def read_by_link(
 
     extras    names from EXTRA_FIELDS: the fields to add. With extended_attributes, the states of the photos are
               added too
-    language  of the words about photos; "" for English
+    language  the language of the words about photos; "" for English
     Raises NotFound, which does not repeat the secret, if there is no such link.
     """
     is_possible = len(secret) <= MOST_SECRET_CHARACTERS and secret.isascii()

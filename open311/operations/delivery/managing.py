@@ -89,7 +89,7 @@ def delivery_search(
 ) -> DeliverySearch:
     """The search that the parameters of a list mean for this account.
 
-    values  of the parameters of schemas.deliveries.DeliveryArguments
+    values  the values of the parameters of schemas.deliveries.DeliveryArguments
     Raises Invalid for a faulty value, NotFound for an unknown request, and Forbidden.
     """
     require_role(principal, ROLE)

@@ -82,8 +82,8 @@ def add_photo(
 ) -> int:
     """Add a photo to a request, for example of the work that is done. Returns the number of the request.
 
-    commands  are carried out as the same change: all or nothing
-    version   of the request that the caller has seen, for the commands; None to accept any version
+    commands  commands that are carried out as the same change as the photo: all or nothing
+    version   the version of the request that the caller has seen, for the commands; None to accept any version
     Raises Invalid for a file that is not accepted, and if `is_public` although only staff see the photos of the
     service. Raises Unavailable if the photo cannot be stored, NotFound, Forbidden, and what the commands raise.
     """

@@ -104,7 +104,7 @@ def _search(platform: Platform, city: Jurisdiction, values: Mapping[str, Any], p
 
 
 def find_queue(platform: Platform, search: QueueSearch, now: datetime) -> QueuePage:
-    """One page of a queue: the most urgent due date first, requests without a date last.
+    """One page of a queue: the earliest due date first, requests without a date last.
 
     Closed requests are listed by the time of their closing, the newest first.
     """

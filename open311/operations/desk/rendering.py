@@ -188,7 +188,8 @@ def _due(row: QueueRow, now: datetime, soon: timedelta) -> Due | None:
 def _plain_event(event: Event, names: Mapping[str, str]) -> dict[str, Any]:
     """An event.
 
-    Only the text of an assignment is shown as an account's name, because a comment may look like an account.
+    The text of an assignment is an account, and is shown as the account's name. Other texts are shown as they are,
+    because a comment may only look like an account.
     """
     text = event.description
     shown = names.get(text, text) if isinstance(event, Assigned) else text

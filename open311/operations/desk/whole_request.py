@@ -50,7 +50,7 @@ class WholeRequest:
     commands  the names of the commands that the account may give now
     agency    the name of who is responsible, as the public reads it; "" for nobody
     names     the names of the accounts in the request, by actor, such as `staff:3`
-    soon      how long before its due date a request of this city is due soon
+    soon      for how long before its due date a request counts as due soon in this city
     """
 
     view: StaffView

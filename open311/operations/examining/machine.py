@@ -26,7 +26,7 @@ from open311.settings import Settings, unknown_settings, variable
 
 PACKAGE = "open311-server"
 EXPIRES_SOON = timedelta(days=14)
-"""The usual clients of Let's Encrypt renew a certificate when it has thirty days left."""
+"""A certificate with less time left is reported. The usual clients of Let's Encrypt renew it thirty days before."""
 OTHERS_READ = stat.S_IROTH | stat.S_IWOTH
 _LIST = "open311 settings"
 

@@ -15,7 +15,7 @@ from open311.storage.migrations import Fit, SchemaState
 
 LEAST_POSTGRESQL = 13
 WORKER_CONNECTIONS = 30
-"""What a worker needs in addition to the web processes, see spec/operating.md."""
+"""How many connections a worker needs in addition to those of the web processes, see spec/operating.md."""
 APART_S = 2.0
 """How far the clocks of two machines may be apart. Times of requests come from both."""
 
@@ -27,7 +27,7 @@ class Bloat:
     rows   fewer dead or changed rows do not matter, nor does a smaller table that was never analysed
     dead   dead rows for each living row
     stale  changed rows for each living row since the statistics were made
-    Autovacuum acts at 0.2 and 0.1 by itself, so these are reached only if it does not keep up.
+    Autovacuum acts at 0.2 (dead) and 0.1 (stale), so a table reaches these limits only if it does not keep up.
     """
 
     rows: int = 10_000

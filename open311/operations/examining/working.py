@@ -26,7 +26,7 @@ from open311.storage.queue import count_jobs
 from schemas.values import format_instant
 
 ALIVE_S = 40.0
-"""Workers give a sign of life every ten seconds."""
+"""If no worker has given a sign of life for longer, none is running. Workers give one every ten seconds."""
 BOUNCED_WITHIN = timedelta(days=7)
 FAILED_WITHIN = timedelta(days=1)
 FAILING_FOR = timedelta(hours=1)

@@ -36,8 +36,8 @@ class Checked:
 
     is_outside  whether the point lies outside the city; stored in the record and not used for routing
     is_offered  whether the service is offered at the point
-    unknown     codes of attributes that were sent and that the definition lacks, and that are not kept
-    kept        answers to such attributes that are kept for staff
+    unknown     codes of sent attributes that are not in the service's definition and are not kept
+    kept        answers to attributes that are not in the service's definition; they are kept for staff
     put_aside   answers to questions that are not asked, which are kept for staff
     replaced    the code that was sent, if another service has replaced its service; "" if none has
     remarks     what the caller is told about answers

@@ -68,7 +68,7 @@ def submit_request(
 ) -> Receipt:
     """Store a request and answer with its id, its token, or a notice, as its service's type requires.
 
-    problems    those found before the submission is checked against the catalogue
+    problems    the problems that were found before the submission is checked against the catalogue
     sender      what else is known about who sends the request, for the rules against abuse
     wants_link  whether the receipt has the secret of a link to the request. A call that finds an earlier request by
                 the partner's own id or by its hops gets none, because nothing proves that its sender knows the

@@ -108,7 +108,7 @@ def invitation(about: Subject, kind: MailKind) -> Letter:
 def news(about: Subject, events: Sequence[Event], now: datetime) -> Letter | None:
     """The mail about what has happened; None if the reader may not know any of it now.
 
-    events  those since the last mail
+    events  the events since the last mail
     """
     told = _without_repeats(about, [one for one in events if is_news([one])])
     parts = [part for one in _shown(about, told) for part in _part_of(about, one)]

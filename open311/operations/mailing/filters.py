@@ -30,7 +30,8 @@ REMINDED_BEFORE = timedelta(days=30)
 class FilterNews:
     """What a mail about a filter is about.
 
-    waiting  the requests to tell, with their newest public versions; one more than a mail names if there are more
+    waiting  the requests that the mail reports, with their newest public versions. If there are more than a mail
+             names, one more is here
     key      the key of signatures
     own      the address of this server, without a slash at its end
     """

@@ -42,7 +42,7 @@ NOT_SOLVED = "The reporter says that the problem is not solved."
 class Following:
     """What the page of a follower shows. It has no email address, because people forward mails with their links.
 
-    service        in the follower's language
+    service        the name of the service in the follower's language
     is_shown       whether the public can read the request
     answer         what the reporter has said after the last closing; "" for nothing
     can_answer     whether the reporter is asked
@@ -69,7 +69,7 @@ class Following:
 class FollowingFilter:
     """What the page shows to somebody who follows the requests of a filter.
 
-    filter   in words, in the reader's language
+    filter   the filter in words, in the reader's language
     ends_at  when the mail ends if the reader does not prolong it; None before the reader has agreed
     """
 
@@ -173,7 +173,11 @@ def refuse(platform: Platform, city: Jurisdiction, token: str, *, now: datetime)
 
 
 def answer(platform: Platform, city: Jurisdiction, token: str, said: Feedback, *, now: datetime) -> None:
-    """Say whether the problem is solved. Staff read it in the history. Raises NotFound and Conflict."""
+    """Say whether the problem is solved. Staff read it in the history.
+
+    Raises NotFound for a link that was not made here or has ended. Raises Conflict if the city does not ask the
+    follower now, or after too many answers.
+    """
     with platform.database.transaction() as connection:
         one = _require(connection, city, token)
         record = load_request(connection, city, one.number)
@@ -183,7 +187,11 @@ def answer(platform: Platform, city: Jurisdiction, token: str, said: Feedback, *
 
 
 def reopen(platform: Platform, city: Jurisdiction, token: str, *, now: datetime) -> None:
-    """Open a closed request again, because the problem is not solved. Raises NotFound and Conflict."""
+    """Open a closed request again, because the problem is not solved.
+
+    Raises NotFound for a link that was not made here or has ended. Raises Conflict if the follower cannot open the
+    request now, or after too many answers.
+    """
     with platform.database.transaction() as connection:
         one = _require(connection, city, token)
         record = load_request(connection, city, one.number)
@@ -200,7 +208,8 @@ def support(
 ) -> None:
     """Say "me too" about the request, or take it back. Each email address counts as one person.
 
-    Raises NotFound and Conflict, also for the reporter, who has the problem anyway.
+    Raises NotFound for a link that was not made here or has ended, and for a request that the public cannot read.
+    Raises Conflict for the reporter, who is counted already, and as `supporting.support` does.
     """
 
     def change() -> None:

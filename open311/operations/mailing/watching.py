@@ -32,7 +32,7 @@ class MailState:
 
     waiting  what waits or is being sent
     ended    what has ended within the last day
-    circuit  of the mail server
+    circuit  the circuit of the mail server
     stopped  how many addresses get no mail, by city and reason
     causes   the most common causes why mails wait, or failed within the last day, each with the count of mails
     late_s   for how many seconds the earliest mail has been due; 0 if none is due
@@ -90,7 +90,10 @@ def stop_address(platform: Platform, city: Jurisdiction, address: str, *, now: d
 
 
 def allow_address(platform: Platform, city: Jurisdiction, address: str) -> bool:
-    """Let an address get mail again. Returns whether it was stopped or had bounces. Raises Invalid."""
+    """Let an address get mail again. Returns whether it was stopped or had bounces.
+
+    Raises Invalid for what is no address.
+    """
     with platform.database.transaction() as connection:
         return bool(mails.forget(connection, city.id, _recipient(connection, city, address)))
 

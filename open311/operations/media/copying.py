@@ -57,7 +57,8 @@ def copy_photos(
     and its address stays as it was sent. If the job runs twice, what was stored or refused is not fetched again.
 
     is_last  whether this is the last try, so that a failure that may pass is final too
-    Raises Misconfigured if the city is not served at present, and NotPrepared. The job is then tried again.
+    Raises Misconfigured if the city is not served at present, and NotPrepared if some photos cannot be copied now.
+    The job is then tried again.
     """
     city = platform.registry.get(jurisdiction_id)
     if city is None:

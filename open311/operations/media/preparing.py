@@ -54,7 +54,8 @@ def prepare_photos(platform: Platform, jurisdiction_id: str, number: int, now: d
 
     No transaction is open while a photo is decoded. If the process is killed, the photos still wait, and preparing
     them again writes the same files.
-    Raises Misconfigured if the city is not served at present, and NotPrepared. The job is then tried again.
+    Raises Misconfigured if the city is not served at present, and NotPrepared if the store fails or files are
+    missing in it. The job is then tried again.
     """
     city = platform.registry.get(jurisdiction_id)
     if city is None:
@@ -185,7 +186,7 @@ def _ruled(photo: Photo, rule: PhotoRule) -> Photo:
 def show_in_updates(platform: Platform, connection: Connection, photos: Sequence[Photo]) -> tuple[str, ...]:
     """Show the first photo of each update in that update (M7). Returns the addresses of all the photos.
 
-    photos  of one request
+    photos  photos of one request
     """
     for version, address in _first_of_updates(platform, photos):
         updates.add_media(connection, photos[0].jurisdiction_id, photos[0].request_id, version, address)

@@ -143,7 +143,10 @@ def end_notice(
     version: int | None = None,
     reason: str = "",
 ) -> CityNotice:
-    """End a notice before its time. Raises NotFound, Forbidden, Invalid, and Conflict as `change_notice`."""
+    """End a notice before its time.
+
+    Raises NotFound, Forbidden, Invalid if the reason is too long, and Conflict as `change_notice` does.
+    """
     _require(principal, city)
     if len(reason) > MOST_REASON_CHARACTERS:
         raise Invalid(

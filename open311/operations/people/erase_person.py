@@ -40,8 +40,8 @@ class ErasedPart:
     """What one transaction has erased, or would erase.
 
     erasure  the id of the whole erasure, which the entries of the audit trail have too
-    numbers  the requests
-    names    their ids, or the numbers of those without one
+    numbers  the numbers of the requests
+    names    the ids of the requests; for a request without an id, its number
     rows     how many rows held something that was erased, by the table, or by the table and its column
     systems  the back offices that got the person's data, or may have got them, with the names of the fields
     copies   ids of other requests: those that were merged into one of `numbers` and have copies of its notes
@@ -233,7 +233,7 @@ class _Eraser:
     ) -> list[Change]:
         """The events for requests of others on which the person commented, with the marks of these comments.
 
-        photos  those that the person's updates brought
+        photos  the photos that the person's updates brought
         """
         numbers = sorted({one.request_id for one in sent})
         versions = {(one.request_id, one.version) for one in sent}

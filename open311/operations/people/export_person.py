@@ -217,7 +217,7 @@ def _plain_request(
 
 
 def _plain_mail(one: Follower | None, language: str) -> dict[str, Any] | None:
-    """How the person follows a request by mail (PersonMailSchema); None if not.
+    """How the person follows a request by mail (PersonMailSchema); None if the person does not.
 
     language  the language of a report that asked for mail; "" without one
     """

@@ -31,7 +31,7 @@ class SmsState:
 
     waiting  what waits or is being sent
     ended    what has ended within the last day
-    circuit  of the gateway
+    circuit  the circuit of the gateway
     stopped  how many numbers get no messages
     causes   the most common causes why messages wait, or were not sent within the last day, each with the count of
              messages
@@ -118,13 +118,19 @@ def try_sms(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime
 
 
 def stop_number(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime) -> bool:
-    """Send no messages to a number any more. Returns False if it was stopped already. Raises Invalid."""
+    """Send no messages to a number any more. Returns False if it was stopped already.
+
+    Raises Invalid for what is no usable number.
+    """
     with platform.database.transaction() as connection:
         return sms.stop(connection, digest_of_number(mails.make_key(connection), _number(city, phone)), now)
 
 
 def allow_number(platform: Platform, city: Jurisdiction, phone: str) -> bool:
-    """Let a number get messages again. Returns whether it was stopped. Raises Invalid."""
+    """Let a number get messages again. Returns whether it was stopped.
+
+    Raises Invalid for what is no usable number.
+    """
     with platform.database.transaction() as connection:
         return sms.start(connection, digest_of_number(mails.make_key(connection), _number(city, phone)))
 

@@ -87,12 +87,15 @@ class _Counts:
 
     Here, a cell is a service and an area; "" stands for all services or for all areas.
 
-    services          the codes of the services that the city has now
-    at_intake         those of them that are closed at intake
-    last              the last day that is over
-    months, weeks     the numbers of the periods that are whole (`gaps`)
-    by_month, by_week the requests of each cell by period
-    closed, open      how fast the requests of the last year were closed
+    services   the codes of the services that the city has now
+    at_intake  the codes of services that are closed at intake
+    last       the last day that is over
+    months     the numbers of the months that are whole (`gaps`)
+    weeks      the numbers of the weeks that are whole (`gaps`)
+    by_month   the number of requests of each cell in each month
+    by_week    the number of requests of each cell in each week
+    closed     the closed requests of the last year in each cell, by the day of the closing
+    open       the open requests of the last year in each cell, by their age
     """
 
     services: frozenset[str]

@@ -24,7 +24,7 @@ _EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, and a search if only that can answer it. `warnings`: what was read in another way."""
+    """A question, and a search if only that can answer it. `warnings`: what was not read as it was sent."""
 
     question: Question
     live: RequestSearch | None

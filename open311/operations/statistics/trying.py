@@ -36,7 +36,7 @@ def read_counts(lines: Iterable[str]) -> Series:
     """The requests of each month, by the numbers of gaps.month_of. Raises Invalid.
 
     lines  CSV with a header; the first column is a month or a day, the second the number of requests
-    A month without a line is missing; it does not count as 0. Of a file with days, months that are not whole are
+    A month without a line is missing; it does not count as 0. If the file has days, months that are not whole are
     left out.
     """
     by_month: Counter[int] = Counter()

@@ -102,7 +102,10 @@ def find_subscription(platform: Platform, city: Jurisdiction, name: str, princip
 
 
 def pause(platform: Platform, city: Jurisdiction, name: str, *, principal: Principal, now: datetime) -> Owned:
-    """Send nothing until `resume`. What would be told is collected. Raises NotFound and Invalid."""
+    """Send nothing until `resume`. What would be told is collected.
+
+    Raises NotFound, and Invalid if the subscription is neither active nor paused.
+    """
     with platform.database.transaction() as connection:
         owned = _find(connection, city, name, principal, is_locked=True)
         state = owned.subscription.state
@@ -116,7 +119,7 @@ def pause(platform: Platform, city: Jurisdiction, name: str, *, principal: Princ
 
 
 def resume(platform: Platform, city: Jurisdiction, name: str, *, principal: Principal, now: datetime) -> Owned:
-    """Send again, and at once, also after failures. Raises NotFound and Invalid.
+    """Send again, and at once, also after failures. Raises NotFound.
 
     A disabled subscription tells everything that has changed since the last webhook that its receiver accepted.
     """
@@ -136,7 +139,7 @@ def replay(
 ) -> Owned:
     """Tell the changes after a position of the change feed, or after a time, once more.
 
-    Raises NotFound and Invalid.
+    Raises NotFound, and Invalid if both the position and the time are missing, or if one is faulty.
     """
     problems: list[Problem] = []
     start = _start(platform, city, values, problems)

@@ -121,7 +121,8 @@ class DumpRunning(Exception):
 def renew_dumps(platform: Platform, jurisdiction: Jurisdiction, now: datetime) -> Dump | None:
     """Make a dump with the present data, and delete all others. Returns None if the city has no dump.
 
-    Raises OSError if the dump cannot be written; the others are deleted all the same. Raises DumpRunning.
+    Raises OSError if the dump cannot be written; the others are deleted all the same. Raises DumpRunning if another
+    process makes a dump of the city now.
     """
     folder = dumps_folder(platform, jurisdiction.id)
     if not folder.exists():

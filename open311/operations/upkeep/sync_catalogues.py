@@ -25,7 +25,7 @@ log = logger(__name__)
 def sync_catalogues(
     platform: Platform, now: datetime, cities: Iterable[Jurisdiction] | None = None
 ) -> list[CatalogueChange]:
-    """Store the catalogue of every jurisdiction, or only of `cities`. Returns a sentence for each change.
+    """Store the catalogue of every jurisdiction, or only of `cities`. Returns how each catalogue has changed.
 
     A changed catalogue gets a new changeset in discovery. If names have changed, the worker renders the requests
     again.
@@ -76,7 +76,7 @@ def ensure_synced(platform: Platform) -> None:
 def store_catalogue(
     platform: Platform, city: Jurisdiction, now: datetime, *, is_dry_run: bool = False
 ) -> list[CatalogueChange]:
-    """Store the catalogue of one city, because its requests refer to it. Returns a sentence for each change.
+    """Store the catalogue of one city, because its requests refer to it. Returns how it has changed.
 
     A dry run writes nothing. It raises Misconfigured if this catalogue is not the stored one.
     """

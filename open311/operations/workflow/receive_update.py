@@ -69,9 +69,9 @@ def receive_update(
 
     photos       photos in the call; the public sees them if it sees the text
     own_address  the address of this server that the sender has called
-    sender    what else is known about who sends the update, for the rules against abuse
-    problems  faults of the call that the caller of this function has found; they are raised together with those
-              found here
+    sender       what else is known about who sends the update, for the rules against abuse
+    problems     faults of the call that the caller of this function has found; they are raised together with those
+                 found here
     Raises Invalid, also for an update_id that the sender has used before; NotFound for a request that is unknown or
     not public; Forbidden for a test key and a request that no test key has sent.
     """
@@ -198,8 +198,9 @@ def comment_events(
 ) -> list[Event]:
     """The events of a comment on a request.
 
-    actor          who sent the comment
-    cause, reason  who released it and why; "" if it was not held
+    actor   who sent the comment
+    cause   who released the comment; "" if it was not held
+    reason  why the comment was released; "" if it was not held
     """
     kind = PublicComment if desk.jurisdiction.comments == PUBLIC_COMMENTS else Commented
     comment = kind(at=desk.now, actor=actor, cause=cause, note=note, reason=reason, update_id=update_id)

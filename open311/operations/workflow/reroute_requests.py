@@ -162,7 +162,10 @@ def _chosen(connection: Connection, records: Sequence[RequestRecord]) -> set[int
 
 
 def _is_chosen(record: RequestRecord, history: Sequence[Event]) -> bool:
-    """Rerouting writes an event `Routed` after `Transferred`. A person or a file writes `Transferred` alone."""
+    """Whether a person or a source chose the department of a request.
+
+    Rerouting writes an event `Routed` after `Transferred`. A person or a file writes `Transferred` alone.
+    """
     last = next((event for event in reversed(history) if isinstance(event, Routed | Transferred)), None)
     if last is None:
         return record.route_reason == IMPORT_SOURCE

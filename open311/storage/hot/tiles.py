@@ -52,7 +52,7 @@ MOST_POINTS = 500
 MOST_SEARCHED = 200
 """Frequent words are looked for only in this many requests of a tile: the newest ones."""
 RARE = 1_000
-"""Words are looked up in their index if PostgreSQL estimates that at most this many requests of a city have them."""
+"""Words are looked up in their index if PostgreSQL estimates that at most this many requests have them."""
 _MOST_BY_CELL = 16
 """Up to this zoom, the requests of a tile may be found by cells. Closer tiles are much smaller than a cell."""
 
