@@ -45,7 +45,9 @@ class AbuseRules:
     counted apart.
 
     honeypot      the name of a form's field that people do not see; "" for none
-    per_key, per_address, per_device  the largest rate, such as `20 per hour`; "" for no limit
+    per_key       the largest rate of one key, such as `20 per hour`; "" for no limit
+    per_address   the largest rate of one network address; "" for no limit
+    per_device    the largest rate of one device; "" for no limit
     most_repeats  how often one device or address may send the same within an hour; 0 for no limit
     """
 
@@ -131,7 +133,7 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 class HostBits(ValueError):
-    """The address of a range is not its first one. `whole`: the range as it is written with its first address."""
+    """A range is written with another address than its first. `whole`: the range with its first address."""
 
     def __init__(self, whole: str) -> None:
         self.whole = whole
@@ -145,7 +147,8 @@ class TooWide(ValueError):
 def read_range(text: str) -> str:
     """A range of addresses in its usual form: `203.0.113.7` becomes `203.0.113.7/32`.
 
-    Raises HostBits and TooWide, and ValueError for other faults.
+    Raises HostBits if the range is written with another address than its first, TooWide if it has too many
+    addresses, and ValueError for other faults.
     """
     if "%" in text:
         raise ValueError(text)  # read_address leaves out the zone, so a range with one would hold no caller

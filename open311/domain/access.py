@@ -51,7 +51,7 @@ STAFF = (Role.READER, Role.AGENT, Role.DISPATCHER, Role.ADMIN)
 class Scope:
     """What a principal may act for.
 
-    jurisdiction_id  of one city, or "*" for all
+    jurisdiction_id  the id of one city, or "*" for all
     departments      codes of departments; empty for all
     """
 
@@ -77,7 +77,8 @@ class Principal:
     """An authenticated actor. Events have `str(principal)` as their `actor`.
 
     kind     `key`, `staff`, `shell`, `portal`, `reporter`, `sensor` or `prometheus`; `system:NAME` of a back office
-    number   the number of the key or account; of a sensor, that of the key that sent for it; 0 for the others
+    number   the number of the key or account; for a sensor, the number of the key that sent its observations; 0 for
+             the others
     may_update  whether updates by this key count as the city's own
     is_test  whether the requests that it sends are tests, which are never routed or listed
     label    the label of the key, for the log and metrics; never the name of a person
@@ -85,7 +86,7 @@ class Principal:
     notice   what the users of the app with this key are told; "" for nothing
     user     the name of the shell's user; "" if it is not known
     token    the number of the token that an account called with; 0 for none
-    expires_at  when this token expires
+    expires_at  when the token expires; None without one
     things   the things whose observations a key of sensors may send
     """
 

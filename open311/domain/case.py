@@ -30,7 +30,8 @@ class Case:
 
     reference     our name for the request: its service_request_id or, until it has one, the key of its delivery
     status        mySociety's word for the state
-    department    the code of the department; `agency` is its name
+    department    the code of the department
+    agency        the name of the department
     areas         names of the city's areas that contain the point
     via           the hops of the request, the last of which is this city: see domain.origins
     """

@@ -84,13 +84,14 @@ class NoticeText:
 class CityNotice:
     """A notice of a city.
 
-    texts          at least one: that in the city's first language, before the others
+    texts          at least one text; the text in the city's first language comes before the others
     service_codes  the services that the notice is about; empty for all
     area           the name of an area of the city; "" for none
-    polygon        a GeoJSON Polygon or MultiPolygon; None for none. Without area and polygon: the whole city
+    polygon        a GeoJSON Polygon or MultiPolygon; None for none. A notice without area and polygon is about the
+                   whole city
     starts_at      from when the public reads the notice
-    ends_at        until when
-    ended_at       when staff ended it before that; None if they have not
+    ends_at        until when the public reads the notice, unless staff end it earlier
+    ended_at       when staff ended the notice before `ends_at`; None if they have not
     sent_at        when each message about the notice became public: the first, and one for each change since. A
                    change before the notice begins replaces the message that nobody has read
     version        grows by one with each change
@@ -196,7 +197,7 @@ class BadPolygon(ValueError):
 
 
 _FARTHEST = 1e9
-"""No degree is larger. The comparison is also false for numbers that are not finite."""
+"""A coordinate with a larger absolute value is no number here. This also refuses NaN and infinity."""
 _NO_POLYGON = tell(
     "is no GeoJSON polygon; send {form}, with longitude before latitude.",
     form='{"type": "Polygon", "coordinates": [[[24.9, 60.1], …]]}',
@@ -241,6 +242,6 @@ def sent_after(before: CityNotice, after: CityNotice, now: datetime) -> tuple[da
 
 
 def exteriors(found: BaseGeometry | None) -> Sequence[Sequence[tuple[float, float]]]:
-    """The outer rings of a polygon or several, as (long, lat) points. Holes are left out: CAP cannot tell them."""
+    """The outer rings of one or more polygons, as (long, lat) points. CAP has no holes, so they are left out."""
     parts = [] if found is None else getattr(found, "geoms", [found])
     return [[(long, lat) for long, lat, *_ in part.exterior.coords] for part in parts if isinstance(part, Polygon)]

@@ -35,9 +35,11 @@ class NoDays(StrEnum):
 class ClosingDays:
     """How long the requests of the last year take.
 
-    closed, open  how many of them are closed, and open
-    median_days   the least number of days of 24 hours within which half are closed; None if not published
-    p80_days      the same for four of five
+    closed       how many of these requests are closed
+    open         how many of these requests are open
+    reason       why the days are not published; NONE if they are
+    median_days  the least number of days of 24 hours within which half are closed; None if not published
+    p80_days     the least number of days within which four of five are closed; None if not published
     """
 
     closed: int

@@ -22,12 +22,13 @@ HolidayOf = Callable[[date], str]
 class Shift(StrEnum):
     """What a holiday does to collections.
 
-    NONE           nothing: they come on holidays too
+    NONE           nothing: collections come on holidays too
     SKIP           a collection on a holiday does not come
-    NEXT_DAY       it comes on the next day that is neither a holiday nor in `never`
-    PREVIOUS_DAY   it comes on the last day before it that is neither a holiday nor in `never`
-    REST_OF_WEEK   it and all later ones of the same week, Monday to Sunday, come a day later for each holiday of
-                   the week until then. Holidays in `never` do not count, and no collection is moved to such a day
+    NEXT_DAY       a collection on a holiday comes on the next day that is neither a holiday nor in `never`
+    PREVIOUS_DAY   a collection on a holiday comes on the last day before that is neither a holiday nor in `never`
+    REST_OF_WEEK   from a holiday to the end of the week (Monday to Sunday), each collection comes a day later for
+                   each holiday of the week up to its usual day. Holidays on days in `never` do not count, and no
+                   collection is moved to such a day
     """
 
     NONE = "none"
@@ -66,7 +67,7 @@ class Round:
     last          the last usual day; None if the round does not end
     shift         what a holiday does
     holidays      the days that count as holidays, written as in `[calendar]`; empty for the city's holidays
-    never         numbers of days of the week on which nothing ever comes because of a shift
+    never         numbers of days of the week to which a shift moves no collection
     moved         exceptions: usual day -> the day on which it comes; "" if it does not come
     """
 
@@ -284,7 +285,7 @@ def _is_off(one: Round, day: date, holiday_of: HolidayOf) -> bool:
 
 
 def _statuses(item: Item) -> Iterator[tuple[date, DayStatus]]:
-    """The days on which a collection is told, each with its status."""
+    """The days that name a collection, each with the status of the collection."""
     if item.actual is not None:
         yield item.actual, DayStatus.COLLECTED
     if item.usual is not None and item.usual != item.actual:

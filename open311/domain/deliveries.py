@@ -66,7 +66,7 @@ class Delivery:
     due_at      when the next try is due; during a try, when the lease ends
     attempts    how many tries there were, without those that ended in Pending, Skip or Defer, and those that found
                 the back office down while its circuit rested
-    is_uncertain  an earlier try may have reached the back office
+    is_uncertain  whether an earlier try may have reached the back office
     token       the token with which the back office is asked about a pending delivery
     remote_id   the id that the back office gave, if parts are still missing
     missing     the names of the missing parts
@@ -189,10 +189,11 @@ def is_on_its_way(delivery: Delivery, now: datetime) -> bool:
 class DeliverySearch:
     """The filters and the page of a list of deliveries, newest first.
 
-    backends        names; empty for all
-    states          any of these; empty for all that have not ended, or for all of one request
-    number          of one request; 0 for all
-    created_before  only older ones; None for all
+    backends        deliveries to one of these back ends; empty for all
+    states          deliveries in one of these states. Empty for all of the request `number`; without a number, for
+                    all that have not ended
+    number          the number of the only request; 0 for all requests
+    created_before  only deliveries that were made before this instant; None for all
     departments     codes of the requests' departments; None for all
     after           the id after which the page begins; 0 for the first page
     """

@@ -74,11 +74,11 @@ class Reason(StrEnum):
 class Rhythm:
     """A kind of period, and how its numbers are read.
 
-    name      as it stands in the document
+    name      the name of the kind of period in the document of forecasts
     year      how many periods a year has
     level     from how many of the newest periods SEASONAL_LEVEL is made
-    spread    how many periods before and after a period of an earlier year are read with it
-    aheads    for which periods after the newest one there are forecasts
+    spread    how many periods before and after a period of an earlier year are read together with this period
+    aheads    for which periods after the newest one there are forecasts: 1 for the next one, and so on
     most_tests  how many periods of the past are tested at most: the newest ones
     """
 
@@ -109,8 +109,10 @@ class Tested:
 
     tests       how many periods it was tried on
     error       the sum of the absolute differences between forecast and number / the sum of the numbers
-    last_year_error, newest_error  the same for the two simple guesses
-    held, tried how many intervals contained the number, of how many
+    last_year_error  the error of the guess that takes the number of the same period a year ago
+    newest_error     the error of the guess that takes the newest number
+    held        how many of the tried intervals contained the number
+    tried       how many intervals were tried
     """
 
     tests: int = 0
@@ -144,7 +146,9 @@ class Forecast:
     """A forecast for one period, or why there is none.
 
     ahead     1 for the period after the newest one, and so on
-    expected, low, high  None if it is not published
+    expected  the number that is forecast; None if it is not published
+    low       the lower end of the interval; None if it is not published
+    high      the upper end of the interval; None if it is not published
     """
 
     ahead: int

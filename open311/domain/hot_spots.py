@@ -28,7 +28,7 @@ class Recent:
 
     expected  the count to expect from the area's past
     most      the most that its past explains: expected, plus the greatest error of a past forecast
-    chance    how probable a count like this or above is
+    chance    how probable this count or a higher one is
     """
 
     count: int

@@ -12,7 +12,7 @@ from open311.domain.requests import Status
 IMPORT_SOURCE = "import"
 """`RequestRecord.source` of requests that were imported, and the reason of their routes."""
 REMOTE_SOURCE = "remote"
-"""The same for requests that were pulled from a neighbour."""
+"""`RequestRecord.source` of requests that were pulled from a neighbour, and the reason of their routes."""
 BROUGHT = (IMPORT_SOURCE, REMOTE_SOURCE)
 """The sources of requests that were not made here. A new row from the source may also change what was reported."""
 
@@ -108,10 +108,12 @@ class ImportedRequest:
     """A corrected row. Its texts are clean and not too long. Its instants are in UTC, possible and in order.
 
     detailed_status  the source's own word for the status; "" if the word has the same meaning as `status`
-    updated_at       as shown: the closing time once closed; `changed_at` is the last change of any kind
-    is_dated         the source names a usable time of the last change; without one, `changed_at` is only a bound
-    has_closing      the source names a closing time of its own
-    is_outside       it has a point, which does not lie in the city
+    updated_at       the time of the last update as the API shows it; for a closed request, the closing time
+    changed_at       the time of the last change of any kind
+    is_dated         whether the source names a usable time of the last change; without one, `changed_at` is only a
+                     bound
+    has_closing      whether the source names a closing time of its own
+    is_outside       whether the request has a point that does not lie in the city
     """
 
     position: int

@@ -19,7 +19,7 @@ from open311.domain.deliveries import wait_after
 MOST_UNASKED_A_DAY = 3
 """How many mails an address gets within a day before its owner has agreed to any."""
 MOST_UNASKED_AN_HOUR = 500
-"""How many such mails a city sends within an hour. Above this number, further addresses get none."""
+"""How many mails a city sends within an hour to people who have not agreed. Further addresses get none."""
 MOST_A_DAY = 30
 """How many mails an address gets within a day. Further changes wait, and come together."""
 GIVEN_UP_AFTER = timedelta(days=5)
@@ -216,7 +216,7 @@ class Queued:
 class QueuedMail(Queued):
     """A mail that waits, or was sent.
 
-    follower_id    0 for a mail to a department
+    follower_id    the id of the follower; 0 for a mail to a department
     department     the code of a department; "" for a mail to a follower
     numbers        the requests that a mail to a department names
     recipient      the digest of the address
@@ -268,7 +268,7 @@ def settled(queued: Sending, result: Tried, now: datetime, *, chance: float) -> 
 
 
 def skipped(queued: Sending, cause: str, now: datetime) -> Sending:
-    """The mail after it was found that it is not sent."""
+    """The mail, marked as one that is not sent. `cause`: why."""
     return _ended(queued, MailState.SKIPPED, now, cause)
 
 
@@ -340,10 +340,10 @@ def recipient_of(key: str, jurisdiction_id: str, address: str) -> bytes:
 
 
 def counted_as(address: str) -> str:
-    """The address under which mail is counted: without what follows a `+`, which many servers deliver alike.
+    """The address under which mail is counted: without a `+` and what follows it before the `@`.
 
-    So nobody gets more mail than the limits allow by writing me+1@, me+2@ and so on. Dots and other signs stay,
-    because most servers tell such addresses apart.
+    Many servers deliver such addresses to one mailbox. So nobody gets more mail than the limits allow by writing
+    me+1@, me+2@ and so on. Dots and other signs stay, because most servers tell such addresses apart.
     """
     local, at, domain = address.rpartition("@")
     base = local.partition("+")[0]

@@ -47,7 +47,7 @@ class NoticeKind(StrEnum):
 MAIL_SERVER = ("*", "mail")
 """The place of the mail server among the circuits of back offices."""
 SMS_GATEWAY = ("*", "sms")
-"""The place of the gateway for text messages among them."""
+"""The place of the gateway for text messages among the circuits of back offices."""
 RECEIVERS = "*receivers"
 """Stands for the receivers of a city's webhooks where a notice has the name of a back office."""
 CONNECTION = (NoticeKind.DOWN, NoticeKind.WORKS)

@@ -19,9 +19,12 @@ _DIGITS = 4
 class PeriodForecast:
     """A forecast of the requests of a month, or of seven days. `open311/domain/forecasts.py` explains the fields.
 
-    reason              why it is not published; "" if it is
-    expected, low, high None if it is not published
-    intervals, held     how many intervals of the past were tried, and how many of them held the number
+    reason     why it is not published; "" if it is
+    expected   the number that is forecast; None if it is not published
+    low        the lower end of the interval; None if it is not published
+    high       the upper end of the interval; None if it is not published
+    intervals  how many intervals of the past were tried
+    held       how many of the tried intervals contained the number
     """
 
     period: str
@@ -47,7 +50,7 @@ class PeriodForecast:
 
     @property
     def coverage(self) -> float | None:
-        """The share of intervals that held the number; None if none was tried."""
+        """The share of intervals that contained the number; None if none was tried."""
         return round(self.held / self.intervals, _DIGITS) if self.intervals else None
 
     @classmethod
@@ -81,7 +84,8 @@ def _rounded(share: float | None) -> float | None:
 class Outlook:
     """What is to be expected of some requests.
 
-    service_code, area       "" for all services, and for all areas
+    service_code             the code of the service; "" for all services
+    area                     the name of the area; "" for all areas
     closed … days_reason     how many days they take: see ClosingDays
     recent_first_day … most  the newest four weeks of an area: see Recent; None for others, and without enough past
     is_hot_spot              whether the newest four weeks make the area a hot spot: see `hot_spots`

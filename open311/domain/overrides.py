@@ -32,7 +32,7 @@ class Item:
     """A part of a city's catalogue that can be overridden.
 
     language  BCP 47 tag; "" for a form, whose texts are in the city's first language
-    outcome   only of a text: an outcome, or one of `workflow.MOMENTS`
+    outcome   for a text: an outcome, or one of `workflow.MOMENTS`; "" for other items
     code      the code of a service; "" for a text of all services; the original name of a group
     """
 

@@ -25,8 +25,9 @@ class Person:
 
     email      compared without regard to case
     phone      compared in each way to write it, see `phone_spellings`
-    device_id, account_id  compared letter for letter
-    phone_region  the country (ISO 3166) whose phone numbers are written without `+`; "" for none. It names nobody.
+    device_id  compared letter for letter
+    account_id  compared letter for letter
+    phone_region  the country (ISO 3166) whose phone numbers are written without `+`; "" for none. It names nobody
     """
 
     email: str = field(default="", repr=False)
@@ -124,7 +125,7 @@ def read_person(values: Mapping[str, str], *, phone_region: str = "") -> Person:
     """The person whom these values name. Raises Invalid with all faults, and if no value is given.
 
     values        fields of `Person`; a field may be missing, but one that is there must have a value
-    phone_region  of the city
+    phone_region  the country (ISO 3166) whose phone numbers are written without `+` in the city; "" for none
     """
     given = {name: clean_text(values[name]).strip() for name in IDENTIFYING_FIELDS if name in values}
     if not given:

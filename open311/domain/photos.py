@@ -40,11 +40,11 @@ class CopyFault(StrEnum):
     """Why a photo that lies elsewhere was not copied.
 
     GONE               the server that has it says that there is no such file
-    REFUSED            that server answers with another error
+    REFUSED            the server that has it answers with another error
     FORBIDDEN_ADDRESS  the address, or one to which it redirects, is not public; or https redirects to http
     TOO_LARGE          it has more bytes than a photo may have, or there are too many redirects
-    TOO_SLOW           that server needs too long
-    UNREACHABLE        that server cannot be reached
+    TOO_SLOW           the server that has it needs too long
+    UNREACHABLE        the server that has it cannot be reached
     NOT_AN_IMAGE       the file is empty, is no picture that can be read here, or has too many pixels
     NOT_STORED         the media store cannot store it
     TOO_MANY           the report has more addresses than a POST may have photos
@@ -99,9 +99,10 @@ class SentPhoto:
 class Rendition:
     """One size of a prepared photo, without its data.
 
-    size           the name of the size, such as `small`
-    width, height  in pixels
-    size_bytes     of the file
+    size        the name of the size, such as `small`
+    width       the width in pixels
+    height      the height in pixels
+    size_bytes  the size of the file
     """
 
     size: str
@@ -122,7 +123,8 @@ class Photo:
     is_public       whether all who may see the request may see the photo; otherwise only staff may
     own_address     the address of this server under which the sender of the photo called it
     reason          why it was refused, withdrawn or blackened; "" for none
-    media_type, size_bytes  of the original
+    media_type      the media type of the original
+    size_bytes      the size of the original
     original_until  until when the original is kept for staff; None if it is not kept any more
     kept_until      when a blackened photo is deleted with its files; None for other photos
     copy_of         the address elsewhere of which this is a copy; "" if the photo was sent here
@@ -182,8 +184,8 @@ class OwnPhotos:
 class HeldPhoto:
     """A photo that a person must release, and what staff must know about its request.
 
-    service_request_id  "" for a request without an id
-    visibility          of the request; the public sees a released photo only if it sees the request
+    service_request_id  the id of the request; "" if it has none
+    visibility          the visibility of the request; the public sees a released photo only if it sees the request
     """
 
     photo: Photo
@@ -208,7 +210,10 @@ class HeldSearch:
 
 
 def new_id() -> str:
-    """A new id of a photo; nobody can guess it. It begins with a letter: commands take a dash for an option."""
+    """A new id of a photo; nobody can guess it.
+
+    It begins with a letter, because commands read a text that begins with a dash as an option.
+    """
     return secrets.choice(string.ascii_letters) + secrets.token_urlsafe(16)[1:]
 
 

@@ -14,7 +14,8 @@ from schemas.values import parse_degrees
 class Place:
     """A location: coordinates, an address, the id of an address, or several of these.
 
-    lat, long  degrees; both are set or both are None; 0 is a valid coordinate
+    lat   the latitude in degrees; 0 is valid. None exactly if `long` is None
+    long  the longitude in degrees; 0 is valid. None exactly if `lat` is None
     """
 
     lat: float | None = None

@@ -34,7 +34,7 @@ def progress_before(hold: ProgressMade, past: Sequence[Event]) -> tuple[Progress
 
 
 def answered_at(past: Sequence[Event]) -> datetime | None:
-    """When the last comment came, if a question was asked at any time; None if the request has changed since."""
+    """When the last comment came; None if no question was ever asked, or if the request has changed since then."""
     last = past[-1].version if past else 0
     answers = [event for event in past if isinstance(event, Commented) and event.version == last]
     if not answers or not any(isinstance(event, ReporterAsked) for event in past):
@@ -43,9 +43,9 @@ def answered_at(past: Sequence[Event]) -> datetime | None:
 
 
 def feedback_since_closing(past: Sequence[Event]) -> list[str]:
-    """What the reporter has answered since the last closing to whether the problem is solved, oldest first.
+    """The reporter's answers since the last closing about whether the problem is solved, oldest first.
 
-    Empty if the request was opened again. The last answer holds. Each is a value of `mails.Feedback`.
+    Empty if the request was opened again. The last answer counts. Each answer is a value of `mails.Feedback`.
     """
     found: list[str] = []
     for event in past:

@@ -79,12 +79,12 @@ class QueueSearch:
     states            requests in one of these states; empty for all open requests. CLOSED must be alone
     service_codes     requests of one of these services; empty for all
     area              an area's name; "" for all
-    older_than        only requests that were sent longer ago; None for all
+    older_than        only requests that were sent longer ago than this; None for all
     due               "true": overdue; "soon": due soon; "false": not overdue; "" for all
     assignee          an account as `str(principal)`; "" for nobody; None for all
     words             the text to search for; "" for all
-    folded_words      the same as publications have it
-    language          PostgreSQL's text search configuration for both
+    folded_words      the text to search for in publications: `words`, folded as publications are
+    language          PostgreSQL's text search configuration for `words` and `folded_words`
     is_merged         whether the open requests that are merged into others are listed, instead of the others
     is_held           whether only requests are listed that wait for a person to release them
     has_personal_data  whether only requests with personal data in their texts are listed
@@ -165,9 +165,12 @@ class QueueRow(NamedTuple):
 class DepartmentCount:
     """The numbers of requests of one department.
 
-    merged                       open requests that are merged into others; `open` does not count them
-    overdue, unassigned, triage, suspected  parts of `open`
-    held_photos                  photos that a person has to release, also those of closed requests
+    merged       open requests that are merged into others; `open` does not count them
+    overdue      those of the open requests that are overdue
+    unassigned   those of the open requests that no account has
+    triage       those of the open requests that wait for triage
+    suspected    those of the open requests that are held because they look like abuse, or have such an update
+    held_photos  photos that a person has to release, also those of closed requests
     """
 
     department: str

@@ -60,7 +60,8 @@ class StoredUpdate:
     is_snapshot  whether the update gives the present state of the case, and not an event
     is_unreadable  whether the update could not be read; its description is then the raw update, which is never
                  published
-    digest       of the status and text of a snapshot. It stays when they are erased; "" for other updates
+    digest       the digest of the status and text of a snapshot, which stays when they are erased; "" for other
+                 updates
     attempts     how often the update was tried
     cause        a sentence that says why the update has its state; "" if no reason is needed
     """

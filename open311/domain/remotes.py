@@ -20,7 +20,8 @@ class Remote:
     title           the name of the neighbour for people
     url             the address of the neighbour's API
     remote_jurisdiction  the jurisdiction_id that its server uses for it; "" if the server has only one city
-    key_env, key_file    where we keep the key that the neighbour gave us; both "" without a key
+    key_env         the name of the environment variable with the key that the neighbour gave us; "" for none
+    key_file        the path of the file with the key that the neighbour gave us; "" for none
     partner_key     the number of the key that we gave the neighbour; 0 without a key
     federation_id   the neighbour's name for other servers
     areas           names of our areas that are the neighbour's territory; empty for our whole city
@@ -28,7 +29,8 @@ class Remote:
     codes           our code of a service -> the neighbour's code; codes that are missing are the same
     shared          the allow-list: the fields that may be sent, as for a back end
     abilities       some of OWN_IDS, KEYS, UPDATES
-    pushes, pulls   whether our requests are sent to the neighbour, and whether its requests are shown here
+    pushes          whether our requests are sent to the neighbour
+    pulls           whether the neighbour's requests are shown here
     since           only requests from this time on are pushed
     """
 
@@ -79,9 +81,9 @@ class RemoteService:
 class PullState:
     """How far the requests of a neighbour have been read.
 
-    until   when the last pull began, by our clock: its changes up to then are known; None before the first pull.
-            If the neighbour's clock is slow by more than the overlap of two pulls, a change may be seen only when
-            all requests are compared
+    until   when the last pull began, by our clock: the neighbour's changes up to then are known; None before the
+            first pull. If the neighbour's clock is slow by more than the overlap of two pulls, a change may be seen
+            only when all requests are compared
     asked   the last id that was asked for because it is not in the neighbour's list; the next pull goes on after it
     cause   why the last pull failed, or how many requests were left out and why; "" if all are shown. A pull that
             reads only changes keeps what the pull before it has left out

@@ -41,9 +41,8 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicRequest:
-    """The standard's public fields of a request.
+    """The standard's public fields of a request. All instants are in UTC and whole seconds.
 
-    requested_at, updated_at, expected_at  instants in UTC and whole seconds
     updated_at  the time of the last change that the public sees; for a closed request, of the closing (A34)
     """
 
@@ -123,7 +122,8 @@ class Extras:
 class Submission:
     """The fields of a POST, cleaned but not yet checked against the catalogue.
 
-    lat, long   the text as sent
+    lat         the text as sent
+    long        the text as sent
     attributes  attribute code -> values in the order sent
     external_id  the sender's own id of the request; "" if it has none
     via         the servers that the request passed before, if another server sends it: see domain.origins
@@ -217,7 +217,7 @@ class Visibility(StrEnum):
 
     @property
     def is_shown(self) -> bool:
-        """Whether people can see it who are neither staff nor its reporter."""
+        """Whether people who are neither staff nor the reporter can see the request."""
         return self in (Visibility.PUBLIC, Visibility.UNLISTED)
 
 
@@ -248,7 +248,7 @@ class RequestRecord:
     service_request_id  "" while only its token is known, and for blackbox services
     department          a code; "" if no department has it, or if only `agency_responsible` is known
     agency_responsible  the agency's name from an import; if "", the department's name is shown
-    is_outside          the point lies outside the boundary of a city that flags such requests
+    is_outside          whether the point lies outside the boundary of a city that flags such requests
     updated_at          the time that the API shows; for a closed request, the time of the closing (A34)
     changed_at          the time of the last change of any kind
     detailed_status     the status in the source's own words, from an import or a neighbour

@@ -112,7 +112,7 @@ class RequestSearch:
     requested      bounds on requested_datetime
     changed        bounds on the last change of any kind
     after          the key after which the page begins; `page` counts from there
-    page           from 1
+    page           the number of the page, from 1
     is_counted     whether the caller wants the number of requests on all pages
     asked_at       the time of the call, if known. It helps to plan the query and does not change its result, so
                    two searches that differ only in `asked_at` are equal

@@ -36,7 +36,8 @@ class SensorRule:
 
     service           the code of the service that gets the request
     description       the description of the request; may contain the names of `FIELDS` in braces
-    above, below      the condition holds while results are greater or less than this number
+    above             the condition holds while results are greater than this number
+    below             the condition holds while results are less than this number
     hysteresis        how far below `above`, or above `below`, a result must be to end the condition
     minimum_minutes   how long the condition must hold until it is reported, and be over until it counts as over
     silent_minutes    the condition holds if the sensor has sent nothing for this time
@@ -90,7 +91,8 @@ class Sensor:
     datastream  its id, the `@iot.id` of SensorThings; unique in the city
     thing       the id of the thing, which keys name; a thing can have several datastreams
     name        what people call the thing; "" for its id
-    lat, long   where the thing is, in degrees, WGS 84
+    lat         the latitude of the thing, in degrees, WGS 84
+    long        the longitude of the thing, in degrees, WGS 84
     unit        the unit of the results, such as cm
     rules       the codes of the rules for what it measures
     """
@@ -243,7 +245,7 @@ class Standing:
 
 
 def step_for(condition: Condition, rule: SensorRule, standing: Standing | None, now: datetime) -> Step:
-    """What is to be done. `standing`: of the condition's request; None if there is none, or it is gone.
+    """What is to be done about the condition's request. `standing`: None if there is no request, or if it is gone.
 
     The cool-down is counted by our own clock, so that a thing cannot make requests faster by sending other times.
     """

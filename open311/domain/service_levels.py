@@ -89,8 +89,9 @@ def read_service_level(words: str) -> ServiceLevel:
 class LevelRule:
     """A service level, and conditions for the requests that get it. An empty condition fits every request.
 
-    service, department  codes
-    answers              attribute code -> values; the answer to each of these attributes must be one of the values
+    service     the code of a service; "" for any
+    department  the code of a department; "" for any
+    answers     attribute code -> values; the answer to each of these attributes must be one of the values
     """
 
     level: ServiceLevel
@@ -164,9 +165,10 @@ class ServiceLevels:
     ) -> datetime | None:
         """By when a request should be done, in UTC; None if no service level gives a date.
 
-        service, department  codes
-        paused               the holds of the request; the clock of the service level stands still meanwhile.
-                             Pauses may overlap. While a pause has no end, there is no date.
+        service     the code of the service
+        department  the code of the department
+        paused      the holds of the request; the clock of the service level stands still meanwhile. Pauses may
+                    overlap. While a pause has no end, there is no date
         A pause that begins when the request is due, or later, does not move the date.
         """
         if not self.rules:

@@ -32,9 +32,9 @@ class ServiceModel:
     language   the language whose stemmer made the terms
     codes      the services that it knows
     terms      the words and pairs of words that it knows
-    rarities   of each term: its weight in a text, > 0
-    weights    of each term, for each service
-    offsets    of each service
+    rarities   the weight of each term in a text, > 0: rare terms weigh more
+    weights    the weight of each term for each service
+    offsets    the offset of each service
     requests   how many requests it has been trained with
     """
 
@@ -71,7 +71,7 @@ def with_model(
 ) -> list[str]:
     """The codes of services in the order of their points and of how likely they are.
 
-    points  of the services that the search has found, the best first
+    points  the points of the services that the search has found, the best first
     weight  how much a service with the probability 1 counts. The best service of the search counts 1
     least   the least probability of a service that only the model has found
     """

@@ -158,7 +158,7 @@ class Attribute:
 class Department:
     """A department of the city. Its name is public, as `agency_responsible`.
 
-    service_level  for its services that have none of their own
+    service_level  the service level of its services that have none of their own
     """
 
     code: str

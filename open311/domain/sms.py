@@ -23,7 +23,7 @@ MOST_PARTS = 2
 GSM_SINGLE, GSM_PART = 160, 153
 """The characters of a message in the alphabet of GSM 03.38, and of each part of a longer one."""
 UCS_SINGLE, UCS_PART = 70, 67
-"""The same for a text with any other character, in units of UTF-16."""
+"""The characters of a message with any other character, and of each part of a longer one, in units of UTF-16."""
 _LEAST_TEXT = 20
 """If a link leaves fewer characters than this to the sentence, the message goes without the link."""
 _GSM = frozenset(
@@ -55,7 +55,7 @@ class SmsRules:
     """Which text messages a city sends to reporters who ask for them. Without a gateway in the settings, none.
 
     kind        the kind of sender, such as `webhook`; "" if the city sends none
-    about       about what: `received`, `status`, `closed`
+    about       what messages are about: `received`, `status`, `closed`
     quiet       the hours, in the city's time zone, at which no message is sent
     per_number  how many messages a number gets within a day
     per_city    how many messages the city sends within a day
@@ -187,8 +187,8 @@ def _whole_words(text: str, length: int) -> str:
 class Wish(StrEnum):
     """What somebody has answered to a message.
 
-    STOP   to get none any more
-    START  to get them again
+    STOP   the person wants no more messages
+    START  the person wants messages again
     OTHER  something else, which nobody reads
     """
 

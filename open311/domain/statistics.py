@@ -113,7 +113,8 @@ class Question:
     department     the code of a department; "" for all
     area           the name of an area; "" for all
     statuses       any of these; empty for both
-    first, last    the days of the report in the city's time zone, both included; None for no bound
+    first          the first day of the report, in the city's time zone; None for no bound
+    last           the last day of the report, which is included; None for no bound
     within_days    N of "closed within N days"; one of WITHIN_DAYS
     """
 
@@ -210,11 +211,13 @@ def next_month(day: date) -> date:
 class Tally:
     """The counts of a group of requests.
 
-    closed, open   by their status now
-    ended          the requests that were closed in the days of the question, whenever they were reported
-    quick          closed within `QUICK`
-    on_time, late  closed by their target, or after it
-    overdue        open requests past their target
+    closed         requests that are closed now
+    open           requests that are open now
+    ended          requests that were closed in the days of the question, whenever they were reported
+    quick          requests that were closed within `QUICK`
+    on_time        requests that were closed by their target date
+    late           requests that were closed after their target date
+    overdue        open requests after their target date
     waiting        open requests that are more than `within_days` old
     ages           open requests by age; one more than AGE_BANDS
     targets        open and closed requests by `Target`
@@ -316,7 +319,8 @@ class Row:
     closed_in_period  closed in the days of the question, whenever they were reported
     open_…            open requests by age in days; the bands are AGE_BANDS and a last one for older requests
     timed             how many closed requests the median and the 90th percentile are about
-    median_hours, p90_hours  whole hours, rounded down; None without closed requests
+    median_hours      the median in whole hours, rounded down; None without closed requests
+    p90_hours         the 90th percentile in whole hours, rounded down; None without closed requests
     within            requests that were closed within the question's number of days
     within_of         closed requests, and requests that have been open for longer than this number of days
     on_time           requests that were closed by their target date

@@ -46,8 +46,8 @@ class SubscriptionState(StrEnum):
 class RequestFilter:
     """Which requests a subscription is about. All parts that are given must match.
 
-    number              of the only request; None for any
-    service_request_id  its id; "" for any
+    number              the number of the only request; None for any
+    service_request_id  the id of the only request; "" for any
     service_codes       any of these; empty for all
     group               the group of the service in the city's catalogue; "" for all
     statuses            any of these; empty for all
@@ -151,12 +151,12 @@ PAUSED_LASTS = timedelta(days=30)
 class Webhook:
     """The receiver of a subscription, and how sending to it goes.
 
-    secret         signs what is sent, `whsec_…`
-    old_secret     also signs until `old_secret_until`; "" for none
+    secret         the secret that signs what is sent, `whsec_…`
+    old_secret     the former secret, which also signs until `old_secret_until`; "" for none
     challenge      what the receiver must answer before the subscription begins; "" once it has
     next_at        nothing is sent earlier. While a worker sends, it is the end of the worker's lease
     failures       how many tries in a row have failed
-    failing_since  since when; None if the last try succeeded
+    failing_since  since when all tries have failed; None if the last try succeeded
     cause          why the last try failed, or why the subscription is disabled, in a sentence
     sent           how many webhooks the receiver has accepted
     is_replaying   whether earlier changes are told again

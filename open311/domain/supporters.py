@@ -33,7 +33,7 @@ class Supporter:
     """Who supports a request, as a call tells it.
 
     value       names the person for the app, or for this server
-    api_key_id  people of different apps are different people; NO_KEY without an app
+    api_key_id  the number of the app's key, because equal values of two apps are two people; NO_KEY without an app
     """
 
     kind: SupporterKind

@@ -110,8 +110,8 @@ class _Tally:
     """What a sentence has for each item.
 
     count  how many words of the sentence say something
-    known  how many of them the item has
-    named  the items that have one in their name or keywords
+    known  for each item, how many of these words it has
+    named  the items that have one of these words in their name or keywords
     """
 
     count: int

@@ -57,7 +57,7 @@ class UpdateReceipt:
     ignored      messages about the parts that had no effect
     masked       the kinds of personal data in the text that the public does not see
     photos       how many photos are stored
-    photo_rule   who sees them
+    photo_rule   who sees the photos
     lost_photos  how many photos could not be stored
     """
 

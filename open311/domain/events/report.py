@@ -88,7 +88,8 @@ class Triaged(Routed):
 class FoundOutside(Event):
     """The point is outside the city, or the service is not offered there. The city flags such requests.
 
-    service  the code of the service if the point is inside the city but the service is not offered there
+    service  the code of the service if the point is inside the city but the service is not offered there; "" if the
+             point is outside
     """
 
     kind = "outside"
@@ -180,7 +181,8 @@ class NoteAdded(Event):
 class Transferred(Event):
     """The request was given to another department.
 
-    old, new   codes of departments; "" if only a name is known
+    old        the code of the former department; "" if only a name is known
+    new        the code of the new department; "" if only a name is known
     name       the name of the new department
     agency     the name that an import gave; "" to show the name of the department
     status     the status of the request
@@ -264,7 +266,10 @@ class Imported(Event):
     """A row of an imported file created or changed the request. `cause` names the file and the row.
 
     is_new      whether the row created the request
-    status, department, agency, expected  values of the row; a new request begins with them
+    status      the status in the row; a new request begins with it
+    department  the code of the department in the row; a new request begins with it
+    agency      the name of the agency in the row; a new request begins with it
+    expected    the due date in the row; a new request begins with it
     updated     the new time of the last update; None to keep the old one
     changed     when the request last changed: the time in the row, or that of the import if the row has none
     is_dated    whether the row says when the request last changed; None in events of earlier releases
@@ -522,7 +527,7 @@ class Erased(Event):
 
     what       values of `Erasable`
     marks      let an import recognise what was erased (`domain.erasures`); None in events of earlier releases
-    addresses  of single photos that were erased, such as those of one comment
+    addresses  the addresses of single photos that were erased, such as those of one comment
     """
 
     kind = "erased"

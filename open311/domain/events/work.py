@@ -16,7 +16,8 @@ from open311.domain.requests import Priority, Progress, RequestRecord, Status
 class Assigned(Event):
     """The request was given to another account, or to nobody.
 
-    old, new   accounts, as `str(principal)`; "" for nobody
+    old        the former account, as `str(principal)`; "" for nobody
+    new        the new account, as `str(principal)`; "" for nobody
     is_update  whether the public sees the time as the last update; True in all events of earlier releases
     """
 
@@ -63,8 +64,9 @@ class Prioritised(Event):
 class ProgressMade(Event):
     """The progress of the work changed.
 
-    old, new  values of `Progress`
-    detail    the code of one of the city's own states, which is more exact than `new`; "" for none
+    old     the former value of `Progress`
+    new     the new value of `Progress`
+    detail  the code of one of the city's own states, which is more exact than `new`; "" for none
     """
 
     kind = "progress"
@@ -245,7 +247,8 @@ class Merged(Event):
 
     into     the number of the other request
     name     the service_request_id of the other request; "" if it has none, or if only staff see that request
-    status, department  of the merged request itself
+    status   the status of the merged request itself
+    department  the department of the merged request itself
     old      the number of the request into which this one was merged before; 0 for none
     repeats  the possible_duplicate_of before the merge; None in events of releases that did not store this
     """
@@ -282,7 +285,8 @@ class Unmerged(Event):
     """The merge of the request was undone. `note`: the text that becomes status_notes again.
 
     old      the number of the request into which this one was merged
-    status, department  of the request itself
+    status   the status of the request itself
+    department  the department of the request itself
     repeats  the possible_duplicate_of from now on; None in events of earlier releases
     """
 
@@ -313,8 +317,9 @@ class Unmerged(Event):
 class ServiceChanged(Event):
     """The request was moved to another service.
 
-    old, new  codes of services
-    dropped   codes of attributes that the new service does not ask for; staff still see the answers
+    old      the code of the former service
+    new      the code of the new service
+    dropped  codes of attributes that the new service does not ask for; staff still see the answers
     """
 
     kind = "service"

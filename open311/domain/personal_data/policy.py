@@ -21,7 +21,7 @@ class Treatment(StrEnum):
     """What happens to personal data in a text that becomes public.
 
     MASK  a marker is shown in its place
-    HOLD  the same, and a new request with it is shown only after a person has released it
+    HOLD  a marker is shown in its place, and a new request with it is shown only after a person has released it
     SHOW  it is shown as typed
     """
 

@@ -85,9 +85,9 @@ def finish_sign_in(
 ) -> Session:
     """Begin a session for the person whom the provider has led back.
 
-    Raises Unauthenticated if the person has cancelled or has no account, or if the sign-in is too old, was not begun
-    in this browser, or is not believed. Raises Unavailable if the provider cannot be used, and NotFound if this
-    server has none.
+    Raises Unauthenticated if the person has cancelled or has no account, or if the sign-in is too old, was not
+    begun in this browser, or is not believed. Raises Unavailable if the provider cannot be used, and NotFound if
+    this server has none.
 
     ticket  the text that was kept in the browser
     answer  the parameters with which the provider has led the person back
