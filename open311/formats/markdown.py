@@ -36,7 +36,7 @@ class Marked:
 
 
 def read_markdown(text: str) -> Marked:
-    """A text in Markdown (CommonMark with tables). Raises MarkdownError for the first thing it cannot have."""
+    """A text in Markdown (CommonMark with tables). Raises MarkdownError for the first part that is not allowed."""
     parser = _parser()
     tokens = parser.parse(text)
     for token in tokens:

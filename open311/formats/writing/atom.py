@@ -111,8 +111,8 @@ def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
 def tag(jurisdiction_id: str, *path: str) -> str:
     """A permanent id (RFC 4151) under the city's domain. It does not depend on this server's address.
 
-    Characters that a domain cannot have become hyphens. The path after the domain starts with the exact
-    jurisdiction_id.
+    Characters that are not allowed in a domain are replaced by hyphens. The path after the domain starts with the
+    exact jurisdiction_id.
     """
     authority = _OUTSIDE_NAME.sub("-", jurisdiction_id.lower()).strip(".-") or "open311.invalid"
     parts = "/".join(quote(part, safe="") for part in (jurisdiction_id, *path))

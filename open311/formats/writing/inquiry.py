@@ -42,7 +42,7 @@ class FeedDay:
 class TodayFeed:
     """The feed 311 Today.
 
-    published  the time of all items; not the day that they are about
+    published  the time of publication of all items, which is not the day that an item is about
     """
 
     title: str
