@@ -24,7 +24,7 @@ class Suspicion(StrEnum):
     HONEYPOT      a field was filled that people do not see
     BLOCKED       the sender is on the block list
     KEY_RATE      too many reports or updates with one api_key
-    ADDRESS_RATE  too many of them from one network address
+    ADDRESS_RATE  too many reports or updates from one network address
     DEVICE_RATE   too many reports from one device
     REPEATS       the same report or update too often from the same device or address
     """

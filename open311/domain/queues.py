@@ -85,12 +85,12 @@ class QueueSearch:
     words             the text to search for; "" for all
     folded_words      the text to search for in publications: `words`, folded as publications are
     language          PostgreSQL's text search configuration for `words` and `folded_words`
-    is_merged         whether the open requests that are merged into others are listed, instead of the others
+    is_merged         whether only open requests that are merged into others are listed; otherwise none of them
     is_held           whether only requests are listed that wait for a person to release them
     has_personal_data  whether only requests with personal data in their texts are listed
     is_suspected      whether only requests are listed that are held because they look like abuse, or have such an
                       update
-    is_test           whether the open requests of test keys are listed, instead of the others
+    is_test           whether only requests of test keys are listed; otherwise none of them
     soon              how long before its due date a request is due soon, in whole seconds
     after             the key after which the page begins
     """

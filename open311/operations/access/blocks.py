@@ -56,7 +56,11 @@ def note_block_version(platform: Platform) -> None:
 
 
 def add_block(platform: Platform, order: BlockOrder, *, principal: Principal, now: datetime) -> Block:
-    """Add a block. Raises Forbidden, Invalid, and Conflict if there is such a block."""
+    """Add a block.
+
+    Raises Forbidden unless the caller is an admin there, Invalid for a faulty value, reason or number of days, and
+    Conflict if there is such a block.
+    """
     _require_admin(principal, order.jurisdiction_id)
     reason = _reason(order.reason)
     if not 0 <= order.days <= MOST_DAYS:
@@ -93,7 +97,11 @@ def list_blocks(platform: Platform, jurisdiction_id: str, *, principal: Principa
 
 
 def remove_block(platform: Platform, number: int, *, reason: str, principal: Principal, now: datetime) -> Block:
-    """Remove a block. Raises NotFound, Forbidden, and Invalid if the reason is missing."""
+    """Remove a block.
+
+    Raises Forbidden unless the caller is an admin, Invalid if the reason is missing or faulty, and NotFound if the
+    caller has no such block.
+    """
     require_role(principal, Role.ADMIN)
     why = _reason(reason)
     with platform.database.transaction() as connection:

@@ -44,7 +44,7 @@ class NewKey:
 
 
 def list_city_keys(platform: Platform, city: Jurisdiction, *, principal: Principal) -> list[ApiKey]:
-    """The keys of a city, the newest first; revoked ones at the end. Raises Forbidden."""
+    """The keys of a city, the newest first; revoked ones at the end. Raises Forbidden as `_require_admin` does."""
     _require_admin(principal, city)
     newest_first = reversed(list_keys(platform, city.id))
     return sorted(newest_first, key=lambda key: key.revoked_at is not None)
@@ -63,7 +63,7 @@ def add_city_key(
 ) -> tuple[int, str]:
     """Create a key of a city. Returns its number and its secret, which cannot be read again.
 
-    Raises Forbidden and Invalid.
+    Raises Forbidden as `_require_admin` does, and Invalid as `add_key` does.
     """
     _require_admin(principal, city)
     return add_key(
@@ -90,10 +90,12 @@ def decide_key(
     principal: Principal,
     now: datetime,
 ) -> None:
-    """Carry out one of DECISIONS about a key of a city. Raises Forbidden, Invalid and NotFound.
+    """Carry out one of DECISIONS about a key of a city.
 
     text  what the users of the app are told (notice), what callers are told (suspend), or why (revoke); not used by
           resume
+    Raises Forbidden as `_require_admin` does, Invalid for a missing or faulty text, and NotFound if the city has no
+    valid key of this number.
     """
     _require_admin(principal, city)
     by: dict[str, Any] = {"jurisdiction_id": city.id, "principal": principal, "now": now}

@@ -65,7 +65,9 @@ def is_offered(platform: Platform) -> bool:
 def begin_sign_in(
     platform: Platform, city_id: str, *, back: str, language: str, asks_again: bool, now: datetime
 ) -> Begun:
-    """Begin a sign-in for a city. Raises Unavailable, and NotFound if this server has no provider.
+    """Begin a sign-in for a city.
+
+    Raises Unavailable if the provider cannot be used, and NotFound if this server has none.
 
     back        the address on this server to which the provider leads the person
     asks_again  whether the provider asks who the person is, even if it knows that already

@@ -149,7 +149,8 @@ def restore_account(
 ) -> Issued:
     """Make a revoked account valid again with its old rights, and give it a new token.
 
-    The old tokens stay invalid. Raises Invalid, Forbidden, NotFound, and Conflict for an account that is valid.
+    The old tokens stay invalid. Raises Invalid for faulty days or a faulty label, Forbidden unless the caller is an
+    admin there, NotFound for an unknown account, and Conflict for an account that is valid.
     """
     _require_admin(principal, jurisdiction_id)
     expires_at, cleaned = _lasting(days, now), _read_label(label)

@@ -106,7 +106,10 @@ def revoke_links(
     now: datetime,
     reason: str = "",
 ) -> int:
-    """End all links to a request. Returns how many there were. Raises NotFound and Forbidden."""
+    """End all links to a request. Returns how many there were.
+
+    Raises NotFound for an unknown request, and Forbidden if the account may not work on it.
+    """
     with platform.database.transaction() as connection:
         number = _number(connection, city, name, principal)
         ended = status_links.revoke(connection, city.id, number)
@@ -124,7 +127,10 @@ def renew_link(
     now: datetime,
     reason: str = "",
 ) -> str:
-    """End all links to a request and make a new one. Returns its secret. Raises NotFound and Forbidden."""
+    """End all links to a request and make a new one. Returns its secret.
+
+    Raises NotFound for an unknown request, and Forbidden if the account may not work on it.
+    """
     secret = new_status_secret()
     with platform.database.transaction() as connection:
         number = _number(connection, city, name, principal)
@@ -134,7 +140,7 @@ def renew_link(
 
 
 def _number(connection: Connection, city: Jurisdiction, name: str | int, principal: Principal) -> int:
-    """The number of a request, which stays locked, if the account may work on it."""
+    """The number of a request, which stays locked. Raises NotFound and Forbidden as `revoke_links` does."""
     require_role(principal, Role.AGENT)
     record = load_request(connection, city, name)
     require_department(principal, city, record)

@@ -172,7 +172,7 @@ def needs_consent(one: Delivery) -> bool:
     """Whether a retry may double the request, so that a person has to accept the risk.
 
     An uncertain delivery that waits for a person may have arrived. It does not matter whether its back office can
-    be asked, because the configuration may have changed since.
+    be asked, because the configuration may have changed since the try.
     """
     return one.state is UNCERTAIN or (one.state is PARKED and one.is_uncertain)
 

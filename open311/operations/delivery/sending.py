@@ -343,7 +343,7 @@ class Line:
     def _store(self, claims: Sequence[Claim], tries: Sequence[Tried], now: datetime) -> int:
         """Settle the deliveries that were tried, and free the others.
 
-        A delivery that somebody else has claimed or settled since is left as it is.
+        A delivery that somebody else has claimed or settled meanwhile is left as it is.
 
         Returns how many deliveries have arrived.
         """
@@ -352,7 +352,7 @@ class Line:
             stored = deliveries.lock_all(connection, self._city.id, ids)
             held = {claim.before.id for claim in claims if _is_held(claim, stored.get(claim.before.id))}
             untried = [claim.before for claim in claims[len(tries) :] if claim.before.id in held]
-            # Take only state and due_at from before the claim, because an erasure may have blanked the cause since.
+            # Take only state and due_at from before the claim: an erasure may have blanked the cause after it.
             free = [replace(stored[one.id], state=one.state, due_at=one.due_at) for one in untried]
             deliveries.save_all(connection, free)
             done = list(zip(claims, tries, strict=False))
@@ -450,7 +450,7 @@ class Line:
 
 
 def _is_held(claim: Claim, stored: Delivery | None) -> bool:
-    """Whether the claim still holds. If not, its lease has ended, and the delivery was claimed or settled since."""
+    """Whether the claim still holds. If not, its lease has ended, and the delivery was claimed or settled again."""
     return stored is not None and (stored.state, stored.due_at) == (DeliveryState.SENDING, claim.lease)
 
 

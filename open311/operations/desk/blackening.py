@@ -90,7 +90,7 @@ def blacken_photo(
 
 
 def _find(connection: Connection, record: RequestRecord, id: str) -> Photo:
-    """The photo, if it can be blackened. Raises NotFound and Conflict."""
+    """The photo. Raises NotFound if the request does not have it, and Conflict if it cannot be blackened now."""
     photo = find_photo(media.load_all(connection, record.jurisdiction_id, record.number), id)
     if photo.state not in _CAN_BE_BLACKENED:
         raise Conflict(tell("is {state}; only a ready or held photo can be blackened.", state=photo.state), "photo")

@@ -33,7 +33,10 @@ class HeldPage:
 def find_held_photos(
     platform: Platform, city: Jurisdiction, values: Mapping[str, Any], *, principal: Principal
 ) -> HeldPage:
-    """One page of the held photos in the departments of an account, oldest first. Raises Invalid and Forbidden."""
+    """One page of the held photos in the departments of an account, oldest first.
+
+    Raises Invalid for a faulty cursor, and Forbidden if the account is not valid for the city.
+    """
     require_role(principal, Role.READER)
     require_city(principal, city.id)
     search = HeldSearch(

@@ -47,7 +47,8 @@ def read_photo(
     """A file of a photo of a request: one of its sizes, or the original while it is kept.
 
     Only dispatchers read a photo as it was before parts of it were blackened.
-    Raises NotFound, StoreUnavailable, and Forbidden, also for a request of other departments.
+    Raises NotFound if there is no such file or it is not kept, StoreUnavailable if the store cannot give it, and
+    Forbidden, also for a request of other departments.
     """
     require_role(principal, Role.READER)
     with platform.database.reading() as connection:

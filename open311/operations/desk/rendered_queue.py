@@ -47,8 +47,8 @@ class RenderedQueue:
 class LastSearch:
     """The last search of a query and a token; None before the first one. The next call is expected to repeat it.
 
-    The account's rights may have changed since. Then the next search is another one, and nothing that was read
-    ahead is used.
+    If the account's rights have changed since the last call, the next search is another one, and nothing that was
+    read ahead is used.
     """
 
     def __init__(self, _caller: int) -> None:

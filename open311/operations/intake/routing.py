@@ -23,7 +23,8 @@ def explain_draft(jurisdiction: Jurisdiction, draft: Draft) -> list[Step]:
 def draft_of(jurisdiction: Jurisdiction, record: RequestRecord) -> Draft:
     """A stored request, as it is now, for routing and hooks. Answers that were not asked for are left out.
 
-    The city may have retired the service since. Then the draft's service has this code and no department.
+    The city may have retired the service after the request came. Then the draft's service has this code and no
+    department.
     """
     return Draft(
         service=jurisdiction.service(record.service_code) or Service(code=record.service_code, name=""),

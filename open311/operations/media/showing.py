@@ -37,7 +37,7 @@ def find_public_file(platform: Platform, city: Jurisdiction, name: str) -> Photo
     """The file that everybody can get under a name such as `ID.jpg` or `ID-small.jpg`.
 
     Only photos of requests that can be read now are found. This reads the tables of photos and publications.
-    Raises NotFound, and StoreUnavailable.
+    Raises NotFound if there is no such file for everybody, and StoreUnavailable if the store cannot give it.
     """
     match = _NAME.fullmatch(name)
     if match is None:
@@ -59,7 +59,11 @@ def _shown(platform: Platform, city: Jurisdiction, id: str, name: str) -> Photo:
 
 
 def rendition_file(platform: Platform, photo: Photo, size: str) -> PhotoFile:
-    """One size of a prepared photo. Raises NotFound, and StoreUnavailable."""
+    """One size of a prepared photo.
+
+    Raises NotFound if the photo has no such size or is not prepared, and StoreUnavailable if the store cannot give
+    the file.
+    """
     name = f"{photo.id}.jpg" if size == LARGEST else f"{photo.id}-{size}.jpg"
     if photo.prepared_at is None or all(one.size != size for one in photo.renditions):
         raise _missing(name)

@@ -176,7 +176,7 @@ def list_notices(
 
 
 def find_notice(platform: Platform, city: Jurisdiction, number: int, *, principal: Principal) -> CityNotice:
-    """One notice of a city. Raises NotFound, Forbidden."""
+    """One notice of a city. Raises NotFound if there is none with this number, and Forbidden."""
     _require(principal, city)
     with platform.database.reading() as connection:
         found = city_notices.load(connection, city.id, number)
@@ -228,7 +228,7 @@ def _unknown(number: int) -> NotFound:
 def _open_one(
     connection: Connection, city: Jurisdiction, number: int, version: int | None, now: datetime
 ) -> CityNotice:
-    """The notice, locked. Raises NotFound, and Conflict if it is over or not what the caller has seen."""
+    """The notice, locked. Raises NotFound, and Conflict if it is over or does not have the version `version`."""
     found = city_notices.load(connection, city.id, number, is_locked=True)
     if found is None:
         raise _unknown(number)

@@ -37,7 +37,7 @@ def alerting_notices(platform: Platform, city: Jurisdiction, now: datetime) -> l
 
 
 def public_notice(platform: Platform, city: Jurisdiction, number: int, now: datetime) -> CityNotice:
-    """One notice that the public has been able to read. Raises NotFound, Unavailable."""
+    """One notice that the public has been able to read. Raises NotFound if there is none, and Unavailable."""
     with platform.database.reading() as connection:
         found = city_notices.load(connection, city.id, number)
     if found is None or not found.was_public(now):

@@ -19,7 +19,7 @@ from schemas.texts import tell
 
 
 def require_sensor(city: Jurisdiction, datastream: str, *, principal: Principal) -> Sensor:
-    """The sensor of a datastream. Raises Invalid if the city has none, and Forbidden if the key is for others."""
+    """The sensor of a datastream. Raises Invalid if the city has none, and Forbidden if the key is not for it."""
     sensor = city.sensor(datastream)
     if sensor is None:
         fault = tell("{id!r} is no datastream of {city}.", id=datastream[:60], city=city.id)
@@ -47,8 +47,9 @@ def take_observations(
 ) -> None:
     """Take observations of one datastream, and do what the rules say. An observation that comes again does nothing.
 
-    Rules do not see observations that are older than STALE_AFTER. Raises Invalid, Forbidden and Unavailable. The
-    caller can send all of them again after any error.
+    Rules do not see observations that are older than STALE_AFTER. Raises Invalid and Forbidden as `require_sensor`
+    does, Invalid for an observation of the future, and Unavailable. After any error, the caller can send all
+    observations again.
     """
     sensor = require_sensor(city, seen[0].datastream, principal=principal)
     for one in seen:

@@ -64,7 +64,7 @@ def mask_again(connection: Connection, records: Sequence[RequestRecord], city: J
 
 
 def _missed(connection: Connection, before: RequestRecord) -> tuple[RequestRecord, Sequence[Event]]:
-    """The hidden request as the public saw it last, and the events since. All events, if nobody ever saw it."""
+    """The hidden request as the public saw it last, and the events after that; all if nobody saw it."""
     events = history.load_events(connection, before.jurisdiction_id, before.number)
     past = [event for event in events if event.version <= before.version]
     hiding = max((index for index, event in enumerate(past) if _hides(event)), default=0)
