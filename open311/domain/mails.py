@@ -37,7 +37,7 @@ MOST_NUMBERS = 50
 MOST_SUBSCRIPTIONS = 20
 """How many filters an address gets mail about in a city."""
 SUBSCRIBED_FOR = timedelta(days=365)
-"""How long people get mail about a filter before they are asked to prolong it."""
+"""How long people get mail about a filter if they do not prolong it."""
 LEAST_PAUSE = timedelta(hours=1)
 """The shortest time between two mails about a filter."""
 DAILY_AT = time(7)

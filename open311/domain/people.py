@@ -106,7 +106,7 @@ def number_for_sms(phone: str, region: str, *, abroad: bool = False) -> str:
     """The phone number in the form +16175550142; "" if no text message can or should be sent to it.
 
     region  the country (ISO 3166) whose numbers are written without `+`
-    abroad  whether numbers of other countries count too, also of those with the same code, such as Jamaica and US
+    abroad  whether numbers of other countries count too. Countries may share a code, as Jamaica and the US do
     """
     try:
         number = phonenumbers.parse(phone, region or None)

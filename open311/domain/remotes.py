@@ -19,7 +19,7 @@ class Remote:
     name            the name that our city gives the neighbour. The neighbour's requests have the ids `NAME-ID` here
     title           the name of the neighbour for people
     url             the address of the neighbour's API
-    remote_jurisdiction  the jurisdiction_id that its server uses for it; "" if the server has only one city
+    remote_jurisdiction  the jurisdiction_id of the neighbour on its server; "" if the server has only one city
     key_env         the name of the environment variable with the key that the neighbour gave us; "" for none
     key_file        the path of the file with the key that the neighbour gave us; "" for none
     partner_key     the number of the key that we gave the neighbour; 0 without a key

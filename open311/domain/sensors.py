@@ -62,7 +62,7 @@ class SensorRule:
 
     @property
     def cool_down(self) -> timedelta:
-        """How long after the end of a condition no new request is made."""
+        """How long no new request is made after the last one was closed."""
         return timedelta(minutes=self.cool_down_minutes)
 
     def holds(self, result: float) -> bool:
