@@ -147,7 +147,7 @@ def lock_all(connection: Connection, jurisdiction_id: str, ids: Sequence[int]) -
 
 
 def of_requests(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[Delivery]:
-    """All deliveries of some requests, oldest first."""
+    """All deliveries of some requests, sorted by the number of the request, then oldest first."""
     columns = delivery.c
     query = (
         select(delivery)

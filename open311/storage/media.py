@@ -250,7 +250,7 @@ def load_waiting(connection: Connection, jurisdiction_id: str) -> list[int]:
 
 
 def count_unshown(connection: Connection, cities: Iterable[str], most: int) -> dict[tuple[str, PhotoState], int]:
-    """The number of photos that wait, are held, or were refused, by city. No number is above `most`."""
+    """The number of photos that wait, are held, or were refused, by city and state. No number is above `most`."""
     return {
         (city, state): _count_of(connection, city, state, most)
         for city in cities

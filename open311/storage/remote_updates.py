@@ -52,7 +52,7 @@ class Pull:
 def add(connection: Connection, new: Iterable[StoredUpdate]) -> int:
     """Store updates whose update_id is not stored yet for the same case, and return their number.
 
-    Some back offices count the updates of each case from 1.
+    The case matters, because some back offices count the updates of each case from 1.
 
     If another transaction is storing the same update, this one waits until the other one ends.
     """
@@ -162,7 +162,7 @@ def last_snapshot(connection: Connection, place: Place, remote_id: str) -> Store
 def quarantined(
     connection: Connection, jurisdiction_id: str, *, backend: str = "", after: int = 0, rows: int = 100
 ) -> list[StoredUpdate]:
-    """The updates that wait for a person, by id.
+    """The updates in quarantine, by id. Those of unknown requests are among them while they are tried again.
 
     backend  only updates of this back end; "" for all
     after    only updates with a larger id

@@ -302,7 +302,9 @@ def advance_replay(connection: Connection, place: Place, found: Replayed) -> Non
 
 
 def delete_old(connection: Connection, unverified_before: datetime) -> int:
-    """Delete subscriptions that nobody has verified, and those of revoked keys. Returns their number.
+    """Delete unverified subscriptions that were made before an instant, and those of revoked keys.
+
+    Returns the number of deleted subscriptions.
 
     It locks them in the order in which `subscribers.notify` does, so that both cannot be in a deadlock.
     """

@@ -66,7 +66,7 @@ class DatabaseStore:
             return backend_values.load(connection, self._place, name)
 
     def put(self, name: str, value: str) -> None:
-        """Store a value; "" removes it. Raises ValueError."""
+        """Store a value; "" removes it. Raises ValueError for a name or a value that cannot be stored."""
         check_item(name, value)
         with self._database.transaction() as connection:
             backend_values.save(connection, self._place, name, value)

@@ -222,7 +222,7 @@ class _Pull:
     def run(self, state: PullState, *, is_whole: bool) -> str:
         """Read the neighbour's requests and store the changes. Returns the next `PullState.asked`.
 
-        Raises GeoReportError.
+        Raises GeoReportError if the neighbour cannot be read.
         """
         lists_changes = OWN_IDS in self._one.abilities
         is_whole = is_whole or not lists_changes or state.until is None or _is_new_turn(state.until, self._now)

@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,6}")
 
 
 def read_tile(z: str, x: str, y: str) -> Tile:
-    """The tile that a path names. Raises Invalid."""
+    """The tile that a path names. Raises Invalid if there is no such tile."""
     zoom = int(z) if _NUMBER.fullmatch(z) else -1
     if not 0 <= zoom <= MAX_ZOOM:
         raise Invalid(_out_of_range(MAX_ZOOM), "z")

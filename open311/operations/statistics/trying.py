@@ -33,7 +33,7 @@ class Try:
 
 
 def read_counts(lines: Iterable[str]) -> Series:
-    """The requests of each month, by the numbers of gaps.month_of. Raises Invalid.
+    """The requests of each month, by the numbers of gaps.month_of. Raises Invalid at the first faulty line.
 
     lines  CSV with a header; the first column is a month or a day, the second the number of requests
     A month without a line is missing; it does not count as 0. If the file has days, months that are not whole are

@@ -57,7 +57,10 @@ def own_ranking(offered: Offered, model: ServiceModel | None = None) -> Ranking:
 
 
 def bm25_ranking(city: Jurisdiction, offered: Offered) -> Ranking:
-    """BM25 over the same texts: names three times, keywords twice, descriptions once. Raises Misconfigured."""
+    """BM25 over the same texts: names three times, keywords twice, descriptions once.
+
+    Raises Misconfigured if the package for BM25 is not installed.
+    """
     try:
         from rank_bm25 import BM25Okapi
     except ImportError:
