@@ -29,7 +29,7 @@ MOST_ERRORS = 60
 """An interval is made of this many errors at most: the newest ones."""
 NOMINAL = 0.8
 HELD_LEAST, HELD_MOST = 0.7, 0.9
-"""A forecast is published only if this share of the tried intervals contained the number."""
+"""A forecast is published only if the share of tried intervals that contained the number is between these two."""
 _PACE = 0.05
 """How much the width of the intervals changes after each number (the step of adaptive conformal inference)."""
 _NARROWEST, _WIDEST = 0.6, 0.02

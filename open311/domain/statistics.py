@@ -219,11 +219,11 @@ class Tally:
     late           requests that were closed after their target date
     overdue        open requests after their target date
     waiting        open requests that are more than `within_days` old
-    ages           open requests by age; one more than AGE_BANDS
+    ages           the numbers of open requests by age: one for each of AGE_BANDS, and one for older requests
     targets        open and closed requests by `Target`
     supporters     people who say "me too" about these requests, counted for each request
-    answers        closed requests whose reporter was asked whether the problem is solved; said that it is solved;
-                   that it is solved in part; that it is not
+    answers        four numbers of closed requests: the reporter was asked whether the problem is solved; said that
+                   it is solved; said that it is solved in part; said that it is not solved
     buckets        closed requests by the bucket of their hours
     """
 

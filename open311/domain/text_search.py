@@ -32,7 +32,7 @@ _ALGORITHMS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish",
 _OTHERS = ("arabic", "russian")
 """The stemmers that change no word in Latin letters. They are slow."""
 _WORTH = (4.0, 3.5, 1.0, 2.0, 0.8)
-"""The points of a word in each of the texts of a service: see `Texts`."""
+"""The points of a word in each of the texts of an item, in the order of `Texts`."""
 _MOST_WITH_PAIRS = 40
 """In a text of at most this many words, two neighbouring words are also known as one.
 
@@ -57,7 +57,7 @@ A guess is half a word.
 _LEAST_POINTS = 0.5
 """The least points of an item, as a multiple of the rarity of a word that only one item has."""
 _LEAST_PART = 0.25
-"""Services with less than this part of the best service's points are not found."""
+"""Items with less than this part of the best item's points are not found."""
 _MOST_IN_DESCRIPTION = 2.0
 """A word with more points is in a name or in keywords, and not only in a description."""
 _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
@@ -197,7 +197,7 @@ class TextSearch:
         self._guesses = _Guesses(self._vocabulary)
 
     def _add(self, synonym: Synonym, stemming: Stemming) -> None:
-        """Remember a synonym, if a service has what it means."""
+        """Remember a synonym, if an item has what it means."""
         meaning: dict[int, float] = {}
         for phrase in synonym.means:
             for number, points in self._meant(words_of(phrase), stemming):
@@ -217,7 +217,7 @@ class TextSearch:
         self._meanings.append(meaning)
 
     def _meant(self, words: Sequence[str], stemming: Stemming) -> Iterator[tuple[int, float]]:
-        """The services that have all of the words, with the mean of the points."""
+        """The items that have all of the words, each with the mean of the points; more words count more."""
         found = [self._direct(dict.fromkeys(stemming.forms(word), 1.0)) for word in words] or [{}]
         for number in set(found[0]).intersection(*found[1:]):
             yield number, sum(one[number] for one in found) / len(found) * (1 + _MORE_WORDS * (len(found) - 1))
@@ -294,7 +294,7 @@ class TextSearch:
             yield from (one for one in stemming.forms("".join(pair)) if one in self._points)
 
     def _direct(self, readings: Mapping[str, float]) -> Points:
-        """The points of the services that have one of the words, each with the quality of its reading."""
+        """The points of the items that have one of the words, times the quality of its reading."""
         best: dict[int, float] = {}
         for form, quality in readings.items():
             for number, points in self._points.get(form, {}).items():

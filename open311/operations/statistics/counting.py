@@ -77,7 +77,7 @@ def check_all(platform: Platform, now: datetime) -> int:
 
 
 def recount(platform: Platform, city: Jurisdiction, now: datetime) -> int:
-    """Forget how the requests of a city are counted, and count all of them. Returns their number.
+    """Forget how the requests of a city are counted, and count all of them. Returns how many are counted.
 
     Until all are counted, the city has no statistics.
     """
@@ -120,7 +120,7 @@ def _mark_overdue(platform: Platform, city: Jurisdiction, now: datetime) -> None
 
 
 def _run(platform: Platform, city: Jurisdiction, now: datetime) -> int:
-    """Count a thousand requests in each transaction, until all are counted."""
+    """Count a thousand requests in each transaction, until all are counted. Returns as `count_requests` does."""
     corrected, is_last = 0, False
     while not is_last:
         with platform.database.transaction() as connection:
