@@ -105,7 +105,7 @@ class _Copying:
     def copy(self, address: str) -> bool:
         """Fetch one photo and give it to the request. Returns False if the request does not have the address now.
 
-        Raises NotFetchedError.
+        Raises NotFetchedError if the photo cannot be fetched or stored, or if `is_full`.
         """
         if self.is_full():
             raise NotFetchedError(CopyFault.TOO_MANY)
@@ -141,7 +141,7 @@ class _Copying:
                 media.add(connection, [refused])
 
     def _fetched(self, address: str) -> SentPhoto:
-        """The photo at an address. Raises NotFetchedError."""
+        """The photo at an address. Raises NotFetchedError if it cannot be fetched or is not an image."""
         settings = self.platform.settings
         if not settings.public_url:
             raise NotFetchedError(CopyFault.NO_PUBLIC_URL)

@@ -130,14 +130,17 @@ def _find_moves(connection: Connection, jurisdiction: Jurisdiction, records: Seq
 
 
 def _is_routed(record: RequestRecord) -> bool:
-    """Whether the city's rules are for this request. Requests of test keys have no department, so they stay."""
+    """Whether the city's rules are for this request: it has a department or was imported.
+
+    Requests of test keys have no department, so they stay as they are.
+    """
     return bool(record.department) or record.source == IMPORT_SOURCE
 
 
 def _route(jurisdiction: Jurisdiction, record: RequestRecord) -> Route | None:
     """The route that the rules choose; None if the city's code fails.
 
-    The failure may be short, so triage would be wrong.
+    The failure may soon pass, so sending the request to triage would be wrong.
     """
     try:
         route = jurisdiction.route(draft_of(jurisdiction, record))
