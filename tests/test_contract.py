@@ -366,8 +366,8 @@ def test_locks_contain_releases_with_hashes_and_no_index() -> None:
 
 
 def test_the_programs_of_the_benchmark_can_be_imported() -> None:
-    alone = ("__main__", "breaking", "delivering", "failover", "importing", "killing", "partitioning", "pooling")
-    for name in (*alone, "queueing", "subscribing", "sums", "uploading"):
+    alone = ("__main__", "breaking", "delivering", "failover", "growing", "importing", "killing", "partitioning")
+    for name in (*alone, "pooling", "queueing", "subscribing", "sums", "uploading"):
         import_module(f"tests.benchmarks.{name}")  # no test runs these programs
 
 

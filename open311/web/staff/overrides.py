@@ -29,7 +29,10 @@ _CHANGE: dict[str, Any] = {"errors": (404, 409), "conditions": (IF_MATCH,)}
 
 @endpoint(STAFF, "/overrides", **_LIST)
 def list_staff_overrides(call: Call) -> Answer:
-    """List what admins have changed in addition to the city's files, also what does not count. Needs the role admin."""
+    """List what admins have changed in addition to the city's files. Needs the role admin.
+
+    Overrides that do not count are listed, too.
+    """
     found = list_overrides(call.platform, call.city, principal=call.caller)
     return staff_answer({"overrides": [_plain(one) for one in found]})
 
