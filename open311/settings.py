@@ -12,7 +12,6 @@ from typing import Any, Literal, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from environs import Env, EnvError, FileAwareEnv
-from limits import parse_many
 
 from open311.errors import Misconfigured
 from open311.outgoing import LOOPBACK, SmtpServer, key_of, proxy_of, read_mailbox
@@ -25,6 +24,10 @@ _PORT = 5432
 """PostgreSQL's port, if an address with several hosts names none."""
 _HOST = r"https?://[\w.-]+(?::\d+)?"
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[\w-][\w.-]*)*/?", re.ASCII)
+_RATE = re.compile(
+    r"\s*\d{1,9}\s*(/|per)\s*\d{0,9}\s*(second|minute|hour|day|month|year)s?\s*", re.ASCII | re.IGNORECASE
+)
+_BETWEEN_RATES = re.compile("[,;|]")
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")
 
 
@@ -667,11 +670,12 @@ def _is_private(url: str) -> bool:
 
 
 def is_rate(text: str) -> bool:
-    """Whether the library `limits` can read this rate, as the server does when it starts."""
-    try:
-        return not text or bool(parse_many(text))
-    except ValueError:
-        return False
+    """Whether the library `limits` can read this rate.
+
+    The library is not imported here: it imports asyncio and others, and the process that starts web processes would
+    need 3 MB more.
+    """
+    return not text or all(_RATE.fullmatch(one) for one in _BETWEEN_RATES.split(text))
 
 
 def _check_database_url(name: str, url: str) -> None:

@@ -5,10 +5,13 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from limits import parse_many
 from psycopg2.extensions import parse_dsn
 
 from open311.errors import Misconfigured
-from open311.settings import Settings, default, variable
+from open311.settings import Settings, default, is_rate, variable
 from open311.storage.engine import libpq_dsn
 
 NAMES = [variable(row) for row in fields(Settings)]
@@ -263,3 +266,28 @@ def test_the_url_of_the_replica_names_one_server_and_the_error_has_no_password()
 )
 def test_https_is_required_if_the_public_url_is_https(public_url: str, required: bool) -> None:
     assert Settings(public_url=public_url).requires_https is required
+
+
+PIECES = ("5", "300", "0", " ", "/", "per", "second", "minutes", "Hour", "day", "months", "year", "week", "s", ";")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join))
+def test_a_rate_is_valid_if_the_library_can_read_it(text: str) -> None:
+    try:
+        is_readable = not text or bool(parse_many(text))
+    except ValueError:
+        is_readable = False
+    assert is_rate(text) == is_readable
+
+
+@pytest.mark.parametrize("text", ["300 per minute", "10/second,100 per 5 minutes", " 6 PER hour | 20 / day "])
+def test_a_rate_may_have_several_parts(text: str) -> None:
+    assert is_rate(text)
+    assert parse_many(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 5_000 + " per day", "5 per " + "9" * 5_000 + " days", "5 per fortnight", ";"]
+)
+def test_a_rate_that_no_limit_can_have_is_refused(text: str) -> None:
+    assert not is_rate(text)

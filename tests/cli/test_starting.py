@@ -79,6 +79,13 @@ def test_logs_do_not_import_the_library_for_tables() -> None:
     assert done.stdout == "[]\nNone\n"
 
 
+def test_the_process_that_starts_web_processes_does_not_import_the_library_of_rates() -> None:
+    """It stays as long as the server, and the library and what it imports would take 3 MB of memory."""
+    program = "import sys, open311.cli.serve; print(sorted({'limits', 'wrapt'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 INTERRUPTED = """
 import builtins, signal, sys
 moment, sys.argv = sys.argv[1], ["open311", "settings"]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 
 from open311.clock import utc_now
 from open311.domain.requests import Status
+from open311.formats import JSON
 from open311.operations.platform import Platform
+from open311.web.answers import send
+from open311.web.calls import Answer, Call, Values
 from tests import build
 
 BASE = "/open311/v2"
@@ -65,6 +71,28 @@ def test_a_client_with_the_current_answer_gets_304(
         assert again.headers["Vary"] == first.headers["Vary"]
     changed = filled.open(address(read, format), method=method, headers={"If-None-Match": '"other"'})
     assert changed.status_code == 200
+
+
+def call_on(platform: Platform) -> Call:
+    """A call without parameters."""
+    request = Request(EnvironBuilder().get_environ())
+    return Call(request=request, platform=platform, output=JSON, now=utc_now(), values=Values())
+
+
+def test_no_body_is_kept_for_the_sake_of_its_etag(platform: Platform) -> None:
+    body = b"x" * 10_000
+    references = sys.getrefcount(body)
+    send(call_on(platform), Answer(body=body))
+    assert sys.getrefcount(body) == references
+
+
+def test_an_answer_that_is_sent_knows_its_digest_and_needs_no_new_one(platform: Platform) -> None:
+    answer = Answer(body=b"[]")
+    send(call_on(platform), answer)
+    first = answer.validator
+    send(call_on(platform), answer)
+    assert first
+    assert answer.validator is first
 
 
 @both_formats

@@ -38,12 +38,10 @@ def list_services(call: Call) -> Answer:
     languages = call.languages
     point = call.point
     if point is not None and not call.city.covers(*point):
-        body = document(_LIST, [], call.output)
-    else:
-        left_out = call.city.not_offered_at(point) if point else ()
-        in_season = call.city.in_season(call.now)
-        body = call.platform.process.cached(_list_body)(call.city, languages, call.output, in_season, left_out)
-    return Answer(body=body, language=content_language(call.city, languages))
+        return Answer(body=document(_LIST, [], call.output), language=content_language(call.city, languages))
+    left_out = call.city.not_offered_at(point) if point else ()
+    in_season = call.city.in_season(call.now)
+    return call.platform.process.cached(_list)(call.city, languages, call.output, in_season, left_out)
 
 
 @endpoint(
@@ -63,9 +61,8 @@ def get_service_definition(call: Call, service_code: str) -> Answer:
     """
     languages = call.languages
     service = call.city.require_readable(service_code, call.now)
-    remembered = call.platform.process.cached(_definition_body, most=4_096)
-    body = remembered(call.city, service.code, languages, call.output, call.values["extensions"])
-    return Answer(body=body, language=content_language(call.city, languages))
+    remembered = call.platform.process.cached(_definition, most=4_096)
+    return remembered(call.city, service.code, languages, call.output, call.values["extensions"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,24 +159,26 @@ class _Definition:
     attributes: tuple[_Question, ...]
 
 
-def _list_body(
+def _list(
     jurisdiction: Jurisdiction,
     languages: tuple[str, ...],
     output: Format,
     in_season: tuple[str, ...],
     left_out: tuple[str, ...],
-) -> bytes:
+) -> Answer:
     listed = [service for service in jurisdiction.listed(in_season) if service.code not in left_out]
     services = map(ListedService.of, in_languages(listed, jurisdiction, languages))
-    return document(_LIST, _LIST.plain_list(services), output)
+    body = document(_LIST, _LIST.plain_list(services), output)
+    return Answer(body=body, language=content_language(jurisdiction, languages))
 
 
-def _definition_body(
+def _definition(
     jurisdiction: Jurisdiction, code: str, languages: tuple[str, ...], output: Format, is_extended: bool
-) -> bytes:
+) -> Answer:
     """The definition in the standard's form, or with every attribute and its rules."""
     [service] = in_languages([jurisdiction.require_service(code)], jurisdiction, languages)
     kind, shape = (_ExtendedQuestion, _EXTENDED) if is_extended else (_Question, _DEFINITION)
     attributes = (attribute for attribute in service.attributes if is_extended or attribute.is_shown)
     questions = tuple(kind.of(attribute, order) for order, attribute in enumerate(attributes, start=1))
-    return document(shape, shape.plain(_Definition(code, questions)), output)
+    body = document(shape, shape.plain(_Definition(code, questions)), output)
+    return Answer(body=body, language=content_language(jurisdiction, languages))

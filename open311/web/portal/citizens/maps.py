@@ -33,8 +33,8 @@ def map_picture(call: Call) -> Answer:
         view = MapView(view.long, view.lat, values["zoom"])
     pin = None if values["pin_long"] is None else (values["pin_long"], values["pin_lat"])
     drawn = call.platform.process.cached(_drawn, most=_KEPT)
-    return Answer(body=drawn(call.city, view, pin), cache_control=_CACHING)
+    return drawn(call.city, view, pin)
 
 
-def _drawn(city: Jurisdiction, view: MapView, pin: tuple[float, float] | None) -> bytes:
-    return draw(city, view, pin)
+def _drawn(city: Jurisdiction, view: MapView, pin: tuple[float, float] | None) -> Answer:
+    return Answer(body=draw(city, view, pin), cache_control=_CACHING)
