@@ -47,7 +47,7 @@ WHY = {
     f"page: numbers, another year each time{_VIEWS}": "the first answer of a minute counts open requests by age",
     f"stats.json by department, another year each time{_VIEWS}": "the first answer of a minute sums a year",
     f"tiles of zoom 12, a common word{_VIEWS}": "the cells have no words, so the requests are read",
-    "memory of two workers after pages, statistics and tiles": "templates and translations; fresh, 138 MB",
+    "memory of two workers after pages, statistics and tiles": "copies of shared pages; later less (0021)",
     "time from start to first answer, ten jurisdictions": "0.9 s on a quiet machine, of which imports take 0.64 s",
 }
 """Goal -> why it is missed, in short. The README says more."""
