@@ -153,29 +153,31 @@ class _Count:
         places = {
             key: [place_of(counts.buckets, share) for share in (MEDIAN, P90)] for key, counts in tallies.items()
         }
-        wanted: dict[str, list[Place]] = {
-            part: [place for place in places[key] if place and not place.is_exact]
-            for key, inside in members.items()
-            for part in inside
-        }
-        counted = statistics.count_hours(self.read, self.question, wanted, self.chosen, without=self.without)
-        return {
-            key: (
-                _exact(places[key][0], (counted.get(part, {}) for part in inside)),
-                _exact(places[key][1], (counted.get(part, {}) for part in inside)),
-            )
-            for key, inside in members.items()
-        }
+        wanted = {key: [place for place in both if place and not place.is_exact] for key, both in places.items()}
+        if self.chosen is None and self.question.group_by in statistics.IN_ORDER:
+            found = statistics.find_hours(self.read, self.question, wanted, self.without)
+        else:
+            found = self._count_hours(members, wanted)
+        return {key: (_hours(key, both[0], found), _hours(key, both[1], found)) for key, both in places.items()}
+
+    def _count_hours(
+        self, members: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence[Place]]
+    ) -> dict[tuple[str, Place], int]:
+        """The hours at places of groups, from the counts of the parts of each group."""
+        parts = {part: wanted[key] for key, inside in members.items() for part in inside}
+        counted = statistics.count_hours(self.read, self.question, parts, self.chosen, without=self.without)
+        found: dict[tuple[str, Place], int] = {}
+        for key, places in wanted.items():
+            hours = Counter[int]()
+            for part in members[key]:
+                hours.update(counted.get(part, {}))
+            found |= {(key, place): hours_at(place, hours) for place in places}
+        return found
 
 
-def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | None:
-    """The hours at a place, from the counts of the parts of a group; None without a place."""
-    if place is None:
-        return None
-    hours = Counter[int]()
-    for part in parts:
-        hours.update(part)
-    return hours_at(place, hours)
+def _hours(key: str, place: Place | None, found: Mapping[tuple[str, Place], int]) -> int | None:
+    """The hours at a place of a group; None without a place."""
+    return found.get((key, place), place.least) if place else None
 
 
 def require_counted(state: statistics.State) -> None:
