@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, literal_column, select, table, text
+from sqlalchemy import ColumnElement, Connection, literal_column, select, table, text
 
 from open311.domain.statistics import BUCKETS, Grouping, Place, Question, bucket_of
 from open311.storage import statistics
@@ -131,7 +131,7 @@ def test_the_sums_use_a_generic_plan(database: Database, grouping: Grouping) -> 
 
 def generic_plans_of(database: Database) -> dict[str, int]:
     """How often each prepared statement of this thread's connection ran with a generic plan."""
-    columns = (literal_column("statement"), literal_column("generic_plans"))
+    columns: list[ColumnElement[Any]] = [literal_column("statement"), literal_column("generic_plans")]
     prepared = select(*columns).select_from(table("pg_prepared_statements"))
     return dict(database.hot.rows(Statement.of(prepared), {}))
 

@@ -72,16 +72,24 @@ def answer_groupings(
         codes = question.service_codes
         without = [code for code in instant if codes is None or code in codes]
         today = as_of.astimezone(city.zone).date()
-        found = {}
-        for grouping in groupings:
+        tallies, found = dict[Grouping, dict[str, Tally]](), {}
+        for grouping in sorted(groupings, key=Grouping.ALL.__eq__):  # the whole comes last
             grouped = replace(question, group_by=grouping)
-            found[grouping] = _answer(city, _Count(read, grouped, chosen, as_of, today, without, state.mark))
+            count = _Count(read, grouped, chosen, as_of, today, without, state.mark)
+            whole = _whole_of(tallies) if grouping is Grouping.ALL else None
+            tallies[grouping] = count.tallies() if whole is None else {"": whole}
+            found[grouping] = _answer(city, count, tallies[grouping])
     return found
 
 
-def _answer(city: Jurisdiction, count: _Count) -> Statistics:
+def _whole_of(tallies: Mapping[Grouping, Mapping[str, Tally]]) -> Tally | None:
+    """The counts of all requests, as the sum over another grouping that counts each once; None if there is none."""
+    found = [groups for grouping, groups in tallies.items() if grouping is not Grouping.AREA]
+    return _sum([*min(found, key=len).values()]) if found else None
+
+
+def _answer(city: Jurisdiction, count: _Count, parts: Mapping[str, Tally]) -> Statistics:
     question = count.question
-    parts = count.tallies()
     members = _members(question, city, parts)
     tallies = {key: _sum([parts[part] for part in inside]) for key, inside in members.items()}
     hours = count.percentiles(members, tallies)
@@ -137,11 +145,17 @@ class _Count:
     def tallies(self) -> dict[str, Tally]:
         """The counts by key; with the grouping by group, by the codes of services."""
         found = self._tally(self.question)
-        if self.without:
-            only = replace(self.question, service_codes=tuple(self.without))
-            for key, counts in self._tally(only).items():
-                found[key].leave_out_times(counts)
+        for key, counts in self._left_out(found).items():
+            found[key].leave_out_times(counts)
         return found
+
+    def _left_out(self, found: Mapping[str, Tally]) -> Mapping[str, Tally]:
+        """The counts of the services whose times are left out, by key."""
+        if self.question.group_by in (Grouping.SERVICE, Grouping.GROUP):
+            return {code: found[code] for code in self.without if code in found}
+        if not self.without:
+            return {}
+        return self._tally(replace(self.question, service_codes=tuple(self.without)))
 
     def _tally(self, question: Question) -> dict[str, Tally]:
         return statistics.tally(self.read, question, self.as_of, self.today, self.chosen, self.mark)
