@@ -30,7 +30,7 @@ from open311.domain.statistics import (
     Target,
     closed_at_intake,
     hours_at,
-    place_of,
+    places_of,
 )
 from open311.errors import Invalid, Unavailable
 from open311.operations.platform import Platform
@@ -164,9 +164,7 @@ class _Count:
         self, members: Mapping[str, Sequence[str]], tallies: Mapping[str, Tally]
     ) -> dict[str, tuple[int | None, int | None]]:
         """The median and the 90th percentile of the hours of each group."""
-        places = {
-            key: [place_of(counts.buckets, share) for share in (MEDIAN, P90)] for key, counts in tallies.items()
-        }
+        places = {key: places_of(counts.buckets, (MEDIAN, P90)) for key, counts in tallies.items()}
         wanted = {key: [place for place in both if place and not place.is_exact] for key, both in places.items()}
         if self.chosen is None and self.question.group_by in statistics.IN_ORDER:
             found = statistics.find_hours(self.read, self.question, wanted, self.without)
