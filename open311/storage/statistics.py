@@ -53,7 +53,7 @@ from open311.domain.statistics import (
 )
 from open311.storage import open_counts
 from open311.storage.counted_requests import CONSUMER
-from open311.storage.geometry import unseen
+from open311.storage.geometry import as_it_is, unseen
 from open311.storage.hot.connections import Read
 from open311.storage.hot.statements import Statement
 from open311.storage.tables import (
@@ -404,14 +404,16 @@ def _key(grouping: Grouping, columns: Any, day: ColumnElement[Any]) -> Any:
 def _spans(kind: _Kind, columns: Any) -> tuple[Any, list[ColumnElement[bool]]]:
     """The spans of time to sum, as rows of the parameters; and the conditions that join the sums to them.
 
-    The planner does not see the spans and the city (decision 0062). One plan is best for all of them, and to plan a
-    hundred sums takes longer than to compute them for a whole city.
+    The planner does not see the spans and the city (decision 0062): one plan is best for all of them, and to plan a
+    hundred sums takes longer than to compute them for a whole city. With chosen services, the best index depends on
+    the spans.
     """
+    given = as_it_is if kind.has_codes else unseen
     names = {"grain": Text, "first": Date, "last": Date, "band": Integer}
-    arrays = [unseen(_array(f"span_{name}s", column)) for name, column in names.items()]
+    arrays = [given(_array(f"span_{name}s", column)) for name, column in names.items()]
     span = func.unnest(*arrays).table_valued(*names, name="span").render_derived().c
     return span, [
-        columns.jurisdiction_id == unseen(bindparam("city", type_=Text)),
+        columns.jurisdiction_id == given(bindparam("city", type_=Text)),
         columns.cut == literal_column(f"'{kind.cut}'"),
         columns.grain == span.grain,
         columns.period.between(span.first, span.last),
