@@ -278,10 +278,13 @@ class Place:
         return self.end == self.least + 1
 
 
-def place_of(buckets: Sequence[int], share: float) -> Place | None:
-    """The place of the least number of hours within which `share` of the requests were closed; None for none."""
+def places_of(buckets: Sequence[int], shares: Iterable[float]) -> list[Place | None]:
+    """The place of the least number of hours within which each share of the requests were closed; None for none."""
     upto = list(accumulate(buckets))
-    rank = ceil(share * upto[-1])
+    return [_place_of(buckets, upto, ceil(share * upto[-1])) for share in shares]
+
+
+def _place_of(buckets: Sequence[int], upto: Sequence[int], rank: int) -> Place | None:
     if rank <= 0:
         return None
     number = bisect_left(upto, rank)

@@ -30,9 +30,9 @@ from open311.domain.requests import RequestRecord
 from open311.embedded import Cluster, find_binaries
 from open311.formats import RENDERER_VERSION
 from open311.operations.dispatch import counting, mapping
-from open311.operations.platform import open_platform
+from open311.operations.platform import Platform, open_platform
 from open311.operations.publishing import Names
-from open311.operations.statistics.counting import recount
+from open311.operations.statistics.counting import mark_overdue, recount
 from open311.operations.upkeep.sync_catalogues import digest_of
 from open311.operations.workflow.apply import add_requests
 from open311.plugins import Jurisdiction
@@ -163,7 +163,16 @@ def city() -> Jurisdiction:
 
 def open_data(cluster: Cluster, rows: int, name: str = "") -> Data:
     """Open the database with `rows` requests; make it unless a matching one exists."""
-    name = name or f"bench_{rows}"
+    data = _stored(cluster, rows, name or f"bench_{rows}")
+    platform = _platform(data)
+    try:
+        mark_overdue(platform, city(), utc_now())  # as the worker does every five minutes
+    finally:
+        platform.close()
+    return data
+
+
+def _stored(cluster: Cluster, rows: int, name: str) -> Data:
     seal, now = _seal(rows), datetime.now(UTC).replace(microsecond=0)
     stored_newest = _find(cluster, name, seal)
     if stored_newest is not None and now - stored_newest < MAX_AGE:
@@ -174,6 +183,10 @@ def open_data(cluster: Cluster, rows: int, name: str = "") -> Data:
     with data.cursor() as cursor:
         cursor.execute("CREATE TABLE rival.seal AS SELECT %s AS seal, %s AS newest", (seal, now))
     return data
+
+
+def _platform(data: Data) -> Platform:
+    return open_platform(Settings(database_url=data.url, jurisdictions=("newyork",)))
 
 
 def make_empty(cluster: Cluster, name: str) -> None:
@@ -251,11 +264,12 @@ def _count(data: Data) -> None:
     """
     with data.cursor() as cursor:
         cursor.execute("TRUNCATE outbox")
-    platform = open_platform(Settings(database_url=data.url, jurisdictions=("newyork",)))
+    platform = _platform(data)
     try:
         counting.recount(platform)
         mapping.recount(platform)
         recount(platform, city(), utc_now())
+        mark_overdue(platform, city(), utc_now())
     finally:
         platform.close()
     with data.cursor() as cursor:

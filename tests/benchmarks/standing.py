@@ -44,9 +44,12 @@ WHY = {
     "one request, compared with FastAPI's": "our server, routing, headers and the log line take half of the time",
     f"page: list of requests{_VIEWS}": "a template renders each request",
     f"page: numbers of the last twelve months{_VIEWS}": "long tables; since then kept as rendered (0039)",
-    f"page: numbers, another year each time{_VIEWS}": "the first answer of a minute counts open requests by age",
-    f"stats.json by department, another year each time{_VIEWS}": "the first answer of a minute sums a year",
-    f"tiles of zoom 12, a common word{_VIEWS}": "the cells have no words, so the requests are read",
+    f"page: numbers, another year each time{_VIEWS}": "the template alone costs more, and PostgreSQL takes"
+    " half of the whole (0039)",
+    f"stats.json by department, another year each time{_VIEWS}": "the first answer of a minute sums 43 rows of each"
+    " department and finds two percentiles (0039)",
+    f"tiles of zoom 12, a common word{_VIEWS}": "measured before only the newest requests of a tile were searched"
+    " (0040)",
     "memory of two workers after pages, statistics and tiles": "copies of shared pages; later less (0021)",
     "time from start to first answer, ten jurisdictions": "0.9 s on a quiet machine, of which imports take 0.64 s",
 }

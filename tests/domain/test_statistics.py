@@ -22,7 +22,7 @@ from open311.domain.statistics import (
     hours_at,
     hours_between,
     next_month,
-    place_of,
+    places_of,
     spans_of,
 )
 from schemas.limits import WITHIN_DAYS
@@ -37,7 +37,7 @@ def test_a_percentile_is_the_value_at_its_rank_in_the_sorted_list(hours: list[in
     buckets = [0] * len(BUCKETS)
     for number in hours:
         buckets[bucket_of(number)] += 1
-    place = place_of(buckets, share)
+    [place] = places_of(buckets, [share])
     if place is None:
         assert not hours
         return

@@ -30,6 +30,7 @@ from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.statistics import counting as statistics_counting
+from open311.operations.statistics.answering import answer_groupings
 from open311.operations.statistics.counting import check_all, recount
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.operations.workflow.act import act
@@ -279,6 +280,19 @@ def test_every_number_equals_a_plain_count_after_any_history(platform: Platform,
     before = sums(platform)
     assert recount(platform, history.city, NOW) > 0
     assert sums(platform) == before
+
+
+def test_groupings_that_are_asked_together_have_the_numbers_of_each_alone(platform: Platform) -> None:
+    history = History(platform, Random(7))
+    for _ in range(90):
+        history.happen()
+    dispatch_all(platform)
+    for _ in range(15):
+        question = history.question()
+        found = answer_groupings(platform, history.city, question, Grouping, now=NOW)
+        for grouping in Grouping:
+            alone = answered(platform, history.city, replace(question, group_by=grouping), now=NOW)
+            assert found[grouping] == alone
 
 
 # --- Rules

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import ColumnElement, Connection, literal_column, select, table, text
 
 from open311.domain.statistics import BUCKETS, Grouping, Place, Question, bucket_of
 from open311.storage import statistics
@@ -22,6 +22,8 @@ from tests import build
 
 REQUESTS = 20_000
 FIRST, LAST = date(2025, 2, 10), date(2025, 9, 20)
+TIMES = 8
+"""PostgreSQL makes custom plans for a statement's first five runs, and then considers the generic plan."""
 CUTS = {
     "all": "'', '', ''",
     "department": "'', department, ''",
@@ -80,8 +82,8 @@ def fill(connection: Connection) -> None:
                     " FROM counted_request WHERE hours IS NULL GROUP BY 1, 2, 3, 4, 5, 6, 7"
                 )
             )
-    for table in (counted_request, closed_count, open_count):
-        connection.execute(text(f"ANALYZE {table.name}"))
+    for filled in (counted_request, closed_count, open_count):
+        connection.execute(text(f"ANALYZE {filled.name}"))
 
 
 QUESTIONS = [
@@ -115,13 +117,36 @@ def test_no_query_reads_a_whole_table(database: Database, asked: dict[str, Any],
     assert bounds, by_hours
 
 
+@pytest.mark.parametrize("grouping", Grouping)
+def test_the_sums_use_a_generic_plan(database: Database, grouping: Grouping) -> None:
+    question = Question(jurisdiction_id="city", group_by=grouping, first=FIRST, last=LAST)
+    before = generic_plans_of(database)
+    for _ in range(TIMES):
+        answer(database.hot.read, question)
+    after = generic_plans_of(database)
+    grown = "".join(statement for statement, number in after.items() if number > before.get(statement, 0))
+    assert "closed_count" in grown
+    assert "open_count" in grown
+
+
+def generic_plans_of(database: Database) -> dict[str, int]:
+    """How often each prepared statement of this thread's connection ran with a generic plan."""
+    columns: list[ColumnElement[Any]] = [literal_column("statement"), literal_column("generic_plans")]
+    prepared = select(*columns).select_from(table("pg_prepared_statements"))
+    return dict(database.hot.rows(Statement.of(prepared), {}))
+
+
 def answer(read: Read, question: Question) -> None:
     """Ask as `answer_groupings` does, for two percentiles of each group that lie in a wide bucket."""
     mark = build.NOON - timedelta(hours=1)
     found = statistics.tally(read, question, build.NOON, build.NOON.date(), None, mark)
     bucket = bucket_of(400)
     places = [Place(BUCKETS[number], BUCKETS[number + 1], 1) for number in (bucket, bucket + 5)]
-    statistics.count_hours(read, question, dict.fromkeys(found, places), None)
+    wanted = dict.fromkeys(found, places)
+    if question.group_by in statistics.IN_ORDER:
+        statistics.find_hours(read, question, wanted)
+    else:
+        statistics.count_hours(read, question, wanted, None)
 
 
 def plans_of(database: Database, work: Callable[[Read], None]) -> list[str]:

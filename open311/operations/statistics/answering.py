@@ -30,7 +30,7 @@ from open311.domain.statistics import (
     Target,
     closed_at_intake,
     hours_at,
-    place_of,
+    places_of,
 )
 from open311.errors import Invalid, Unavailable
 from open311.operations.platform import Platform
@@ -72,16 +72,24 @@ def answer_groupings(
         codes = question.service_codes
         without = [code for code in instant if codes is None or code in codes]
         today = as_of.astimezone(city.zone).date()
-        found = {}
-        for grouping in groupings:
+        tallies, found = dict[Grouping, dict[str, Tally]](), {}
+        for grouping in sorted(groupings, key=Grouping.ALL.__eq__):  # the whole comes last
             grouped = replace(question, group_by=grouping)
-            found[grouping] = _answer(city, _Count(read, grouped, chosen, as_of, today, without, state.mark))
+            count = _Count(read, grouped, chosen, as_of, today, without, state.mark)
+            whole = _whole_of(tallies) if grouping is Grouping.ALL else None
+            tallies[grouping] = count.tallies() if whole is None else {"": whole}
+            found[grouping] = _answer(city, count, tallies[grouping])
     return found
 
 
-def _answer(city: Jurisdiction, count: _Count) -> Statistics:
+def _whole_of(tallies: Mapping[Grouping, Mapping[str, Tally]]) -> Tally | None:
+    """The counts of all requests, as the sum over another grouping that counts each once; None if there is none."""
+    found = [groups for grouping, groups in tallies.items() if grouping is not Grouping.AREA]
+    return _sum([*min(found, key=len).values()]) if found else None
+
+
+def _answer(city: Jurisdiction, count: _Count, parts: Mapping[str, Tally]) -> Statistics:
     question = count.question
-    parts = count.tallies()
     members = _members(question, city, parts)
     tallies = {key: _sum([parts[part] for part in inside]) for key, inside in members.items()}
     hours = count.percentiles(members, tallies)
@@ -137,11 +145,17 @@ class _Count:
     def tallies(self) -> dict[str, Tally]:
         """The counts by key; with the grouping by group, by the codes of services."""
         found = self._tally(self.question)
-        if self.without:
-            only = replace(self.question, service_codes=tuple(self.without))
-            for key, counts in self._tally(only).items():
-                found[key].leave_out_times(counts)
+        for key, counts in self._left_out(found).items():
+            found[key].leave_out_times(counts)
         return found
+
+    def _left_out(self, found: Mapping[str, Tally]) -> Mapping[str, Tally]:
+        """The counts of the services whose times are left out, by key."""
+        if self.question.group_by in (Grouping.SERVICE, Grouping.GROUP):
+            return {code: found[code] for code in self.without if code in found}
+        if not self.without:
+            return {}
+        return self._tally(replace(self.question, service_codes=tuple(self.without)))
 
     def _tally(self, question: Question) -> dict[str, Tally]:
         return statistics.tally(self.read, question, self.as_of, self.today, self.chosen, self.mark)
@@ -150,32 +164,32 @@ class _Count:
         self, members: Mapping[str, Sequence[str]], tallies: Mapping[str, Tally]
     ) -> dict[str, tuple[int | None, int | None]]:
         """The median and the 90th percentile of the hours of each group."""
-        places = {
-            key: [place_of(counts.buckets, share) for share in (MEDIAN, P90)] for key, counts in tallies.items()
-        }
-        wanted: dict[str, list[Place]] = {
-            part: [place for place in places[key] if place and not place.is_exact]
-            for key, inside in members.items()
-            for part in inside
-        }
-        counted = statistics.count_hours(self.read, self.question, wanted, self.chosen, without=self.without)
-        return {
-            key: (
-                _exact(places[key][0], (counted.get(part, {}) for part in inside)),
-                _exact(places[key][1], (counted.get(part, {}) for part in inside)),
-            )
-            for key, inside in members.items()
-        }
+        places = {key: places_of(counts.buckets, (MEDIAN, P90)) for key, counts in tallies.items()}
+        wanted = {key: [place for place in both if place and not place.is_exact] for key, both in places.items()}
+        if self.chosen is None and self.question.group_by in statistics.IN_ORDER:
+            found = statistics.find_hours(self.read, self.question, wanted, self.without)
+        else:
+            found = self._count_hours(members, wanted)
+        return {key: (_hours(key, both[0], found), _hours(key, both[1], found)) for key, both in places.items()}
+
+    def _count_hours(
+        self, members: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence[Place]]
+    ) -> dict[tuple[str, Place], int]:
+        """The hours at places of groups, from the counts of the parts of each group."""
+        parts = {part: wanted[key] for key, inside in members.items() for part in inside}
+        counted = statistics.count_hours(self.read, self.question, parts, self.chosen, without=self.without)
+        found: dict[tuple[str, Place], int] = {}
+        for key, places in wanted.items():
+            hours = Counter[int]()
+            for part in members[key]:
+                hours.update(counted.get(part, {}))
+            found |= {(key, place): hours_at(place, hours) for place in places}
+        return found
 
 
-def _exact(place: Place | None, parts: Iterable[Mapping[int, int]]) -> int | None:
-    """The hours at a place, from the counts of the parts of a group; None without a place."""
-    if place is None:
-        return None
-    hours = Counter[int]()
-    for part in parts:
-        hours.update(part)
-    return hours_at(place, hours)
+def _hours(key: str, place: Place | None, found: Mapping[tuple[str, Place], int]) -> int | None:
+    """The hours at a place of a group; None without a place."""
+    return found.get((key, place), place.least) if place else None
 
 
 def require_counted(state: statistics.State) -> None:

@@ -72,7 +72,7 @@ def check_all(platform: Platform, now: datetime) -> int:
     interruption, the next call goes on where this one stopped.
     """
     for city in platform.registry:
-        _mark_overdue(platform, city, now)
+        mark_overdue(platform, city, now)
     return sum(_check(platform, city, now) for city in platform.registry)
 
 
@@ -85,6 +85,15 @@ def recount(platform: Platform, city: Jurisdiction, now: datetime) -> int:
         outbox.lock(connection)
         counted_requests.forget(connection, city.id)
     return _run(platform, city, now)
+
+
+def mark_overdue(platform: Platform, city: Jurisdiction, now: datetime) -> None:
+    """Let the sums count as overdue what is due now, so that questions have little to count."""
+    has_reached = False
+    while not has_reached:
+        with platform.database.transaction() as connection:
+            outbox.lock(connection)
+            has_reached = open_counts.move_mark(connection, city.id, now)
 
 
 def _check(platform: Platform, city: Jurisdiction, now: datetime) -> int:
@@ -108,15 +117,6 @@ def _correct_sums(platform: Platform, city: Jurisdiction) -> int:
             counted_requests.add_sums(connection, wrong)
             open_counts.add(connection, wrong_open)
     return len(wrong) + len(wrong_open)
-
-
-def _mark_overdue(platform: Platform, city: Jurisdiction, now: datetime) -> None:
-    """Let the sums count as overdue what is due now, so that questions have little to count."""
-    has_reached = False
-    while not has_reached:
-        with platform.database.transaction() as connection:
-            outbox.lock(connection)
-            has_reached = open_counts.move_mark(connection, city.id, now)
 
 
 def _run(platform: Platform, city: Jurisdiction, now: datetime) -> int:
