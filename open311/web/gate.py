@@ -21,7 +21,7 @@ from open311.server.messages import REFUSAL
 from open311.settings import Settings
 from open311.web.bodies import too_large
 from open311.web.errors import RETRY_AFTER_S, error_response
-from open311.web.surfaces import DESK, SIGN_IN, surface_of
+from open311.web.surfaces import DESK, SIGN_IN, SURFACE
 from schemas.texts import tell
 
 if TYPE_CHECKING:
@@ -113,12 +113,12 @@ class HttpsOnly:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call if it is allowed; otherwise redirect or refuse it."""
-        is_harmless = environ["REQUEST_METHOD"] == "OPTIONS" or not surface_of(environ["PATH_INFO"]).is_https_only
+        is_harmless = environ["REQUEST_METHOD"] == "OPTIONS" or not environ[SURFACE].is_https_only
         is_open = environ["wsgi.url_scheme"] == "https" or is_harmless
         return (self._application if is_open else self._refusal(Request(environ)))(environ, start_response)
 
     def _refusal(self, request: Request) -> Response:
-        surface = surface_of(request.path)
+        surface = request.environ[SURFACE]
         if surface in (DESK, SIGN_IN) and request.method in WRITING:
             return error_response(Invalid(tell("This page was not encrypted. Open it over https.")), request)
         if surface.is_for_staff:  # each call has a token, also a GET
@@ -206,7 +206,7 @@ class RateLimits:
         """Serve the call, or answer 429."""
         method = environ["REQUEST_METHOD"].upper()  # Werkzeug ignores the case too
         rates = self._rates.get(method, ())
-        if rates and surface_of(environ["PATH_INFO"]).is_rated:
+        if rates and environ[SURFACE].is_rated:
             kind = WRITING if method in WRITING else READING
             wait_s = self._counts.wait_s(rates, environ.get("REMOTE_ADDR") or "", *kind)
             if wait_s:

@@ -299,6 +299,9 @@ SURFACES = (
 )
 """A prefix that begins with another one comes before it: a path belongs to the first surface that fits."""
 
+SURFACE = "open311.surface"
+"""Key of a WSGI environment: the surface of the path, so that it is looked up only once in a call."""
+
 ROUTE, CALLER = "open311.route", "open311.caller"
 """Keys of a WSGI environment: the name of the endpoint, and the principal, for the log and metrics."""
 
