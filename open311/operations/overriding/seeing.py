@@ -32,9 +32,11 @@ def see_overrides(platform: Platform, *, is_fresh: bool = False) -> None:
     Raises Unavailable if the database is down and the process has never read the overrides. If it has, those that
     it knows count until the database answers.
     """
-    cities = [city for city in platform.registry.declared if city.overrides]
     kept = platform.process.overrides
-    if not cities or (not is_fresh and time.monotonic() < kept.next_at):
+    if not is_fresh and time.monotonic() < kept.next_at:
+        return
+    cities = [city for city in platform.registry.declared if city.overrides]
+    if not cities:
         return
     if not kept.lock.acquire(blocking=is_fresh or not kept.has_read):
         return  # another thread is looking
