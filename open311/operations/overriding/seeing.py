@@ -32,11 +32,9 @@ def see_overrides(platform: Platform, *, is_fresh: bool = False) -> None:
     Raises Unavailable if the database is down and the process has never read the overrides. If it has, those that
     it knows count until the database answers.
     """
+    cities = platform.registry.overridable
     kept = platform.process.overrides
-    if not is_fresh and time.monotonic() < kept.next_at:
-        return
-    cities = [city for city in platform.registry.declared if city.overrides]
-    if not cities:
+    if not cities or (not is_fresh and time.monotonic() < kept.next_at):
         return
     if not kept.lock.acquire(blocking=is_fresh or not kept.has_read):
         return  # another thread is looking
@@ -52,7 +50,7 @@ def see_overrides(platform: Platform, *, is_fresh: bool = False) -> None:
         kept.lock.release()
 
 
-def _look(platform: Platform, cities: list[Jurisdiction]) -> None:
+def _look(platform: Platform, cities: Sequence[Jurisdiction]) -> None:
     kept = platform.process.overrides
     hot = platform.database.hot
     versions = overrides.read_versions(hot)
