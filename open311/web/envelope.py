@@ -107,14 +107,14 @@ class Envelope:
 
 
 @cache
-def _common(surface: Surface, *, is_preflight: bool) -> list[tuple[str, str]]:
+def _common(surface: Surface, *, is_preflight: bool) -> tuple[tuple[str, str], ...]:
     """The headers that all answers of a surface have, beside those that depend on the call."""
     headers = list(_ALWAYS)
     if surface.referrer_policy:
         headers.append(("Referrer-Policy", surface.referrer_policy))
     if surface.is_cross_origin:
         headers += _PREFLIGHT if is_preflight else _CORS
-    return headers
+    return tuple(headers)
 
 
 def plain_path(path: str) -> str:
