@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import time_ns
 
 
 def utc_now() -> datetime:
     """The present in UTC, in whole seconds, as the API writes it (A27)."""
-    return datetime.now(UTC).replace(microsecond=0)
+    return datetime.fromtimestamp(time_ns() // 1_000_000_000, UTC)
 
 
 def exact_now() -> datetime:

@@ -134,7 +134,7 @@ def begin_call(request_id: str) -> None:
     _request_id.set(request_id)
 
 
-_SECRET_IN_PATH = re.compile(r"(/status/|/sign-in/|/mail/).*", re.DOTALL | re.IGNORECASE)
+_SECRET_IN_PATH = re.compile(r"(/(?:status|sign-in|mail)/).*", re.DOTALL | re.IGNORECASE)
 _ADDRESS_IN_PATH = re.compile(r"[^/]*@[^/]*")
 _PAIRS_IN_PATH = re.compile(r"([&;?][^&;?=/]{0,40}=).*", re.DOTALL)
 
@@ -146,7 +146,8 @@ def loggable(path: str) -> str:
     Misspelt addresses such as `requests.json&api_key=…` have a query in the path. Some clients send an e-mail
     address where an id belongs.
     """
-    path = _SECRET_IN_PATH.sub(r"\1...", path)
+    if _SECRET_IN_PATH.search(path):
+        path = _SECRET_IN_PATH.sub(r"\1...", path)
     if "@" in path:
         path = _ADDRESS_IN_PATH.sub("...", path)
     return _PAIRS_IN_PATH.sub(r"\1...", path) if "=" in path else path
@@ -178,14 +179,22 @@ def end_call(
     level = "debug" if is_quiet else "info"
     if LEVELS[level] < _Output.level:
         return
-    ms = round(seconds * 1000, 1)
-    line = {"event": "call", "method": method, "path": loggable(path), "status": status, "ms": ms}
+    line: dict[str, Any] = {
+        "event": "call",
+        "method": method,
+        "path": loggable(path),
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+    }
     if caller is not None and caller.number:
         is_account = caller.kind == "staff"
         line |= {"account": caller.label} if is_account else {"key": caller.label, "key_id": caller.number}
     if _Output.is_json:  # does not use structlog, whose processors take longer than some calls
-        line |= {"source": "open311.access", "request_id": _request_id.get(), "level": level}
-        _STANDARD_ERROR.write(_json(line | {"timestamp": exact_now().isoformat()}) + "\n")
+        line["source"] = "open311.access"
+        line["request_id"] = _request_id.get()
+        line["level"] = level
+        line["timestamp"] = exact_now()
+        sys.stderr.write(f"{_json(line)}\n")
     else:
         getattr(logger("open311.access"), level)(**line)
 

@@ -185,7 +185,7 @@ def _overrides_to_look_at(settings: Settings, registry: Registry) -> Iterator[st
             stands = read_stands(platform, city)
             yield from (f"{city.id}: {_standing(one)}" for one in stands if one.standing is not Standing.APPLIED)
     except Unavailable:
-        if any(city.overrides for city in registry.declared):
+        if registry.overridable:
             yield "overrides are not checked, because the database does not answer or is not migrated"
     finally:
         platform.close()

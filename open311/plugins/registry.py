@@ -65,10 +65,15 @@ class _Layers:
 
     def __init__(self, declared: Mapping[str, Jurisdiction]) -> None:
         self.declared = dict(declared)
+        self.overridable = _overridable(self.declared)
         self.changes: dict[str, dict[Layer, Change]] = {}
         self.lock = Lock()
         self.generation = 0
         self.look: Callable[[], None] | None = None
+
+
+def _overridable(declared: Mapping[str, Jurisdiction]) -> list[Jurisdiction]:
+    return [city for city in declared.values() if city.overrides]
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,11 @@ class Registry:
     def declared(self) -> list[Jurisdiction]:
         """The jurisdictions as their files declare them."""
         return list(self._layers.declared.values())
+
+    @property
+    def overridable(self) -> Sequence[Jurisdiction]:
+        """Those whose files allow overrides, as their files declare them."""
+        return self._layers.overridable
 
     @property
     def generation(self) -> int:
@@ -135,6 +145,7 @@ class Registry:
         layers = self._layers
         with layers.lock:
             layers.declared[city.id] = city
+            layers.overridable = _overridable(layers.declared)
             self._compose(city.id)
 
     def add_layer(self, jurisdiction_id: str, layer: Layer, change: Change) -> None:

@@ -51,38 +51,35 @@ class Answer:
         self._whole = b""
         self.has_more = True
         is_bodiless = message.environ["REQUEST_METHOD"] == "HEAD" or start.status[:3] in BODILESS
-        named = {name.lower(): value for name, value in start.headers}
-        added = ""
+        lines = "".join([f"\r\n{name}: {value}" for name, value in start.headers])
+        if lines.count("\n") != len(start.headers):
+            raise ValueError("a header of the answer contains a line break")
+        names, added = lines.lower(), ""
         if isinstance(result, (list, tuple)):
             self._whole = b"" if is_bodiless else result[0] if len(result) == 1 else b"".join(result)
-            if "content-length" not in named and not is_bodiless:
+            if "\r\ncontent-length: " not in names and not is_bodiless:
                 added = f"Content-Length: {len(self._whole)}\r\n"
         elif not is_bodiless:
-            added = self._begin_stream(named.get("content-length"), message, result)
-        if "date" not in named:
+            added = self._begin_stream(start.headers, message, result)
+        if "\r\ndate: " not in names:
             added += _date(int(time.monotonic()))
-        self._lead = self._head(start, added, message)
+        if not self.is_kept:
+            added += "Connection: close\r\n"
+        elif message.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+            added += "Connection: keep-alive\r\n"
+        self._lead = f"HTTP/1.1 {start.status}{lines}\r\n{added}\r\n".encode("latin-1")
 
-    def _begin_stream(self, length: str | None, message: Message, result: Iterable[bytes]) -> str:
+    def _begin_stream(self, headers: list[tuple[str, str]], message: Message, result: Iterable[bytes]) -> str:
         self._chunks = iter(result)
-        if length is not None:
-            self._missing = int(length)
-            return ""
+        for name, value in headers:
+            if name.lower() == "content-length":
+                self._missing = int(value)
+                return ""
         if message.environ["SERVER_PROTOCOL"] == "HTTP/1.1":
             self._is_chunked = True
             return "Transfer-Encoding: chunked\r\n"
         self.is_kept = False
         return ""
-
-    def _head(self, start: Start, added: str, message: Message) -> bytes:
-        lines = "".join([f"{name}: {value}\r\n" for name, value in start.headers])
-        if lines.count("\n") != len(start.headers):
-            raise ValueError("a header of the answer contains a line break")
-        if not self.is_kept:
-            added += "Connection: close\r\n"
-        elif message.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
-            added += "Connection: keep-alive\r\n"
-        return f"HTTP/1.1 {start.status}\r\n{lines}{added}\r\n".encode("latin-1")
 
     def next_pieces(self) -> Sequence[bytes]:
         """The next pieces to send. Small pieces of a stream are joined."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 import orjson
 from flask import Response
+from werkzeug.datastructures import Headers
+from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Request
 
 from open311.errors import Invalid, Problem
@@ -53,17 +56,25 @@ class WholeResponse(Response):
     or have no length. For a small answer, these checks take as long as the work for the answer itself.
     """
 
-    default_mimetype = None
-
     def __init__(self, body: bytes | None, status: int, known: list[tuple[str, str]]) -> None:
         """`known` are the headers that this server makes. They need no check. Headers added later follow them."""
-        super().__init__(None if body is None else (body,), status)
+        # Sets all that Response.__init__ sets, without its checks.
+        self.headers = Headers()
+        self._status, self._status_code = _status_line(status), status
+        self.response = () if body is None else (body,)
+        self.direct_passthrough = False
+        self._on_close = []
         self._known = known
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send the answer. HEAD gets no body."""
-        start_response(self.status, [*self._known, *self.headers.to_wsgi_list()])
+        start_response(self._status, [*self._known, *self.headers])
         return () if environ["REQUEST_METHOD"] == "HEAD" else cast("Iterable[bytes]", self.response)
+
+
+@cache
+def _status_line(status: int) -> str:
+    return f"{status} {HTTP_STATUS_CODES[status].upper()}"
 
 
 def send(call: Call, answer: Answer) -> Response:
@@ -72,19 +83,16 @@ def send(call: Call, answer: Answer) -> Response:
     The answer gets its validator, so an answer that a process keeps needs no new digest the next time.
     """
     body = answer.body
+    media_type = call.output.media_type
     if call.request.method not in READING:
-        return _whole(
-            body or b"",
-            answer.status,
-            [
-                ("Content-Type", call.output.media_type),
-                ("Cache-Control", "no-store"),
-                *([("ETag", f'"{answer.tag}"')] if answer.tag else []),
-                *([("Content-Language", answer.language)] if answer.language else ()),
-                *answer.headers,
-                *warning_headers([*call.warnings, *answer.warnings], call.request),
-            ],
-        )
+        headers = [
+            ("Cache-Control", "no-store"),
+            *([("ETag", f'"{answer.tag}"')] if answer.tag else []),
+            *([("Content-Language", answer.language)] if answer.language else ()),
+            *answer.headers,
+            *warning_headers([*call.warnings, *answer.warnings], call.request),
+        ]
+        return _whole(body or b"", answer.status, media_type, headers)
     validator = answer.validator = answer.validator or _digest_of(body or b"")
     tag = (answer.tag or call.tag(validator)) if answer.has_tag else ""
     headers = _caching(tag, answer.cache_control, is_weak=answer.is_weak)
@@ -92,7 +100,6 @@ def send(call: Call, answer: Answer) -> Response:
         headers.append(("Content-Language", answer.language))
     if body is None or (tag and not answer.tag and call.has_unchanged(validator)):
         return WholeResponse(None, 304, [*headers, *answer.headers])
-    media_type = call.output.media_type
     if _is_jsonp(call):
         body, media_type = _wrapped(body, call.request.args["callback"]), "application/javascript; charset=utf-8"
     if call.coding and len(body) >= LEAST_TO_PACK:
@@ -101,11 +108,12 @@ def send(call: Call, answer: Answer) -> Response:
     headers += answer.headers
     if call.warnings or answer.warnings:
         headers += warning_headers([*call.warnings, *answer.warnings], call.request)
-    return _whole(body, answer.status, [("Content-Type", media_type), *headers])
+    return _whole(body, answer.status, media_type, headers)
 
 
-def _whole(body: bytes, status: int, headers: list[tuple[str, str]]) -> Response:
-    return WholeResponse(body, status, [*headers, ("Content-Length", str(len(body)))])
+def _whole(body: bytes, status: int, media_type: str, headers: list[tuple[str, str]]) -> Response:
+    known = [("Content-Type", media_type), *headers, ("Content-Length", str(len(body)))]
+    return WholeResponse(body, status, known)
 
 
 def _digest_of(body: bytes) -> str:

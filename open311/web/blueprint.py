@@ -11,7 +11,6 @@ from werkzeug.wrappers import Request, Response
 
 from open311.clock import utc_now
 from open311.domain.access import Principal
-from open311.domain.photos import SentFile
 from open311.errors import Invalid, Open311Error, Problem
 from open311.formats import Format
 from open311.operations.overriding.seeing import see_overrides
@@ -20,6 +19,7 @@ from open311.plugins import Jurisdiction
 from open311.web.answers import send
 from open311.web.bodies import Form, read_form, read_json, read_json_list, read_raw
 from open311.web.calls import Call, Values
+from open311.web.codings import Coding, wanted_coding
 from open311.web.endpoints import City, Endpoint
 from open311.web.gate import limit_key
 from open311.web.hub import city_at
@@ -31,6 +31,7 @@ from schemas.parameters import HOLDS_NUL, NUL
 from schemas.texts import Message
 
 REMEMBERED_QUERIES = 2_048
+_FORMATS = {str(one): one for one in Format}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,9 @@ class BoundEndpoint:
         self.endpoint = endpoint
         self._platform = platform
         self._reads = Reads.of(platform, endpoint.source)
+        self._name = endpoint.name
+        self._is_open = endpoint.access.identify is None and endpoint.method == "GET"
+        """Whether anybody may call, and all parameters are in the query."""
         self._schema = lru_cache(maxsize=64)(self._make_schema)
         self._remembered = lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query)
         self._remembered_for = lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query_for)
@@ -68,7 +72,7 @@ class BoundEndpoint:
         for name, value in path.items():
             if NUL in value:
                 raise Invalid(HOLDS_NUL, name)
-        request.environ[ROUTE] = self.endpoint.name
+        request.environ[ROUTE] = self._name
         if self._reads is None:
             return self._answer(self._platform, request, suffix, path)
         return self._reads.answer(request, lambda platform: self._answer(platform, request, suffix, path))
@@ -86,27 +90,11 @@ class BoundEndpoint:
         return answer if isinstance(answer, Response) else send(call, answer)
 
     def _call(self, platform: Platform, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
-        endpoint = self.endpoint
-        principal, body, files, raw = None, dict[str, Any](), tuple[SentFile, ...](), b""
-        is_caught = False
-        if endpoint.access.identify is None and endpoint.method == "GET":
-            reading = self._reading_of(request.query_string, path)
+        rest: dict[str, Any]
+        if self._is_open:
+            reading, rest = self._reading_of(request.query_string, path), {}
         else:
-            form = self._form(request)
-            sent, files = form.fields, form.files
-            request.environ[LOCALE] = first(sent, "locale") or first(sent, "langcode")
-            if endpoint.expects is not None:
-                request.environ[AHEAD] = endpoint.expects(platform, request)
-            if endpoint.access.identify is not None:
-                principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
-                limit_key(request.environ, principal)
-            city = self._city(sent, path, principal)
-            endpoint.access.check_city(principal, city)
-            if principal is None or principal.kind != "staff":
-                sent, is_caught = self._without_trap(sent, city)
-            reading = self._reading_for(request, sent, city)
-            body = self._body(request, city)
-            raw = read_raw(request, self._most_raw_bytes) if endpoint.is_raw else b""
+            reading, rest = self._identified(platform, request, path)
         return Call(
             request=request,
             platform=platform,
@@ -115,13 +103,40 @@ class BoundEndpoint:
             values=reading.values,
             problems=reading.problems,
             warnings=reading.warnings,
-            files=files,
-            body=body,
-            raw=raw,
-            is_caught=is_caught,
             named_city=reading.city,
-            principal=principal,
+            coding=self._coding(request),
+            **rest,
         )
+
+    def _identified(
+        self, platform: Platform, request: Request, path: Mapping[str, str]
+    ) -> tuple[_Reading, dict[str, Any]]:
+        """The parsed parameters of a call with a caller or a body, and the fields of `Call` for these two."""
+        endpoint, principal, is_caught = self.endpoint, None, False
+        form = self._form(request)
+        sent = form.fields
+        request.environ[LOCALE] = first(sent, "locale") or first(sent, "langcode")
+        if endpoint.expects is not None:
+            request.environ[AHEAD] = endpoint.expects(platform, request)
+        if endpoint.access.identify is not None:
+            principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
+            limit_key(request.environ, principal)
+        city = self._city(sent, path, principal)
+        endpoint.access.check_city(principal, city)
+        if principal is None or principal.kind != "staff":
+            sent, is_caught = self._without_trap(sent, city)
+        return self._reading_for(request, sent, city), {
+            "files": form.files,
+            "body": self._body(request, city),
+            "raw": read_raw(request, self._most_raw_bytes) if endpoint.is_raw else b"",
+            "is_caught": is_caught,
+            "principal": principal,
+        }
+
+    def _coding(self, request: Request) -> Coding:
+        if not self._platform.settings.compress:
+            return Coding.NONE
+        return wanted_coding(request.environ.get("HTTP_ACCEPT_ENCODING", ""))
 
     @property
     def _most_raw_bytes(self) -> int:
@@ -158,9 +173,9 @@ class BoundEndpoint:
         return values
 
     def _output(self, request: Request, suffix: str | None) -> Any:
-        if not self.endpoint.has_formats:
-            return self.endpoint.output
-        return accepted_format(request) if suffix is None else Format(suffix)
+        if suffix is not None:
+            return _FORMATS[suffix]
+        return accepted_format(request) if self.endpoint.has_formats else self.endpoint.output
 
     def _reading_of(self, query: bytes, path: Mapping[str, str]) -> _Reading:
         if self.endpoint.reads is NoArguments:

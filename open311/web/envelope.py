@@ -6,15 +6,16 @@ This is WSGI middleware on plain lists of headers. Flask's hooks for the same wo
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
+from random import getrandbits
 from typing import TYPE_CHECKING, Any
 
 from open311 import __version__
 from open311.observe import begin_call, end_call
 from open311.operations.upkeep.metering import CallCounts
-from open311.web.surfaces import CALLER, CITIES, FEED_PATH, PORTAL, ROUTE, SUFFIX, surface_of
+from open311.web.surfaces import CALLER, CITIES, FEED_PATH, PORTAL, ROUTE, SUFFIX, SURFACE, Surface, surface_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -83,15 +84,11 @@ class Envelope:
         path = environ["PATH_INFO"] = plain_path(environ.get("PATH_INFO", ""))
         method = environ["REQUEST_METHOD"]
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        # The id only has to be unlike others. Random bytes of the kernel would cost a system call.
+        request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{getrandbits(64):016x}"
         begin_call(request_id)
         surface, calls = surface_of(path), self._calls
-        environ[CITIES] = self._cities
-        added = [("X-Request-Id", request_id), *_ALWAYS]
-        if surface.referrer_policy:
-            added.append(("Referrer-Policy", surface.referrer_policy))
-        if surface.is_cross_origin:
-            added += _PREFLIGHT if method == "OPTIONS" else _CORS
+        environ[SURFACE], environ[CITIES] = surface, self._cities
 
         def start(status: str, headers: list[tuple[str, str]], *failure: Any) -> Callable[[bytes], object]:
             # The query is not logged: it may hold an api_key or personal data.
@@ -101,15 +98,29 @@ class Envelope:
             if calls is not None:
                 known = method if method in _METHODS else "other"
                 calls.add(known, environ.get(ROUTE, "none"), code, caller.label if caller else "", seconds)
+            sent = [*headers, ("X-Request-Id", request_id), *_common(surface, is_preflight=method == "OPTIONS")]
             if surface.content_policy and not any(name == _POLICY for name, _ in headers):
-                added.append((_POLICY, surface.content_policy))
-            return start_response(status, headers + added, *failure)
+                sent.append((_POLICY, surface.content_policy))
+            return start_response(status, sent, *failure)
 
         return self._application(environ, start)
 
 
+@cache
+def _common(surface: Surface, *, is_preflight: bool) -> tuple[tuple[str, str], ...]:
+    """The headers that all answers of a surface have, beside those that depend on the call."""
+    headers = list(_ALWAYS)
+    if surface.referrer_policy:
+        headers.append(("Referrer-Policy", surface.referrer_policy))
+    if surface.is_cross_origin:
+        headers += _PREFLIGHT if is_preflight else _CORS
+    return tuple(headers)
+
+
 def plain_path(path: str) -> str:
     """The path with single slashes and a lower-case suffix."""
+    if path.islower() and "//" not in path:  # nothing to change, as for most calls
+        return path
     match = _CODE_PATH.fullmatch(path)
     head, code = (match["head"], "/" + match["code"]) if match else (path, "")
     plain = _SLASHES.sub("/", head) + code

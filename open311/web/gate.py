@@ -21,17 +21,14 @@ from open311.server.messages import REFUSAL
 from open311.settings import Settings
 from open311.web.bodies import too_large
 from open311.web.errors import RETRY_AFTER_S, error_response
-from open311.web.surfaces import DESK, SIGN_IN, surface_of
+from open311.web.surfaces import DESK, SIGN_IN, SURFACE
 from schemas.texts import tell
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_KEY_LIMIT = "open311.key_limit"
-_DEVICE_LIMIT = "open311.device_limit"
-_THING_LIMIT = "open311.thing_limit"
-_PORTAL_LIMIT = "open311.portal_limit"
-_SIGN_IN_LIMIT = "open311.sign_in_limit"
+_LIMITS = "open311.limits"
+"""Key of a WSGI environment: the object that counts for the endpoint."""
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 NO_HOST = tell("the header Host is missing, came twice or is no host; send one, such as 311.city.example.")
@@ -113,12 +110,12 @@ class HttpsOnly:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call if it is allowed; otherwise redirect or refuse it."""
-        is_harmless = environ["REQUEST_METHOD"] == "OPTIONS" or not surface_of(environ["PATH_INFO"]).is_https_only
+        is_harmless = environ["REQUEST_METHOD"] == "OPTIONS" or not environ[SURFACE].is_https_only
         is_open = environ["wsgi.url_scheme"] == "https" or is_harmless
         return (self._application if is_open else self._refusal(Request(environ)))(environ, start_response)
 
     def _refusal(self, request: Request) -> Response:
-        surface = surface_of(request.path)
+        surface = request.environ[SURFACE]
         if surface in (DESK, SIGN_IN) and request.method in WRITING:
             return error_response(Invalid(tell("This page was not encrypted. Open it over https.")), request)
         if surface.is_for_staff:  # each call has a token, also a GET
@@ -146,26 +143,19 @@ def limit_key(environ: WSGIEnvironment, principal: Principal) -> None:
     Only the endpoint knows the key, because the key may be in the body. `RateLimits` has counted the address
     before.
     """
-    limit = environ.get(_KEY_LIMIT)
-    wait_s = limit(principal) if limit is not None and principal.number else 0
-    if wait_s:
-        raise TooManyRequests(retry_after=wait_s)
+    if principal.number:
+        _limit(environ, "key", principal.kind, str(principal.number))
 
 
 def limit_device(environ: WSGIEnvironment, device_id: str) -> None:
     """Count a report or a "me too" from a device. Raises TooManyRequests above the rate for devices."""
-    limit = environ.get(_DEVICE_LIMIT)
-    wait_s = limit(device_id) if limit is not None and device_id else 0
-    if wait_s:
-        raise TooManyRequests(retry_after=wait_s)
+    if device_id:
+        _limit(environ, "device", "device", sha256(device_id.encode()).hexdigest())
 
 
 def limit_thing(environ: WSGIEnvironment, jurisdiction_id: str, thing: str) -> None:
     """Count an observation of a thing. Raises TooManyRequests above the rate for things."""
-    limit = environ.get(_THING_LIMIT)
-    wait_s = limit(jurisdiction_id, thing) if limit is not None else 0
-    if wait_s:
-        raise TooManyRequests(retry_after=wait_s)
+    _limit(environ, "thing", "thing", jurisdiction_id, thing)
 
 
 def limit_portal(environ: WSGIEnvironment) -> None:
@@ -173,73 +163,64 @@ def limit_portal(environ: WSGIEnvironment) -> None:
 
     Raises TooManyRequests above the rate for the client's address.
     """
-    limit = environ.get(_PORTAL_LIMIT)
-    wait_s = limit(environ.get("REMOTE_ADDR") or "") if limit is not None else 0
-    if wait_s:
-        raise TooManyRequests(retry_after=wait_s)
+    _limit(environ, "portal", "portal", environ.get("REMOTE_ADDR") or "")
 
 
 def limit_sign_in(environ: WSGIEnvironment) -> None:
     """Count a failed sign-in. Raises TooManyRequests above the rate for the client's address."""
-    limit = environ.get(_SIGN_IN_LIMIT)
-    wait_s = limit(environ.get("REMOTE_ADDR") or "") if limit is not None else 0
+    _limit(environ, "sign in", "sign in", environ.get("REMOTE_ADDR") or "")
+
+
+def _limit(environ: WSGIEnvironment, kind: str, *caller: str) -> None:
+    limits: RateLimits | None = environ.get(_LIMITS)
+    wait_s = 0 if limits is None else limits.wait_s(kind, *caller)
     if wait_s:
         raise TooManyRequests(retry_after=wait_s)
 
 
 class RateLimits:
-    """WSGI middleware that counts calls per client address, and answers 429 with Retry-After above the rate."""
+    """WSGI middleware that counts calls per client address, and answers 429 with Retry-After above the rate.
+
+    What else is counted, only the endpoint knows. It finds this object in the environment.
+    """
 
     def __init__(self, application: WSGIApplication, settings: Settings, counts: Rates) -> None:
         self._application = application
         self._counts = counts
         self._rates: dict[str, list[RateLimitItem]] = {}
         for rate, methods in ((settings.post_rate, WRITING), (settings.get_rate, READING)):
-            self._rates |= dict.fromkeys(methods, parse_many(rate)) if rate else {}
-        self._key_rates = parse_many(settings.key_rate) if settings.key_rate else []
-        self._device_rates = parse_many(settings.device_rate) if settings.device_rate else []
-        self._sensor_rates = parse_many(settings.sensor_rate) if settings.sensor_rate else []
-        self._portal_rates = parse_many(settings.portal_rate) if settings.portal_rate else []
-        self._sign_in_rates = parse_many(settings.sign_in_rate) if settings.sign_in_rate else []
+            self._rates |= dict.fromkeys(methods, _parsed(rate))
+        self._kinds = {
+            "key": _parsed(settings.key_rate),
+            "device": _parsed(settings.device_rate),
+            "thing": _parsed(settings.sensor_rate),
+            "portal": _parsed(settings.portal_rate),
+            "sign in": _parsed(settings.sign_in_rate),
+        }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call, or answer 429."""
         method = environ["REQUEST_METHOD"].upper()  # Werkzeug ignores the case too
-        rates = self._rates.get(method, ())
-        if rates and surface_of(environ["PATH_INFO"]).is_rated:
+        rates = self._rates.get(method)
+        if rates and environ[SURFACE].is_rated:
             kind = WRITING if method in WRITING else READING
             wait_s = self._counts.wait_s(rates, environ.get("REMOTE_ADDR") or "", *kind)
             if wait_s:
                 refusal = error_response(TooManyRequests(retry_after=wait_s), Request(environ))
                 return refusal(environ, start_response)
-        if self._key_rates:
-            environ[_KEY_LIMIT] = self._wait_s_of_key
-        if self._device_rates:
-            environ[_DEVICE_LIMIT] = self._wait_s_of_device
-        if self._sensor_rates:
-            environ[_THING_LIMIT] = self._wait_s_of_thing
-        if self._portal_rates:
-            environ[_PORTAL_LIMIT] = self._wait_s_of_page
-        if self._sign_in_rates:
-            environ[_SIGN_IN_LIMIT] = self._wait_s_of_sign_in
+        environ[_LIMITS] = self
         return self._application(environ, start_response)
 
-    def _wait_s_of_key(self, principal: Principal) -> int:
-        """Count a call with a key. Returns the seconds until the key may be used again; 0 if it may be used now."""
-        return self._counts.wait_s(self._key_rates, principal.kind, str(principal.number))
+    def wait_s(self, kind: str, *caller: str) -> int:
+        """Count what a caller does. Returns the seconds until the caller may do it again; 0 if that is now.
 
-    def _wait_s_of_thing(self, jurisdiction_id: str, thing: str) -> int:
-        """Count an observation. Returns the seconds until the thing's next one is accepted; 0 if this one is."""
-        return self._counts.wait_s(self._sensor_rates, "thing", jurisdiction_id, thing)
+        kind    the rate: `key`, `device`, `thing`, `portal` or `sign in`
+        caller  for whom is counted; no two kinds count for the same
+        """
+        rates = self._kinds[kind]
+        return self._counts.wait_s(rates, *caller) if rates else 0
 
-    def _wait_s_of_page(self, address: str) -> int:
-        """Count what an address sends by a page. Returns the seconds until more is accepted; 0 if this is."""
-        return self._counts.wait_s(self._portal_rates, "portal", address)
 
-    def _wait_s_of_sign_in(self, address: str) -> int:
-        """Count a failed sign-in. Returns the seconds until the address may fail again; 0 if it may now."""
-        return self._counts.wait_s(self._sign_in_rates, "sign in", address)
-
-    def _wait_s_of_device(self, device_id: str) -> int:
-        """Count what a device sends. Returns the seconds until more is accepted; 0 if this is."""
-        return self._counts.wait_s(self._device_rates, "device", sha256(device_id.encode()).hexdigest())
+def _parsed(rate: str) -> list[RateLimitItem]:
+    """The rates of a setting; none if it is empty."""
+    return parse_many(rate) if rate else []

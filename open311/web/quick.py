@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from open311.web.blueprint import BoundEndpoint
 from open311.web.errors import error_response
-from open311.web.surfaces import surface_of
+from open311.web.surfaces import SURFACE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -54,7 +54,7 @@ class QuickLane:
         return (response or self._application)(environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment) -> Response | None:
-        if not surface_of(environ["PATH_INFO"]).has_quick_lane:
+        if not environ[SURFACE].has_quick_lane:
             return None
         request = Request(environ, populate_request=False)
         if request.path in self._exact:

@@ -299,6 +299,12 @@ SURFACES = (
 )
 """A prefix that begins with another one comes before it: a path belongs to the first surface that fits."""
 
+_BY_PREFIX = {surface.prefix: surface for surface in SURFACES}
+_PREFIX = re.compile(rf"({'|'.join(re.escape(prefix) for prefix in _BY_PREFIX if prefix)})(?:[/.]|\Z)")
+
+SURFACE = "open311.surface"
+"""Key of a WSGI environment: the surface of the path, so that it is looked up only once in a call."""
+
 ROUTE, CALLER = "open311.route", "open311.caller"
 """Keys of a WSGI environment: the name of the endpoint, and the principal, for the log and metrics."""
 
@@ -326,14 +332,8 @@ def sign_in_path(secret: str) -> str:
 
 def surface_of(path: str) -> Surface:
     """The surface that a path belongs to, even if no endpoint has this path."""
-    for surface in SURFACES:
-        if path.startswith(surface.prefix) and path[len(surface.prefix) : len(surface.prefix) + 1] in (
-            "",
-            "/",
-            ".",
-        ):
-            return surface
-    return PAGES
+    found = _PREFIX.match(path)
+    return PAGES if found is None else _BY_PREFIX[found[1]]
 
 
 def error_format(request: Request) -> Format:

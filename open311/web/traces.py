@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from open311.tracing import serving
-from open311.web.surfaces import ROUTE, surface_of
+from open311.web.surfaces import ROUTE, SURFACE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -25,7 +25,7 @@ class Traces:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call."""
-        if surface_of(environ["PATH_INFO"]).is_quiet:
+        if environ[SURFACE].is_quiet:
             return self._application(environ, start_response)
         with serving(environ["REQUEST_METHOD"], environ.get("HTTP_TRACEPARENT", "")) as note:
 

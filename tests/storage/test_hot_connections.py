@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Double,
+    Integer,
     LargeBinary,
     Text,
     bindparam,
@@ -118,6 +119,18 @@ def test_a_statement_timeout_raises_unavailable_and_keeps_the_connection(
         with pytest.raises(Unavailable):
             database.hot.rows(slow, {})
         assert database.hot.rows(statement(literal_column("1")), {}) == [(1,)]
+
+
+def test_a_read_runs_on_a_new_connection_if_the_server_has_ended_the_idle_one(
+    hot: HotConnections, database_url: str
+) -> None:
+    whoami = statement(literal_column("pg_backend_pid()"), is_prepared=True)
+    end = statement(func.pg_terminate_backend(cast(bindparam("number"), Integer), literal_column("5000")))
+    [(first,)] = hot.rows(whoami, {})
+    with closing(open_database(database_url)) as other:
+        assert other.hot.rows(end, {"number": first}) == [(True,)]
+    [(second,)] = hot.rows(whoami, {})
+    assert first != second
 
 
 def test_a_read_is_repeated_on_a_new_connection_and_a_write_is_not(hot: HotConnections) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
@@ -16,7 +16,7 @@ from open311.clock import utc_now
 from open311.domain.requests import Status
 from open311.formats import JSON
 from open311.operations.platform import Platform
-from open311.web.answers import send
+from open311.web.answers import WholeResponse, send
 from open311.web.calls import Answer, Call, Values
 from tests import build
 
@@ -232,3 +232,9 @@ def test_pages_and_readyz_have_no_cors_headers(make_app: Callable[..., Flask]) -
     client = make_app().test_client()
     for path in ("/", "/docs", "/readyz"):
         assert "Access-Control-Allow-Origin" not in client.get(path, headers=ORIGIN).headers
+
+
+def test_an_answer_of_ours_has_all_attributes_of_an_answer_of_flask() -> None:
+    ours, flasks = WholeResponse(b"[]", 200, []), Response("[]")
+    assert set(vars(flasks)) < set(vars(ours))
+    assert (ours.status, ours.status_code, ours.get_data()) == ("200 OK", 200, b"[]")

@@ -32,7 +32,7 @@ def see_overrides(platform: Platform, *, is_fresh: bool = False) -> None:
     Raises Unavailable if the database is down and the process has never read the overrides. If it has, those that
     it knows count until the database answers.
     """
-    cities = [city for city in platform.registry.declared if city.overrides]
+    cities = platform.registry.overridable
     kept = platform.process.overrides
     if not cities or (not is_fresh and time.monotonic() < kept.next_at):
         return
@@ -50,7 +50,7 @@ def see_overrides(platform: Platform, *, is_fresh: bool = False) -> None:
         kept.lock.release()
 
 
-def _look(platform: Platform, cities: list[Jurisdiction]) -> None:
+def _look(platform: Platform, cities: Sequence[Jurisdiction]) -> None:
     kept = platform.process.overrides
     hot = platform.database.hot
     versions = overrides.read_versions(hot)

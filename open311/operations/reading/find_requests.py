@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
+from typing import NamedTuple
 
 from open311.domain.access import Principal
 from open311.domain.requests import TokenState
@@ -26,8 +26,7 @@ COUNT_TO = 10_000
 """The greatest number of requests that is counted. The length of a longer list is not reported."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(NamedTuple):
     """Rendered items of a list, and a validator that changes exactly when the items change.
 
     next_key  the key after which the next page begins; None on the last page and for lists of ids

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from hashlib import blake2b
 from html import unescape
 
@@ -38,7 +37,7 @@ def with_own_ids(
         for name, extra in zip(ids, items.extras, strict=True)
     ]
     mark = blake2b(orjson.dumps([own.get(name) for name in ids]), digest_size=7).digest()
-    return replace(items, extras=extras, digest=items.digest ^ int.from_bytes(mark))
+    return items._replace(extras=extras, digest=items.digest ^ int.from_bytes(mark))
 
 
 def _id_in(body: bytes, output: Format) -> str:

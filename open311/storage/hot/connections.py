@@ -38,9 +38,10 @@ class HotConnections:
     def read(self, statement: Statement, values: Mapping[str, Any]) -> Result:
         """Run a statement that changes nothing. Raises Unavailable and Refused.
 
-        If the connection dies during the statement, the statement runs once more on a new connection.
+        If the connection has died before or dies during the statement, the statement runs on a new connection. So
+        it is not tested before, which takes a system call.
         """
-        session = self._session()
+        session: Session = getattr(self._own, "session", None) or self._session()
         try:
             return session.run(statement, values)
         except Unavailable:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
+from typing import NamedTuple
 
 from open311.domain.search import PageKey
 from open311.formats import Format
@@ -18,8 +18,7 @@ EXTRAS_COLUMNS = {Format.JSON: publication.c.json_extras, Format.XML: publicatio
 _NO_KEYS: Callable[[int], PageKey] = ().__getitem__
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(NamedTuple):
     """The rendered items of a list. Each attribute holds the values of all items.
 
     An object for each item is avoided, because making a thousand objects would take longer than the query.
@@ -59,7 +58,7 @@ class Items:
 
     def first(self, rows: int) -> Items:
         """The first `rows` items. Their digest remains the digest of all items."""
-        return replace(self, bodies=self.bodies[:rows], extras=self.extras[:rows], distances=self.distances[:rows])
+        return self._replace(bodies=self.bodies[:rows], extras=self.extras[:rows], distances=self.distances[:rows])
 
 
 def _key(result: Result, instant: int, number: int, row: int) -> PageKey:
