@@ -69,13 +69,10 @@ class RetryForever(BaseRetryStrategy):
     Each wait is twice as long as the one before, up to `LONGEST_WAIT_S`.
     """
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         """When to run the job again. If the database is gone, the worker ends."""
         if isinstance(exception, Unavailable):
-            end_cut_off(self._platform)
+            end_cut_off()
         wait_s = min(2.0 ** min(job.attempts, 20), LONGEST_WAIT_S)
         cause = cause_of(exception)
         log.warning(
@@ -100,11 +97,10 @@ def run_worker(
         for begin in threads:
             running.enter_context(begin(platform))
         try:
-            has_signal = asyncio.run(_work_until_signal(app, lines, options))
+            return asyncio.run(_work_until_signal(app, lines, options))
         except (ConnectorException, psycopg.OperationalError) as error:
             log.error("the database is gone; this worker ends", cause=cause_of(error.__cause__ or error))
             return False
-    return has_signal and not platform.process.is_cut_off.is_set()
 
 
 async def _work_until_signal(app: procrastinate.App, lines: Collection[Line], options: Mapping[str, Any]) -> bool:
@@ -156,7 +152,7 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, max_size=CONNECTIONS))
-    retry = RetryForever(platform)
+    retry = RetryForever()
 
     def task(name: Task, **options: Any) -> Callable[..., Any]:
         register: Callable[..., Any] = app.task(name=name, queue=line_of(name), retry=retry, **options)
