@@ -14,8 +14,9 @@ from typing import Any
 import procrastinate
 import psycopg
 from procrastinate import RetryDecision
-from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import Job
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy
 
 from open311.clock import utc_now
@@ -79,6 +80,21 @@ class RetryForever(BaseRetryStrategy):
             "job failed", task=job.task_name, job=job.id, attempts=job.attempts + 1, cause=cause, retry_in_s=wait_s
         )
         return RetryDecision(retry_in={"seconds": int(wait_s)})
+
+
+class Jobs(JobManager):
+    """Procrastinate's access to the jobs. A job that waits for a second try may have got a successor meanwhile."""
+
+    async def retry_job(self, job: Job, *args: Any, **options: Any) -> None:
+        """Put a job back into the queue, unless an equal job waits there already: one with the same queueing lock.
+
+        Two of them may not wait, and the second does the work of both. So the first is deleted. Otherwise it would
+        be `doing` for ever, and its lock would keep the second one waiting.
+        """
+        try:
+            await super().retry_job(job, *args, **options)
+        except UniqueViolation:
+            await self.finish_job(job, Status.FAILED, delete_job=True)
 
 
 def run_worker(
@@ -152,6 +168,7 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, max_size=CONNECTIONS))
+    app.job_manager = Jobs(app.connector)
     retry = RetryForever()
 
     def task(name: Task, **options: Any) -> Callable[..., Any]:

@@ -311,6 +311,34 @@ def test_the_job_of_a_running_worker_is_not_given_to_another(make_app: MakeApp) 
     sql(platform, "DELETE FROM procrastinate_workers")
 
 
+def test_a_stalled_job_whose_successor_waits_does_not_keep_others_from_being_tried_again(make_app: MakeApp) -> None:
+    platform = platform_of(make_app(build.city()))
+    defer_deletion(platform)
+    post_to(make_app(build.city()))
+    dispatch_all(platform)
+    sql(
+        platform,
+        "WITH worker AS (INSERT INTO procrastinate_workers (last_heartbeat)"
+        " VALUES (now() - interval '1 minute') RETURNING id)"
+        " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM worker)",
+    )
+    defer_deletion(platform)
+    with platform.database.transaction() as connection:
+        platform.queue.defer(connection, Task.RETRY_STALLED, timestamp=0)
+    work(platform)
+    assert statuses(platform) == ["succeeded"]
+    assert statuses(platform, Task.DELETE_PHOTOS) == ["succeeded"], "the successor does the work of both"
+    assert statuses(platform, Task.RETRY_STALLED) == ["succeeded"]
+
+
+def defer_deletion(platform: Platform) -> None:
+    with platform.database.transaction() as connection:
+        assert platform.queue.defer_once(connection, Task.DELETE_PHOTOS, "deletion", jurisdiction_id="city.example")
+        connection.execute(
+            text("UPDATE procrastinate_jobs SET lock = queueing_lock WHERE queueing_lock = 'deletion'")
+        )
+
+
 # --- Republishing
 
 
