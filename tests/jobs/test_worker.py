@@ -176,6 +176,19 @@ sys.exit(0 if is_told else 1)
 """
 
 
+def test_a_worker_logs_what_it_works_for_when_it_starts(settings: Settings) -> None:
+    ended = subprocess.run(
+        [*WORKER, "--once", "--queues", "photos,bulk"],
+        env=environment(settings) | {"OPEN311_LOG_LEVEL": "info"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    line = next(line for line in map(json.loads, ended.stderr.splitlines()) if line["event"] == "working")
+    assert (line["queues"], line["cities"]) == (["photos", "bulk"], ["city.example"])
+
+
 def test_a_worker_whose_database_is_gone_ends_with_status_1(settings: Settings) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", GONE, libpq_dsn(settings.sqlalchemy_url)],
