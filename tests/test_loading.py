@@ -47,6 +47,20 @@ def test_the_load_is_refused_if_no_server_answers(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.startswith("load: ")
 
 
+def test_a_server_that_wants_https_is_loaded_as_by_its_proxy(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl on this machine")
+    monkeypatch.setenv("OPEN311_PUBLIC_URL", "https://311.city.example")
+    for proxies, expected in (("1", 0), ("0", 2)):
+        monkeypatch.setenv("OPEN311_TRUSTED_PROXIES", proxies)
+        port = free_port()
+        with serving(Settings(database_url=settings.database_url, jurisdictions=("demo",), port=port)):
+            assert main(["--url", f"http://127.0.0.1:{port}", "--seconds", "0.5", "--rate", "10"]) == expected
+    assert "the server wants https; set OPEN311_TRUSTED_PROXIES=1" in capsys.readouterr().out
+
+
 @pytest.mark.long
 def test_reads_and_writes_are_sent_and_counted(
     settings: Settings, platform: Platform, capsys: pytest.CaptureFixture[str]

@@ -31,6 +31,7 @@ from tests.test_readme import serving
 ROWS = "service_request_id,service_code,status,requested_datetime,address\n" + "".join(
     f"{number},potholes,open,2026-02-03T14:10:00Z,5 Mill Lane\n" for number in range(1, 4)
 )
+TLS_BY_PROXY = {"OPEN311_PUBLIC_URL": "https://311.city.example", "OPEN311_TRUSTED_PROXIES": "1"}
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
 
 
@@ -106,6 +107,18 @@ class Operator:
             self.said += called.stdout
 
 
+def reached(block: str, port: int) -> str:
+    """A block whose calls reach the test's server, those of the public address as nginx passes them on."""
+    public = f"{TLS_BY_PROXY['OPEN311_PUBLIC_URL']}/"
+    block = re.sub(
+        rf'^curl (.*"){re.escape(public)}',
+        r'curl --header "X-Forwarded-Proto: https" \1http://127.0.0.1:3111/',
+        block,
+        flags=re.MULTILINE,
+    )
+    return block.replace("127.0.0.1:3111", f"127.0.0.1:{port}")
+
+
 @needs_curl
 def test_an_operator_runs_every_command_of_the_guide(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -114,6 +127,8 @@ def test_an_operator_runs_every_command_of_the_guide(
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("OPEN311_")]:
         monkeypatch.delenv(name)
+    for name, value in TLS_BY_PROXY.items():
+        monkeypatch.setenv(name, value)
     (tmp_path / "requests.csv").write_text(ROWS)
     url = database.url(database.owner, database.owner)
     operator = Operator(
@@ -130,10 +145,11 @@ def test_an_operator_runs_every_command_of_the_guide(
     )
     with serving(Settings(database_url=url, jurisdictions=("demo",), port=port)):
         for block in BLOCKS:
-            for line in database.named(block).replace("127.0.0.1:3111", f"127.0.0.1:{port}").splitlines():
+            for line in reached(database.named(block), port).splitlines():
                 operator.run(line)
     assert "3 read, 3 new" in operator.said
     assert "3 read, 0 new" in operator.said
+    assert operator.said.count('"service_code":"potholes"') == 3, "the list of February"
     assert (tmp_path / "all.csv").read_text().count("potholes") == 3
     assert "Key 1 is revoked." in operator.said
     assert "open requests lack a delivery." in operator.said

@@ -1,6 +1,8 @@
-"""What `open311 serve` logs when it starts."""
+"""What `open311 serve` and `open311 worker` log when they start."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from open311.errors import Unavailable
 from open311.observe import logger
@@ -9,6 +11,7 @@ from open311.operations.platform import Platform
 from open311.storage.failures import why_down
 from open311.storage.migrations import schema_state
 from open311.storage.pooling import POOLED, UNPREPARED, is_pooled
+from open311.storage.queue import Line
 
 log = logger(__name__)
 
@@ -37,6 +40,17 @@ def announce(platform: Platform) -> None:
     for city in platform.registry:
         if remark := remark_about_counts(city, settings):
             log.warning(remark, city=city.id)
+
+
+def announce_worker(platform: Platform, lines: Collection[Line]) -> None:
+    """Log the queues, cities and database of a worker that starts."""
+    log.info(
+        "working",
+        queues=[line.name.lower() for line in lines],
+        cities=sorted(platform.registry.jurisdictions),
+        not_served=[fault.name for fault in platform.registry.faults],
+        database=platform.database.place,
+    )
 
 
 def remark_about_pooler(platform: Platform) -> str:

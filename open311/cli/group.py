@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from open311.cli.output import fail, warn
-from open311.errors import Open311Error, Problem, Unavailable
+from open311.errors import NotFound, Open311Error, Problem, Unavailable
 from open311.settings import unknown_settings
 from open311.starting import STOPPED
 
@@ -37,6 +37,14 @@ OPTIONS = {
     "start_datetime": "--from",
 }
 """Parameter of an operation -> the option or argument by which a user of the shell knows it."""
+LISTS = {
+    "block": "blocks list",
+    "delivery": "deliveries list",
+    "notice": "notices list",
+    "service_request_id": "requests list --all",
+    "subscription_id": "subscriptions list",
+}
+"""Parameter of an operation -> the command that shows what exists."""
 
 
 class CommandGroup(click.Group):
@@ -73,12 +81,18 @@ def fail_with(error: Open311Error, *, as_log: bool) -> NoReturn:
 
         why = why_down(error)
         fail(f"the database cannot be used: {why}" if why else str(error), as_log=as_log)
-    fail("; ".join(_with_option_name(one) for one in error.problems), as_log=as_log)
+    fail("; ".join(_with_option_name(one) for one in error.problems) + _cure(error), as_log=as_log)
 
 
 def _with_option_name(problem: Problem) -> str:
     """A problem, with the option's name in place of a parameter's."""
     return str(replace(problem, field=OPTIONS.get(problem.field, problem.field)))
+
+
+def _cure(error: Open311Error) -> str:
+    """Where to look for what exists, if the error says that something does not."""
+    field = error.problems[0].field if error.problems else ""
+    return f" See `open311 {LISTS[field]}`." if isinstance(error, NotFound) and field in LISTS else ""
 
 
 def _is_service(ctx: click.Context) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from open311.cli.environment import settings_with_database
+from open311.cli.greeting import announce_worker
 from open311.cli.output import fail, say
 from open311.cli.parent import end_with_parent
 from open311.cli.platforms import require_schema
@@ -90,6 +91,7 @@ def worker(lines: tuple[Line, ...], concurrency: int, once: bool, is_check: bool
         return
     end_with_parent()
     with all_lines_logged(), _platform(MOST_BUSY + 2 * concurrency * len(lines)) as platform:
+        announce_worker(platform, lines)
         log_store_fault(platform, utc_now())
         app = make_worker(platform, libpq_dsn(platform.settings.sqlalchemy_url))
         if once:

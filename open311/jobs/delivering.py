@@ -24,8 +24,8 @@ POLL_S = 0.5
 def delivering(platform: Platform) -> Iterator[None]:
     """Send deliveries in threads until the block ends. A delivery that has begun is finished first."""
     with (
-        PlaceThreads(platform, "deliveries") as threads,
-        repeating(platform, "deliveries", partial(_start_due, platform, threads), poll_s=POLL_S),
+        PlaceThreads("deliveries") as threads,
+        repeating("deliveries", partial(_start_due, platform, threads), poll_s=POLL_S),
     ):
         yield
 

@@ -29,7 +29,7 @@ POLL_S = 0.5
 
 def dispatching(platform: Platform) -> AbstractContextManager[None]:
     """Dispatch in a thread until the block ends. A batch that has begun is finished first."""
-    return repeating(platform, "dispatcher", lambda: dispatch(platform, utc_now()) > 0, poll_s=POLL_S)
+    return repeating("dispatcher", lambda: dispatch(platform, utc_now()) > 0, poll_s=POLL_S)
 
 
 def dispatch_all(platform: Platform) -> int:

@@ -24,8 +24,8 @@ def federating(platform: Platform) -> Iterator[None]:
     At the end of the block, a thread ends after its present call.
     """
     with (
-        PlaceThreads(platform, "neighbours") as threads,
-        repeating(platform, "neighbours", partial(_start_due, platform, threads), poll_s=POLL_S),
+        PlaceThreads("neighbours") as threads,
+        repeating("neighbours", partial(_start_due, platform, threads), poll_s=POLL_S),
     ):
         yield
 

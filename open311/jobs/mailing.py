@@ -14,4 +14,4 @@ POLL_S = 1.0
 
 def mailing(platform: Platform) -> AbstractContextManager[None]:
     """Send mails in a thread until the block ends. A mail that has begun is finished first."""
-    return repeating(platform, "mail", lambda: send_next(platform, utc_now), poll_s=POLL_S)
+    return repeating("mail", lambda: send_next(platform, utc_now), poll_s=POLL_S)

@@ -23,9 +23,9 @@ POLL_S = 1.0
 def pulling(platform: Platform) -> Iterator[None]:
     """Read and apply updates in threads until the block ends. Steps that have begun are finished first."""
     with (
-        PlaceThreads(platform, "updates") as threads,
-        repeating(platform, "updates", partial(_start_due, platform, threads), poll_s=POLL_S),
-        repeating(platform, "applying", partial(_apply, platform), poll_s=POLL_S),
+        PlaceThreads("updates") as threads,
+        repeating("updates", partial(_start_due, platform, threads), poll_s=POLL_S),
+        repeating("applying", partial(_apply, platform), poll_s=POLL_S),
     ):
         yield
 

@@ -7,14 +7,14 @@ other error, the step waits, and each wait is twice as long as the one before.
 from __future__ import annotations
 
 import os
-import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from open311.errors import Unavailable
 from open311.observe import logger
-from open311.operations.platform import Platform
 from open311.storage.deliveries import Place
 
 log = logger(__name__)
@@ -23,7 +23,7 @@ LONGEST_WAIT_S = 60.0
 
 
 @contextmanager
-def repeating(platform: Platform, name: str, step: Callable[[], bool], *, poll_s: float) -> Iterator[None]:
+def repeating(name: str, step: Callable[[], bool], *, poll_s: float) -> Iterator[None]:
     """Repeat a step in a thread until the block ends. A step that has begun is finished first.
 
     name    the name of the thread
@@ -31,7 +31,7 @@ def repeating(platform: Platform, name: str, step: Callable[[], bool], *, poll_s
     poll_s  the wait after a step that did nothing, in seconds
     """
     stopping = threading.Event()
-    thread = threading.Thread(target=_repeat, args=(platform, step, poll_s, stopping), daemon=True, name=name)
+    thread = threading.Thread(target=_repeat, args=(step, poll_s, stopping), daemon=True, name=name)
     thread.start()
     try:
         yield
@@ -40,15 +40,14 @@ def repeating(platform: Platform, name: str, step: Callable[[], bool], *, poll_s
         thread.join()
 
 
-def _repeat(platform: Platform, step: Callable[[], bool], poll_s: float, stopping: threading.Event) -> None:
+def _repeat(step: Callable[[], bool], poll_s: float, stopping: threading.Event) -> None:
     failures = 0
     while not stopping.is_set():
         try:
             wait_s = 0.0 if step() else poll_s
             failures = 0
         except Unavailable:
-            end_cut_off(platform)
-            return
+            end_cut_off()
         except Exception:  # such as an event of a newer release, which only that release's worker can read
             failures = min(failures + 1, 6)
             wait_s = min(2.0**failures, LONGEST_WAIT_S)
@@ -62,11 +61,11 @@ class PlaceThreads:
     Used as a context manager: the block's end sets `stopping`, and waits for the threads.
     """
 
-    def __init__(self, platform: Platform, name: str, *, most: int = 0) -> None:
+    def __init__(self, name: str, *, most: int = 0) -> None:
         """`name`: the beginning of the names of the threads. `most`: how many run at a time; 0 for no limit."""
         self._most = most
         self.stopping = threading.Event()
-        self._platform, self._name = platform, name
+        self._name = name
         self._lock = threading.Lock()
         self._threads: dict[Place, set[threading.Thread]] = {}
 
@@ -96,7 +95,7 @@ class PlaceThreads:
         try:
             work()
         except Unavailable:
-            end_cut_off(self._platform)
+            end_cut_off()
         except Exception:  # a lease ends, and another thread takes the work over
             log.exception("work in a thread failed", work=self._name, city=place[0], place=place[1])
         finally:
@@ -107,17 +106,17 @@ class PlaceThreads:
                     del self._threads[place]
 
 
-_telling = threading.Lock()
-"""Held while the end is logged. Otherwise a signal of another thread could kill the process before the log line."""
+_ending = threading.Lock()
+"""Taken by the thread that ends the process, and never released: the others wait for the end."""
 
 
-def end_cut_off(platform: Platform) -> None:
-    """End this worker, because its database is gone. Without the database, it cannot even store a job's failure.
+def end_cut_off() -> NoReturn:
+    """End this worker at once with status 1, because its database is gone, so that the supervisor starts a new one.
 
-    The exit status is 1, so that the supervisor starts a new worker. The new worker retries the jobs as stalled.
+    Nothing is waited for: without the database, no job can store its result or failure, and closing the pool would
+    wait for connections that nobody gets. The new worker retries the jobs as stalled.
     """
-    with _telling:
-        if not platform.process.is_cut_off.is_set():
-            platform.process.is_cut_off.set()
-            log.error("the database is gone; this worker ends")
-    os.kill(os.getpid(), signal.SIGTERM)
+    _ending.acquire()  # the first thread logs, and the others do not come here again
+    log.error("the database is gone; this worker ends")
+    sys.stderr.flush()
+    os._exit(1)

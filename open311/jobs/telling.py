@@ -27,8 +27,8 @@ TURN_S = 5.0
 def telling(platform: Platform) -> Iterator[None]:
     """Send webhooks in threads until the block ends. A message that has begun is finished first."""
     with (
-        PlaceThreads(platform, "webhooks", most=platform.settings.webhook_threads) as threads,
-        repeating(platform, "webhooks", partial(_start_due, platform, threads), poll_s=POLL_S),
+        PlaceThreads("webhooks", most=platform.settings.webhook_threads) as threads,
+        repeating("webhooks", partial(_start_due, platform, threads), poll_s=POLL_S),
     ):
         yield
 

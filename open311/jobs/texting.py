@@ -14,4 +14,4 @@ POLL_S = 1.0
 
 def texting(platform: Platform) -> AbstractContextManager[None]:
     """Send text messages in a thread until the block ends. A message that has begun is finished first."""
-    return repeating(platform, "sms", lambda: send_next(platform, utc_now), poll_s=POLL_S)
+    return repeating("sms", lambda: send_next(platform, utc_now), poll_s=POLL_S)

@@ -14,8 +14,9 @@ from typing import Any
 import procrastinate
 import psycopg
 from procrastinate import RetryDecision
-from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import Job
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy
 
 from open311.clock import utc_now
@@ -69,19 +70,31 @@ class RetryForever(BaseRetryStrategy):
     Each wait is twice as long as the one before, up to `LONGEST_WAIT_S`.
     """
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         """When to run the job again. If the database is gone, the worker ends."""
         if isinstance(exception, Unavailable):
-            end_cut_off(self._platform)
+            end_cut_off()
         wait_s = min(2.0 ** min(job.attempts, 20), LONGEST_WAIT_S)
         cause = cause_of(exception)
         log.warning(
             "job failed", task=job.task_name, job=job.id, attempts=job.attempts + 1, cause=cause, retry_in_s=wait_s
         )
         return RetryDecision(retry_in={"seconds": int(wait_s)})
+
+
+class Jobs(JobManager):
+    """Procrastinate's access to the jobs. A job that waits for a second try may have got a successor meanwhile."""
+
+    async def retry_job(self, job: Job, *args: Any, **options: Any) -> None:
+        """Put a job back into the queue, unless an equal job waits there already: one with the same queueing lock.
+
+        Two of them may not wait, and the second does the work of both. So the first is deleted. Otherwise it would
+        be `doing` for ever, and its lock would keep the second one waiting.
+        """
+        try:
+            await super().retry_job(job, *args, **options)
+        except UniqueViolation:
+            await self.finish_job(job, Status.FAILED, delete_job=True)
 
 
 def run_worker(
@@ -100,11 +113,10 @@ def run_worker(
         for begin in threads:
             running.enter_context(begin(platform))
         try:
-            has_signal = asyncio.run(_work_until_signal(app, lines, options))
+            return asyncio.run(_work_until_signal(app, lines, options))
         except (ConnectorException, psycopg.OperationalError) as error:
             log.error("the database is gone; this worker ends", cause=cause_of(error.__cause__ or error))
             return False
-    return has_signal and not platform.process.is_cut_off.is_set()
 
 
 async def _work_until_signal(app: procrastinate.App, lines: Collection[Line], options: Mapping[str, Any]) -> bool:
@@ -156,7 +168,8 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, max_size=CONNECTIONS))
-    retry = RetryForever(platform)
+    app.job_manager = Jobs(app.connector)
+    retry = RetryForever()
 
     def task(name: Task, **options: Any) -> Callable[..., Any]:
         register: Callable[..., Any] = app.task(name=name, queue=line_of(name), retry=retry, **options)

@@ -50,7 +50,6 @@ class Process:
                 account, which never changes. A row must not depend on the account that reads it.
     entries     rendered entries of the lists for citizens
     running     the keys of the repeatable POSTs that the process is storing
-    is_cut_off  an event, which is set when a worker has lost its database and ends
     is_ending   an event, which is set when a web process was told to stop and takes its last calls
     blocks      the block list
     overrides   what admins have changed in texts and questions
@@ -71,7 +70,6 @@ class Process:
             lambda state, entry: len(state[-1]) + len(entry), most_bytes=MOST_ENTRY_BYTES
         )
         self.running = RunningKeys()
-        self.is_cut_off = Event()
         self.is_ending = Event()
         self.blocks = KeptBlocks()
         self.overrides = KeptOverrides()

@@ -22,6 +22,8 @@ EVERY_S = 1.0
 LASTS_S = 15.0
 """How long a result counts. Looking at a server that is gone takes up to five seconds for each of its addresses."""
 MOST_SAMPLES = 4_096
+_beginning = threading.Lock()
+"""Held while a process begins to look, so that only one of its threads does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +98,11 @@ class Replica:
         return self._view
 
     def _watch(self) -> None:
-        if self._process:  # a fork
-            self._begin()
-        with self._lock:
-            if self._process:
+        with _beginning:
+            if self._process == os.getpid():
                 return
+            if self._process or self._ended.is_set():  # a fork, or closed before: `serve` closes what it prepares
+                self._begin()
             self._process = os.getpid()
         self.look()
         threading.Thread(target=self._look_on, args=(self._ended,), daemon=True, name="replica").start()
@@ -170,8 +172,9 @@ class Replica:
         return None if primary is None else found.replayed_s
 
     def close(self) -> None:
-        """End the thread, and close all connections to the replica."""
+        """End the thread, and close all connections to the replica. Whoever asks for `view` later begins again."""
         self._ended.set()
+        self._process = 0
         with self._lock:
             self._primary.close()
             self._replica.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 
 from open311.errors import Invalid, Misconfigured, NotFound, Unavailable
+from open311.observe import cause_of
 from open311.plugins import declared
 from open311.plugins.interface import Jurisdiction
 from open311.plugins.testing import find_faults
@@ -30,7 +31,7 @@ class Fault:
 
     name        the plugin's name
     why         a line for each reason
-    is_foreign  whether `why` is the text of an exception of the plugin's code, which the public must not see
+    is_foreign  whether `why` is an exception of the plugin's code, with its text, which the public must not see
     """
 
     name: str
@@ -212,7 +213,8 @@ def load_registry(
             Exception,
             SystemExit,
         ) as error:  # a plugin may raise anything; other cities are served
-            why, is_foreign = str(error) or repr(error), not isinstance(error, Misconfigured)
+            is_foreign = not isinstance(error, Misconfigured)
+            why = cause_of(error) if is_foreign else str(error)
         if why:
             faults.append(Fault(name, why, is_foreign))
         elif isinstance(jurisdiction, Jurisdiction):

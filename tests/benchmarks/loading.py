@@ -28,6 +28,9 @@ READS = (
     "requests.xml?page_size=50",
 )
 
+BY_PROXY = {"X-Forwarded-Proto": "https"}
+"""What a proxy that ends TLS sends. Without it, a server whose OPEN311_PUBLIC_URL is https redirects each call."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Send the load and print the result. Returns 1 if an answer was an error, 2 if the load is refused."""
@@ -85,7 +88,13 @@ def _parent(pid: int) -> int:
 
 def _target(port: int, base: str, words: argparse.Namespace) -> tuple[str, float, float]:
     """The service and the place of the reports. Raises Refused for another answer than 200, or without the key."""
-    answer = ask(port, call("GET", f"{base}/services.json?jurisdiction_id={words.jurisdiction}"))
+    path = f"{base}/services.json?jurisdiction_id={words.jurisdiction}"
+    answer = ask(port, call("GET", path, headers=BY_PROXY))
+    if answer.status in (301, 302, 307, 308, 403):
+        raise Refused(
+            f"services.json answers {answer.status}: the server wants https; set OPEN311_TRUSTED_PROXIES=1, as"
+            " behind nginx, or leave OPEN311_PUBLIC_URL out"
+        )
     if answer.status != 200:
         raise Refused(f"services.json answers {answer.status}; --jurisdiction names a city")
     if words.writes and not words.key:
@@ -102,13 +111,13 @@ def _send(
     def read() -> bytes:
         name = chance.choice(READS)
         joined = f"{'&' if '?' in name else '?'}{urlencode(city)}" if city else ""
-        return call("GET", f"{base}/{name}{joined}")
+        return call("GET", f"{base}/{name}{joined}", headers=BY_PROXY)
 
     def write() -> bytes:
         fields = {"api_key": words.key, "service_code": service, "description": "A load test.", **city}
         near = {"lat": point[0] + chance.uniform(-0.005, 0.005), "long": point[1] + chance.uniform(-0.005, 0.005)}
         body = urlencode(fields | {name: f"{value:.6f}" for name, value in near.items()}).encode()
-        return call("POST", f"{base}/requests.json", body=body, body_type=FORM)
+        return call("POST", f"{base}/requests.json", headers=BY_PROXY, body=body, body_type=FORM)
 
     share = words.writes / 100
     outcomes = [Outcome(), Outcome()]

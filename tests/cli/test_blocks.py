@@ -31,7 +31,7 @@ def test_a_block_is_added_shown_and_removed(run: Run) -> None:
     assert run("blocks", "remove", number, "--reason", "Over.").exit_code == 0
     again = run("blocks", "remove", number, "--reason", "Over.")
     assert again.exit_code == 1
-    assert f"{number} is no block here" in again.output
+    assert f"{number} is no block here. See `open311 blocks list`." in again.output
 
 
 @pytest.mark.parametrize(

@@ -1105,7 +1105,9 @@ def test_a_refused_command_gives_the_reason(
 
 @pytest.mark.parametrize("command", [("show", "none"), ("close", "none", "--outcome", "fixed")])
 def test_the_error_for_an_unknown_request_names_it(run: Run, command: tuple[str, ...]) -> None:
-    assert refusal(run("requests", *command)) == "service_request_id: 'none' is not a request here."
+    assert refusal(run("requests", *command)) == (
+        "service_request_id: 'none' is not a request here. See `open311 requests list --all`."
+    )
 
 
 def test_an_unknown_outcome_is_refused_with_the_choices(run: Run) -> None:

@@ -153,7 +153,7 @@ def test_uncertain_deliveries_are_sent_again_only_with_yes(
         (("skip", "1", "--apply", "--reason", "x"), "--apply: is for --all"),
         (("skip", "1", "2", "--external-id", "W", "--reason", "x"), "one request"),
         (("skip", "1", "--reason", " "), "give a reason"),
-        (("show", "77"), "77 is no delivery here"),
+        (("show", "77"), "77 is no delivery here. See `open311 deliveries list`."),
         (("list", "--state", "lost"), "--state: 'lost' is unknown"),
         (("list", "--request", "nothing"), "is not a request here"),
         (("test", "roads"), "there are: works"),

@@ -43,7 +43,7 @@ def test_the_list_has_pages(name: str, client: FlaskClient, key: str) -> None:
     assert second in next_page
     assert "next page" not in next_page
     unknown = run("list", "--after", "sub_x")
-    assert (unknown.exit_code, "is no subscription here" in unknown.output) == (1, True)
+    assert (unknown.exit_code, "here. See `open311 subscriptions list`." in unknown.output) == (1, True)
 
 
 def test_an_operator_stops_resumes_and_deletes_a_subscription(name: str, client: FlaskClient, key: str) -> None:

@@ -109,7 +109,7 @@ def serving(url: str, folder: Path, more: Mapping[str, str]) -> Iterator[Served]
     }
     with (
         serve_process(environment, folder / "log") as origin,
-        repeating(platform, "photos", partial(prepare_waiting, platform), poll_s=0.2),
+        repeating("photos", partial(prepare_waiting, platform), poll_s=0.2),
     ):
         yield Served(
             origin=origin,

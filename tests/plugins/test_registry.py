@@ -208,7 +208,8 @@ def test_an_unknown_name_is_reported_as_a_fault() -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ("raise RuntimeError('no licence')", "no licence"),
+        ("raise RuntimeError('no licence')", "RuntimeError: no licence at "),
+        ("raise KeyError('x')", "kit_broken/__init__.py:1"),
         ("raise SystemError", "SystemError"),
         ("raise SystemExit", "SystemExit"),
         ("import no_such_module", "no_such_module"),

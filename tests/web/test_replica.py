@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -26,6 +31,7 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.web.streams import lanes_of
 from tests.checked_client import CheckedClient, platform_of
+from tests.ports import free_port
 from tests.replicated import Pair, replicated
 from tests.waiting import until
 
@@ -155,6 +161,35 @@ def test_lists_come_from_the_replica_and_a_fresh_request_from_the_primary(pair: 
     pair.replica.resume()
     pair.catch_up()
     assert id in listed(client)
+
+
+def test_each_web_process_of_serve_looks_at_the_replica(pair: Pair, make_app: Any, tmp_path: Path) -> None:
+    make_app(pair)  # stores the catalogue
+    port = free_port()
+    environment = os.environ | {
+        "DATABASE_URL": pair.url,
+        "OPEN311_REPLICA_URL": pair.replica.url,
+        "OPEN311_REPLICA_LAG_S": "3600",
+        "OPEN311_JURISDICTIONS": "demo",
+        "OPEN311_PORT": str(port),
+        "OPEN311_WORKERS": "1",
+        "OPEN311_DATA_DIR": str(tmp_path),
+        "OPEN311_LOG_LEVEL": "error",
+    }
+    with subprocess.Popen([sys.executable, "-m", "open311", "serve"], env=environment) as server:
+        try:
+            ready = until(partial(_readiness, port), "the web process")
+        finally:
+            server.terminate()
+    assert ready["checks"]["replica"]["ok"], ready["checks"]["replica"]["detail"]
+
+
+def _readiness(port: int) -> Any:
+    """What /readyz of a server says; None without an answer."""
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=20).json()
+    except requests.ConnectionError:
+        return None
 
 
 def test_a_replica_that_is_too_far_behind_answers_nothing(pair: Pair, make_app: Any, tmp_path: Path) -> None:
