@@ -79,7 +79,7 @@ _THOUSANDS = re.compile(r"-?\d{1,3},\d{3}", re.ASCII)
 class Question:
     """A question of the form.
 
-    id    of its field in the page
+    id    the id of the question's field in the page
     sent  the values that were sent, or the default
     """
 
