@@ -261,7 +261,7 @@ class GeoReportClient:
     ) -> Iterator[ServiceRequest]:
         """The requests of a search, each once. Pages and windows are read as the iterator needs them.
 
-        start_date  without it, the server chooses the dates: 90 days in the standard
+        start_date  the beginning of the search. Without it, the server chooses the dates: 90 days in the standard
         window      longer searches are split into windows of this length, the latest first. If the server has no
                     pages and a list looks cut, its window is halved if it is longer than an hour. `seen` says so
         filters     parameters that the standard does not have, such as updated_after or extensions

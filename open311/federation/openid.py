@@ -73,7 +73,8 @@ class OpenIdClient:
     issuer         the provider's address, exactly as the provider writes it
     client_secret  "" for a public client
     scope          what we ask for; always with `openid`
-    ca             file with the authorities of a provider with a private certificate; "" for the public ones
+    ca             the file with the authorities that may have signed the provider's certificate; "" for the public
+                   authorities
     proxy          the HTTP proxy of outgoing calls; "" for none
     """
 
@@ -152,8 +153,9 @@ class Provider:
     ) -> Mapping[str, Any]:
         """The wanted claims about the person who has signed in at the provider. All come from one document.
 
-        code, issuer  the parameters `code` and `iss` of the address that the provider has led to
-        wanted        names of claims. If the ID token lacks one, all are read from the UserInfo endpoint
+        code    the parameter `code` of the address to which the provider has led the browser
+        issuer  the parameter `iss` of this address
+        wanted  names of claims. If the ID token lacks one of them, all are read from the UserInfo endpoint
         Raises ProviderDown, ProviderUnusable or SignInRefused.
         """
         document = self._known()
