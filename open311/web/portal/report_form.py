@@ -469,7 +469,7 @@ LABELS: Mapping[str, Message] = {
 
 
 def with_kept(call: Call) -> Call:
-    """The call of a step, with what the sealed part of its address has. Raises Unavailable."""
+    """The call of a step, with what the sealed part of its address has. Raises Unavailable without a database."""
     sealed = call.values["kept"]
     if not sealed or call.request.method not in READING:
         return call
