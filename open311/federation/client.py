@@ -458,7 +458,10 @@ class GeoReportClient:
     # --- Media
 
     def media(self, url: str) -> Media:
-        """The picture, film or sound at an address, such as a `media_url`. Raises Unreadable for anything else."""
+        """The picture, film or sound at an address, such as a `media_url`.
+
+        Raises Refused for any status but 200, and Unreadable for any other kind of content.
+        """
         call = Call("GET", url, headers={"User-Agent": self._headers["User-Agent"]})
         answer = self._transport.send(call)
         if answer.status != 200:
@@ -502,7 +505,7 @@ class GeoReportClient:
         return self._body(call, self._transport.send(call))
 
     def _body(self, call: Call, answer: Answer) -> tuple[Reader, Plain]:
-        """The data of an answer. Raises Refused if it is an error, whatever its status."""
+        """The data of an answer. Raises Refused for an error, whatever its status, and otherwise Unreadable."""
         if "warning" in answer.headers:
             self.warnings.append(self._masked(answer.headers["warning"], call))
         with _Named(call):

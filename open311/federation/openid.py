@@ -217,7 +217,10 @@ class Provider:
 
     @contextmanager
     def _calling(self) -> Iterator[Transport]:
-        """The only calls to the provider that this process makes now. Raises ProviderDown."""
+        """A session for calls to the provider. Only one thread of this process has a session at a time.
+
+        Raises ProviderDown if another thread has it for too long, or if a call fails.
+        """
         if not self._turn.acquire(timeout=TURN_S):
             raise ProviderDown("other sign-ins of this process still wait for the provider")
         try:
@@ -271,7 +274,10 @@ class Provider:
         tokens: Mapping[str, Any],
         claims: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """The claims of the UserInfo endpoint; none if there is no such endpoint."""
+        """The claims of the UserInfo endpoint; none if there is no such endpoint.
+
+        Raises SignInRefused if the answer is about another person.
+        """
         address, token = document.get("userinfo_endpoint"), tokens.get("access_token")
         if not isinstance(address, str) or not isinstance(token, str) or not self._is_safe(address):
             return {}

@@ -117,7 +117,11 @@ def sms_kind_fault(name: str) -> str:
 
 
 def open_sms_sender(kind: str, config: SmsConfig) -> SmsSender:
-    """Make a sender. Raises Misconfigured if a setting is missing, or if the code of the kind fails."""
+    """Make a sender.
+
+    Raises Misconfigured if the kind cannot be used, if a setting is missing or wrong, or if the code of the kind
+    fails.
+    """
     if fault := sms_kind_fault(kind):
         raise Misconfigured(f"{fault}.")
     try:
