@@ -97,7 +97,7 @@ class PlaceThreads:
             work()
         except Unavailable:
             end_cut_off(self._platform)
-        except Exception:  # the lease of the work ends by itself; then another thread does the work
+        except Exception:  # a lease ends, and another thread takes the work over
             log.exception("work in a thread failed", work=self._name, city=place[0], place=place[1])
         finally:
             with self._lock:

@@ -73,7 +73,7 @@ def _needs_token(only: frozenset[str]) -> bool:
 
 
 def _findings(probe: Probe, level: Level, only: frozenset[str]) -> Iterator[Finding]:
-    """Run the checks. Checks that only read come first, then those that send requests, then those that disturb."""
+    """Run the checks. Checks that only read come first, checks that file requests next, disturbing checks last."""
     for number, reason in EXEMPTIONS.items():
         if not only or number in only:
             yield Finding(requirements()[number], Outcome.SKIPPED, reason=reason)

@@ -42,7 +42,7 @@ class Survey:
 def survey_server(probe: Probe, *, file_token: bool = False) -> Survey:
     """Read discovery, services, some definitions and the lists of requests.
 
-    file_token  whether to send a batch request if no token is given and the run may write
+    file_token  whether to file a batch request if no token is given and the run may write
     Raises UnreachableError if the server does not answer, JurisdictionNeededError if it needs a jurisdiction_id.
     """
     formats = _formats(probe)

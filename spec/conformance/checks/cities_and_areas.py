@@ -51,10 +51,7 @@ def _both(probe: Probe) -> Iterator[tuple[str, list[Record]]]:
 
 
 def _own(probe: Probe) -> Record:
-    """The city under test: the one that the run names, or the only one.
-
-    Raises UnmetNeedError if the list of cities does not have it.
-    """
+    """The city under test. Raises UnmetNeedError if the server has several cities and the run names no city."""
     _, cities = _places(probe, "jurisdictions")
     wanted = probe.target.jurisdiction_id
     matches = [city for city in cities if text_of(city, "jurisdiction_id") == wanted or len(cities) == 1]
