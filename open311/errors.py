@@ -89,7 +89,7 @@ class Unavailable(Open311Error):
 class NotYet(Unavailable):
     """What the call asks for is made regularly, and there is none yet. Nothing is wrong.
 
-    retry_after_s  when the same call may succeed
+    retry_after_s  how many seconds later the same call may succeed
     """
 
     def __init__(self, message: str, field: str = "", *, retry_after_s: int) -> None:

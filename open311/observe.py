@@ -154,14 +154,15 @@ def loggable(path: str) -> str:
 
 
 class Caller(Protocol):
-    """The holder of a key, with its number and the label that the operator has given to it; or an account of staff.
+    """Who makes a call, such as the holder of a key or an account of staff.
 
-    The label of an account has its number and not its name, which is personal data.
+    The operator has given each key its label. The label of an account has the account's number and not its name,
+    which is personal data.
     """
 
     @property
     def kind(self) -> str:
-        """`staff` for an account."""
+        """The kind of caller, such as `key`; `staff` for an account."""
 
     @property
     def number(self) -> int:

@@ -89,8 +89,8 @@ class SmtpServer:
     is_tls     whether TLS begins with the connection (smtps)
     starttls   `required`: TLS with a verified certificate. `optional`: TLS if the server offers it, without a check
                of its certificate; then no password is sent, except on the loopback
-    timeout_s  for connecting, and for each answer; a whole mail may take four times as long
-    ca         file with the authorities of a server with a private certificate; "" for the public ones
+    timeout_s  the most seconds for connecting, and for each answer; a whole mail may take four times as long
+    ca         the file with the authorities that may have signed the server's certificate; "" for the public ones
     """
 
     host: str

@@ -517,7 +517,7 @@ class Settings:
             raise Misconfigured("OPEN311_OIDC_SCOPE: must have the word openid.")
 
     def _check_map(self) -> None:
-        """Check the background of the map. Its hosts go into a header, so they may hold no other signs."""
+        """Check the background of the map. Its hosts are written into a header, so only plain hosts are valid."""
         address = self.map_background
         if address and not re.fullmatch(rf"(?:{_HOST})?/(?!/)[!#-&(-+\--:<-~]*", address, re.ASCII):
             raise Misconfigured(
@@ -570,7 +570,8 @@ class Settings:
     def sqlalchemy_url(self) -> str:
         """`database_url` for psycopg2; SQLAlchemy 2.1 would read a bare postgresql:// as psycopg 3.
 
-        Of several hosts, connections go to the one that takes writes, unless the address says otherwise.
+        If the address names several hosts, connections go to the one that takes writes, unless the address says
+        otherwise.
         """
         return _with_driver(_with_hosts(self.database_url), "postgresql+psycopg2")
 

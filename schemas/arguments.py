@@ -343,9 +343,9 @@ class RequestSearchArguments(JurisdictionArguments):
     )
 
     def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], Message]]:
-        """Beside ids of requests, all other parameters except city, language, extensions and bom (A19, I2).
+        """With ids of requests, all parameters except the ids, city, language, extensions and bom (A19, I2).
 
-        Without radius, also lat and long.
+        Without ids and without radius: lat and long.
         """
         if "service_request_id_ext" in given:
             kept = ("jurisdiction_id", "locale", "service_request_id_ext", "extensions", "bom")

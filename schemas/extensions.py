@@ -28,7 +28,7 @@ from schemas.parameters import (
 from schemas.texts import tell
 
 USUAL_ACTIVITIES, MOST_ACTIVITIES = 50, 200
-"""How many activities a page of the outbox has."""
+"""How many activities a page of the outbox has by default, and at most."""
 OWN_PHOTO_STATES = ("preparing", "shown", "not_shown", "refused")
 
 

@@ -243,8 +243,9 @@ GREATEST_NUMBER = 999_999_999
 class NumberParameter(Parameter, fields.Integer):
     """A whole number.
 
-    least, most  bounds; a number outside them is refused; `most` may be None
-    cut_to       a larger number is replaced by this number
+    least   the smallest number that is not refused
+    most    the largest number that is not refused; None for GREATEST_NUMBER
+    cut_to  a larger number is replaced by this number; None if no number is replaced
     """
 
     def __init__(

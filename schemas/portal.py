@@ -19,7 +19,7 @@ from schemas.subscriptions import MOST_CODES
 from schemas.texts import tell
 
 USUAL_ON_PAGE, MOST_ON_PAGE = 25, 100
-"""How many requests a page of the list has."""
+"""How many requests a page of the list has by default, and at most."""
 
 
 class PageArguments(Arguments):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from open311.federation.client import GeoReportClient, GeoReportError, Limits, Refused, TooSlow, Unreachable
 
 LIMITS = Limits(timeout_s=10, deadline_s=20, retries=1, patience_s=2, rate_per_s=0, repeats_posts=True)
-"""A person waits for the answer. The server limits the rate."""
+"""The times are short, because a person waits. There is no rate here, because the server limits the rate."""
 USER_AGENT = "open311-mcp/1"
 
 Answer = TypeVar("Answer")
@@ -26,7 +26,7 @@ class CityApi:
 
     url              the address of services.json without /services.json
     jurisdiction_id  the city, if the server has several
-    api_key          "" if reports cannot be sent
+    api_key          the key for reports; "" if no reports can be sent
     """
 
     url: str

@@ -1,7 +1,8 @@
 """The confirmation of a report: proof that the same report was shown before it is sent.
 
-A confirmation is a time and a digest of the report, made with the api_key, which the chatbot's model does not know.
-So nothing is kept, and a confirmation is valid for one report and half an hour, in every process with this key.
+A confirmation is a time, and a digest of the time and the report, made with the api_key. The chatbot's model does
+not know the key, so it cannot make a confirmation. No confirmation is stored: every process with the key can check
+it. It is valid for this report only, and for half an hour.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Confirmations:
         return f"{stamp}-{self._digest(report, stamp)}"
 
     def check(self, confirmation: str, report: dict[str, Any], now: datetime) -> str:
-        """The idempotency key of a report that was confirmed: the same report is stored once.
+        """The idempotency key of a confirmed report. With this key, the report is stored only once.
 
         Raises ToolProblem if the confirmation belongs to another report or is too old.
         """

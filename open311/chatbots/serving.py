@@ -74,8 +74,8 @@ async def serve_stdio(api: CityApi) -> None:
 def http_application(api: CityApi, hosts: list[str]) -> Starlette:
     """The application for HTTP. Each call stands alone, so that any number of processes can serve.
 
-    hosts  the values of `Host` that are accepted, such as "bot.example" or "127.0.0.1:*". Pages of other sites in a
-           browser of this machine cannot call the server under another name
+    hosts  the values of `Host` that are accepted, such as "bot.example" or "127.0.0.1:*". Calls with any other
+           value are refused, so that no page of another site can call the server by a host name of its own
     """
     application = make_server(api, takes_keys=True).streamable_http_app(
         streamable_http_path=PATH,
@@ -94,7 +94,7 @@ def http_application(api: CityApi, hosts: list[str]) -> Starlette:
 class _OnlyCalls:
     """Refuses all methods but POST with 405, as MCP allows for servers that never speak first.
 
-    Otherwise a GET would open a stream that never has anything and never ends, also without a key.
+    Otherwise anybody, even without a key, could open a stream by GET. Such a stream has no content and never ends.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -54,8 +54,8 @@ class Caller:
 class Tool:
     """A tool that a chatbot can call.
 
-    arguments  the model of its arguments
-    run        answers, with plain data. Raises ToolProblem
+    arguments  the model of the tool's arguments
+    run        the function of the tool. It returns plain data, or raises ToolProblem
     """
 
     name: str
@@ -282,7 +282,7 @@ def _find_service(client: GeoReportClient, service_code: str) -> Service:
 
 
 def _asked(client: GeoReportClient, service: Service) -> Sequence[Attribute]:
-    """The questions of a service, with texts that are only shown."""
+    """The attributes of a service: its questions, and texts that are only shown."""
     return client.definition(service.service_code).attributes if service.metadata else ()
 
 
@@ -292,7 +292,11 @@ def _service_with_questions(client: GeoReportClient, service_code: str) -> tuple
 
 
 def _statistics(client: GeoReportClient, asked: kinds.Statistics) -> object:
-    """The statistics. For a service or an area that the city does not have, they would be zeros."""
+    """The statistics.
+
+    Raises ToolProblem for a service or an area that the city does not have, because the API would answer with
+    zeros.
+    """
     if asked.service_code:
         _find_service(client, asked.service_code)
     if asked.area:

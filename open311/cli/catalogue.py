@@ -259,7 +259,7 @@ def route(
 
 
 def _where(city: Jurisdiction, draft: Draft) -> Iterator[str]:
-    """What the city does with a point for which it, or the service, takes no requests."""
+    """What the city does with requests at a point where the city or the service accepts none."""
     point, service = draft.place.point, draft.service
     outcome = "a POST is refused" if city.outside == "refuse" else "a POST is stored and marked"
     if point is not None and not city.covers(*point):

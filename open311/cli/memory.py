@@ -16,9 +16,9 @@ KEPT_BYTES = 16 * 1024 * 1024
 def collection_paused() -> Iterator[None]:
     """Pause the garbage collector during a block whose objects stay alive, such as an import of modules.
 
-    After the block, the collector skips all objects that exist. Otherwise it would search them when it starts
-    again, and at the end of the process, which takes a quarter of the CPU time of a short command. It would also
-    write to them, and so copy the memory that a process shares with its forks.
+    After the block, the collector skips all objects that exist. Otherwise it would search them after the block and
+    at the end of the process. These searches take a quarter of the CPU time of a short command. The collector would
+    also write to the objects, and so copy the memory that a process shares with its forks.
     """
     gc.disable()
     try:
@@ -29,7 +29,7 @@ def collection_paused() -> Iterator[None]:
 
 
 def return_freed_memory() -> None:
-    """Return freed memory to the kernel, also between blocks in use. Other C libraries than glibc do it themselves.
+    """Return freed memory to the kernel, also memory between blocks in use. Only glibc needs this call.
 
     Call this before a fork. Otherwise all forks keep memory that only imports and the loading of cities needed.
     """

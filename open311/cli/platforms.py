@@ -20,7 +20,8 @@ from open311.storage.pooling import refuse_pooler
 def command_platform() -> Iterator[Platform]:
     """A platform for a short command, without statement timeout. Only warnings and errors are logged.
 
-    Opening the platform writes nothing. Raises as `require_schema`.
+    Opening the platform writes nothing. Raises Misconfigured if the settings name no database, and whatever
+    `require_schema` raises.
     """
     settings = settings_with_database()
     configure_logs("warning")
@@ -33,7 +34,7 @@ def command_platform() -> Iterator[Platform]:
 
 
 def require_schema(platform: Platform) -> None:
-    """Raises Misconfigured if this release does not work with the schema, and Unavailable without a database.
+    """Raise Misconfigured if this release does not work with the schema, and Unavailable without a database.
 
     Also raises Misconfigured if a pooler answers instead of PostgreSQL itself.
     """

@@ -55,9 +55,10 @@ def reroute(jurisdiction: str, is_applied: bool) -> None:
 class _Result:
     """The results of all batches together.
 
-    ways   (from, to, rule) -> how many requests move in this way, and the names of the first ones
-    begun, assigned, chosen  how many of these lose the state of the work, lose their assignee, or leave a
-           department that a person or a source has chosen
+    ways      (from, to, rule) -> how many requests move in this way, and the names of the first ones
+    begun     how many of the requests that move lose the state of their work
+    assigned  how many of the requests that move lose their assignee
+    chosen    how many of the requests that move leave a department that a person or a source has chosen
     """
 
     ways: dict[tuple[str, str, str], tuple[int, list[str]]] = field(default_factory=dict)

@@ -90,7 +90,7 @@ def _known_database(settings: Settings) -> Iterator[None]:
 
 
 def _left_behind(cluster: Cluster) -> str:
-    """The message for a folder whose file `elsewhere` names a folder of data that this cluster does not use."""
+    """The message if the file `elsewhere` of a cluster names a folder with data that the cluster cannot use."""
     return (
         f"{cluster.home} names {cluster.left} as the place of its data, but that folder is missing or belongs to"
         " another copy. This server starts with an empty database. To keep the data, run pg_dump on the server of"

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 def serve_application(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Then calls that have begun have `GRACE_S` seconds to finish.
 
-    With `drain_s`, other hosts serve while this one cannot: connections are refused until the first process can
-    serve, and after SIGTERM calls are still taken for this time, while /readyz answers 503. Without it, connections
-    wait from the beginning until they can be served.
+    If `drain_s` is set, a load balancer can use other hosts while this one cannot serve. Connections are refused
+    until the first process can serve. After SIGTERM, /readyz answers 503, but other calls are still served for
+    `drain_s` seconds. If `drain_s` is 0, connections are accepted from the beginning, and wait until they can be
+    served.
     """
     signals = Signals()
     with _listener(settings) as listener:

@@ -90,7 +90,7 @@ class HttpSession:
         )
 
     def _failure(self, call: Call, error: GeoReportError) -> Retry | Failed:
-        """What an error means. Its text loses the path, because some addresses are secret."""
+        """What an error means for a delivery. Paths are left out of the result, because some are secret."""
         cause = str(error).replace(str(call), f"{call.method} {self.origin}")
         if isinstance(error, ForbiddenAddress):
             return Failed(cause)

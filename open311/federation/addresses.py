@@ -11,7 +11,7 @@ from open311.federation.failures import ForbiddenAddress
 
 _PORTS = {"http": 80, "https": 443}
 _LOCAL = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
-"""A name with one of these endings means a host of the own network. So does a name of one part."""
+"""A name with one of these endings means a host in a local network. So does a name without a dot."""
 _MOST_ADDRESSES = 4
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _UNICAST = ipaddress.ip_network("2000::/3")
@@ -49,9 +49,10 @@ class Guard:
     trusted: frozenset[Host] = frozenset()
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a host. Each is permitted. Raises ForbiddenAddress, or gaierror.
+        """The addresses of a host. Raises ForbiddenAddress if one of them is not permitted.
 
-        Resolving has the timeout of the system's resolver, not the client's.
+        Raises gaierror or UnicodeError if the name cannot be resolved. Resolving has the timeout of the system's
+        resolver, not the client's.
         """
         name = host.strip("[]").rstrip(".").lower()
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)

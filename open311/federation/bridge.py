@@ -231,7 +231,7 @@ class Bridge:
     """Takes messages in paho's thread, and sends them one after the other in the caller's thread."""
 
     def __init__(self, config: BridgeConfig) -> None:
-        """Raises Misconfigured if paho-mqtt is not installed."""
+        """Prepare a bridge without a connection. Raises Misconfigured if paho-mqtt is not installed."""
         try:
             from paho.mqtt import client, enums
         except ImportError:

@@ -32,7 +32,10 @@ def file_expiry(file: str) -> datetime:
 
 
 def served_expiry(host: str, port: int) -> datetime:
-    """When the certificate of a server expires. Raises UnusableCertificate, also if it is not trusted."""
+    """When the certificate of a server expires.
+
+    Raises UnusableCertificate if the server cannot be reached by TLS, or if its certificate is not trusted.
+    """
     context = ssl.create_default_context()
     try:
         with (

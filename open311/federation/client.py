@@ -261,7 +261,7 @@ class GeoReportClient:
     ) -> Iterator[ServiceRequest]:
         """The requests of a search, each once. Pages and windows are read as the iterator needs them.
 
-        start_date  without it, the server chooses the dates: 90 days in the standard
+        start_date  the beginning of the search. Without it, the server chooses the dates: 90 days in the standard
         window      longer searches are split into windows of this length, the latest first. If the server has no
                     pages and a list looks cut, its window is halved if it is longer than an hour. `seen` says so
         filters     parameters that the standard does not have, such as updated_after or extensions
@@ -458,7 +458,10 @@ class GeoReportClient:
     # --- Media
 
     def media(self, url: str) -> Media:
-        """The picture, film or sound at an address, such as a `media_url`. Raises Unreadable for anything else."""
+        """The picture, film or sound at an address, such as a `media_url`.
+
+        Raises Refused for any status but 200, and Unreadable for any other kind of content.
+        """
         call = Call("GET", url, headers={"User-Agent": self._headers["User-Agent"]})
         answer = self._transport.send(call)
         if answer.status != 200:
@@ -502,7 +505,7 @@ class GeoReportClient:
         return self._body(call, self._transport.send(call))
 
     def _body(self, call: Call, answer: Answer) -> tuple[Reader, Plain]:
-        """The data of an answer. Raises Refused if it is an error, whatever its status."""
+        """The data of an answer. Raises Refused for an error, whatever its status, and otherwise Unreadable."""
         if "warning" in answer.headers:
             self.warnings.append(self._masked(answer.headers["warning"], call))
         with _Named(call):

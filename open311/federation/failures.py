@@ -40,7 +40,7 @@ class NotAuthorized(GeoReportError):
 
     The call was not sent, or it got 401 with an earlier token.
     status         the HTTP status of the authorization server; 200 if its answer has no token that can be sent
-    retry_after_s  after how many seconds it may be called again; None if it does not say
+    retry_after_s  after how many seconds that server may be called again; None if it does not say
     """
 
     def __init__(self, text: str, status: int = 200, retry_after_s: float | None = None) -> None:

@@ -53,7 +53,7 @@ class MailRefused(MailError):
     """The server will never take this mail: it answered 5xx to the sender, a recipient or the text.
 
     It is also raised if an address has letters that the server does not take.
-    is_recipient  whether it refused a recipient
+    is_recipient  whether the server refused a recipient
     """
 
     def __init__(self, text: str, code: int | None = None, *, is_recipient: bool = False) -> None:
@@ -324,7 +324,11 @@ def _expect(reply: tuple[int, bytes], what: str, *codes: int) -> None:
 
 
 def _failure(what: str, code: int, reply: bytes, *, is_setup: bool | None = None) -> MailError:
-    """The error for a reply. Before a mail is offered (`is_setup`), every refusal is temporary."""
+    """The error for a reply.
+
+    is_setup  None if the refusal is about a mail. Otherwise no mail was offered yet, so the refusal is temporary.
+              True if only the operator can change the cause; every 5xx is treated as such a cause
+    """
     cause = _cause(what, code, reply)
     if code >= 500 and is_setup is None:
         return MailRefused(cause, code)

@@ -24,9 +24,9 @@ _LIMITS = Limits(timeout_s=10.0, deadline_s=30.0, retries=0, rate_per_s=0, max_b
 class Message:
     """What the operator is told.
 
-    id     the same at each try
+    id     the id of the message; it is the same at each try
     lines  one line for each trouble, of one or two sentences
-    data   the same as plain data for programs
+    data   the troubles as plain data, for programs
     """
 
     id: str

@@ -73,7 +73,8 @@ class OpenIdClient:
     issuer         the provider's address, exactly as the provider writes it
     client_secret  "" for a public client
     scope          what we ask for; always with `openid`
-    ca             file with the authorities of a provider with a private certificate; "" for the public ones
+    ca             the file with the authorities that may have signed the provider's certificate; "" for the public
+                   authorities
     proxy          the HTTP proxy of outgoing calls; "" for none
     """
 
@@ -152,8 +153,9 @@ class Provider:
     ) -> Mapping[str, Any]:
         """The wanted claims about the person who has signed in at the provider. All come from one document.
 
-        code, issuer  the parameters `code` and `iss` of the address that the provider has led to
-        wanted        names of claims. If the ID token lacks one, all are read from the UserInfo endpoint
+        code    the parameter `code` of the address to which the provider has led the browser
+        issuer  the parameter `iss` of this address
+        wanted  names of claims. If the ID token lacks one of them, all are read from the UserInfo endpoint
         Raises ProviderDown, ProviderUnusable or SignInRefused.
         """
         document = self._known()
@@ -215,7 +217,10 @@ class Provider:
 
     @contextmanager
     def _calling(self) -> Iterator[Transport]:
-        """The only calls to the provider that this process makes now. Raises ProviderDown."""
+        """A session for calls to the provider. Only one thread of this process has a session at a time.
+
+        Raises ProviderDown if another thread has it for too long, or if a call fails.
+        """
         if not self._turn.acquire(timeout=TURN_S):
             raise ProviderDown("other sign-ins of this process still wait for the provider")
         try:
@@ -269,7 +274,10 @@ class Provider:
         tokens: Mapping[str, Any],
         claims: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """The claims of the UserInfo endpoint; none if there is no such endpoint."""
+        """The claims of the UserInfo endpoint; none if there is no such endpoint.
+
+        Raises SignInRefused if the answer is about another person.
+        """
         address, token = document.get("userinfo_endpoint"), tokens.get("access_token")
         if not isinstance(address, str) or not isinstance(token, str) or not self._is_safe(address):
             return {}

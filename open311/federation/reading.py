@@ -42,7 +42,7 @@ _WRAPPERS = (
 )
 _MOST_WRAPPERS = 3
 _FORBIDDEN = re.compile(r"[\0\ud800-\udfff]")
-"""What no database stores, and no XML has. Broken servers send it."""
+"""Characters that PostgreSQL cannot store and XML cannot have. Broken servers send them."""
 _CONTROLS = re.compile(r"[\0-\x1f\x7f-\x9f\ud800-\udfff]")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~-]")
 _LOOSE = re.compile(
@@ -91,8 +91,8 @@ class Reader:
     ) -> tuple[list[Value], list[UnreadRecord]]:
         """The values of a list, and the records that cannot be read.
 
-        Raises Unreadable if there are records and none of them can be read, unless `needs_one` is False: then the
-        list is something else.
+        needs_one  whether a list with records, none of which can be read, is an error: then it is probably a list
+                   of something else. Raises Unreadable for such a list
         """
         read: list[Value] = []
         unread: list[UnreadRecord] = []
@@ -127,7 +127,10 @@ class Reader:
         return [] if found is None or found == "" else found
 
     def one(self, kind: type, body: Plain, own: str) -> Record:
-        """The object of a body that is no list. `own` is a member by which it is recognised."""
+        """The object of a body that is no list. Raises Unreadable if there is no object.
+
+        own  a member by which the object is recognised
+        """
         if isinstance(body, list) and len(body) == 1:
             self.seen.note(DialectPoint.WRAPPED_LIST)
             [body] = body

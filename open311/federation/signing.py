@@ -54,7 +54,7 @@ def sign(body: bytes, webhook_id: str, *, secrets: Sequence[str], now: datetime)
 
     webhook_id  the same at each try, so that the receiver can drop a repetition; visible ASCII without a full stop
     secrets     `whsec_…`; several while one is rotated, because the receiver may still have the old one
-    Raises ValueError for another webhook_id, or a secret that cannot be used.
+    Raises ValueError for a webhook_id of another form, and BadSecret if a secret cannot be used.
     """
     if not _ID.fullmatch(webhook_id):
         raise ValueError("webhook_id must be 1 to 255 visible ASCII characters without a full stop")
@@ -71,7 +71,9 @@ def verify(
     now: datetime,
     tolerance_s: int = TOLERANCE_S,
 ) -> str:
-    """The id of a webhook that somebody with one of the secrets has signed. Raises BadSignature.
+    """The id of a webhook that somebody with one of the secrets has signed.
+
+    Raises BadSignature if the webhook is not accepted, and BadSecret if a secret cannot be used.
 
     body     the received bytes; JSON that is written again has other bytes
     headers  their names in any case

@@ -48,7 +48,8 @@ _CERTIFICATE_ALERTS = frozenset(
         *("CERTIFICATE_REVOKED", "UNSUPPORTED_CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE"),
     )
 )
-"""With TLS 1.3, a server refuses our certificate after we have sent the call, but it has not read the call."""
+"""With these alerts, a server refuses our certificate. With TLS 1.3, they come after the call was sent, but the
+server has not read the call."""
 _SIZES = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -56,11 +57,13 @@ _SIZES = frozenset({"content-length", "transfer-encoding"})
 class Limits:
     """What a call may cost.
 
-    timeout_s       for connecting, and between two reads
-    deadline_s      for the whole answer of one server; after a redirect, the next server has as much time again
+    timeout_s       the most seconds for connecting, and between two reads
+    deadline_s      the most seconds for the whole answer of one server; after a redirect, the next server has as
+                    much time again
     retries         how often a call is repeated; a POST or PATCH only if the server has not taken it: the call was
                     not sent, or got 429
-    backoff_s       the pause before the first retry is twice this; each later pause doubles. Jitter is added
+    backoff_s       half the pause before the first retry; each later pause is twice the one before. Jitter is
+                    added
     patience_s      the longest pause; if a server asks for more by Retry-After, the call fails
     rate_per_s      the most calls in a second; 0 for no limit
     max_body_bytes  the largest body, after decompression
@@ -83,7 +86,8 @@ class Limits:
 class Call:
     """A call to send. `repr` shows no parameter, because some are personal.
 
-    data, files    the form; a GET has none
+    data           the text fields of the form; a GET has none
+    files          the files of the form; a GET has none
     body           the bytes of a call without a form, such as JSON; the Content-Type is in `headers`
     is_repeatable  whether sending a POST twice does no harm
     needs_body     whether an answer without body and without its size counts as cut

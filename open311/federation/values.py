@@ -110,7 +110,7 @@ class ServiceRequest:
     """A request as the public sees it.
 
     service_request_id  "" if the server gives only a token
-    status              in lower case
+    status              the status, in lower case
     media_url           all pictures; most servers give one at most
     """
 

@@ -59,7 +59,7 @@ def trusted_hosts(names: Iterable[str]) -> frozenset[Host]:
 class Receivers:
     """Sends webhooks. Use it in one thread only.
 
-    timeout_s  for the whole answer
+    timeout_s  the most seconds for the whole answer
     trusted    hosts that may have private addresses, and that may be called without TLS
     """
 

@@ -1,1 +1,4 @@
-"""Background work: the worker runs procrastinate's jobs, and threads that dispatch, send, fetch and apply."""
+"""Background work: the worker, which runs procrastinate's jobs.
+
+Threads of the worker dispatch changes, send messages and deliveries, and fetch and apply updates.
+"""

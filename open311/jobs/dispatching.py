@@ -46,7 +46,7 @@ def work_once(
     """Dispatch changes, send deliveries, webhooks, mails and text messages, read updates and run jobs.
 
     Each of these can cause more work. The function returns when nothing is left.
-    lines    the lines of which jobs are run. All other work belongs to FAST.
+    lines    the lines whose jobs are run. Work that is not a job is done if FAST is one of them
     options  arguments of procrastinate's run_worker
     """
     if Line.FAST not in lines:

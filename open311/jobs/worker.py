@@ -102,7 +102,8 @@ def run_worker(
 ) -> bool:
     """Run jobs and dispatch changes until SIGINT or SIGTERM. Returns False if the worker ends by itself.
 
-    lines    the lines of which this worker runs jobs. What is done in threads, such as deliveries, belongs to FAST.
+    lines    the lines whose jobs this worker runs. Work in threads, such as deliveries, is done if FAST is one of
+             them
     options  arguments of procrastinate's run_worker, for each line
     A worker ends by itself if its database is gone. No job is lost: the next worker retries its jobs.
     """
@@ -120,7 +121,9 @@ def run_worker(
 
 
 async def _work_until_signal(app: procrastinate.App, lines: Collection[Line], options: Mapping[str, Any]) -> bool:
-    """Run jobs. Returns whether a signal has ended that; a second signal kills this process.
+    """Run jobs until a signal arrives, or until they end by themselves. Returns whether it was a signal.
+
+    A second signal kills this process.
 
     Procrastinate's own signal handlers do not show whether a signal was the cause: a worker whose heartbeat fails
     stops in the same way.
@@ -288,7 +291,7 @@ def _traced(task: Task, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _expire(platform: Platform) -> None:
-    """Erase reporters and photos whose time is over, in each city that does not keep them for ever."""
+    """Erase photos and data of reporters as soon as the time is over for which a city keeps them."""
     for jurisdiction in platform.registry:
         for kind in KINDS:
             if not kind.is_kept_for_ever(jurisdiction):

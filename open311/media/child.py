@@ -87,7 +87,8 @@ def prepared(original: bytes, task: dict[str, Any]) -> Iterator[tuple[str, int, 
 def upright(original: bytes, task: dict[str, Any]) -> Image.Image:
     """The picture in sRGB, upright and at most as large as the largest size. Nothing else of its file is kept.
 
-    The size is checked before any pixel is decoded. A large JPEG is decoded at a half, a quarter or an eighth.
+    The size is checked before any pixel is decoded. A large JPEG is decoded at 1/2, 1/4 or 1/8 of its
+    width and height.
     """
     Image.MAX_IMAGE_PIXELS = task["pixels"] // 2  # a plugin that checks by itself refuses twice this number
     opened = open_picture(original, task["kind"])

@@ -1,4 +1,4 @@
-"""The kinds of picture that the server accepts. The first bytes decide, and no name and no declared type."""
+"""The kinds of picture that the server accepts. The first bytes of a file decide, not its name or declared type."""
 
 from __future__ import annotations
 

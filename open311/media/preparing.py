@@ -47,9 +47,9 @@ class Unreadable(Exception):
 class Limits:
     """What one photo may cost.
 
-    pixels        of the original, width times height
-    cpu_s         CPU time of the child
-    memory_bytes  address space of the child; about 60 MB of it are the interpreter and the libraries
+    pixels        the most pixels that the original may have: its width times its height
+    cpu_s         the most seconds of CPU time that the child may use
+    memory_bytes  the largest address space of the child; the interpreter and the libraries use about 60 MB of it
     """
 
     pixels: int

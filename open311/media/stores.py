@@ -46,7 +46,7 @@ class WrongStore(StoreUnavailable):
 
 
 class FileMissing(StoreUnavailable):
-    """A photo has a row, and its file is not in the store."""
+    """A photo has a row in the database, but its file is not in the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class MediaStore(Protocol):
         """Delete a file. A file that is not there is no error."""
 
     def keys(self, prefix: str) -> Iterator[Stored]:
-        """All files of cities whose keys begin with `prefix`, in any order.
+        """All files whose keys begin with `prefix`, in any order, except the two files that belong to the store.
 
         Among them are files that a killed process has not finished. No row knows their keys, so a sweep of
         unknown and old keys deletes them too.
@@ -245,7 +245,7 @@ class S3Store:
             response_checksum_validation="when_required",
             proxies={},  # the usual variables of proxies have no effect, as for all outgoing calls
         )
-        # A load balancer waits for the check, so it gives up soon.
+        # A load balancer waits for the check, so the check must give up soon.
         hasty = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
         try:
             session = boto3.session.Session()

@@ -64,9 +64,10 @@ class Jurisdiction:
     id            the jurisdiction_id on the wire, usually the city's web domain without www (A58)
     languages     BCP 47 tags, the catalogue's own language first
     boundary      polygon in WGS 84 degrees, (long, lat); None if the city accepts every point
-    outside       for a request with a point outside the boundary: `refuse` answers 400, `flag` stores and marks it
-    unknown_attributes  for an attribute of a POST or of a file that the service does not ask for: `ignore` drops
-                  it and says so, `keep` stores it for staff
+    outside       what happens to a request with a point outside the boundary: `refuse` answers 400, `flag` stores
+                  and marks the request
+    unknown_attributes  what happens to an attribute that was sent or imported, but is none of the service's:
+                  `ignore` drops it and says so, `keep` stores it for staff
     areas         polygons by name, like `boundary`; routing rules and searches use the names
     exclude_areas  names of areas that lie in the boundary and do not belong to the city
     area_name     the name of an area of `areas.geojson`, with properties of its feature in braces
@@ -230,7 +231,7 @@ class Jurisdiction:
         return found
 
     def require_readable(self, code: str, now: datetime) -> Service:
-        """Like `require_offered`, but raises NotFound also for a service that only staff can report."""
+        """Like `require_offered`, but a service that only staff can report raises NotFound instead of Forbidden."""
         self.require_shown(code)
         found = self.require_offered(code, now, is_staff=True)
         if found.audience is Audience.STAFF:

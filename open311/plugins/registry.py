@@ -81,8 +81,8 @@ def _overridable(declared: Mapping[str, Jurisdiction]) -> list[Jurisdiction]:
 class Registry:
     """The jurisdictions that are served, by id, and the faults of jurisdictions that could not be loaded.
 
-    jurisdictions    as they were at the last look. `get`, `find`, `generation` and the iteration look for changes
-                     first; this mapping does not
+    jurisdictions    the jurisdictions at the last look for changes. `get`, `find`, `generation` and the iteration
+                     look for changes first; this mapping does not
     unused_maps      folders of the operator's maps that belong to no city that is served
     unused_backends  files of the operator's back ends that belong to no city that is served
     """

@@ -33,10 +33,10 @@ class SmsConfig:
     """What a sender gets from the settings of the operator.
 
     url         the gateway's address
-    secret      as it stands in the setting
-    timeout_s   the longest time of one call
-    is_private  whether the address may be in the own network, and may be called without TLS
-    proxy       the HTTP proxy of outgoing calls; "" for none, and if `is_private`
+    secret      the value of the setting, unchanged
+    timeout_s   the most seconds that one call may take
+    is_private  whether the address may be in the operator's own network, and may be called without TLS
+    proxy       the HTTP proxy of outgoing calls; "" if there is none, or if `is_private` is true
     """
 
     url: str = field(repr=False)
@@ -50,11 +50,11 @@ class SmsConfig:
 class Sms:
     """A message to send.
 
-    id                  the same at each try, so that the gateway can drop a repetition
+    id                  the id of the message. It is the same at each try, so that the gateway can drop a repetition
     to                  the phone number, such as +16175550142
     text                at most two parts; it has no text that a citizen has written
-    language            of the text, a BCP 47 tag
-    service_request_id  of the report; "" if it has none yet
+    language            the language of the text, as a BCP 47 tag
+    service_request_id  the id of the report; "" if the report has no id yet
     """
 
     id: str
@@ -78,21 +78,21 @@ class SmsAnswer:
 class SmsSender(Protocol):
     """A configured sender. Only one thread uses it, and closes it at the end.
 
-    It is made with an `SmsConfig`, without any call of the network. It raises Misconfigured, which names the
-    setting, if one is missing or wrong. Its class has `api_version = SMS_API_VERSION`.
+    It is made with an `SmsConfig`, without any call of the network. If a setting is missing or
+    wrong, it raises Misconfigured, whose text names the setting. Its class has `api_version = SMS_API_VERSION`.
     """
 
     def send(self, sms: Sms, *, now: datetime) -> SmsResult:
-        """Send a message. It raises nothing for what can go wrong on the way.
+        """Send a message. A failure of the network or the gateway is a result, and raises no exception.
 
-        A reason or a cause has neither the number, nor the text, nor a secret.
+        The reason or the cause in the result must contain neither the number, nor the text, nor a secret.
         """
 
     def receive(self, call: RawCall, *, now: datetime) -> SmsAnswer:
         """The answer of a person in a call of the gateway, in a web process and without the network.
 
-        Raises BadCall if the signature does not prove that the gateway is the caller, and ValueError if the call
-        cannot be read, with a sentence that names the field and has nothing of what was sent.
+        Raises BadCall if the signature does not prove that the gateway is the caller. Raises ValueError if the call
+        cannot be read. The text of a ValueError is a sentence that names the field, but quotes nothing of the call.
         """
 
     def close(self) -> None:
@@ -117,7 +117,11 @@ def sms_kind_fault(name: str) -> str:
 
 
 def open_sms_sender(kind: str, config: SmsConfig) -> SmsSender:
-    """Make a sender. Raises Misconfigured if a setting is missing, or if the code of the kind fails."""
+    """Make a sender.
+
+    Raises Misconfigured if the kind cannot be used, if a setting is missing or wrong, or if the code of the kind
+    fails.
+    """
     if fault := sms_kind_fault(kind):
         raise Misconfigured(f"{fault}.")
     try:

@@ -111,7 +111,7 @@ def check_sms_sender(
     - It raises nothing when it sends. A fault gives a `Retry`, after 429 with the pause of `Retry-After`.
     - Each call has the id of the message.
     - No log and no result has the number, the text or the secret.
-    - Without settings, it raises Misconfigured. A call that the gateway has not signed, or long ago, is a BadCall.
+    - Without settings, it raises Misconfigured. A call without a valid and recent signature is a BadCall.
 
     Raises AssertionError with a line for each fault of the sender.
     """

@@ -38,8 +38,8 @@ class Phase(Enum):
     BODY       the end of a request's body
     WAITING    a free thread
     SERVING    the application
-    SENDING    the client: it must read more of the answer, or of earlier answers before the next pipelined
-               request is served
+    SENDING    the client, which must read more of the answer, or more of earlier answers if a pipelined request
+               is to be served next
     LINGERING  the end of the data that a client sends after its request was refused
     CLOSED     none, because the connection is closed
     """

@@ -188,7 +188,7 @@ def _read_target(target: str, environ: Environ) -> None:
 
 
 def _length(environ: Environ) -> int | None:
-    """The body's length; None for a chunked body. httptools refuses a request with both headers."""
+    """The body's length; None for a chunked body. httptools refuses a chunked body with Content-Length."""
     coding = environ.get("HTTP_TRANSFER_ENCODING")
     if coding is None:
         return int(environ.get("CONTENT_LENGTH", 0))

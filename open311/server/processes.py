@@ -105,8 +105,8 @@ class Processes(Generic[T]):
     work        called in each process with the result of `prepare`, its signals and its place; returns when a
                 signal to stop has arrived. The place is a number from 0; a replacement has the place of the process
                 that it replaces.
-    drain_s     how long the processes go on after SIGTERM before this process calls `before_end`. They have got
-                the signal by then, so that they can tell their clients.
+    drain_s     how many seconds the processes go on after SIGTERM before this process calls `before_end`. They get
+                the signal at once, so that they can tell their clients to use another server.
     before_end  called in this process before it stops the others
     grace_s     how long a process may take to end before it is killed
     """
@@ -208,7 +208,7 @@ class Processes(Generic[T]):
             self._ended.clear()  # also the children that our processes have left behind
 
     def _settle_start(self, start: _Start) -> None:
-        """Once the start is over: the processes that have reported are born, the other places remain missing."""
+        """If the start is over, note the processes that have reported, and plan another start for the others."""
         if not start.is_over:
             start.read()
         reported = start.reported()
@@ -245,8 +245,8 @@ class Processes(Generic[T]):
     def _end_all(self) -> None:
         """End all processes.
 
-        The processes of a start are known only when the start is over. So the loader is told to end, which it does
-        at once.
+        The processes of a start are known only when the start is over. So first the loader gets SIGTERM: it ends at
+        once, and then the start is over.
         """
         kill_at = time.monotonic() + self._grace_s
         if self._start:
@@ -274,7 +274,7 @@ def adopt_orphans() -> bool:
 
 
 def exit_after(work: Callable[[], None]) -> NoReturn:
-    """Work in a forked process, then exit at once. A normal exit would also leave the parent's `with` blocks."""
+    """Work in a forked process, then exit at once. A normal exit would also end the `with` blocks of the parent."""
     status = 1
     try:
         work()

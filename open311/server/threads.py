@@ -394,7 +394,7 @@ class Threads:
         elif phase is Phase.SENDING and connection.has_moved(limits.reader_s):
             connection.deadline = now + limits.reader_s
         elif phase is Phase.WAITING and self._idle and connection.has_moved(limits.wait_s):
-            # Threads are idle, and the client still reads earlier answers.
+            # Threads are idle: the request waits only because the client still reads earlier answers.
             connection.deadline = now + limits.wait_s
         elif phase is Phase.WAITING:
             self._held.count_cut("waited_for_a_thread")

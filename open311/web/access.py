@@ -66,7 +66,10 @@ def _sensor_key_holder(platform: Platform, request: Request, sent: Parameters) -
 
 
 def require_partner(platform: Platform, request: Request, city: Jurisdiction) -> Principal:
-    """The holder of the key in a call that needs no key. Raises Forbidden if the call has no key for the city."""
+    """The holder of the key in a call that needs no key.
+
+    Raises Forbidden if the call has no key for the city, and TooManyRequests above the rate for keys.
+    """
     principal = key_holder(platform, request, read_query(request.query_string))
     limit_key(request.environ, principal)
     require_scope(principal, city.id)
@@ -136,7 +139,8 @@ def _portal(platform: Platform, request: Request, sent: Parameters) -> Principal
 def _is_from_elsewhere(request: Request, public_url: str) -> bool:
     """Whether a browser says that another site sent the call.
 
-    Programs send neither header. They need not be refused, because no other site can send forms by them.
+    Programs send neither Sec-Fetch-Site nor Origin. They need not be refused, because no other site can make them
+    send forms.
     """
     fetch_site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if fetch_site is not None:

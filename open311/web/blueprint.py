@@ -225,7 +225,7 @@ class BoundEndpoint:
     def _city(
         self, sent: Parameters, path: Mapping[str, str], principal: Principal | None = None
     ) -> Jurisdiction | None:
-        """The jurisdiction of the call; None if the call has none and needs none. Raises NotFound and Invalid."""
+        """The jurisdiction of the call; None if it has none and needs none. Raises what `Registry.find` raises."""
         rule = self.endpoint.city
         if rule is City.NONE:
             return None

@@ -72,7 +72,7 @@ def read_json(request: Request, settings: Settings) -> dict[str, Any]:
 
 
 def read_json_list(request: Request, settings: Settings) -> list[dict[str, Any]]:
-    """The objects in a JSON body that is a list of objects. Raises as `read_json` does."""
+    """The objects in a JSON body. Raises as `read_form` does, and Invalid if the body is no list of objects."""
     found = _read_value(request, settings)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise Invalid(tell("the body is JSON, but no list of objects; send a list such as [{{}}]."))
@@ -148,7 +148,11 @@ def _type_parameters(request: Request) -> dict[str, str]:
 
 
 def _pieces(request: Request, most: int) -> Iterable[bytes]:
-    """The decompressed body in pieces. Raises TooMuch above `most` bytes, compressed or not."""
+    """The decompressed body in pieces.
+
+    Raises TooMuch above `most` bytes, compressed or not, UnsupportedMediaType for an unknown coding, and Invalid if
+    the body is not gzip, or is cut off.
+    """
     coding = request.headers.get("Content-Encoding", "").strip().lower()
     if (request.content_length or 0) > most:
         raise TooMuch(too_large(most))
@@ -204,7 +208,11 @@ def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _read_parts(pieces: Iterable[bytes], boundary: bytes, settings: Settings) -> Form:
-    """Read a multipart body. Raises Invalid if the body has no parts or is cut off."""
+    """Read a multipart body.
+
+    Raises Invalid if the body has no parts, has a part without a name, has text that cannot be decoded, or is cut
+    off. Raises TooMuch if its fields are too large.
+    """
     # The decoder's own limit is for data that it cannot return yet, such as a header that never ends.
     most_waiting = max(settings.max_body_bytes, 4 * PIECE_BYTES)
     decoder = MultipartDecoder(boundary, most_waiting, max_parts=MAX_FIELDS)

@@ -83,14 +83,14 @@ class Call:
 
     @property
     def city(self) -> Jurisdiction:
-        """The jurisdiction of the call. LookupError if the view declares none."""
+        """The jurisdiction of the call. Raises LookupError if the view declares none."""
         if self.named_city is None:
             raise LookupError("this view declares no city")
         return self.named_city
 
     @property
     def caller(self) -> Principal:
-        """The caller. LookupError if anybody may call the view."""
+        """The caller. Raises LookupError if anybody may call the view."""
         if self.principal is None:
             raise LookupError("anybody may call this view")
         return self.principal
@@ -142,7 +142,7 @@ class Answer:
     cache_control  how long caches may keep the body; with "no-cache", caches revalidate it each time
     status         200 unless the view chooses another one
     headers        more headers; a 304 has them too
-    tag            the whole ETag, where clients send it in If-Match; such an answer is never 304
+    tag            the whole ETag, for answers whose ETag clients send in If-Match; such an answer is never 304
     is_weak        whether the ETag is weak: the same data may come in other bytes
     has_tag        whether a GET gets an ETag; not if nobody may keep the body
     warnings       more sentences for the header Warning, beside those of the call

@@ -71,8 +71,8 @@ class Endpoint:
     city              which jurisdiction the view works for
     by_accept         whether the path without a suffix is served too; Accept then chooses the format
     is_quick          whether the quick lane may serve the view: it is a frequent GET that only reads
-    is_fresh          whether the caller may have just sent or withdrawn what the view shows, so that the primary
-                      answers unless it is down
+    is_fresh          whether the caller may have just sent or withdrawn what the view shows. If so, the replica
+                      answers only while the primary is down
     is_extension      whether the call is an extension of this server and not in the standard
     gathers_problems  whether the view is called even if parameters are faulty, to report all problems at once (A59)
     is_raw            whether the view gets the bytes of the body without any decoding

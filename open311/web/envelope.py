@@ -72,7 +72,7 @@ class Envelope:
         """Wrap an application.
 
         calls   counts the calls for /metrics; None if calls need not be counted
-        cities  those of the server, which errors on pages need
+        cities  the cities of the server; error pages need them
         """
         self._application = application
         self._calls = calls

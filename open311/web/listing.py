@@ -34,7 +34,10 @@ class Listing:
 
     @classmethod
     def of(cls, call: Call) -> Listing:
-        """Make the search of a call. Raises Invalid or NotFound.
+        """Make the search of a call. Raises Invalid for faulty parameters.
+
+        Raises NotFound for an unknown service if the operator wants 404 for it. For the own ids of a partner, may
+        also raise what `require_partner` raises.
 
         Searches are cached. The cache key has `now` in whole seconds, so a query is read again each second.
         """
@@ -130,7 +133,10 @@ def cache_control(partner: Principal | None) -> str:
 
 
 def _own_search(call: Call) -> tuple[RequestSearch, Principal]:
-    """The search for a partner's own id of a request, and the partner. Raises Forbidden and Invalid."""
+    """The search for a partner's own id of a request, and the partner.
+
+    Raises Invalid for faulty parameters, and whatever `require_partner` raises.
+    """
     if call.problems:
         raise Invalid.of(call.problems)
     partner = require_partner(call.platform, call.request, call.city)

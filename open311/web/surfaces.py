@@ -28,7 +28,7 @@ class Source(Enum):
     """Which server of a replicated database answers a GET that anybody may call.
 
     PRIMARY  the primary only
-    FRESH    the primary; the replica only while the primary is down. For what callers have just sent or withdrawn
+    FRESH    the primary, or the replica while the primary is down; for what callers may have just sent or withdrawn
     REPLICA  the replica, as long as it is hardly behind
     """
 
@@ -42,7 +42,7 @@ class Surface:
     """Paths with the same prefix and the same behaviour. Compared by identity.
 
     prefix           a path belongs to the surface if the prefix is the whole path, or a slash or dot follows it
-    description      for the API page
+    description      what the API page says about the surface
     errors           the shape of errors
     is_cross_origin  whether any page on the web may read the answers (CORS)
     is_rated         whether calls count towards the rate limits

@@ -24,7 +24,7 @@ class Target:
 
     base_url       the address of services.xml without /services.xml
     discovery_url  the address of discovery.xml without /discovery.xml; "" to search for the address
-    writes         whether the checks may file requests
+    writes         whether the checks may send new requests
     thorough       whether to call in both formats even if one format is enough
     """
 

@@ -39,7 +39,7 @@ class FileConfig(BackendConfig):
     """The configuration of this kind.
 
     folder         where the files of cases and changes go
-    format         that of these files
+    format         the format of the files of cases and changes
     updates        the folder with the files of updates; "" if there are none
     when_read      what happens to a file of updates that has been read
     """

@@ -58,7 +58,7 @@ class Open311Config(HttpConfig):
     looks_up        whether the server's list of requests can be searched by `reference_name`
     honours_keys    whether the server honours `Idempotency-Key`
     updates         how its updates are read: from its request updates, from the states of our requests, or never
-    overlap_minutes how far the window of updates reaches back behind the newest one that is known
+    overlap_minutes how many minutes before the newest known update the next window begins
     ids_at_once     how many requests one call asks for; 1 if the server does not know lists of ids
     """
 
@@ -184,12 +184,11 @@ class Open311Backend(Backend):
         return Accepted()
 
     def look_up(self, case: Case, key: str) -> Accepted | Pending | None:
-        """Search the other server's requests for ours. The search is for both names of the case.
+        """Search the other server's requests for this case: by `case.reference`, then by the key of the delivery.
 
-        The first is `case.reference`, the second the key of the delivery: a case that was sent before it had a
-        service_request_id was sent under the key.
-        A server that ignores the parameter lists requests of others. So a request that is found counts only if it
-        is the only one, and if the same search for a made-up name finds nothing.
+        A case that was sent before it had a service_request_id was sent under the key. A server that ignores the
+        parameter `reference_name` also lists requests of others. So a request that is found counts only if it is
+        the only one, and if the same search for a made-up name finds nothing.
         """
         try:
             for reference in dict.fromkeys((case.reference, key)):

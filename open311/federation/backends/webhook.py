@@ -33,8 +33,8 @@ _OWN_HEADERS = ("webhook-", "content-", "authorization", "host", "transfer-", "c
 class WebhookConfig(HttpConfig):
     """The configuration of this kind.
 
-    secret           `whsec_…`; several with commas while one is rotated
-    incoming_secret  the same for the updates that the receiver sends; none if it sends no updates
+    secret           the secret of our signatures, `whsec_…`; several with commas between them while one is rotated
+    incoming_secret  the secret with which the receiver signs its updates; without it, the receiver sends none
     honours_keys     whether the receiver takes each webhook-id only once
     headers          headers of each call
     token_path       the path after `url` at which the receiver tells the id for a token; "" if there is none

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 LONGEST = timedelta(days=7)
-"""The longest window of one call, and how far the first one goes back."""
+"""The longest window of one call, and how far back the first window begins."""
 OLDEST = timedelta(days=90)
 """How far back a cursor can be. Without this limit, a wrong cursor could begin in the year 1."""
 SHORTEST = timedelta(hours=1)

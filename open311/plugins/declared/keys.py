@@ -300,7 +300,7 @@ class OneTable(Key):
 
 
 class Tables(Key):
-    """A list of tables. `attribute` is the name of the argument that gets the list, if not the key."""
+    """A list of tables. `attribute` is the name of the argument that gets the list, if it differs from the key."""
 
     kind = "a list of tables"
 

@@ -314,7 +314,7 @@ def ground_of(city: Jurisdiction, overrides: Iterable[Override], item: Item) -> 
 
 
 def with_overrides(declared: Jurisdiction, overrides: Iterable[Override]) -> tuple[Jurisdiction, list[Stand]]:
-    """The city with its overrides, and how each stands to the files.
+    """The city with its overrides, and how each override compares with the files.
 
     declared  the city as its files declare it
     An override with which the city would be faulty does not count.

@@ -84,7 +84,7 @@ def get_outbox(call: Call) -> Answer:
 
 
 def _before(call: Call) -> Position | None:
-    """The position before which the page begins; None for the newest page. Raises Invalid."""
+    """The position before which the page begins; None for the newest page. Raises Invalid for a faulty cursor."""
     if not call.values["cursor"]:
         return None
     try:

@@ -149,7 +149,10 @@ def describe_tiles(call: Call) -> Answer:
 
 
 def _search(call: Call, *problems: Problem) -> RequestSearch:
-    """The search of a call. Raises Invalid with all problems, and NotFound."""
+    """The search of a call. Raises Invalid with all problems.
+
+    Raises NotFound for an unknown service if the operator wants 404 for it.
+    """
     search = read_undated_search(call.values, call.city, now=call.now, problems=(*call.problems, *problems))
     if call.platform.settings.unknown_service_is_404:
         for code in search.service_codes or ():

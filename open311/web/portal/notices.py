@@ -25,8 +25,9 @@ MOST_ON_PAGE = 5
 class ShownNotice:
     """A notice in the reader's language.
 
-    headline_lang, description_lang  the attributes lang and dir; empty for the language of the page
-    services                         the names of the services that it is about; empty for all
+    headline_lang     the attributes lang and dir of the headline; empty if it is in the language of the page
+    description_lang  the attributes lang and dir of the description; empty if it is in the language of the page
+    services          the names of the services that the notice is about; empty if it is about all services
     """
 
     id: str
@@ -72,7 +73,7 @@ def notices_for(
 ) -> ShownNotices:
     """What the city tells about a service and a (long, lat) point.
 
-    only_about_place  without the notices about the whole city
+    only_about_place  whether to leave out the notices about the whole city
     """
     every = current_notices(call.platform, call.city, call.now)
     found = [

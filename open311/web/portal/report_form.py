@@ -79,7 +79,7 @@ _THOUSANDS = re.compile(r"-?\d{1,3},\d{3}", re.ASCII)
 class Question:
     """A question of the form.
 
-    id    of its field in the page
+    id    the id of the question's field in the page
     sent  the values that were sent, or the default
     """
 
@@ -469,7 +469,7 @@ LABELS: Mapping[str, Message] = {
 
 
 def with_kept(call: Call) -> Call:
-    """The call of a step, with what the sealed part of its address has. Raises Unavailable."""
+    """The call of a step, with what the sealed part of its address has. Raises Unavailable without a database."""
     sealed = call.values["kept"]
     if not sealed or call.request.method not in READING:
         return call

@@ -20,7 +20,7 @@ _TAG = re.compile(r'"v(?P<version>\d{1,18})"', re.ASCII)
 
 
 def seen_version(request: Request) -> int | None:
-    """The version in If-Match; None if the header is absent or `*`. Raises Invalid."""
+    """The version in If-Match; None if the header is absent or `*`. Raises Invalid for any other value."""
     sent = request.headers.get(IF_MATCH, "").strip()
     if sent in ("", "*"):
         return None

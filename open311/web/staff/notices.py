@@ -114,7 +114,7 @@ def end_staff_notice(call: Call, notice: str) -> Answer:
 
 
 def number_of(notice: str) -> int:
-    """The number in a path. Raises NotFound."""
+    """The number in a path. Raises NotFound if the path has no number there."""
     if not re.fullmatch(r"\d{1,18}", notice, re.ASCII):
         raise NotFound(tell("{number} is no notice here.", number=repr(notice[:60])), "notice")
     return int(notice)

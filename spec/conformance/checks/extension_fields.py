@@ -19,7 +19,7 @@ _OFF_M = 1.5
 
 
 def _extra(records: list[Record]) -> list[list[str]]:
-    """The names of the extension fields of each request, in their order there."""
+    """For each request, the names of its extension fields, in the order of the answer."""
     return [[name for name in record if name in _FIELDS] for record in records]
 
 

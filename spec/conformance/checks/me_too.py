@@ -50,7 +50,7 @@ def _read(probe: Probe, request_id: str) -> Answer:
 
 
 def _number(probe: Probe, request_id: str) -> tuple[Answer, object]:
-    """The answer with a request, and its supporters; None without the member."""
+    """The answer with a request, and the number of its supporters; None if the request has no such member."""
     shown = _read(probe, request_id)
     extended = only(shown).get("extended_attributes")
     return shown, extended.get("supporters") if isinstance(extended, dict) else None

@@ -208,7 +208,7 @@ def _stored(form: ReportForm, chosen: Chosen) -> Receipt:
 
 
 def _submission(form: ReportForm) -> Any:
-    """What the report says. The id of the form makes a report that is sent twice one report."""
+    """What the report says. A report that is sent twice has the same form id, so it is stored once."""
     found = submission_of(form.call)
     lat, long = form.value("lat"), form.value("long")
     return replace(

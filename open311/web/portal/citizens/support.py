@@ -81,7 +81,10 @@ def remove_support_on_page(call: Call, service_request_id: str) -> Answer:
 
 
 def _limit_address(call: Call, service_request_id: str) -> None:
-    """Count a press from an address. Raises TooManyRequests above the rate; see the setting portal_rate."""
+    """Count a press from an address. Raises TooManyRequests above MOST_FROM_ADDRESS.
+
+    If the setting portal_rate is blank, nothing is counted.
+    """
     address = call.sender().address
     if not call.platform.settings.portal_rate or not address:
         return

@@ -35,7 +35,7 @@ class FormField:
     """One field of a form.
 
     kind     text, area, choice, flag, instant or degrees
-    options  of a choice: pairs of a value and its text
+    options  the options of a choice: pairs of a value and its text
     value    what the field holds; for a flag, any text means yes
     """
 

@@ -90,7 +90,7 @@ def _shown(
 
 
 def _number(delivery: str) -> int:
-    """The number in the path. Raises NotFound."""
+    """The number in the path. Raises NotFound if the path has no number there."""
     if not re.fullmatch(r"\d{1,18}", delivery, re.ASCII):
         raise NotFound(tell("{id} is no delivery here.", id=repr(delivery[:60])), "delivery")
     return int(delivery)

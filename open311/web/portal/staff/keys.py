@@ -117,7 +117,7 @@ def _one(
 
 
 def _number(key: str) -> int:
-    """The number in the path. Raises NotFound."""
+    """The number in the path. Raises NotFound if the path has no number there."""
     if not re.fullmatch(r"\d{1,18}", key, re.ASCII):
         raise NotFound(tell("{id} is no key here.", id=repr(key[:60])), "key")
     return int(key)

@@ -238,7 +238,7 @@ def _refused(form: str, problems: Sequence[Problem]) -> Shown:
 
 
 def number_in(text: str) -> int:
-    """The number of a request in a path. Raises NotFound."""
+    """The number of a request in a path. Raises NotFound if the path has no number there."""
     if not re.fullmatch(r"[1-9]\d{0,17}", text, re.ASCII):
         raise NotFound(_NO_NUMBER)
     return int(text)

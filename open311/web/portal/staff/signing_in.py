@@ -158,7 +158,7 @@ def _page(
 ) -> Answer:
     """The page for signing in.
 
-    secret  that of a login link; then the page has only its button
+    secret  the secret of a login link; then the page has only the button of this link
     leave   the address where the person signs out of the sign-in service; "" for none
     """
     platform = call.platform

@@ -237,7 +237,7 @@ STANDINGS: Mapping[str, Message] = {
     "misfit": tell("It does not count, because it does not fit the city's files any more."),
     "off": tell("It does not count, because the city's files do not allow it any more."),
 }
-"""How a text that an admin has changed stands to the files of the city."""
+"""How a text that an admin has changed compares with the files of the city."""
 OVERRIDE_ACTS: Mapping[str, Message] = {
     "saved": tell("Saved. Everybody sees it within some seconds."),
     "dropped": tell("The city's files count again."),

@@ -34,7 +34,7 @@
     map.src = address;
   };
   const centre = ([east, north]) => Object.assign(view, { long: east, lat: north });
-  // The server has told that no place was chosen. As soon as there is one, this is not true any more.
+  // The page may say that no place was chosen. Once a place is chosen, this fault is removed.
   const forgive = () => {
     const address = byId("address_string");
     byId("address_string-fault")?.remove();

@@ -38,7 +38,7 @@
   });
 })();
 (() => {
-  // After a form was sent with a fault: the first faulty field may be far below the beginning of the page.
+  // After a form was sent with a fault, go to the first faulty field, which may be far down the page.
   const field = document.querySelector("main [aria-invalid=true]");
   if (field) field.focus();
   else document.querySelector("main p.fault")?.scrollIntoView({ block: "center" });
