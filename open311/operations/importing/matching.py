@@ -9,7 +9,7 @@ it does for a POST.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 
@@ -21,6 +21,7 @@ from open311.domain.requests import RequestRecord, Status, Visibility
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service
 from open311.domain.text import clean_text
+from open311.domain.values import quick_dataclass
 from open311.operations.importing.areas import AreaMap
 from open311.operations.intake.check_submission import media_url_fault
 from open311.operations.intake.routing import route_draft
@@ -29,7 +30,7 @@ from open311.plugins import Jurisdiction
 REMEMBERED_WORDS = 1_000
 
 
-@dataclass(frozen=True)
+@quick_dataclass(frozen=True)
 class MatchedRow:
     """A row that can be stored. Its values are repaired, and its service and department are found.
 
