@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from open311.domain.places import Place
 from open311.domain.requests import Status
+from open311.domain.values import quick_dataclass
 
 IMPORT_SOURCE = "import"
 """`RequestRecord.source` of requests that were imported, and the reason of their routes."""
@@ -60,7 +61,7 @@ class Mending(StrEnum):
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
     """A request as its source has it: the standard's fields as text. A field that the source does not have is "".
 
@@ -103,7 +104,7 @@ class SourceRow:
     mended: tuple[Mending, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedRequest:
     """A corrected row. Its texts are clean and not too long. Its instants are in UTC, possible and in order.
 

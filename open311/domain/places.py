@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from open311.domain.values import quick_dataclass
 from open311.errors import Problem
 from schemas.texts import tell
 from schemas.values import parse_degrees
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A location: coordinates, an address, the id of an address, or several of these.
 

@@ -11,6 +11,7 @@ from open311.domain.forms import Remark
 from open311.domain.personal_data import DataKind
 from open311.domain.photos import SentPhoto
 from open311.domain.places import Place
+from open311.domain.values import quick_dataclass
 
 MAX_DESCRIPTION_CHARACTERS = 4_000
 TEST_REASON = "test key"
@@ -39,7 +40,7 @@ class Reporter:
         return any((self.email, self.first_name, self.last_name, self.phone, self.device_id, self.account_id))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_dataclass(frozen=True, slots=True, kw_only=True)
 class PublicRequest:
     """The standard's public fields of a request. All instants are in UTC and whole seconds.
 
@@ -61,7 +62,7 @@ class PublicRequest:
     media_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendedAttributes:
     """Public fields of a request that the standard does not have (spec/extensions.md, E3).
 
@@ -109,7 +110,7 @@ class NamedAnswer:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
     """All fields that `extensions=` can add to a request (spec/extensions.md, E1)."""
 
@@ -240,7 +241,7 @@ class Priority(StrEnum):
     URGENT = "urgent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
     """A request as it is stored, without its reporter.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 
 from open311.domain.requests import Extras, PublicRequest
+from open311.domain.values import quick_dataclass
 from open311.formats.documents import json_fragments, json_item
 from open311.formats.markup import element
 from open311.formats.shapes import shape_of
@@ -19,7 +19,7 @@ RENDERER_VERSION = 1
 """Increment this when the bytes of a rendition change. Stored renditions of other versions are rendered again."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick_dataclass(frozen=True, slots=True)
 class Rendition:
     """A request as an item of a JSON list and of an XML list, with the extension fields that a caller can ask for.
 

@@ -16,7 +16,7 @@ from typing import Any
 from marshmallow import fields
 
 from open311.domain.text import clean_text
-from open311.formats.markup import element, escaped, text_of
+from open311.formats.markup import decimal, element, escaped, text_of
 from schemas.base import (
     OMITTED_EMPTY,
     Body,
@@ -148,7 +148,7 @@ _STATEMENTS = {
     FieldKind.TEXT: "{v} = clean_text({v}); {x} = escaped({v})",
     FieldKind.OPTIONAL_TEXT: "{v} = (clean_text({v}) or None) if {v} else None; {x} = escaped({v}) if {v} else ''",
     FieldKind.INSTANT: "{v} = {x} = None if {v} is None else format_instant({v})",
-    FieldKind.DEGREES: "{v} = None if {v} is None else round({v}, 9) + 0.0; {x} = text_of({v})",
+    FieldKind.DEGREES: "{v}, {x} = (None, '') if {v} is None else degrees({v})",
     FieldKind.SCALAR: "{x} = text_of({v})",
     FieldKind.COUNT: "{x} = text_of({v}) if {v} else ''",
     FieldKind.WORDS: "{v} = [clean_text(word) for word in {v}]; {x} = words('{inner}', {v}) if {v} else ''",
@@ -166,6 +166,7 @@ def _compiled(shape: Shape) -> Parts:
     """Compile a shape's function from generated source text. A loop over the columns takes three times as long."""
     names: dict[str, Any] = {
         "clean_text": clean_text,
+        "degrees": _degrees,
         "escaped": escaped,
         "format_instant": format_instant,
         "text_of": text_of,
@@ -206,6 +207,11 @@ def _markup(number: int, column: Column) -> str:
         return ""
     empty = f"'' if is_omitted_{number} else " if column.is_omitted_empty else ""
     return f"f'<{column.name}>{{x{number}}}</{column.name}>' if x{number} else {empty}'<{column.name}/>',"
+
+
+def _degrees(value: float) -> tuple[float, str]:
+    number = round(value, 9) + 0.0
+    return number, decimal(number)
 
 
 def _words(name: str, words: Iterable[str]) -> str:

@@ -110,6 +110,9 @@ def masked_request(
     record: RequestRecord, notes: Iterable[Note], city: Jurisdiction
 ) -> tuple[RequestRecord, list[Note], tuple[DataKind, ...]]:
     """The record and the notes as the public may read them, and the kinds of personal data that are masked."""
+    notes = list(notes)
+    if not city.privacy_of(record.service_code).may_be_in(_typed(record, notes)):
+        return record, notes, ()  # almost every request
     found: set[DataKind] = set()
     edit = partial(Mask.of(record, city).masked, found=found)
     shown = [
@@ -117,6 +120,14 @@ def masked_request(
         for note in notes
     ]
     return _edited(record, city, edit), shown, tuple([kind for kind in DataKind if kind in found]) if found else ()
+
+
+def _typed(record: RequestRecord, notes: Iterable[Note]) -> list[str]:
+    """All texts that `masked_request` may mask, in no order."""
+    texts = [record.description, record.status_notes, record.detailed_status, record.place.address]
+    texts += [note.description for note in notes]
+    texts += [value for answer in record.answers for value in answer.values]
+    return texts
 
 
 def _edited(record: RequestRecord, city: Jurisdiction, edit: Edit) -> RequestRecord:

@@ -153,18 +153,22 @@ def publish_requests(
 ) -> None:
     """Write the publications of records whose history is stored. A record without an id is not published yet (A14).
 
-    notes  for new records, which have no publication yet: the public history of each, by the record's number.
-           Otherwise None, and the histories are read from the database
+    notes  for new records: the public history of each, by the record's number. They have no publication, no origin
+           and no supporters yet. Otherwise None, and all of these are read from the database
     """
+    city = names.jurisdiction.id
     shown = [record for record in records if record.service_request_id]
     numbers = [record.number for record in shown]
-    found = origins.load(connection, names.jurisdiction.id, numbers) if shown else {}
-    people = supporters.count(connection, names.jurisdiction.id, numbers) if shown else {}
-    write = publications.write_publications if notes is None else publications.add_publications
+    found: Mapping[int, Origin] = {}
+    people: Mapping[int, int] = {}
+    write = publications.add_publications
     if notes is None:
-        notes = history.load_notes(connection, names.jurisdiction.id, numbers) if shown else {}
+        notes = history.load_notes(connection, city, numbers) if shown else {}
+        found = origins.load(connection, city, numbers) if shown else {}
+        people = supporters.count(connection, city, numbers) if shown else {}
+        write = publications.write_publications
     named = [record.possible_duplicate_of for record in shown if record.possible_duplicate_of]
-    hidden = requests.hidden_among(connection, names.jurisdiction.id, named)
+    hidden = requests.hidden_among(connection, city, named)
     public = [without_hidden(record, notes.get(record.number, ()), names, hidden) for record in shown]
     write(
         connection,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -311,6 +311,18 @@ class Jurisdiction:
         if self.boundary is not None and not intersects_xy(self.boundary, long, lat):
             return False
         return not any(self.in_area(area, (long, lat)) for area in self.exclude_areas)
+
+    def covers_each(self, points: Sequence[tuple[float, float]]) -> list[bool]:
+        """Like `covers`, for many (long, lat) points at once: a call for each point takes much longer."""
+        if not points or type(self).covers is not Jurisdiction.covers:
+            return [self.covers(*point) for point in points]
+        inside = [True] * len(points)
+        if self.boundary is not None:
+            longs, lats = zip(*points, strict=True)
+            inside = intersects_xy(self.boundary, longs, lats).tolist()
+        if not self.exclude_areas:
+            return inside
+        return [is_in and self.covers(*point) for is_in, point in zip(inside, points, strict=True)]
 
     def offers(self, service: Service, point: tuple[float, float]) -> bool:
         """Whether a service is offered at a (long, lat) point of the city."""

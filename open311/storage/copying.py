@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import psycopg
 from geoalchemy2 import Geometry
-from psycopg import pq
+from psycopg import adapt, pq
 from psycopg.copy import Copy, FileWriter
 from psycopg.types.json import set_json_dumps
 from sqlalchemy import Column, ColumnElement, Connection, MetaData, Select, Table, column, insert, select
@@ -32,6 +32,10 @@ IN_BYTES = (Geometry, TSVECTOR)
 """Types that psycopg does not know. Their values are copied as bytes in PostgreSQL's binary form, such as EWKB."""
 _HEADER_BYTES = 19  # the signature, and two empty fields
 _COUNT, _LENGTH = struct.Struct("!h"), struct.Struct("!i")
+_TEXT_OID, _TEXTS_OID = 25, 1009  # text and text[]
+_TEXTS_HEAD = struct.Struct("!iiIii")
+"""The head of an array: dimensions, whether it has NULL, its elements' type and count, the number of the first."""
+_NO_TEXTS = struct.pack("!iiI", 0, 0, _TEXT_OID)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -142,6 +146,26 @@ def _binary(types: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> io.BytesIO
     return content
 
 
+class _Texts(adapt.Dumper):
+    """Encodes a list of texts as text[]. psycopg's own class, for all arrays, takes three times as long.
+
+    A request and its publication have six such lists. Most of them are empty.
+    """
+
+    format = pq.Format.BINARY
+    oid = _TEXTS_OID
+
+    def dump(self, obj: list[str]) -> bytes:
+        """The array in PostgreSQL's binary form."""
+        if not obj:
+            return _NO_TEXTS
+        parts = [_TEXTS_HEAD.pack(1, 0, _TEXT_OID, len(obj), 1)]
+        for text in obj:
+            content = text.encode()
+            parts += _LENGTH.pack(len(content)), content
+        return b"".join(parts)
+
+
 @cache
 def _unopened() -> psycopg.Connection[Any]:
     """A connection of psycopg 3 that is never opened. `Copy` needs its registry of types.
@@ -150,4 +174,5 @@ def _unopened() -> psycopg.Connection[Any]:
     """
     connection = psycopg.Connection[Any](pq.PGconn())
     set_json_dumps(orjson.dumps, connection)
+    connection.adapters.register_dumper(list, _Texts)
     return connection

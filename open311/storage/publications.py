@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -27,6 +26,7 @@ from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Visibility
+from open311.domain.values import quick_dataclass
 from open311.formats import Rendition
 from open311.storage.copying import FEW, all_of, computed, copy_rows, stage_of, staged
 from open311.storage.geometry import point_bytes, point_from, point_of
@@ -56,7 +56,7 @@ _LANGUAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@quick_dataclass(frozen=True, slots=True)
 class Publication:
     """A record and its rendition, which are written as one row. A publication without a rendition is a tombstone.
 

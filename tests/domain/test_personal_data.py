@@ -212,5 +212,21 @@ def test_the_quick_check_skips_no_text_with_an_email_iban_card_or_phone_number(t
         assert [list(finder(rest)) for finder in finders] == [[], [], [], []]
 
 
+@settings(max_examples=500)
+@given(st.lists(st.text(st.sampled_from("0123456789 ()+-./\n\rDEtel,@x[]é٣１\u0301"), max_size=40), max_size=4))
+def test_the_quick_check_of_several_texts_skips_none_that_has_personal_data(texts: list[str]) -> None:
+    if not Privacy(phone_region="DE").may_be_in(texts):
+        assert not any(Privacy(phone_region="DE").all_in(text) for text in texts)
+
+
+def test_the_quick_check_of_several_texts_does_not_look_across_them() -> None:
+    assert not Privacy().may_be_in(["448 E 839", "617", "555", "0143"])
+    assert Privacy().may_be_in(["448 E 839", "617 555 0143"])
+
+
+def test_the_quick_check_never_skips_texts_of_a_city_with_a_pattern_of_plates() -> None:
+    assert Privacy(plate_pattern="[A-Z]{3}").may_be_in(["no digit"])
+
+
 def test_the_quick_check_skips_the_digits_of_an_address() -> None:
     assert not finding._may_hold_any("448 E 839 STREET, BROOKLYN 10350")

@@ -297,8 +297,8 @@ class Imported(Event):
     @property
     def data(self) -> dict[str, Any]:
         """Only fields that differ from their defaults, to save space: every imported request has such events."""
-        usual = defaults(cast("Hashable", type(self)))
-        return {name: plain(value) for name, value in vars(self).items() if name in usual and value != usual[name]}
+        usual, own = defaults(cast("Hashable", type(self))), vars(self)
+        return {name: plain(value) for name, default in usual.items() if (value := own[name]) != default}
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The times of the row replace those of the request, but the time of the last change never goes back."""

@@ -10,17 +10,30 @@ from functools import cache
 from open311.domain.personal_data.emails import AT_WORDS, find_emails
 from open311.domain.personal_data.folding import Folded, fold
 from open311.domain.personal_data.kinds import DataKind, Hit
-from open311.domain.personal_data.payments import IBAN_CHECK, find_cards, find_ibans
+from open311.domain.personal_data.payments import find_cards, find_ibans
 from open311.domain.personal_data.phones import LEAST_DIGITS, find_phones
 
 FINDERS_VERSION = 2
 """Increase it when the finders find more or less than before: then all publications are rendered again."""
 _OTHERS = bytes(set(range(256)) - set(b"0123456789"))
 _DIGIT = re.compile(r"\d")
+_KINDS = bytes(ord("0") if chr(sign).isdecimal() else ord("a") if chr(sign).isalpha() else 0 for sign in range(128))
+_KIND_OF = _KINDS + bytes(128)
+"""For each sign of ASCII, `0` for a digit, `a` for a letter, and NUL for all others."""
+_BETWEEN = b" \t\n\v\f\r\x1c\x1d\x1e\x1f()+./-"
+"""What can divide the digits of a phone number or a card."""
+_ROW = b"0" * LEAST_DIGITS
+_IBAN = b"aa00"
+"""How an IBAN begins: the code of a country, and two digits."""
 
 
-_ROW = re.compile(rf"\d(?:[\s()+./-]{{0,20}}\d){{{LEAST_DIGITS - 1}}}")
-"""As many digits as the shortest phone number has, with nothing between them but what can divide its parts."""
+def may_hold_any(texts: Iterable[str]) -> bool:
+    """A cheap first look at several texts at once. If it is False, none of them has personal data but plates.
+
+    A control character divides the texts, and no finder looks across it.
+    """
+    text = "\0".join(texts)
+    return _may_hold_any(text if text.isascii() else unicodedata.normalize("NFKC", text))
 
 
 def _may_hold_any(text: str) -> bool:
@@ -32,8 +45,10 @@ def _may_hold_any(text: str) -> bool:
     if "@" in text:
         return True
     if _count_digits(text) >= LEAST_DIGITS:
-        is_folded = text.isascii() and "\r" not in text
-        if not is_folded or _ROW.search(text) or IBAN_CHECK.search(text):
+        if not text.isascii() or "\r" in text:
+            return True
+        signs = text.encode()  # translating all signs takes a fifth of the time of a search with a pattern
+        if _ROW in signs.translate(_KIND_OF, _BETWEEN) or _IBAN in signs.translate(_KIND_OF):
             return True
     return ("(" in text or "[" in text) and any(word in text.casefold() for word in AT_WORDS)
 

@@ -32,7 +32,7 @@ _IBAN_LENGTHS = {
 }
 _LENGTH_OF = {country: length for length, countries in _IBAN_LENGTHS.items() for country in countries}
 _IBAN_SIGNS = " .\n-"
-IBAN_CHECK = re.compile(rf"\d(?<=[A-Za-z]{{2}}\d)\d(?=[{_IBAN_SIGNS}]?[A-Za-z0-9])")
+_IBAN_CHECK = re.compile(rf"\d(?<=[A-Za-z]{{2}}\d)\d(?=[{_IBAN_SIGNS}]?[A-Za-z0-9])")
 """The two digits behind the code of a country. A pattern that begins with a digit is quicker."""
 _CARD = re.compile(
     r"\d(?<![\w.,/#-]\d)(?:\d{12,18}"
@@ -55,7 +55,7 @@ def find_ibans(text: str) -> Iterator[Hit]:
 
     Blanks, dots, hyphens and ends of lines may divide them. Letters may touch them: the checksum is enough proof.
     """
-    for check in IBAN_CHECK.finditer(text):
+    for check in _IBAN_CHECK.finditer(text):
         start = check.start() - 2
         country = text[start : start + 2].upper()
         end = _end_of(text, start, _LENGTH_OF.get(country, 0))

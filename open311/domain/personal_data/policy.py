@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from hashlib import blake2b
 
-from open311.domain.personal_data.finding import find_personal_data
+from open311.domain.personal_data.finding import find_personal_data, may_hold_any
 from open311.domain.personal_data.folding import fold
 from open311.domain.personal_data.kinds import DataKind, Hit
 
@@ -83,6 +83,10 @@ class Privacy:
             is_own = _is_own(text[hit.start : hit.end], hit.kind, self.own)
             if self.treatment(hit.kind) is not Treatment.SHOW and not is_own:
                 yield hit
+
+    def may_be_in(self, texts: Iterable[str]) -> bool:
+        """A quick first look: whether one of these texts may have personal data. False is certain."""
+        return bool(self.plate_pattern) or may_hold_any(texts)
 
     def all_in(self, text: str) -> list[Hit]:
         """All personal data in a text, in their order."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 _TIME = r"""
     (?:(?:\s*,\s*|\s+|T)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?
@@ -32,6 +33,7 @@ _NUMERAL = re.compile(
     re.ASCII,
 )
 _AMERICAN = re.compile(r"(\d\d)/(\d\d)/(\d{4}) (0[1-9]|1[0-2])(:\d\d:\d\d) ([AP])M", re.ASCII)
+_AMERICAN_CHARACTERS = len("04/18/2019 09:55:45 PM")
 _HOURS = {
     (f"{hour:02}", half): f"{hour % 12 + later:02}"
     for hour in range(1, 13)
@@ -89,11 +91,18 @@ def iso_instant(text: str, order: Order = Order.MONTH_FIRST) -> str:
     """
     if text[4:8:3] == "--" and text[12:13] != ":" and text[-1] not in "Mm.":
         return text
-    usual = _AMERICAN.fullmatch(text) if order is Order.MONTH_FIRST else None
-    if usual is not None:
-        month, day, year, hour, rest, half = usual.groups()
-        return f"{year}-{month}-{day}T{_HOURS[hour, half]}{rest}"
-    return _rewritten(text.strip(), order) or text
+    usual = _american(text) if order is Order.MONTH_FIRST and len(text) == _AMERICAN_CHARACTERS else ""
+    return usual or _rewritten(text.strip(), order) or text
+
+
+@lru_cache(maxsize=8_192)
+def _american(text: str) -> str:
+    """The usual American form as ISO 8601; "" for other texts. Many rows have the same time twice."""
+    usual = _AMERICAN.fullmatch(text)
+    if usual is None:
+        return ""
+    month, day, year, hour, rest, half = usual.groups()
+    return f"{year}-{month}-{day}T{_HOURS[hour, half]}{rest}"
 
 
 def _rewritten(text: str, order: Order) -> str:

@@ -72,9 +72,11 @@ def bulk_csv_line(request: Mapping[str, Any], extended: Mapping[str, Any]) -> st
     """
     cells = [value if type(value) is str else cell(value) for value in _fields(request, extended).values()]
     line = ",".join(cells)
-    if line.count(",") == _COMMAS and '"' not in line and "\n" not in line and "\r" not in line:
+    if '"' in line or "\n" in line or "\r" in line:
+        return ",".join(map(_quoted, cells))
+    if line.count(",") == _COMMAS:
         return line  # no cell needs quotes
-    return ",".join(map(_quoted, cells))
+    return ",".join([f'"{text}"' if "," in text else text for text in cells])
 
 
 def _quoted(text: str) -> str:

@@ -130,6 +130,7 @@ def _match(
     """The rows that can be stored, and those that cannot."""
     matched: list[MatchedRow] = []
     refusals: list[Refusal] = []
+    matcher.expect(row for row in rows if isinstance(row, SourceRow))
     for row in rows:
         if isinstance(row, Refusal):
             refusals.append(row)

@@ -9,7 +9,8 @@ it does for a POST.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 
@@ -21,6 +22,7 @@ from open311.domain.requests import RequestRecord, Status, Visibility
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service
 from open311.domain.text import clean_text
+from open311.domain.values import quick_dataclass
 from open311.operations.importing.areas import AreaMap
 from open311.operations.intake.check_submission import media_url_fault
 from open311.operations.intake.routing import route_draft
@@ -29,7 +31,7 @@ from open311.plugins import Jurisdiction
 REMEMBERED_WORDS = 1_000
 
 
-@dataclass(frozen=True)
+@quick_dataclass(frozen=True)
 class MatchedRow:
     """A row that can be stored. Its values are repaired, and its service and department are found.
 
@@ -141,11 +143,21 @@ class Matcher:
         self._service = lru_cache(REMEMBERED_WORDS)(self._find_service)
         self._department = lru_cache(REMEMBERED_WORDS)(self._find_department)
         self._answers = lru_cache(REMEMBERED_WORDS)(self._check_answers)
+        self._covered: dict[tuple[float, float], bool] = {}
+
+    def expect(self, rows: Iterable[SourceRow]) -> None:
+        """Look up the points of the next rows in the city at once, which takes much less time than one by one."""
+        points = {point for row in rows if (point := _point(row)) is not None}
+        self._covered = dict(zip(points, self._jurisdiction.covers_each([*points]), strict=True))
+
+    def _covers(self, long: float, lat: float) -> bool:
+        found = self._covered.get((long, lat))
+        return self._jurisdiction.covers(long, lat) if found is None else found
 
     def match(self, row: SourceRow, now: datetime) -> MatchedRow:
         """Match one row. Raises Invalid if the row cannot be stored."""
         jurisdiction = self._jurisdiction
-        request = mend(row, zone=jurisdiction.zone, now=now, covers=jurisdiction.covers)
+        request = mend(row, zone=jurisdiction.zone, now=now, covers=self._covers)
         service = self._service(request.service_codes, request.service_name if request.by_name else "")
         if service is not None and not self._is_offered(service, request.place):
             request = replace(request, is_outside=True)
@@ -207,3 +219,11 @@ class Matcher:
         policy = AnswerPolicy(zone=self._jurisdiction.zone, accept_labels=True)
         found = check_answers(service, sent, policy)[0] if service else ()
         return found + unasked_answers(service, sent) if self._jurisdiction.unknown_attributes == "keep" else found
+
+
+def _point(row: SourceRow) -> tuple[float, float] | None:
+    """The (long, lat) point that the row seems to have. `mend` reads it more strictly."""
+    try:
+        return float(row.long), float(row.lat)
+    except ValueError:
+        return None
