@@ -365,7 +365,7 @@ def asked(port: int, call: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("drain_s", ["0", "5"])
-def test_only_a_server_with_other_hosts_refuses_connections_while_it_loads(
+def test_only_a_server_behind_a_load_balancer_refuses_connections_while_it_loads(
     started: Started, port: int, city: Path, drain_s: str
 ) -> None:
     os.mkfifo(city / "gate")

@@ -271,7 +271,7 @@ def test_a_city_whose_files_do_not_allow_overrides_has_none(make_app: MakeApp, d
     desk.put("service:en:potholes", name="Hole in the road")
     off = desk.later(make_app, overrides=False)
     assert off.service()["service_name"] == HOLE.name
-    assert off.standings() == {"service:en:potholes": Standing.OFF}, "it is told, and can be dropped"
+    assert off.standings() == {"service:en:potholes": Standing.OFF}, "the override is still listed"
     with pytest.raises(Forbidden, match="overrides = true"):
         off.put("service:en:potholes", name="Hole")
     off.drop("service:en:potholes")
@@ -301,7 +301,7 @@ def test_an_override_is_reported_if_its_base_has_changed_or_is_gone(desk: Desk, 
     desk.put("service:en:potholes", name="Hole in the road")
     changed = desk.later(make_app, services=(replace(HOLE, name="Crater"), build.TREE, build.TALK))
     assert changed.standings() == {"service:en:potholes": Standing.CHANGED}
-    assert changed.service()["service_name"] == "Hole in the road", "it still counts"
+    assert changed.service()["service_name"] == "Hole in the road", "the override still has an effect"
     gone = desk.later(make_app, services=(build.TREE, build.TALK), translations={})
     assert gone.standings() == {"service:en:potholes": Standing.GONE}
     gone.drop("service:en:potholes")

@@ -254,7 +254,7 @@ def test_a_click_in_the_map_gives_the_point(browser: Browser, platform: Platform
     assert newest(browser.client)["lat"] == pytest.approx(whole.lat, abs=1e-4)
 
 
-def test_a_key_that_presses_the_map_keeps_the_place(browser: Browser) -> None:
+def test_pressing_the_map_by_keyboard_keeps_the_place(browser: Browser) -> None:
     browser.open("potholes").press("next", description="Deep hole")
     typed = {"lat": "60.1718", "long": "24.9414", "address_string": "5 Mill Lane"}
     (*sent, _) = browser.filled("", **typed)
@@ -266,7 +266,7 @@ def test_a_key_that_presses_the_map_keeps_the_place(browser: Browser) -> None:
     assert "Please correct this" not in browser.text
 
 
-def test_a_key_that_presses_the_map_selects_no_place(browser: Browser) -> None:
+def test_pressing_the_map_by_keyboard_selects_no_place(browser: Browser) -> None:
     browser.open("potholes").press("next")
     browser.send([*browser.fields(), ("click.x", "0"), ("click.y", "0")])
     assert (browser.value("lat"), browser.value("long")) == ("", "")
@@ -769,7 +769,7 @@ def test_the_rate_of_api_keys_does_not_count_reports_by_pages(make_app: Callable
     assert len(browser.client.get("/open311/v2/requests.json").json) == 3
 
 
-def test_a_dead_database_keeps_what_was_typed(
+def test_the_form_keeps_what_was_typed_if_the_database_is_dead(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(build.city())

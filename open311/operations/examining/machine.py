@@ -26,8 +26,9 @@ from open311.settings import Settings, unknown_settings, variable
 
 PACKAGE = "open311-server"
 EXPIRES_SOON = timedelta(days=14)
-"""The usual clients of Let's Encrypt renew a certificate when it has thirty days left."""
-OTHERS_READ = stat.S_IROTH | stat.S_IWOTH
+"""A certificate that expires sooner gets a warning. The usual clients of Let's Encrypt renew a certificate when it has
+thirty days left, so with fewer than fourteen days, the renewal has failed for two weeks."""
+ALL_USERS = stat.S_IROTH | stat.S_IWOTH
 _LIST = "open311 settings"
 
 
@@ -98,12 +99,14 @@ def _contradictions(settings: Settings) -> Iterator[Trouble]:
 def check_secrets(
     environment: Mapping[str, str], cities: Iterable[Jurisdiction], more: Mapping[str, Secret]
 ) -> Iterator[Finding]:
-    """Secrets that are missing, and files with secrets that every user of this machine can read.
+    """Secrets that are missing, and files with secrets that every user of this machine can read or change.
 
     more  secrets that no file of a city names, each with its owner
     """
     owned = dict(_secrets_of(cities)) | dict(more)
-    return findings("secrets", f"{len(owned)} of back ends can be read", _secrets(environment, owned))
+    return findings(
+        "secrets", f"{len(owned)} of back ends and neighbours, and each can be read", _secrets(environment, owned)
+    )
 
 
 def _secrets_of(cities: Iterable[Jurisdiction]) -> Iterator[tuple[str, Secret]]:
@@ -138,8 +141,10 @@ def _secrets(environment: Mapping[str, str], owned: Mapping[str, Secret]) -> Ite
     files = dict.fromkeys((*named, *(one.file for one in owned.values())))
     for file in filter(None, files):
         mode = _mode(Path(file))
-        if mode is not None and mode & OTHERS_READ:
-            yield warning(f"{file} has a secret, and every user of this machine can read it", f"chmod o-rwx {file}")
+        if mode is not None and mode & ALL_USERS:
+            yield warning(
+                f"{file} has a secret, and every user of this machine can read or change it", f"chmod o-rwx {file}"
+            )
 
 
 def _mode(file: Path) -> int | None:
@@ -150,8 +155,10 @@ def _mode(file: Path) -> int | None:
 
 
 def check_versions() -> Iterator[Finding]:
-    """Releases of Python and of other packages that this server does not work with."""
-    return findings("packages", f"Python {python.python_version()}, and all packages are new enough", _packages())
+    """Packages that are missing, or of a release with which this server does not work."""
+    return findings(
+        "packages", f"all have the right releases; this is Python {python.python_version()}", _packages()
+    )
 
 
 def _packages() -> Iterator[Trouble]:
