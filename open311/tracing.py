@@ -3,7 +3,8 @@
 Traces are off unless `is_wanted`. While they are off, nothing of OpenTelemetry is imported, and neither calls to
 this server nor statements run code of this module. A span has no personal data: no address, no query, no body, no
 parameters of statements, and no text of an exception. A thread sends the spans. If the receiver is slow or dead,
-spans are dropped. No call, job or statement waits for the receiver; a process that ends waits for at most `FLUSH_S`.
+spans are dropped. No call, job or statement waits for the receiver. A process that ends waits for it, for `FLUSH_S`
+at most.
 """
 
 from __future__ import annotations

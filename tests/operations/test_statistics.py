@@ -193,7 +193,7 @@ class History:
         self._act(commands.Close(outcome=Outcome.FIXED))
 
     def answer(self) -> None:
-        """The reporter of a closed request answers whether the problem is solved, perhaps not for the first time."""
+        """The reporter of a closed request says whether the problem is solved, perhaps not for the first time."""
         with self.platform.database.transaction() as connection:
             record = load_request(connection, self.city, self._any())
             if record.number % 3 and record.status is Status.CLOSED:
