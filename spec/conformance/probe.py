@@ -24,7 +24,7 @@ class Target:
 
     base_url       the address of services.xml without /services.xml
     discovery_url  the address of discovery.xml without /discovery.xml; "" to search for the address
-    writes         whether the checks may file requests
+    writes         whether the checks may send new requests
     thorough       whether to call in both formats even if one format is enough
     """
 
@@ -131,7 +131,7 @@ class Probe:
         """The time `days` before the run, in whole seconds, with Z."""
         return stamp(self.now - timedelta(days=days))
 
-    # --- Filing
+    # --- Sending requests
 
     def form(self, service: str = "", *, without: Iterable[str] = (), **fields: str) -> list[tuple[str, str]]:
         """A complete form for a request: key, service P, point and description. `fields` replace or add values."""

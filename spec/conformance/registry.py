@@ -17,7 +17,7 @@ class Check:
     """A function that proves requirements.
 
     needs     the fields of Preparation that the check needs; a check without them is skipped
-    writes    whether the check files requests; if so, it runs only if the run may write
+    writes    whether the check sends new requests; if so, it runs only if the run may write
     disturbs  whether the check changes the server for other checks; if so, it runs last
     prove     the function. It returns if the requirement is met, otherwise raises DeviationError or UnmetNeedError
     """
