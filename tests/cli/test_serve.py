@@ -225,7 +225,7 @@ def web_processes(server: subprocess.Popen[str], count: int, killed: Iterable[in
 
 
 @forked
-def test_a_city_is_loaded_once_for_all_web_processes_and_once_for_replacements(
+def test_web_processes_share_one_load_of_the_city_and_replacements_share_another(
     started: Started, port: int, city: Path
 ) -> None:
     with started() as server:

@@ -343,7 +343,7 @@ def test_a_reply_says_whether_to_try_again(command: str, reply: str, error: type
     assert caught.value.__cause__ is None
 
 
-def test_a_reply_without_an_enhanced_code_tells_no_text() -> None:
+def test_the_error_for_a_reply_without_an_enhanced_code_has_no_text_of_the_reply() -> None:
     with served(replies={"RCPT": "550 jane@home.example"}) as server, pytest.raises(MailRefused, match=r"550$"):
         server.mailer().send(MAIL, now=NOW)
 

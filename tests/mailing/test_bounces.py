@@ -87,7 +87,7 @@ def test_a_mail_that_is_no_report_about_a_failure_stops_nobody(
     assert len(here.rows("SELECT id FROM follower")) == 1
 
 
-def test_the_mail_server_may_say_to_whom_a_mail_came(here: Town) -> None:
+def test_a_bounce_finds_its_follower_by_the_recipient_that_the_mail_server_names(here: Town) -> None:
     here.confirmed()
     assert take(here, report("undisclosed"), to=sender_of(here)) is Bounce.STOPPED
 

@@ -308,7 +308,7 @@ def test_an_override_is_reported_if_its_base_has_changed_or_is_gone(desk: Desk, 
     assert gone.standings() == {}
 
 
-def test_an_override_that_would_break_the_catalogue_does_not_count_and_the_others_do(
+def test_an_override_that_would_break_the_catalogue_has_no_effect_and_the_others_have(
     desk: Desk, make_app: MakeApp
 ) -> None:
     desk.put("form:potholes", attributes=[{"code": "COLOUR", "values": ["r"]}])
@@ -399,7 +399,7 @@ def _rename(platform: Platform, old: str, new: str) -> None:
         connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
 
 
-def test_if_the_table_cannot_be_read_known_overrides_count_and_a_new_process_answers_503(
+def test_without_the_table_known_overrides_still_have_an_effect_and_a_new_process_answers_503(
     desk: Desk, make_app: MakeApp
 ) -> None:
     desk.put("service:en:potholes", name="Hole in the road")

@@ -440,7 +440,7 @@ def test_a_killed_dispatcher_and_several_at_once_count_each_request_once(
     assert [one[:8] for one in sums(platform)] == [one[:8] for one in before]
 
 
-def test_a_request_is_overdue_from_its_due_date_on_wherever_the_mark_is(platform: Platform) -> None:
+def test_a_request_is_overdue_from_its_due_date_on_whatever_the_mark_of_the_worker_says(platform: Platform) -> None:
     hours = timedelta(hours=1)
     history = History(platform, Random(8))
     for number in range(1, 31):
@@ -489,7 +489,7 @@ def test_sums_of_open_requests_have_no_rows_without_requests(platform: Platform)
         assert connection.exec_driver_sql("SELECT count(*) FROM open_count").scalar_one() == 0
 
 
-def test_the_migration_makes_the_sums_and_answers_that_the_worker_makes(platform: Platform) -> None:
+def test_the_migration_stores_the_same_sums_and_answers_as_the_worker(platform: Platform) -> None:
     history = History(platform, Random(11))
     for _ in range(150):
         history.happen()
@@ -512,7 +512,7 @@ def test_the_migration_makes_the_sums_and_answers_that_the_worker_makes(platform
     assert stored() == before
 
 
-def test_the_check_after_the_migration_counts_the_supporters_that_there_are(platform: Platform) -> None:
+def test_the_check_after_the_migration_counts_the_supporters_from_before_it(platform: Platform) -> None:
     build.store_all(platform, (closed(number, timedelta(hours=number)) for number in range(2, 9)))
     build.store(platform, number=1)
     dispatch_all(platform)

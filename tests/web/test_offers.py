@@ -275,7 +275,9 @@ def test_extensions_show_the_rules_of_each_attribute(client: FlaskClient, format
 
 
 @pytest.mark.parametrize("extensions", ["false", "", "notes", "nonsense"])
-def test_other_words_for_extensions_add_nothing_to_a_definition(client: FlaskClient, extensions: str) -> None:
+def test_values_of_extensions_other_than_true_add_nothing_to_a_definition(
+    client: FlaskClient, extensions: str
+) -> None:
     plain = client.get(f"{BASE}/services/signs.json")
     answer = client.get(f"{BASE}/services/signs.json?extensions={extensions}")
     assert (answer.status_code, answer.data) == (200, plain.data)

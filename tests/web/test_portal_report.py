@@ -369,7 +369,7 @@ def test_contact_data_and_photos_are_never_in_an_address(browser: Browser) -> No
 @pytest.mark.parametrize(
     "kept", ["", "x", "gAAAAA==", "é", "A" * 5_000, "gAAAAABrDYuXR_H0p_6LGb8T5JDCO7dPID09UQ4K"]
 )
-def test_an_address_with_an_invented_kept_text_is_an_empty_form(client: FlaskClient, kept: str) -> None:
+def test_an_address_with_an_invented_value_of_kept_gives_an_empty_form(client: FlaskClient, kept: str) -> None:
     browser = Browser(client).open("potholes", kept=kept, step="check", checked="1")
     assert ("was kept for a day and is gone now" in browser.text) is bool(kept)
     assert browser.value("description") == ""
@@ -427,7 +427,7 @@ def test_the_page_after_sending_can_be_shown_in_another_language(browser: Browse
     assert "Gracias" in text
 
 
-def test_what_the_page_after_sending_tells_cannot_be_invented(browser: Browser) -> None:
+def test_no_address_puts_an_invented_text_on_the_page_after_sending(browser: Browser) -> None:
     address = checked_step(browser).press("send").address
     path = address.partition("?")[0]
     for told in ("", "<b>x</b>", "A" * 9_000):
@@ -436,7 +436,7 @@ def test_what_the_page_after_sending_tells_cannot_be_invented(browser: Browser) 
         assert "<b>x" not in answer.text
 
 
-def test_what_is_needed_is_said_before_sending(browser: Browser) -> None:
+def test_the_form_marks_required_fields_before_sending(browser: Browser) -> None:
     browser.open("graffiti")
     assert browser.document is not None
     assert "Please answer the questions with the mark “required”." in browser.text

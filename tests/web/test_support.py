@@ -231,7 +231,7 @@ def test_the_error_for_a_wrong_field_names_it(
 
 
 @pytest.mark.parametrize("value", ["'; DROP TABLE supporter; --", "\ud83d\ude00 ünï", "%00", "a\nb", "😀" * 50])
-def test_any_text_is_an_id(platform: Platform, say: Callable[..., TestResponse], value: str) -> None:
+def test_an_account_id_may_be_any_text(platform: Platform, say: Callable[..., TestResponse], value: str) -> None:
     sent = value.encode("utf-8", "replace").decode()
     id = report(platform)
     assert [say(id, account_id=sent).json[0]["supporters"] for _ in range(2)] == [1, 1]

@@ -96,7 +96,7 @@ def test_updates_in_xml_have_mysocietys_names(client: FlaskClient, platform: Pla
     assert update.findtext("status") == "not_councils_responsibility"
 
 
-def test_the_window_holds_exactly_the_updates_recorded_in_it(
+def test_a_list_of_updates_has_exactly_the_updates_recorded_in_its_window(
     client: FlaskClient, platform: Platform, name: str
 ) -> None:
     give(platform, name, commands.Acknowledge())
