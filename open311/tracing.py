@@ -35,7 +35,7 @@ TRACEPARENT = "traceparent"
 FLUSH_S = 3.0
 """How long a process that ends tries to send its last spans."""
 MOST_TEXT = 2_000
-"""A longer statement is cut."""
+"""A statement with more characters than this is cut."""
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\$\$.*?\$\$", re.DOTALL)
 _KEYWORD = re.compile(r"[A-Za-z]+")

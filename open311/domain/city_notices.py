@@ -196,7 +196,7 @@ class BadPolygon(ValueError):
 
 
 _FARTHEST = 1e9
-"""No degree is larger. The comparison is also false for numbers that are not finite."""
+"""No longitude or latitude is larger than this. The comparison is also false for numbers that are not finite."""
 _NO_POLYGON = tell(
     "is no GeoJSON polygon; send {form}, with longitude before latitude.",
     form='{"type": "Polygon", "coordinates": [[[24.9, 60.1], …]]}',

@@ -26,8 +26,8 @@ from open311.settings import Settings, unknown_settings, variable
 
 PACKAGE = "open311-server"
 EXPIRES_SOON = timedelta(days=14)
-"""A certificate that expires sooner gets a warning. The usual clients of Let's Encrypt renew a certificate thirty
-days before it expires, so fourteen days before it expires, renewing has failed for two weeks."""
+"""A certificate that expires within this time gets a warning. The usual clients of Let's Encrypt renew a
+certificate thirty days before it expires, so fourteen days before it expires, renewing has failed for two weeks."""
 ALL_USERS = stat.S_IROTH | stat.S_IWOTH
 _LIST = "open311 settings"
 

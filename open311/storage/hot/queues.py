@@ -81,7 +81,7 @@ _INSTANT = TIMESTAMP(timezone=True)
 _SOON: ColumnElement[Any] = func.coalesce(
     service_request.c.held_since + bindparam("soon_in", type_=Interval), bindparam("soon", type_=_INSTANT)
 )
-"""A request with an earlier due date is due soon. Requests on hold are few, so the others need no sum."""
+"""A request whose due date is before this time is due soon. The sum is made only for the few requests on hold."""
 _WRITER: ColumnElement[Any] = literal_column("service_request.xmin").label("writer")
 
 RowState = tuple[int, int, bytes, int]
