@@ -777,7 +777,9 @@ def test_show_prints_all_of_a_request_and_its_reporter_only_with_an_option(run: 
     assert shown["description"] == ["Two lines"]
     assert "\n             of \\x9b31m text\n" in said, "characters that control a terminal are escaped"
     assert "What is it painted on? (SURFACE): Brick (brick)" in shown["answer"]
-    assert any("Ask at the gate" in line for line in shown["answer"]), "also answers that the public does not see"
+    assert any("Ask at the gate" in line for line in shown["answer"]), (
+        "staff also see answers that the public does not see"
+    )
     assert shown["media"] == ["https://pictures.example/1.jpg"]
     assert "Ada" not in said
     with_reporter = facts(printed(run("requests", "show", request_id, "--reporter")))

@@ -52,7 +52,7 @@ def test_an_address_that_does_not_exist_gets_no_mail_any_more(here: Town, change
     name, _ = here.confirmed()
     here.confirmed()
     assert take(here, report(change(sender_of(here)))) is Bounce.STOPPED
-    assert here.rows("SELECT id FROM follower") == [], "of no request"
+    assert here.rows("SELECT id FROM follower") == [], "the follower of no request is left"
     here.act(name, commands.Note(text="We were there.", public=True))
     here.report()
     assert here.send(hours=30) == []

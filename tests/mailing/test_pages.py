@@ -163,7 +163,7 @@ def test_the_answer_of_the_reporter_is_in_the_history_for_staff_only(here: Town)
     assert as_staff_see(here, name)["feedback"] == "solved"
     public = here.client.get(f"/open311/v2/requests/{name}.json?extensions=true").text
     assert "feedback" not in public
-    assert here.send(hours=1) == [], "an answer is no news"
+    assert here.send(hours=1) == [], "an answer of the reporter leads to no mail"
 
 
 @pytest.mark.parametrize(("answer", "status"), [("", 400), ("never", 400), ("SOLVED", 400)])
@@ -178,7 +178,7 @@ def test_answers_are_accepted_only_after_a_closing_and_only_five_times(here: Tow
     assert here.press(path, "answer", answer="solved") == 409
     here.act(name, CLOSE)
     said = [here.press(path, "answer", answer=("partly", "solved")[number % 2]) for number in range(7)]
-    assert said == [200, 200, 200, 200, 200, 409, 200], "the last one repeats the fifth answer"
+    assert said == [200, 200, 200, 200, 200, 409, 200], "the seventh answer repeats the fifth"
 
 
 def test_the_reporter_opens_the_request_again(here: Town) -> None:

@@ -47,7 +47,7 @@ def test_an_unmerge_restores_the_text_that_the_public_read_before(client: FlaskC
     alone = give(platform, child, commands.Unmerge())
     item = shown(client, child)
     assert item["status_notes"] == "We come on Monday."
-    assert item["extended_attributes"]["possible_duplicate_of"] == first, "as at the POST"
+    assert item["extended_attributes"]["possible_duplicate_of"] == first, "the hint of the POST is back"
     texts = [note["description"] for note in item["notes"] if note["type"] == "note"]
     assert texts == [
         "We come on Monday.",

@@ -437,7 +437,7 @@ def test_a_worker_that_dies_between_storing_and_applying_loses_nothing(
     with pytest.raises(SystemExit):
         apply_next(platform, city, build.NOON)
     monkeypatch.undo()
-    assert record(platform, case).status is Status.OPEN, "one transaction, so nothing of it stays"
+    assert record(platform, case).status is Status.OPEN, "the transaction has failed as a whole"
     assert take(platform) == ["applied"]
     assert public(platform, case) == [("fixed", "The problem is fixed.")]
 

@@ -23,7 +23,7 @@ def test_a_number_that_says_stop_gets_nothing_until_it_says_start(here: Town, wo
     here.report()
     here.send()
     assert here.answer(word).json == {"understood": "stop"}
-    assert here.answer(word).json == {"understood": "stop"}, "the same call again"
+    assert here.answer(word).json == {"understood": "stop"}, "a repeated call has no further effect"
     here.report()
     assert here.send(hours=1) == []
     assert here.queue()[-1][:2] == ("received", "skipped")

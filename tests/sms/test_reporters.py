@@ -122,7 +122,7 @@ def test_a_city_chooses_what_its_messages_are_about(make_app: Make) -> None:
         assert here.send() == []
         here.act(name, CLOSE)
         [first] = here.send()
-        assert first["text"].endswith("Reply STOP to get no more messages."), "nobody has said so before"
+        assert first["text"].endswith("Reply STOP to get no more messages."), "no earlier message has said so"
         here.act(name, commands.Reopen(reason="It is not."))
         here.act(name, CLOSE)
         [second] = here.send()

@@ -162,7 +162,7 @@ def test_a_merged_request_counts_for_its_parent(
     assert say(child, "/remove", account_id="2").json[0]["supporters"] == 3
     assert (supporters(client, parent), supporters(client, child)) == (3, 1)
     give(platform, child, commands.Unmerge())
-    assert (supporters(client, parent), supporters(client, child)) == (3, 1), "what was given to the parent stays"
+    assert (supporters(client, parent), supporters(client, child)) == (3, 1), "the support of the parent stays"
 
 
 def test_a_request_merged_into_a_hidden_one_gets_409(platform: Platform, say: Callable[..., TestResponse]) -> None:

@@ -136,7 +136,9 @@ def test_a_city_may_show_comments_to_the_public(make_app: Callable[..., Flask]) 
     _, secret = add_key(platform, label="app", now=utc_now())
     assert send(client, secret, name).status_code == 200
     assert [one["description"] for one in listed(client)] == ["It is still there."]
-    assert [one["update_id"] for one in listed(client, api_key=secret)] == ["1042"], "the id that the sender gave"
+    assert [one["update_id"] for one in listed(client, api_key=secret)] == ["1042"], (
+        "the sender reads its own id of the update"
+    )
     assert listed(client)[0]["update_id"].startswith("u")
     shown = client.get(f"/open311/v2/requests/{name}.json?extensions=notes").json
     assert [note["type"] for note in shown[0]["notes"]] == ["received", "public_comment"]
