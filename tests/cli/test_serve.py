@@ -346,7 +346,7 @@ def test_a_server_that_drains_serves_and_says_that_it_is_not_ready(started: Star
 
 
 @forked
-def test_a_server_that_is_killed_while_it_drains_listens_no_longer(started: Started, port: int) -> None:
+def test_a_server_that_is_killed_while_it_drains_stops_listening(started: Started, port: int) -> None:
     with started(OPEN311_DRAIN_S="600") as server:
         until(lambda: answers(port), "the first answer")
         server.send_signal(signal.SIGTERM)

@@ -29,7 +29,7 @@ def work(*towns: Town, rounds: int = 3) -> None:
             town.work()
 
 
-def test_a_report_for_a_neighbour_is_passed_on_and_each_id_finds_the_other(
+def test_a_report_for_a_neighbour_is_passed_on_and_each_server_finds_it_by_both_ids(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = open_town("a"), open_town("b")

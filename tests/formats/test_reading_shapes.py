@@ -330,7 +330,7 @@ def written(writer: Writer) -> bytes:
     ids=["csv", "geojson", "ndjson"],
 )
 @pytest.mark.parametrize("is_compressed", [False, True])
-def test_what_this_server_writes_is_read_back(make: Callable[[], Writer], is_compressed: bool) -> None:
+def test_files_that_this_server_writes_are_read_back(make: Callable[[], Writer], is_compressed: bool) -> None:
     body = written(make())
     found = source(gzip.compress(body) if is_compressed else body)
     row, second = rows_of(found)

@@ -36,7 +36,9 @@ def platform(settings: Settings, neighbour: world.Neighbour) -> Iterator[Platfor
     platform.close()
 
 
-def test_a_request_arrives_and_each_id_leads_to_the_other(platform: Platform, neighbour: world.Neighbour) -> None:
+def test_a_request_arrives_and_the_ids_of_both_servers_are_linked(
+    platform: Platform, neighbour: world.Neighbour
+) -> None:
     receipt = build.submit(platform, description="Deep hole", reporter=Reporter(email="ann@example.org"))
     run(platform)
     [filed] = neighbour.accepted

@@ -68,7 +68,7 @@ def test_a_hold_moves_the_due_date_by_its_length(platform: Platform) -> None:
     assert give(platform, name, HOUR + 4 * DAY, commands.Start()).expected_at == due(7)
 
 
-def test_a_date_that_a_person_has_promised_stays(platform: Platform) -> None:
+def test_a_hold_does_not_move_a_due_date_that_a_person_has_promised(platform: Platform) -> None:
     name = build.submit(platform).service_request_id
     give(platform, name, HOUR, commands.Reschedule(expected=due(20), reason="The bridge is closed."))
     give(platform, name, HOUR, commands.Hold(reason="Rain."))

@@ -135,7 +135,7 @@ def test_an_unmerge_brings_the_work_back_that_a_closing_and_a_reopening_have_end
     assert give(platform, child, commands.Unmerge()).progress is Progress.IN_PROGRESS
 
 
-def test_nobody_reads_the_id_of_a_hidden_request_in_other_requests(client: FlaskClient, platform: Platform) -> None:
+def test_other_requests_show_no_id_of_a_hidden_request(client: FlaskClient, platform: Platform) -> None:
     """The child was merged, and the other report only arrived near the same place."""
     parent = report(platform)
     child, near = report(platform), report(platform)

@@ -369,7 +369,7 @@ def test_a_merged_request_is_left_out_until_it_is_unmerged(platform: Platform) -
     assert [row.open for row in ask(platform)] == [2]
 
 
-def test_a_request_in_two_areas_counts_in_each_and_once_in_the_whole(platform: Platform) -> None:
+def test_a_request_in_two_areas_counts_in_each_area_and_once_in_the_whole_city(platform: Platform) -> None:
     build.store(platform, areas=("Harbour", "Hill"))
     dispatch_all(platform)
     assert [(row.key, row.open) for row in ask(platform, group_by=Grouping.AREA)] == [("Harbour", 1), ("Hill", 1)]
@@ -419,7 +419,7 @@ def test_as_of_is_the_time_of_the_oldest_change_that_is_not_counted(platform: Pl
     assert (found.as_of, found.rows[0].opened) == (NOW, 1)
 
 
-def test_a_killed_dispatcher_and_several_at_once_count_each_request_once(
+def test_killed_and_simultaneous_dispatchers_count_each_request_once(
     platform: Platform, settings: Settings
 ) -> None:
     with witnessed(platform.database):

@@ -131,7 +131,9 @@ def test_the_times_that_a_thing_sends_do_not_shorten_the_cool_down(town: Town) -
     assert len(town.records()) == 1
 
 
-def test_a_rule_whose_request_is_refused_tries_again_once_it_is_corrected(settings: Settings, town: Town) -> None:
+def test_a_rule_whose_request_was_refused_tries_again_after_the_rule_is_corrected(
+    settings: Settings, town: Town
+) -> None:
     platform = build.platform(settings, city(service="nothing"))
     Town(platform).run([50] * 8)
     platform.close()

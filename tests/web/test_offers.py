@@ -68,7 +68,7 @@ def test_the_list_has_only_services_that_everybody_can_use_now(client: FlaskClie
 
 @both_formats
 @pytest.mark.requirement("O2")
-def test_a_private_service_is_for_whoever_knows_its_code(
+def test_anybody_who_knows_its_code_can_report_to_a_private_service(
     client: FlaskClient, platform: Platform, post: Post, format: str
 ) -> None:
     assert client.get(f"{BASE}/services/confidential.{format}").status_code == 200

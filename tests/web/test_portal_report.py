@@ -162,7 +162,7 @@ def answers_of(browser: Browser) -> dict[str, Any]:
     return found
 
 
-def test_answers_of_every_datatype_arrive(browser: Browser) -> None:
+def test_answers_of_every_datatype_are_stored(browser: Browser) -> None:
     browser.open("graffiti").press(
         "next",
         a__SURFACE="001",
@@ -688,7 +688,7 @@ def test_a_form_of_another_site_is_refused(browser: Browser, headers: dict[str, 
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, {"Origin": "http://localhost"}]
 )
-def test_the_form_of_this_site_is_taken(browser: Browser, headers: dict[str, str]) -> None:
+def test_a_form_of_this_site_is_accepted(browser: Browser, headers: dict[str, str]) -> None:
     checked_step(browser).press("send", 200, headers)
     assert "Its number is" in browser.text
 
@@ -731,7 +731,7 @@ def test_the_page_after_sending_links_to_no_page_that_is_not_there(make_app: Cal
     assert public_links(browser.send(sent)) == []
 
 
-def test_reports_by_pages_have_a_rate_of_their_own_and_keep_what_was_typed(make_app: Callable[..., Flask]) -> None:
+def test_the_form_has_its_own_rate_and_keeps_what_was_typed(make_app: Callable[..., Flask]) -> None:
     browser = Browser(make_app(build.city(), portal_rate="1 per hour").test_client(), "/c/test.example/")
     checked_step(browser).press("send")
     checked_step(browser).press("send", 429, email="maria@mail.example")

@@ -61,7 +61,9 @@ def report(platform: Platform, **fields: Any) -> str:
     return build.submit(platform, **fields).service_request_id
 
 
-def test_a_person_counts_once(client: FlaskClient, platform: Platform, say: Callable[..., TestResponse]) -> None:
+def test_a_person_counts_as_one_supporter_of_a_request(
+    client: FlaskClient, platform: Platform, say: Callable[..., TestResponse]
+) -> None:
     id = report(platform)
     assert supporters(client, id) == 0
     for _ in range(2):

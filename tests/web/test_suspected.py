@@ -324,7 +324,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_blocks_cost_a_post_and_a_list_no_statement(serve: Serve, statements: list[str]) -> None:
+def test_blocks_add_no_statement_to_a_post_or_a_list(serve: Serve, statements: list[str]) -> None:
     city = serve(AbuseRules(per_address="9 per hour", honeypot="website"))
     for _ in range(2):  # the first POST also takes a number for the next ones
         city.send()

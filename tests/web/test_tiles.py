@@ -67,7 +67,7 @@ def test_a_tile_of_a_low_zoom_has_cells_with_the_numbers_of_requests(
         assert properties == {"count": 3, "open": 2, "closed": 1}, zoom
 
 
-def test_a_request_near_an_edge_is_in_the_tile_beside_too(client: FlaskClient, platform: Platform) -> None:
+def test_a_request_near_an_edge_is_also_in_the_neighbouring_tile(client: FlaskClient, platform: Platform) -> None:
     zoom, x, y = CLOSE
     west = x / 2**zoom * 360 - 180
     build.store(platform, place=Place(long=west + 0.0001, lat=HERE[1]))

@@ -59,7 +59,7 @@ def test_the_fault_double_stores_a_request_twice() -> None:
         assert len(city.accepted) == 2
 
 
-def test_a_request_with_a_key_is_handled_twice_and_taken_once() -> None:
+def test_the_fault_double_stores_a_request_with_an_idempotency_key_once() -> None:
     with world.neighbour(dialect=world.LIKE_OURS, faults=[world.fault("double", on=POST)]) as city:
         assert post(city, **{"Idempotency-Key": "k"}).json()[0]["service_request_id"] == "C-1"
         assert len(city.accepted) == 1
@@ -206,7 +206,7 @@ def test_a_body_is_cut_on_the_way_after_the_request_was_taken() -> None:
         assert len(city.accepted) == 1
 
 
-def test_a_redirect_leads_elsewhere() -> None:
+def test_the_fault_redirect_leads_to_another_address() -> None:
     with answered_with("redirect", status=307, to="https://elsewhere.example/") as city:
         answer = get(city)
         assert (answer.status_code, answer.headers["Location"]) == (307, "https://elsewhere.example/")

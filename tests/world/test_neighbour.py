@@ -304,7 +304,7 @@ def test_a_neighbour_that_is_down_refuses_connections_and_keeps_its_memory() -> 
         assert client.request("C-1").status == "open"
 
 
-def test_the_journal_survives_and_forgets_a_line_that_was_cut(tmp_path: Path) -> None:
+def test_a_restarted_neighbour_reads_its_journal_without_a_line_that_was_cut(tmp_path: Path) -> None:
     file = tmp_path / "journal"
     options = {"dialect": world.LIKE_OURS, "file": file}
     with world.neighbour(**options) as city, client_of(city) as client:
