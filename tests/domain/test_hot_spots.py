@@ -14,7 +14,7 @@ BLOCKS = 65
 
 
 def area(seed: int, *, level: float, last: float = 1.0) -> dict[int, int]:
-    """Five years of blocks of four weeks; the newest is `last` times what it would be."""
+    """Five years of blocks of four weeks. The newest number is multiplied by `last`."""
     numbers = list(seasonal(seed, months=BLOCKS, level=level, year=13).values())
     numbers[-1] = round(numbers[-1] * last)
     return {place - BLOCKS + 1: number for place, number in enumerate(numbers)}

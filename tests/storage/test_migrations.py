@@ -96,7 +96,7 @@ def queue_of(connection: Connection, schema: str = "public") -> dict[tuple[str, 
 
 
 def _is_ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
-    """Whether autogenerate compares an object. Objects of procrastinate and PostGIS are skipped."""
+    """Whether autogenerate compares an object. Tables of procrastinate, PostGIS and Alembic are skipped."""
     return kind != "table" or not (name or "").startswith(("procrastinate_", "spatial_ref_sys", "alembic_version"))
 
 

@@ -164,7 +164,7 @@ REQUESTS = st.builds(
 
 
 def matches(wanted: RequestFilter, request: Traits) -> bool:
-    """What a look at the filter says."""
+    """Whether a filter matches a request, found by a check of each condition."""
     return (
         (not wanted.service_codes or request.service_code in wanted.service_codes)
         and wanted.group in ("", request.group)

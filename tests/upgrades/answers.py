@@ -141,7 +141,7 @@ def _without(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _record_fields(record: Any) -> dict[str, Any]:
-    """The fields of a record as release 0.1 had them: without LATER.
+    """The fields of a record as release 0.1 had them: without the fields in LATER.
 
     Of each answer, they have only the code and the values.
     """
