@@ -45,7 +45,9 @@ def check_settings(environment: Mapping[str, str], settings: Settings | None, wr
 
     settings  None if they cannot be read; `wrong` says why
     """
-    return findings("settings", "known, and they fit each other", _settings(environment, settings, wrong))
+    return findings(
+        "settings", "all are known, and none contradicts another", _settings(environment, settings, wrong)
+    )
 
 
 def _settings(environment: Mapping[str, str], settings: Settings | None, wrong: str) -> Iterator[Trouble]:
@@ -133,9 +135,11 @@ def _secrets(environment: Mapping[str, str], owned: Mapping[str, Secret]) -> Ite
         try:
             secret.read()
         except Misconfigured:
-            place = secret.env or secret.file
-            cure = f"export {place}=…" if secret.env else f"ls -l {place}"
-            yield fault(f"{owner} is missing: {place} has none that this user can read", cure)
+            if secret.env:
+                yield fault(f"{owner} is missing: {secret.env} is not set", f"export {secret.env}=…")
+            else:
+                what = f"{owner} is missing: {secret.file} is empty, or this user cannot read it"
+                yield fault(what, f"ls -l {secret.file}")
     hidden = [row for row in fields(Settings) if row.metadata["is_secret"] or row.name == "database_url"]
     named = (environment.get(f"{variable(row)}_FILE", "").strip() for row in hidden)
     files = dict.fromkeys((*named, *(one.file for one in owned.values())))
@@ -165,7 +169,9 @@ def _packages() -> Iterator[Trouble]:
     try:
         wanted = [Requirement(line) for line in requires(PACKAGE) or ()]
     except PackageNotFoundError:
-        yield warning(f"{PACKAGE} is not installed as a package, so nobody knows what it needs", "pip install .")
+        yield warning(
+            f"{PACKAGE} is not installed as a package, so the packages that it needs are unknown", "pip install ."
+        )
         return
     for one in wanted:
         is_extra = one.marker is not None and "extra" in str(one.marker)
@@ -190,7 +196,9 @@ def check_disks(settings: Settings, room: Room) -> Iterator[Finding]:
     folders = {"OPEN311_DATA_DIR": settings.data_path, "the dumps": settings.data_path / "dumps"}
     if settings.media_bucket is None:
         folders["OPEN311_MEDIA"] = settings.media_path
-    return findings("disks", f"room in {', '.join(folders)}", _disks(folders, settings.max_photo_bytes, room))
+    return findings(
+        "disks", f"enough room in {', '.join(folders)}", _disks(folders, settings.max_photo_bytes, room)
+    )
 
 
 def _disks(folders: Mapping[str, Path], photo_bytes: int, room: Room) -> Iterator[Trouble]:
