@@ -3,7 +3,8 @@
 Traces are off unless `is_wanted`. While they are off, nothing of OpenTelemetry is imported, and neither calls to
 this server nor statements run code of this module. A span has no personal data: no address, no query, no body, no
 parameters of statements, and no text of an exception. A thread sends the spans. If the receiver is slow or dead,
-spans are dropped, and nothing waits for the receiver.
+spans are dropped. No call, job or statement waits for the receiver. A process that ends waits for it, for `FLUSH_S`
+at most.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ TRACEPARENT = "traceparent"
 FLUSH_S = 3.0
 """How long a process that ends tries to send its last spans."""
 MOST_TEXT = 2_000
-"""A longer statement is cut."""
+"""A statement with more characters than this is cut."""
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\$\$.*?\$\$", re.DOTALL)
 _KEYWORD = re.compile(r"[A-Za-z]+")
@@ -162,7 +163,10 @@ def carried() -> dict[str, str]:
 
 
 def begin_statement(text: str) -> Span | None:
-    """Begin the span of a database statement. None outside of a span, so that what a worker polls makes none."""
+    """Begin the span of a database statement. Returns None if there is no span around it.
+
+    So the statements with which a worker polls the database have no spans.
+    """
     tracer = _State.tracer
     if tracer is None:
         return None

@@ -34,7 +34,7 @@ def _lines() -> Iterator[str]:
     yield "# Coverage"
     yield ""
     yield "Which check of `spec/conformance/checks/` proves which requirement of `georeport-v2.md` or rule of"
-    yield "`extensions.md`. Written by `python -m spec.coverage`; do not edit. *Files* means that the check files"
+    yield "`extensions.md`. Written by `python -m spec.coverage`; do not edit. *Sends* means that the check sends"
     yield "requests, so it runs only with `--write`. *Needs* names a need of the check; see the last section."
     for family in families():
         yield ""
@@ -58,7 +58,7 @@ def _row(requirement: Requirement, check: Check | None) -> str:
 def _condition(check: Check) -> str:
     needs = [f"needs `{need}`" for need in check.needs]
     return (
-        ", ".join([*(["files"] if check.writes else []), *needs, *(["last"] if check.disturbs else [])]) or "always"
+        ", ".join([*(["sends"] if check.writes else []), *needs, *(["last"] if check.disturbs else [])]) or "always"
     )
 
 

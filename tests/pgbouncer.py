@@ -107,7 +107,7 @@ def _database_line(line: str, target: URL, query: str | None) -> str:
 
 
 def _user(target: URL, folder: Path) -> list[str]:
-    """PgBouncer does not run as root. It then becomes the user to whom the socket of PostgreSQL belongs."""
+    """The options with which PgBouncer, started by root, becomes the owner of the socket of PostgreSQL."""
     if os.geteuid() != 0:
         return []
     sockets = target.query.get("host")

@@ -195,7 +195,7 @@ TOOLS = (
     Tool(
         "nearby_requests",
         "Reports nearby",
-        "Reports of the same kind close to a place. Ask before you report: the problem may be known.",
+        "Reports of the same kind close to a place. Call this tool before `report`: the problem may be known.",
         kinds.NearbyRequests,
         nearby_requests,
     ),

@@ -26,8 +26,8 @@ _KINDS = ("services", "service_definition", "requests", "created", "token", "err
 @click.command()
 @click.argument("targets", nargs=-1, required=True, metavar="URL|FILE...")
 @click.option("--jurisdiction", default="", help="The jurisdiction_id to ask for.")
-@click.option("--api-key", envvar="OPEN311_CONFORMANCE_KEY", default="", help="The key to file requests with.")
-@click.option("--write", is_flag=True, help="File test requests, too. Without it, the run only reads.")
+@click.option("--api-key", envvar="OPEN311_CONFORMANCE_KEY", default="", help="The key to send requests with.")
+@click.option("--write", is_flag=True, help="Send test requests, too. Without it, the run only reads.")
 @click.option(
     "--level", type=click.Choice(["must", "should", "may"]), default="may", help="The weakest level to check."
 )
@@ -108,7 +108,7 @@ def conformance(
     if len(targets) > 1:
         fail("Name one URL, or add --recorded to judge files.")
     if write and not api_key:
-        fail("--write needs --api-key: requests are filed with a key.")
+        fail("--write needs --api-key: new requests are sent with a key.")
     from spec.conformance.client import Client, Manners
     from spec.conformance.probe import Target
 

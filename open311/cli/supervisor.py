@@ -21,7 +21,7 @@ from open311.settings import Settings
 
 FIRST_ANSWER_S = 60.0
 SPARE_S = 5.0
-"""A child should end within the sum of `drain_s` and `GRACE_S`. So many seconds later, it is killed."""
+"""A child that has not ended within the sum of `drain_s`, `GRACE_S` and this time is killed."""
 
 
 class Supervisor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LEAST_CLOSED = 50
-"""With fewer closed requests, no days are published."""
+"""With fewer closed requests than this, no days are published."""
 SHARES = (0.5, 0.8)
 
 

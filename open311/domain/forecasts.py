@@ -20,7 +20,7 @@ from math import ceil, floor
 from statistics import median
 
 LEAST_MEAN = 10
-"""The least mean number of requests in a period of the last year. With fewer, most of a number is chance."""
+"""The least mean number of requests in a period of the last year. Below it, most of a number is chance."""
 WARM_UP = 10
 """How many errors must be known before the first interval is tried."""
 LEAST_TRIED = 20

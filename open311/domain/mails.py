@@ -273,7 +273,7 @@ def skipped(queued: Sending, cause: str, now: datetime) -> Sending:
 
 
 def postponed(queued: Sending, until: datetime, cause: str) -> Sending:
-    """The mail, which waits longer without a try."""
+    """The mail, which is put off without a try until `until`."""
     return replace(queued, state=MailState.WAITING, due_at=until, cause=cause)
 
 

@@ -13,9 +13,9 @@ from open311.errors import Invalid, Problem
 from schemas.texts import Message, tell
 
 MOST_CHARACTERS = 500
-"""No stored value is longer."""
+"""No stored value has more characters than this."""
 LEAST_DIGITS = 5
-"""A shorter phone number would fit people by accident."""
+"""A phone number with fewer digits than this would fit people by accident."""
 _NO_DIGITS = re.compile(r"[^0-9]+")
 
 

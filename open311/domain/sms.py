@@ -19,7 +19,7 @@ from open311.domain.mails import Queued, mac
 LEASE = timedelta(minutes=5)
 """If a worker dies while it sends a message, another worker sends it again after this time, under the same id."""
 MOST_PARTS = 2
-"""A longer text is cut. Gateways take money for each part."""
+"""A text that needs more parts than this is cut. Gateways take money for each part."""
 GSM_SINGLE, GSM_PART = 160, 153
 """The characters of a message in the alphabet of GSM 03.38, and of each part of a longer one."""
 UCS_SINGLE, UCS_PART = 70, 67

@@ -23,12 +23,14 @@ QUICK = timedelta(minutes=6)
 """A request that is closed within this time was closed at intake."""
 QUICK_SHARE = 0.9
 LEAST_CLOSED = 10
-"""A service with fewer closed requests is not called closed at intake, because a few requests prove nothing."""
+"""A service with fewer closed requests than this is not called closed at intake, because a few requests prove
+nothing."""
 AGE_BANDS = (7, 30, 90, 365)
-"""The greatest age of open requests in each band, in days. A last band has the older ones."""
+"""The greatest age of open requests in each band, in days. The last band has all older requests."""
 MEDIAN, P90 = 0.5, 0.9
 LEAST_ANSWERS = 5
-"""With fewer answers of reporters, a group has no numbers about them: they would tell what single people said."""
+"""With fewer answers of reporters than this, a group has no numbers about them: they would tell what single people
+said."""
 
 
 def _bounds() -> tuple[int, ...]:

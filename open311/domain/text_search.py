@@ -46,7 +46,8 @@ _COVERED = 0.7
 _PLACE = 0.5
 """The share of a word's points that counts if the word mostly says where something is."""
 _LEAST_IN_PHRASE = 2
-"""A phrase with fewer words that count must have all of its words in the sentence: "on blocks" is not "block"."""
+"""A phrase with fewer words that count than this must have all of its words in the sentence: "on blocks" is not
+"block"."""
 _MORE_WORDS = 0.15
 """How much more a meaning counts for each further word."""
 _LEAST_KNOWN = 0.2
@@ -59,7 +60,7 @@ _LEAST_POINTS = 0.5
 _LEAST_PART = 0.25
 """Items with less than this part of the best item's points are not found."""
 _MOST_IN_DESCRIPTION = 2.0
-"""A word with more points is in a name or in keywords, and not only in a description."""
+"""A word with more points than this is in a name or in keywords, and not only in a description."""
 _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
 """A word is found in a longer one if it has this many Latin letters, and this share of the letters of the longer
 one: light in streetlight.

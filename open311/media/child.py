@@ -138,7 +138,7 @@ def orientation(picture: Image.Image) -> int:
 
 
 def scalable(picture: Image.Image) -> Image.Image:
-    """The picture in a mode that can be made smaller: L, RGB, RGBA or CMYK."""
+    """The picture in a mode in which its size can be reduced: L, RGB, RGBA or CMYK."""
     if picture.has_transparency_data:
         return picture if picture.mode == "RGBA" else picture.convert("RGBA")
     if picture.mode.startswith("I;16"):

@@ -21,7 +21,7 @@ from open311.server.messages import END, MOST_HEAD_BYTES, Environ, Malformed, Me
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 SMALL_BYTES = 256
-"""A piece of a request with fewer bytes is small."""
+"""A piece of a request with fewer bytes than this is small."""
 MOST_SMALL_PIECES = 50
 """A client trickles if it has sent more small pieces than this for one request."""
 NEW_S = 1.0

@@ -10,7 +10,8 @@ import time
 from contextlib import suppress
 
 BACKLOG = 4_096
-"""Connections that may wait to be accepted, unless the kernel has a smaller limit. Other clients must try again."""
+"""Connections that may wait to be accepted, unless the limit of the kernel is smaller. Further clients must try
+again."""
 KEEPALIVE_S = 60
 """Seconds without data after which the kernel asks whether the client still exists."""
 PROBE_S, PROBES = 15, 4

@@ -183,9 +183,9 @@ class OpenTransaction:
 
 
 def oldest_transactions(connection: Connection, older_than_s: float, most: int = 5) -> list[OpenTransaction]:
-    """The transactions of the whole server that have held back the change feed for longer, the oldest first.
+    """The transactions of the whole server that hold back the change feed, the oldest first.
 
-    older_than_s  only transactions that began more than this many seconds ago
+    older_than_s  only transactions that have been open for longer than this
     """
     rows = connection.execute(
         text(

@@ -580,7 +580,7 @@ def _overdue(kind: _Kind) -> Statement:
 
 
 def _bounds(question: Question) -> list[int]:
-    """The greatest age of each band in days. A last band has the older requests."""
+    """The greatest age of each band in days. The last band has all older requests."""
     return sorted({*AGE_BANDS, question.within_days})
 
 

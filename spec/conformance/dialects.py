@@ -150,7 +150,11 @@ _HABITS: dict[str, tuple[Habit, ...]] = {
             "detailed_status among the extensions",
             _body(rb"detailed_status[\"'>:\s]+(RECEIVED|IN_PROCESS|PENDING|PROCESSED)"),
         ),
-        Habit(1, "keywords of Klarschiff", _body(rb"problem|idea\b.*keywords")),
+        Habit(
+            1,
+            "Klarschiff's types of report as keywords",
+            _body(rb"keywords[\"'>:\s]+(problem|idee|idea|tip)[\"'<]"),
+        ),
     ),
     "uReport": (
         Habit(2, "a host of Bloomington", _host_is("bloomington.in.gov")),

@@ -9,7 +9,7 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "B8": "a check from outside cannot stop the database during a download",
         "B9": "the check would use all download threads of the server, and other clients would be refused",
-        "G3": "a check cannot file 500 requests at one place",
+        "G3": "a check cannot send 500 requests at one place",
         "G5": "a check cannot choose a place at the edge of a tile that is in the city",
         "H7": "a check cannot know of which months a city has no data",
         "M6": "only staff can hide a request or withdraw a photo",

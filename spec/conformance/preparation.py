@@ -148,7 +148,7 @@ class Preparation:
     ungrouped_service: str | None = _need("a service without group, keywords and description")
     unicode_service: str | None = _need("a service whose name has letters beyond ASCII")
     notice_service: str | None = _need("a realtime service without required attributes that has a notice")
-    retired: Retired | None = _need("a retired service and a request filed for it")
+    retired: Retired | None = _need("a retired service and a request that was sent to it")
 
     offers: Offers | None = _need("services that not everybody can report now")
     form: Form | None = _need("a service with a question that depends on another answer")

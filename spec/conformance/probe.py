@@ -131,7 +131,7 @@ class Probe:
         """The time `days` before the run, in whole seconds, with Z."""
         return stamp(self.now - timedelta(days=days))
 
-    # --- Filing
+    # --- Sending requests
 
     def form(self, service: str = "", *, without: Iterable[str] = (), **fields: str) -> list[tuple[str, str]]:
         """A complete form for a request: key, service P, point and description. `fields` replace or add values."""

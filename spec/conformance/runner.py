@@ -46,7 +46,7 @@ def run(
     wanted = frozenset(only)
     probe = Probe(client, target, prepared or Preparation(), started_at)
     try:
-        survey = survey_server(probe, file_token=_needs_token(wanted))
+        survey = survey_server(probe, sends_batch=_needs_token(wanted))
     except UnmetNeedError as error:
         raise UnreachableError(str(error)) from error
     findings: dict[str, Finding] = {}
@@ -73,7 +73,7 @@ def _needs_token(only: frozenset[str]) -> bool:
 
 
 def _findings(probe: Probe, level: Level, only: frozenset[str]) -> Iterator[Finding]:
-    """Run the checks. Checks that only read come first, checks that file requests next, disturbing checks last."""
+    """Run the checks. Checks that only read come first, checks that send requests next, disturbing checks last."""
     for number, reason in EXEMPTIONS.items():
         if not only or number in only:
             yield Finding(requirements()[number], Outcome.SKIPPED, reason=reason)
@@ -100,7 +100,7 @@ def _obstacle(check: Check, requirement: Requirement, probe: Probe, level: Level
     if requirement.level > level:
         return f"the run only checks requirements up to the level {level.name}"
     if check.writes and not probe.target.writes:
-        return "the check files requests, but the run only reads"
+        return "the check sends new requests, but the run only reads"
     missing = [need for need in check.needs if not probe.prepared.has(need)]
     return f"needs {NEEDS[missing[0]]}" if missing else ""
 

@@ -39,10 +39,10 @@ class Survey:
     requests: tuple[Record, ...]
 
 
-def survey_server(probe: Probe, *, file_token: bool = False) -> Survey:
+def survey_server(probe: Probe, *, sends_batch: bool = False) -> Survey:
     """Read discovery, services, some definitions and the lists of requests.
 
-    file_token  whether to file a batch request if no token is given and the run may write
+    sends_batch  whether to send a batch request if no token is given and the run may write
     Raises UnreachableError if the server does not answer, JurisdictionNeededError if it needs a jurisdiction_id.
     """
     formats = _formats(probe)
@@ -54,7 +54,7 @@ def survey_server(probe: Probe, *, file_token: bool = False) -> Survey:
     old = _records(probe, "requests", ("start_date", probe.ago(185)), ("end_date", probe.ago(105)))
     prepared = _prepared(probe, services, definitions, recent, old)
     probe = replace(probe, prepared=probe.prepared.completed_with(prepared), definitions=definitions)
-    token = _filed_token(probe) if file_token and probe.target.writes else None
+    token = _new_token(probe) if sends_batch and probe.target.writes else None
     probe = replace(probe, prepared=probe.prepared.completed_with(Preparation(resolved_token=token)))
     return Survey(probe, tuple(services), tuple(recent))
 
@@ -121,8 +121,8 @@ def _definitions(probe: Probe, services: Iterable[Record]) -> Iterator[tuple[str
             yield code, definition
 
 
-def _filed_token(probe: Probe) -> str | None:
-    """File a batch request. Returns its token if the server resolves it within a few calls, otherwise None."""
+def _new_token(probe: Probe) -> str | None:
+    """Send a batch request. Returns its token if the server resolves it within a few calls, otherwise None."""
     prepared = probe.prepared
     if prepared.resolved_token or not prepared.batch_service or not prepared.point:
         return None

@@ -331,7 +331,7 @@ def test_forecasts_can_be_made_in_the_shell(run: Run) -> None:
     assert "moon" in refusal(run("forecast", "make", "--jurisdiction", "moon"))
 
 
-def test_methods_are_tried_on_a_file(bare_run: Run, tmp_path: Path) -> None:
+def test_methods_of_forecasting_are_tried_on_a_file_of_months(bare_run: Run, tmp_path: Path) -> None:
     months = [f"{2016 + number // 12}-{number % 12 + 1:02},{500 + 40 * (number % 12)}" for number in range(100)]
     file = tmp_path / "counts.csv"
     file.write_text("\n".join(["month,requests", *months, ""]), encoding="utf-8")
@@ -363,7 +363,7 @@ def test_the_error_for_a_faulty_file_of_counts_says_what_is_wrong(
     assert words in refusal(bare_run("forecast", "try", str(file)))
 
 
-def test_days_in_a_file_make_whole_months(bare_run: Run, tmp_path: Path) -> None:
+def test_only_complete_months_of_a_file_of_days_are_read(bare_run: Run, tmp_path: Path) -> None:
     first = date(2019, 1, 10)
     days = [first + timedelta(days=number) for number in range(365 * 6)]
     file = tmp_path / "counts.csv"
@@ -777,7 +777,9 @@ def test_show_prints_all_of_a_request_and_its_reporter_only_with_an_option(run: 
     assert shown["description"] == ["Two lines"]
     assert "\n             of \\x9b31m text\n" in said, "characters that control a terminal are escaped"
     assert "What is it painted on? (SURFACE): Brick (brick)" in shown["answer"]
-    assert any("Ask at the gate" in line for line in shown["answer"]), "also answers that the public does not see"
+    assert any("Ask at the gate" in line for line in shown["answer"]), (
+        "staff also see answers that the public does not see"
+    )
     assert shown["media"] == ["https://pictures.example/1.jpg"]
     assert "Ada" not in said
     with_reporter = facts(printed(run("requests", "show", request_id, "--reporter")))

@@ -118,7 +118,7 @@ def test_one_delivery_is_retried_and_skipped(shell: Run, parked: list[str]) -> N
     assert "is skipped; retry is for" in refusal(shell("deliveries", "retry", first, "--reason", "Again."))
 
 
-def test_retry_with_all_changes_nothing_without_apply(shell: Run, parked: list[str]) -> None:
+def test_retry_with_the_option_all_is_a_dry_run_without_the_option_apply(shell: Run, parked: list[str]) -> None:
     shown = printed(shell("deliveries", "retry", "--all", "--reason", "Mended."))
     assert "retry is for 2 deliveries. Nothing is changed." in shown
     assert len(listed(shell, "--state", "parked")) == 2
@@ -128,7 +128,7 @@ def test_retry_with_all_changes_nothing_without_apply(shell: Run, parked: list[s
     assert "is for 0 deliveries." in printed(shell("deliveries", "retry", "--all", "--reason", "Mended."))
 
 
-def test_uncertain_deliveries_are_sent_again_only_with_yes(
+def test_uncertain_deliveries_are_sent_again_only_with_the_option_yes(
     shell: Run, platform: Platform, neighbour: world.Neighbour
 ) -> None:
     neighbour.fault(world.fault("lose_answer", on="POST requests"))
@@ -178,7 +178,7 @@ def test_a_dry_run_masks_fields_that_may_not_be_sent(
     assert not neighbour.accepted
 
 
-def test_plan_makes_deliveries_only_with_apply(shell: Run, platform: Platform) -> None:
+def test_the_command_plan_makes_deliveries_only_with_the_option_apply(shell: Run, platform: Platform) -> None:
     build.submit(platform)
     shown = printed(shell("deliveries", "plan"))
     assert "1 of 1 open requests lack a delivery." in shown

@@ -150,7 +150,7 @@ def test_the_doctor_writes_nothing(alive: Database) -> None:
 
 
 def _writes(database: Database) -> list[Any]:
-    """The contents of all tables, by the transactions that wrote them."""
+    """For each table the number of its rows, and the newest transaction and place of a row. A write changes one."""
     tables = "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY 1"
     with database.reading() as connection:
         names = [name for (name,) in connection.exec_driver_sql(tables)]
@@ -609,10 +609,10 @@ def test_jobs_and_changes_that_wait_are_found(alive: Database) -> None:
     insert = f"INSERT INTO procrastinate_jobs ({columns}) VALUES ('default', 'clean_up', 'todo',"
     sql(alive, f"{insert} now() - interval '1 hour', 0)")
     one = only(found(), "queue")
-    assert (one.level, "1 jobs are stuck; the oldest has waited for 36" in one.what) == (Level.FAULT, True)
+    assert (one.level, "stuck jobs: 1; the oldest has waited for 36" in one.what) == (Level.FAULT, True)
     sql(alive, "DELETE FROM procrastinate_jobs", f"{insert} now() + interval '1 hour', 9)")
     one = only(found(), "queue")
-    assert (one.level, one.what) == (Level.WARNING, "clean_up fails again and again")
+    assert (one.level, one.what) == (Level.WARNING, "jobs that fail again and again: clean_up")
     sql(
         alive,
         "DELETE FROM procrastinate_jobs",
@@ -620,7 +620,7 @@ def test_jobs_and_changes_that_wait_are_found(alive: Database) -> None:
         " VALUES ('city.example', 1, 1, now() - interval '1 hour')",
     )
     one = only(found(), "queue")
-    assert (one.level, "1 changes are not dispatched" in one.what) == (Level.FAULT, True)
+    assert (one.level, "changes that are not dispatched: 1" in one.what) == (Level.FAULT, True)
     sql(alive, "DELETE FROM outbox")
 
 
@@ -629,7 +629,10 @@ def test_mail_that_came_back_and_a_mail_server_that_is_down_are_found(alive: Dat
     recipient = "INSERT INTO mail_recipient (jurisdiction_id, recipient, bounces, stopped_for, changed_at) VALUES"
     sql(alive, f"{recipient} ('city.example', 'digest', 3, 'bounced', now())")
     one = only(found(), "mail")
-    assert (one.level, one.what) == (Level.WARNING, "mail to 1 addresses of city.example came back within a week")
+    assert (one.level, one.what) == (
+        Level.WARNING,
+        "addresses of city.example whose mail came back within the last week: 1",
+    )
     sql(
         alive,
         "DELETE FROM mail_recipient",

@@ -49,7 +49,7 @@ def test_an_empty_store_is_reported_and_can_be_adopted(run: Run, monkeypatch: py
     assert run("media", "check").exit_code == 1
     assert run("media", "adopt", typed="y\n").exit_code == 0
     assert run("media", "check").exit_code == 0
-    assert run("media", "adopt", "--yes").exit_code == 0, "twice is harmless"
+    assert run("media", "adopt", "--yes").exit_code == 0, "a second adoption does no harm"
 
 
 def test_the_store_of_another_database_cannot_be_adopted(run: Run) -> None:

@@ -45,7 +45,7 @@ def held(sender: Sender, run: Run, *pictures: bytes) -> list[tuple[str, str]]:
     return [(line.split()[0], line.split()[1]) for line in lines]
 
 
-def test_no_id_looks_like_an_option() -> None:
+def test_no_id_of_a_photo_looks_like_an_option() -> None:
     ids = [new_id() for _ in range(1_000)]
     assert {len(one) for one in ids} == {22}
     assert [one for one in ids if one.startswith("-")] == []

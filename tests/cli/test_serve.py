@@ -225,7 +225,7 @@ def web_processes(server: subprocess.Popen[str], count: int, killed: Iterable[in
 
 
 @forked
-def test_a_city_is_loaded_once_for_all_web_processes_and_once_for_replacements(
+def test_web_processes_share_one_load_of_the_city_and_replacements_share_another(
     started: Started, port: int, city: Path
 ) -> None:
     with started() as server:
@@ -346,7 +346,7 @@ def test_a_server_that_drains_serves_and_says_that_it_is_not_ready(started: Star
 
 
 @forked
-def test_a_server_that_is_killed_while_it_drains_listens_no_longer(started: Started, port: int) -> None:
+def test_a_server_that_is_killed_while_it_drains_stops_listening(started: Started, port: int) -> None:
     with started(OPEN311_DRAIN_S="600") as server:
         until(lambda: answers(port), "the first answer")
         server.send_signal(signal.SIGTERM)
@@ -365,7 +365,7 @@ def asked(port: int, call: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("drain_s", ["0", "5"])
-def test_only_a_server_with_other_hosts_refuses_connections_while_it_loads(
+def test_only_a_server_behind_a_load_balancer_refuses_connections_while_it_loads(
     started: Started, port: int, city: Path, drain_s: str
 ) -> None:
     os.mkfifo(city / "gate")

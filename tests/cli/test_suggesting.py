@@ -53,7 +53,9 @@ def test_a_city_without_descriptions_gets_no_model(shell: None) -> None:
     assert "city.example has 0 public descriptions" in result.output
 
 
-def test_a_model_that_does_not_help_is_stored_only_with_even_if_worse(shell: None, platform: Platform) -> None:
+def test_a_model_that_does_not_help_is_stored_only_with_the_option_even_if_worse(
+    shell: None, platform: Platform
+) -> None:
     city = platform.registry.find("city.example")
     known = {"potholes": "a pothole", "graffiti": "graffiti on a wall"}
     build.store_all(

@@ -151,7 +151,9 @@ def test_the_working_time_until_the_result_is_the_added_amount(
     assert end >= start
     assert time.working_time(start, end) == amount
     if amount:
-        assert time.working_time(start, end - timedelta(seconds=1)) < amount, "no earlier instant would do"
+        assert time.working_time(start, end - timedelta(seconds=1)) < amount, (
+            "a second earlier, the working time is shorter"
+        )
 
 
 @given(working_times(), INSTANTS, AMOUNTS, AMOUNTS)

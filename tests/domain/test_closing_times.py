@@ -28,7 +28,7 @@ def test_open_requests_of_today_do_not_change_the_median() -> None:
     assert day_of_share({2: 5, 4: 5}, {0: 1_000}, 0.5) == 2
 
 
-def test_old_open_requests_make_the_days_longer() -> None:
+def test_old_open_requests_raise_the_number_of_days() -> None:
     closed = dict.fromkeys(range(1, 11), 10)
     before, after = closing_days(closed, {}), closing_days(closed, {300: 20})
     assert before.median_days is not None

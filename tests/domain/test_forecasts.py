@@ -59,7 +59,7 @@ def test_a_refused_forecast_has_no_numbers_but_says_how_it_was_tested() -> None:
 
 
 @pytest.mark.parametrize("newest", [END - 6, END - 18])
-def test_intervals_hold_about_eight_of_ten_numbers_of_the_future(newest: int) -> None:
+def test_intervals_hold_about_eight_of_ten_later_numbers(newest: int) -> None:
     hits = []
     for seed in range(60):
         series = seasonal(seed)
@@ -70,7 +70,7 @@ def test_intervals_hold_about_eight_of_ten_numbers_of_the_future(newest: int) ->
     assert HELD_LEAST <= sum(hits) / len(hits) <= HELD_MOST
 
 
-def test_intervals_of_the_past_have_held_as_often_as_they_say() -> None:
+def test_intervals_tested_on_the_past_held_the_stated_share_of_numbers() -> None:
     for seed in SEEDS:
         for one in made(seasonal(seed)).values():
             if one.reason is Reason.NONE:
@@ -143,7 +143,7 @@ def guesses(series: Series, method: Method) -> dict[tuple[int, int], float | Non
 
 
 @pytest.mark.parametrize("method", list(Method))
-def test_two_months_taken_out_change_only_the_forecasts_that_need_them(method: Method) -> None:
+def test_two_missing_months_change_only_the_forecasts_that_need_them(method: Method) -> None:
     series = seasonal(3)
     gap = {START + 70, START + 71}
     before = guesses(series, method)
@@ -177,7 +177,7 @@ def test_a_forecast_that_needs_a_missing_month_is_refused() -> None:
     assert {one.expected for one in found.values()} == {None}
 
 
-def test_without_the_same_month_of_last_year_only_the_methods_that_read_it_are_out() -> None:
+def test_without_the_same_month_of_last_year_only_the_methods_that_need_it_are_left_out() -> None:
     series = {at: number for at, number in seasonal(2).items() if at != END - 10}
     past = Past(series, MONTHS)
     assert past.guess(Method.MEAN_AND_LAST_YEAR, END, 2) is None

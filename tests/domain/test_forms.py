@@ -58,7 +58,7 @@ def test_a_question_that_is_asked_is_required() -> None:
 
 
 @pytest.mark.parametrize("surface", ["other", "metal"])
-def test_each_answer_of_a_condition_is_enough(surface: str) -> None:
+def test_any_one_of_the_answers_of_a_condition_fulfils_it(surface: str) -> None:
     answers, problems, remarks = fill(SURFACE, OTHER, SURFACE=surface, OTHER="tin")
     assert answers == {"SURFACE": surface, "OTHER": "tin"}
     assert (problems, remarks) == ([], [])

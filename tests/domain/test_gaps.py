@@ -84,7 +84,7 @@ def test_weeks_with_missing_days_are_missing() -> None:
     assert -1 not in whole_weeks(counts, LAST)
 
 
-def test_without_data_nothing_is_whole() -> None:
+def test_without_data_no_month_and_no_week_is_whole() -> None:
     assert whole_months({}, LAST) == set()
     assert whole_weeks({}, LAST) == set()
     assert missing_days({}, LAST) == set()

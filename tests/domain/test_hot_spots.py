@@ -14,7 +14,7 @@ BLOCKS = 65
 
 
 def area(seed: int, *, level: float, last: float = 1.0) -> dict[int, int]:
-    """Five years of blocks of four weeks; the newest is `last` times what it would be."""
+    """Five years of blocks of four weeks. The newest number is multiplied by `last`."""
     numbers = list(seasonal(seed, months=BLOCKS, level=level, year=13).values())
     numbers[-1] = round(numbers[-1] * last)
     return {place - BLOCKS + 1: number for place, number in enumerate(numbers)}
@@ -31,21 +31,21 @@ def test_an_area_that_has_doubled_is_named_and_the_busiest_one_is_not() -> None:
     assert hot_spots(found(areas)) == {"doubled"}
 
 
-def test_chance_names_few_areas() -> None:
+def test_random_numbers_make_few_areas_hot_spots() -> None:
     named = 0
     for city in range(20):
         named += len(hot_spots(found({str(seed): area(1_000 * city + seed, level=60) for seed in range(40)})))
     assert named <= 3  # of 800
 
 
-def test_among_more_areas_a_hot_spot_must_be_clearer() -> None:
+def test_among_many_areas_a_hot_spot_needs_a_smaller_chance_than_among_few() -> None:
     clear = Recent(count=30, expected=15, most=25, chance=0.01)
     quiet = Recent(count=15, expected=15, most=25, chance=0.6)
     assert hot_spots({"one": clear}) == {"one"}
     assert hot_spots({"one": clear, **{str(number): quiet for number in range(99)}}) == set()
 
 
-def test_a_count_within_its_own_past_is_no_hot_spot() -> None:
+def test_a_count_below_the_limit_of_its_own_past_is_no_hot_spot() -> None:
     assert hot_spots({"one": Recent(count=25, expected=15, most=25, chance=0.0001)}) == set()
 
 
@@ -60,7 +60,7 @@ def test_a_short_past_or_a_missing_newest_block_gives_no_result() -> None:
     assert recent({block: number for block, number in series.items() if block < 0}) is None
 
 
-def test_chances_are_those_of_plain_sums() -> None:
+def test_chances_equal_plain_sums_of_probabilities() -> None:
     size, mean, dispersion = 5, 10.0, 3.0  # size = mean / (dispersion - 1)
     below = sum(
         comb(number + size - 1, number) * (1 / dispersion) ** size * (1 - 1 / dispersion) ** number

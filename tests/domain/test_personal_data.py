@@ -60,7 +60,7 @@ def test_each_kind_is_found_in_labelled_texts(half: str) -> None:
         ("", []),
     ],
 )
-def test_a_text_has_these_personal_data(text: str, expected: list[str]) -> None:
+def test_exactly_the_personal_data_of_a_text_are_found(text: str, expected: list[str]) -> None:
     assert [part for _, part in found_in(text)] == expected
 
 

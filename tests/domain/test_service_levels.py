@@ -179,7 +179,9 @@ def test_time_on_hold_does_not_count(words: str, pause: tuple[str, str], expecte
 
 def test_a_request_on_hold_has_no_date_unless_it_was_due_before_the_hold() -> None:
     assert due("4 days", (local("2026-03-03T10:00"), None)) is None
-    assert due("4 days", (local("2026-03-23T10:00"), None)) == local("2026-03-06T10:00"), "it was due before"
+    assert due("4 days", (local("2026-03-23T10:00"), None)) == local("2026-03-06T10:00"), (
+        "the request was due before the hold"
+    )
 
 
 @given(LEVELS, PAUSES)

@@ -116,16 +116,16 @@ def test_only_numbers_of_the_country_that_can_get_messages_are_used(phone: str, 
         ("+1 617 555 0123", ""),
     ],
 )
-def test_numbers_of_the_islands_with_british_numbers_are_not_abroad(phone: str, number: str) -> None:
+def test_numbers_of_jersey_guernsey_and_man_count_as_british(phone: str, number: str) -> None:
     assert number_for_sms(phone, "GB") == number
 
 
-def test_a_city_without_a_phone_region_reaches_no_number_unless_abroad_is_allowed() -> None:
+def test_without_a_phone_region_numbers_are_used_only_if_the_city_allows_other_countries() -> None:
     assert number_for_sms("+1 617 555 0123", "") == ""
     assert number_for_sms("+1 617 555 0123", "", abroad=True) == "+16175550123"
 
 
-def test_numbers_of_other_countries_count_if_the_city_wants_it_but_no_fixed_lines() -> None:
+def test_mobile_numbers_of_other_countries_are_used_if_the_city_wants_it() -> None:
     assert number_for_sms("+358 40 1234567", "US", abroad=True) == "+358401234567"
     assert number_for_sms("+1 876 210 1234", "US", abroad=True) == "+18762101234"
     assert number_for_sms("+358 9 1234567", "US", abroad=True) == ""
@@ -155,7 +155,7 @@ def test_numbers_of_other_countries_count_if_the_city_wants_it_but_no_fixed_line
         ("stop" * 1_000, Wish.OTHER),
     ],
 )
-def test_one_word_in_any_language_ends_messages_or_lets_them_come_again(text: str, wish: Wish) -> None:
+def test_one_word_in_any_language_stops_or_starts_messages(text: str, wish: Wish) -> None:
     assert wish_of(text) is wish
 
 

@@ -65,7 +65,7 @@ def test_hours_are_whole_and_never_negative() -> None:
 
 
 @given(first=DAYS, last=DAYS, grouping=st.sampled_from(Grouping))
-def test_the_spans_of_a_question_have_each_of_its_days_once(
+def test_the_spans_of_a_question_cover_each_of_its_days_exactly_once(
     first: date | None, last: date | None, grouping: Grouping
 ) -> None:
     question = Question(jurisdiction_id="a", first=first, last=last, group_by=grouping)
@@ -87,7 +87,7 @@ def test_whole_months_are_not_read_day_by_day() -> None:
 @pytest.mark.parametrize(
     ("grouping", "key", "count"), [("day", "2024-02-28", 1), ("week", "2024-02-26", 4), ("month", "2024-02-01", 29)]
 )
-def test_the_days_of_a_group_stay_within_the_question(grouping: str, key: str, count: int) -> None:
+def test_a_group_has_no_day_outside_the_question(grouping: str, key: str, count: int) -> None:
     question = Question(jurisdiction_id="a", last=date(2024, 2, 29), group_by=Grouping(grouping))
     assert len(days_of(question, key)) == count
     assert next_month(date(2023, 12, 31)) == date(2024, 1, 1)

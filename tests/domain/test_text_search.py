@@ -147,12 +147,12 @@ def test_a_synonym_without_words_is_no_synonym() -> None:
     assert TextSearch(SERVICES, [lexicon]).find("crater") == []
 
 
-def test_a_phrase_with_one_word_that_counts_needs_its_other_words() -> None:
+def test_a_phrase_is_found_only_with_all_its_words() -> None:
     assert SEARCH.find("it is on the block") == [PAINT]
     assert SEARCH.find("the block") == []
 
 
-def test_a_shortened_word_is_one_word_however_it_is_written() -> None:
+def test_a_contraction_is_one_word_with_any_apostrophe_or_none() -> None:
     for sentence in ("i can't see it", "i can\u2019t see it", "i cant see it"):
         assert SEARCH.find(sentence) == [PAINT]
     assert words_of("d'eau, l\u2019eau, O'Hare, it's") == ["d", "eau", "l", "eau", "o", "hare", "its"]

@@ -32,7 +32,7 @@ def test_the_name_of_a_removed_neighbour_stays_with_its_server(
     assert a.rows("SELECT url FROM remote") == [(b.url,)]
 
 
-def test_a_name_can_move_to_another_address_only_with_is_moved(
+def test_the_name_of_a_neighbour_gets_another_address_only_with_is_moved(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, c = open_town("a"), open_town("b"), open_town("c")

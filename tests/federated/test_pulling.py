@@ -283,7 +283,7 @@ def test_a_worker_that_ends_leaves_the_rest_of_a_pull_to_the_next_one(
     assert [one.new for one in pull_all(a.platform, a.now)] == [1]
 
 
-def test_a_neighbour_that_is_pulled_from_now_on_is_read_at_once(
+def test_a_neighbour_is_read_at_once_after_pulling_is_switched_on(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = open_town("a"), open_town("b")

@@ -29,7 +29,7 @@ def work(*towns: Town, rounds: int = 3) -> None:
             town.work()
 
 
-def test_a_report_for_a_neighbour_is_passed_on_and_each_id_finds_the_other(
+def test_a_report_for_a_neighbour_is_passed_on_and_each_server_finds_it_by_both_ids(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = open_town("a"), open_town("b")
@@ -170,7 +170,7 @@ def test_too_many_hops_get_400_and_the_sender_parks_the_request(
     assert b.ids() == []
 
 
-def test_a_removed_neighbour_gets_nothing_more(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_sent_to_a_removed_neighbour(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch)
     a.report()
@@ -212,7 +212,7 @@ def test_deliveries_of_a_back_end_that_is_gone_are_reported(
     assert "1 deliveries wait for b of a.example, which is not a back end any more" in later["back_offices"].detail
 
 
-def test_a_second_add_keeps_the_cut_over(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_adding_a_neighbour_again_keeps_the_cut_over(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch, areas=("North",))
     held = a.report(NORTH)

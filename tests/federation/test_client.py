@@ -62,7 +62,7 @@ def test_pages_are_read_lazily() -> None:
         assert len(script.asked) == 1
 
 
-def test_link_leads_to_the_next_page_even_if_it_names_another_host() -> None:
+def test_the_link_header_leads_to_the_next_page_even_if_it_names_another_host() -> None:
     first = page("1", Link='<http://inner.example/v2/requests.json?cursor=x>; rel="next"')
     last = page("2", Link='</v2/requests.json>; rel="first"')
     with serve(first, last) as script, script.client() as client:
@@ -182,7 +182,7 @@ def test_updates_of_two_requests_may_have_the_same_id() -> None:
         assert [one.service_request_id for one in client.updates()] == ["W1", "W2"]
 
 
-def test_updates_of_windows_that_overlap_come_once() -> None:
+def test_an_update_in_two_overlapping_windows_comes_once() -> None:
     one, two = ({"update_id": each, "service_request_id": "7", "status": "FIXED"} for each in "12")
     with serve(as_json([one]), as_json([one, two])) as script, script.client() as client:
         found = list(client.updates(START, START + timedelta(days=10)))
@@ -205,7 +205,7 @@ def test_an_html_page_is_not_accepted_as_a_picture() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_get_is_repeated_after_an_error_that_passes(status: int) -> None:
+def test_a_get_is_repeated_after_a_temporary_error(status: int) -> None:
     pauses: list[float] = []
     with (
         serve(as_json([], status), as_json([], status), as_json([])) as script,

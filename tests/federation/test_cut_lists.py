@@ -69,7 +69,7 @@ def test_a_short_list_of_a_server_without_pages_is_read_once(script: Script) -> 
     assert "WINDOW_HALVED" not in seen
 
 
-def test_a_longer_list_that_is_not_cut_is_read_in_two_more_windows(script: Script) -> None:
+def test_a_list_that_only_looks_cut_is_read_again_in_two_windows(script: Script) -> None:
     moments = [START + timedelta(days=2 * number) for number in range(40)]
     found, seen, calls = read(script, server(moments, limit=1000))
     assert (len(found), seen["WINDOW_HALVED"], calls) == (40, 1, 6)

@@ -155,7 +155,7 @@ POINTS: list[tuple[DialectPoint, list[Reply], Callable[[GeoReportClient], Any], 
     POINTS,
     ids=[f"{number}-{point.name}" for number, (point, *_) in enumerate(POINTS)],
 )
-def test_each_point_is_read_and_named(
+def test_each_point_of_a_dialect_is_read_and_named(
     point: DialectPoint, replies: list[Reply], act: Callable[[GeoReportClient], Any], expected: Any
 ) -> None:
     zone = ZoneInfo("America/Chicago")
@@ -186,7 +186,7 @@ def test_records_that_cannot_be_read_are_kept_and_counted_once() -> None:
         assert "open" not in repr(client.unread[0])
 
 
-def test_a_later_page_of_records_that_cannot_be_read_is_not_the_end() -> None:
+def test_pages_after_a_page_of_unreadable_records_are_read() -> None:
     pages: tuple[object, ...] = ([ONE], [{"status": "open"}], [ONE | {"service_request_id": "8"}], [])
     with serve(*map(as_json, pages)) as script, script.client() as client:
         assert [each.service_request_id for each in client.requests()] == ["7", "8"]

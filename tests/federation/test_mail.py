@@ -343,7 +343,7 @@ def test_a_reply_says_whether_to_try_again(command: str, reply: str, error: type
     assert caught.value.__cause__ is None
 
 
-def test_a_reply_without_an_enhanced_code_tells_no_text() -> None:
+def test_the_error_for_a_reply_without_an_enhanced_code_has_no_text_of_the_reply() -> None:
     with served(replies={"RCPT": "550 jane@home.example"}) as server, pytest.raises(MailRefused, match=r"550$"):
         server.mailer().send(MAIL, now=NOW)
 
@@ -364,14 +364,14 @@ def test_a_slow_answer_to_the_text_is_uncertain() -> None:
         is_done.set()
 
 
-def test_a_server_that_is_not_there_is_tried_later() -> None:
+def test_a_mail_to_a_server_that_is_not_there_is_tried_later() -> None:
     port = free_port()
     with pytest.raises(MailDeferred, match="cannot be reached: ConnectionRefusedError") as caught:
         Mailer(SmtpServer(host="127.0.0.1", port=port), CITY).send(MAIL, now=NOW)
     assert not caught.value.is_setup
 
 
-def test_a_server_that_says_nothing_is_tried_later() -> None:
+def test_a_mail_to_a_server_that_says_nothing_is_tried_later() -> None:
     with socket.create_server(("127.0.0.1", 0)) as line:
         server = SmtpServer(host="127.0.0.1", port=line.getsockname()[1], timeout_s=0.2)
         with pytest.raises(MailDeferred, match="took too long"):

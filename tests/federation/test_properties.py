@@ -105,7 +105,7 @@ def test_any_data_is_read_without_loss_or_refused(data: object) -> None:
 
 
 @given(st.lists(st.tuples(XML_TEXT, XML_TEXT), max_size=4))
-def test_json_and_xml_are_read_as_the_same(pairs: list[tuple[str, str]]) -> None:
+def test_json_and_xml_of_the_same_services_are_read_alike(pairs: list[tuple[str, str]]) -> None:
     rows = [(f"c{number}{code.strip()}", name.replace("\r", "")) for number, (code, name) in enumerate(pairs)]
     as_json = json.dumps([{"service_code": code, "service_name": name} for code, name in rows]).encode()
     items = "".join(

@@ -293,7 +293,7 @@ def test_the_error_for_a_bad_proxy_address_does_not_show_its_password(url: str) 
 # --- What an operator reads
 
 
-def test_a_refused_connection_and_an_unknown_host_are_told_apart() -> None:
+def test_a_refused_connection_and_an_unknown_host_have_different_errors() -> None:
     with serve(as_json([])) as script:
         client = GeoReportClient(script.origin, limits=QUICK)
     with pytest.raises(Unreachable, match="was not sent: nothing listens at this address"):

@@ -279,7 +279,7 @@ def test_a_date_that_shows_the_order_is_found_after_the_first_sample() -> None:
 def test_a_note_names_two_orders_in_one_file() -> None:
     found = dated("13/4/2026", "4/13/2026")
     assert "has dates in both orders, '4/13/2026' and '13/4/2026'" in found.notes[0]
-    assert requested(found) == ["2026-13-04", "2026-04-13"], "the first is no date, and so is refused"
+    assert requested(found) == ["2026-13-04", "2026-04-13"], "13/4/2026 is no date with the month first"
 
 
 def test_a_note_names_years_of_two_digits() -> None:
@@ -330,7 +330,7 @@ def written(writer: Writer) -> bytes:
     ids=["csv", "geojson", "ndjson"],
 )
 @pytest.mark.parametrize("is_compressed", [False, True])
-def test_what_this_server_writes_is_read_back(make: Callable[[], Writer], is_compressed: bool) -> None:
+def test_files_that_this_server_writes_are_read_back(make: Callable[[], Writer], is_compressed: bool) -> None:
     body = written(make())
     found = source(gzip.compress(body) if is_compressed else body)
     row, second = rows_of(found)

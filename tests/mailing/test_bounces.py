@@ -52,7 +52,7 @@ def test_an_address_that_does_not_exist_gets_no_mail_any_more(here: Town, change
     name, _ = here.confirmed()
     here.confirmed()
     assert take(here, report(change(sender_of(here)))) is Bounce.STOPPED
-    assert here.rows("SELECT id FROM follower") == [], "of no request"
+    assert here.rows("SELECT id FROM follower") == [], "the follower of no request is left"
     here.act(name, commands.Note(text="We were there.", public=True))
     here.report()
     assert here.send(hours=30) == []
@@ -87,7 +87,7 @@ def test_a_mail_that_is_no_report_about_a_failure_stops_nobody(
     assert len(here.rows("SELECT id FROM follower")) == 1
 
 
-def test_the_mail_server_may_say_to_whom_a_mail_came(here: Town) -> None:
+def test_a_bounce_finds_its_follower_by_the_recipient_that_the_mail_server_names(here: Town) -> None:
     here.confirmed()
     assert take(here, report("undisclosed"), to=sender_of(here)) is Bounce.STOPPED
 

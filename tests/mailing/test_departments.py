@@ -54,7 +54,7 @@ def test_new_requests_come_together_in_one_mail(here: Town) -> None:
 def test_a_transferred_request_is_new_for_its_new_department(here: Town) -> None:
     name = here.report()
     here.act(name, commands.Transfer(department="parks"))
-    assert here.send(hours=1) == [], "it has left before the mail was sent"
+    assert here.send(hours=1) == [], "the request left the department before the mail was sent"
     here.act(name, commands.Transfer(department="streets"))
     [mail] = here.send(hours=1)
     assert mail["Subject"] == "Streets: 1 new request"

@@ -220,7 +220,7 @@ def test_one_click_ends_the_mail_and_everything_that_is_stored_for_it(here: Town
     assert here.press(path, "daily") == 404
 
 
-def test_a_person_who_leaves_while_changes_are_matched_does_not_stop_the_mail_of_others(here: Town) -> None:
+def test_a_person_who_ends_the_mail_while_changes_are_matched_does_not_stop_the_mail_of_others(here: Town) -> None:
     subscribe(here)
     subscribe(here, email="eve@mail.example")
     report(here)

@@ -95,7 +95,7 @@ def test_a_reporter_is_told_of_a_request_that_only_the_reporter_and_staff_can_re
     assert "/c/test.example/requests/" not in text_of(mail)
 
 
-def test_a_city_can_do_without_followers(make_app: Callable[..., Flask]) -> None:
+def test_a_city_can_switch_followers_off(make_app: Callable[..., Flask]) -> None:
     with town(make_app, followers=False) as here:
         name = here.report(email="")
         assert "follow" not in here.client.get(f"/c/test.example/requests/{name}").text
@@ -136,7 +136,7 @@ def test_opening_the_links_of_a_mail_supports_nothing(here: Town) -> None:
     assert supporters(here, name) == 0
 
 
-def test_a_supporter_who_leaves_the_mail_is_still_counted(here: Town) -> None:
+def test_a_supporter_who_ends_the_mail_is_still_counted(here: Town) -> None:
     name = here.report(email="")
     path = followed(here, name)
     here.press(path, "support")

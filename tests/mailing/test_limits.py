@@ -171,7 +171,7 @@ def test_addresses_that_differ_after_a_plus_are_counted_together(here: Town) -> 
     assert len(here.send()) == 1
 
 
-def test_whoever_wants_no_mail_at_an_address_gets_none_there(here: Town) -> None:
+def test_an_address_that_refused_all_mail_gets_none(here: Town) -> None:
     stop_address(here.platform, here.city, "ann+city@mail.example", now=utc_now())
     here.report(email="ann+city@mail.example")
     assert here.send() == []

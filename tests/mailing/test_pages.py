@@ -67,7 +67,7 @@ def test_no_cache_keeps_the_page_and_no_other_page_learns_its_address(here: Town
     assert "form-action 'self'" in answer.headers["Content-Security-Policy"]
 
 
-def test_one_click_ends_the_mail_also_twice_and_before_any_confirmation(here: Town) -> None:
+def test_one_click_ends_the_mail_before_any_confirmation_and_a_second_click_does_no_harm(here: Town) -> None:
     name = here.report()
     [mail] = here.send()
     assert one_click(here, mail["List-Unsubscribe"]) == 200
@@ -79,7 +79,7 @@ def test_one_click_ends_the_mail_also_twice_and_before_any_confirmation(here: To
     assert "You get no more of these mails." in checked(here.client.get(page_of(mail))).text_content()
 
 
-def test_a_person_who_leaves_gets_no_mail_that_waits(here: Town) -> None:
+def test_a_person_who_ends_the_mail_gets_no_mail_that_waits(here: Town) -> None:
     name, path = here.confirmed()
     here.act(name, CLOSE)
     assert here.send() == []
@@ -98,7 +98,7 @@ def test_a_person_who_refuses_gets_no_mail_about_later_reports(here: Town) -> No
 
 
 @pytest.mark.parametrize("wrong", ["1", "1-", "x", "1-AAAAAAAAAAAAAAAAAAAAAA", "0-" + "A" * 22, "9" * 30, "é"])
-def test_a_link_that_was_not_made_here_gets_404(here: Town, wrong: str) -> None:
+def test_an_invented_link_gets_404(here: Town, wrong: str) -> None:
     here.report()
     here.send()
     for suffix in ("", "/leave"):
@@ -132,7 +132,7 @@ def test_many_confirmations_at_the_same_time_count_as_one(here: Town) -> None:
     assert len(here.rows("SELECT id FROM mail WHERE kind = 'changes'")) == 1
 
 
-def test_a_person_who_leaves_and_confirms_at_the_same_time_has_left(here: Town) -> None:
+def test_the_mail_ends_if_a_person_ends_and_confirms_it_at_the_same_time(here: Town) -> None:
     here.report()
     [mail] = here.send()
     with ThreadPoolExecutor(1) as pool:
@@ -163,7 +163,7 @@ def test_the_answer_of_the_reporter_is_in_the_history_for_staff_only(here: Town)
     assert as_staff_see(here, name)["feedback"] == "solved"
     public = here.client.get(f"/open311/v2/requests/{name}.json?extensions=true").text
     assert "feedback" not in public
-    assert here.send(hours=1) == [], "an answer is no news"
+    assert here.send(hours=1) == [], "an answer of the reporter leads to no mail"
 
 
 @pytest.mark.parametrize(("answer", "status"), [("", 400), ("never", 400), ("SOLVED", 400)])
@@ -178,7 +178,7 @@ def test_answers_are_accepted_only_after_a_closing_and_only_five_times(here: Tow
     assert here.press(path, "answer", answer="solved") == 409
     here.act(name, CLOSE)
     said = [here.press(path, "answer", answer=("partly", "solved")[number % 2]) for number in range(7)]
-    assert said == [200, 200, 200, 200, 200, 409, 200], "the last one repeats the fifth answer"
+    assert said == [200, 200, 200, 200, 200, 409, 200], "the seventh answer repeats the fifth"
 
 
 def test_the_reporter_opens_the_request_again(here: Town) -> None:

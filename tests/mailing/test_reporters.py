@@ -31,7 +31,7 @@ def test_a_new_report_leads_to_one_mail_without_its_text(here: Town) -> None:
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
-def test_nothing_more_comes_before_the_owner_of_the_address_agrees(here: Town) -> None:
+def test_after_the_first_mail_none_is_sent_until_the_owner_of_the_address_agrees(here: Town) -> None:
     name = here.report()
     assert len(here.send()) == 1
     here.act(name, commands.Acknowledge(), commands.Note(text="We were there.", public=True))
@@ -69,7 +69,7 @@ def test_after_the_confirmation_changes_come_together_in_one_mail_of_the_thread(
     assert here.send(hours=1) == []
 
 
-def test_a_mail_says_once_when_a_visit_is(here: Town) -> None:
+def test_a_mail_names_the_time_of_a_visit_once(here: Town) -> None:
     name, _ = here.confirmed()
     visit = (utc_now() + timedelta(days=3)).replace(hour=9, minute=30)
     here.act(name, commands.Schedule(visit=visit))

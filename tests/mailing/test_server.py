@@ -44,7 +44,7 @@ def test_a_mail_that_the_server_takes_later_is_tried_again(make_app: Make) -> No
         here.report()
         assert here.send() == []
         assert queue(here) == [("received", "waiting", 1)]
-        assert here.send() == [], "not at once"
+        assert here.send() == [], "the next try is later"
         [mail] = here.send(hours=1)
         assert mail["To"] == ANN
         assert queue(here) == [("received", "done", 1)]
@@ -70,7 +70,7 @@ def test_a_text_that_the_server_refuses_is_not_sent_again_and_the_next_mail_is(m
         assert queue(here)[-1][:2] == ("changes", "failed")
         here.act(name, commands.Close(outcome=Outcome.FIXED))
         [mail] = here.send(hours=1)
-        assert "We were there." in text_of(mail), "it was never told"
+        assert "We were there." in text_of(mail), "the refused mail did not tell the note"
         assert "The problem is solved." in text_of(mail)
 
 

@@ -89,7 +89,7 @@ def test_a_very_narrow_photo_has_at_least_one_pixel_across(size: tuple[int, int]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_but_pixels_comes_out_of_a_photo(kind: str) -> None:
+def test_a_prepared_photo_contains_nothing_but_pixels(kind: str) -> None:
     original = planted(kind)
     assert original.count(PLANTED) >= 4
     for one in prepare(original, LIMITS).renditions:
@@ -177,7 +177,7 @@ def test_the_same_photo_always_gives_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "BMP", "PPM", "PDF", "AVIF", "ICO"])
-def test_other_kinds_are_refused(kind: str) -> None:
+def test_kinds_of_file_other_than_the_supported_ones_are_refused(kind: str) -> None:
     assert reason_of(encoded(quarters(64, 64), kind)) == "not_an_image"
 
 
@@ -255,7 +255,7 @@ def test_a_box_outside_the_picture_is_invalid(box: tuple[float, float, float, fl
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc names the child")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_photo_is_not_refused_if_its_child_process_is_stopped_from_outside(number: int) -> None:
+def test_a_photo_is_unavailable_and_not_refused_if_a_signal_ends_its_child_process(number: int) -> None:
     """A service manager stops all processes of the server. The photo must be tried again."""
     with ThreadPoolExecutor(1) as pool:
         thread = pool.submit(threading.get_native_id).result()

@@ -60,7 +60,7 @@ def detailed_status(app: Flask, name: str) -> str:
 
 def test_the_public_reads_the_citys_names_of_states(app: Flask, platform: Platform) -> None:
     name = build.submit(platform, now=utc_now()).service_request_id
-    assert detailed_status(app, name) == "None", "open says it all"
+    assert detailed_status(app, name) == "None", "a new request has only the status open"
     give(platform, name, commands.Acknowledge())
     assert detailed_status(app, name) == "Seen"
     give(platform, name, commands.Start())

@@ -36,7 +36,9 @@ def platform(settings: Settings, neighbour: world.Neighbour) -> Iterator[Platfor
     platform.close()
 
 
-def test_a_request_arrives_and_each_id_leads_to_the_other(platform: Platform, neighbour: world.Neighbour) -> None:
+def test_a_request_arrives_and_the_ids_of_both_servers_are_linked(
+    platform: Platform, neighbour: world.Neighbour
+) -> None:
     receipt = build.submit(platform, description="Deep hole", reporter=Reporter(email="ann@example.org"))
     run(platform)
     [filed] = neighbour.accepted
@@ -252,7 +254,9 @@ def test_only_requests_after_the_cut_over_are_delivered(settings: Settings, neig
     platform.close()
 
 
-def test_test_keys_and_imports_are_not_delivered(platform: Platform, neighbour: world.Neighbour) -> None:
+def test_requests_of_test_keys_and_imported_requests_are_not_delivered(
+    platform: Platform, neighbour: world.Neighbour
+) -> None:
     build.submit(platform, key=build.api_key(platform, is_test=True))
     imported = build.store(platform, source="import")
     build.change(platform, imported.service_request_id, note="Seen.")
@@ -329,7 +333,7 @@ def test_a_failure_frees_the_other_deliveries_that_were_claimed_together(
     platform.close()
 
 
-def test_a_worker_that_dies_among_deliveries_claimed_together_doubles_none(
+def test_a_worker_that_dies_while_it_sends_several_claimed_deliveries_doubles_none(
     settings: Settings, neighbour: world.Neighbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     platform, line = begun(settings, neighbour, 4)

@@ -68,7 +68,7 @@ def test_a_hold_moves_the_due_date_by_its_length(platform: Platform) -> None:
     assert give(platform, name, HOUR + 4 * DAY, commands.Start()).expected_at == due(7)
 
 
-def test_a_date_that_a_person_has_promised_stays(platform: Platform) -> None:
+def test_a_hold_does_not_move_a_due_date_that_a_person_has_promised(platform: Platform) -> None:
     name = build.submit(platform).service_request_id
     give(platform, name, HOUR, commands.Reschedule(expected=due(20), reason="The bridge is closed."))
     give(platform, name, HOUR, commands.Hold(reason="Rain."))
@@ -100,7 +100,9 @@ def test_a_request_from_triage_gets_the_due_date_of_its_new_department(by_depart
 def test_a_transfer_moves_the_due_date_as_a_change_of_service_does(by_department: Platform) -> None:
     name = build.submit(by_department).service_request_id
     assert give(by_department, name, DAY, commands.Transfer(department="parks")).expected_at == due(9)
-    assert give(by_department, name, DAY, commands.Transfer(department="desk")).expected_at == due(9), "no level"
+    assert give(by_department, name, DAY, commands.Transfer(department="desk")).expected_at == due(9), (
+        "the desk has no service level"
+    )
     give(by_department, name, DAY, commands.Reschedule(expected=due(20), reason="Promised."))
     assert give(by_department, name, DAY, commands.Transfer(department="streets")).expected_at == due(20)
 

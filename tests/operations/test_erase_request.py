@@ -48,7 +48,7 @@ def test_an_erased_part_is_in_no_table(platform: Platform, closed_request: str) 
 
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds().values() if kind.has_text], ids=lambda kind: kind.kind)
-def test_every_kind_with_a_text_keeps_it_until_it_is_erased(
+def test_every_kind_of_event_with_a_text_keeps_the_text_until_it_is_erased(
     platform: Platform, closed_request: str, kind: type[Event]
 ) -> None:
     (city,) = platform.registry

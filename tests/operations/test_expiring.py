@@ -47,7 +47,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
-    """Reporters are kept for 30 days, for requests about trees 10 days, and for the hotline 36,500 days."""
+    """A city that keeps reporters for 30 days, those about trees for 10, and those of the hotline for 36,500."""
     tree = replace(build.TREE, retention=Retention(reporter_days=10))
     talk = replace(build.TALK, retention=Retention(reporter_days=36_500))
     city = build.city(services=(build.HOLE, tree, talk), retention=Retention(reporter_days=30))

@@ -182,7 +182,7 @@ def test_retired_services_and_old_areas_have_no_forecast(platform: Platform) -> 
     assert cells(made(platform)) == {("", ""), ("", "Harbour"), ("", "Hill")}
 
 
-def test_a_pair_with_too_few_requests_has_no_row_but_is_counted(platform: Platform) -> None:
+def test_a_service_in_an_area_with_too_few_requests_has_no_row_but_is_counted(platform: Platform) -> None:
     rows = fill(platform, history(level=2))
     outlooks = made(platform)
     assert len(rows) < 2_000

@@ -574,7 +574,7 @@ def test_any_file_that_is_imported_twice_changes_nothing_the_second_time(
 # Requests that were changed here
 
 
-def test_a_change_by_staff_stays_unless_the_row_has_a_later_date(demo: City) -> None:
+def test_an_import_keeps_a_change_by_staff_unless_the_row_has_a_later_date(demo: City) -> None:
     demo.take([row()])
     demo.update("7", status=Status.CLOSED, note="Done by us.")
     for imported in (
@@ -597,7 +597,7 @@ def test_a_change_by_staff_stays_unless_the_row_has_a_later_date(demo: City) -> 
     assert got["description"] == "Deep"  # staff did not change the description
 
 
-def test_a_row_with_a_later_date_than_the_staffs_change_counts_and_is_reported(demo: City) -> None:
+def test_a_row_with_a_later_date_than_the_change_by_staff_is_applied_and_reported(demo: City) -> None:
     demo.take([row()])
     demo.update("7", status=Status.CLOSED)
     later = row(updated_datetime="2026-04-11T08:00:00Z")
@@ -608,7 +608,7 @@ def test_a_row_with_a_later_date_than_the_staffs_change_counts_and_is_reported(d
     assert counts(total(demo.take([later]))) == (1, 0, 0, 1, 0, 0)
 
 
-def test_a_change_by_staff_stays_if_a_row_changes_other_fields(demo: City) -> None:
+def test_an_import_of_other_fields_keeps_a_change_by_staff(demo: City) -> None:
     demo.take([row()])
     demo.update("7", status=Status.CLOSED)
     for description in ("Deep", "Deeper"):
@@ -616,7 +616,7 @@ def test_a_change_by_staff_stays_if_a_row_changes_other_fields(demo: City) -> No
         assert (demo.get("7")["status"], demo.get("7")["description"]) == ("closed", description)
 
 
-def test_a_row_that_agrees_with_the_staff_is_no_conflict_and_later_rows_count(demo: City) -> None:
+def test_a_row_that_says_the_same_as_staff_is_no_conflict_and_later_rows_are_applied(demo: City) -> None:
     demo.take([row()])
     demo.update("7", status=Status.CLOSED)
     agreed = row(status="closed", updated_datetime="2026-04-11T08:00:00Z")
@@ -626,7 +626,7 @@ def test_a_row_that_agrees_with_the_staff_is_no_conflict_and_later_rows_count(de
     assert demo.get("7")["status"] == "open"
 
 
-def test_a_department_that_staff_chose_stays(demo: City) -> None:
+def test_an_import_does_not_change_a_department_that_staff_chose(demo: City) -> None:
     demo.take([row(agency_responsible="Works")])
     demo.update("7", department="parks")
     assert counts(total(demo.take([row(agency_responsible="Works")]))) == (1, 0, 0, 0, 1, 0)

@@ -61,7 +61,7 @@ def test_the_answer_of_a_search_that_works_is_accepted(settings: Settings, neigh
     platform.close()
 
 
-def test_a_request_is_sent_again_to_a_server_that_lists_none(
+def test_a_request_is_sent_again_if_the_server_lists_no_requests(
     settings: Settings, neighbour: world.Neighbour
 ) -> None:
     platform = served(settings, neighbour, **IGNORED)
@@ -72,7 +72,7 @@ def test_a_request_is_sent_again_to_a_server_that_lists_none(
     platform.close()
 
 
-def test_an_id_of_another_request_waits_for_a_person(
+def test_a_delivery_waits_for_a_person_if_the_answer_has_the_id_of_another_request(
     settings: Settings, neighbour: world.Neighbour, capsys: pytest.CaptureFixture[str]
 ) -> None:
     platform = served(settings, neighbour)
@@ -107,7 +107,9 @@ def test_a_delivery_to_an_address_that_answers_404_with_a_page_waits(
     platform.close()
 
 
-def test_a_service_that_is_unknown_there_waits_for_a_person(settings: Settings, neighbour: world.Neighbour) -> None:
+def test_a_delivery_to_a_service_that_the_other_server_does_not_know_waits_for_a_person(
+    settings: Settings, neighbour: world.Neighbour
+) -> None:
     platform = served(settings, neighbour)
     neighbour.retire_service("potholes")
     build.submit(platform)

@@ -141,7 +141,7 @@ class History:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_cells_are_those_of_the_public_list_after_any_history(
+def test_after_any_history_the_cells_equal_a_count_of_the_public_list(
     client: FlaskClient, platform: Platform, seed: int
 ) -> None:
     history, random = History(platform, seed), Random(seed)

@@ -47,7 +47,7 @@ def test_an_unmerge_restores_the_text_that_the_public_read_before(client: FlaskC
     alone = give(platform, child, commands.Unmerge())
     item = shown(client, child)
     assert item["status_notes"] == "We come on Monday."
-    assert item["extended_attributes"]["possible_duplicate_of"] == first, "as at the POST"
+    assert item["extended_attributes"]["possible_duplicate_of"] == first, "the hint of the POST is back"
     texts = [note["description"] for note in item["notes"] if note["type"] == "note"]
     assert texts == [
         "We come on Monday.",
@@ -70,7 +70,7 @@ def test_after_an_unmerge_there_is_no_duplicate_and_no_text_if_there_was_none_be
     assert item["extended_attributes"]["possible_duplicate_of"] is None
 
 
-def test_an_unmerge_keeps_the_notes_of_a_file(platform: Platform) -> None:
+def test_an_unmerge_keeps_the_status_notes_of_an_imported_request(platform: Platform) -> None:
     parent, child = report(platform), build.store(platform, status_notes="Seen by the old system.")
     give(platform, child.service_request_id, commands.Merge(into=parent))
     assert give(platform, child.service_request_id, commands.Unmerge()).status_notes == "Seen by the old system."
@@ -91,7 +91,7 @@ def test_an_erased_note_does_not_come_back(platform: Platform) -> None:
     assert give(platform, child, commands.Unmerge()).status_notes == ""
 
 
-def test_an_unmerge_of_an_earlier_release_changes_neither_note_nor_hint() -> None:
+def test_an_unmerge_stored_by_an_earlier_release_changes_neither_status_notes_nor_possible_duplicate() -> None:
     before = build.record(build.city(), number=2, merged_into=1, status_notes="A", possible_duplicate_of="R1")
     after = Unmerged(at=build.NOON, old=1).apply(before)
     assert (after.merged_into, after.status_notes, after.possible_duplicate_of) == (0, "A", "R1")
@@ -135,7 +135,7 @@ def test_an_unmerge_brings_the_work_back_that_a_closing_and_a_reopening_have_end
     assert give(platform, child, commands.Unmerge()).progress is Progress.IN_PROGRESS
 
 
-def test_nobody_reads_the_id_of_a_hidden_request_in_other_requests(client: FlaskClient, platform: Platform) -> None:
+def test_other_requests_show_no_id_of_a_hidden_request(client: FlaskClient, platform: Platform) -> None:
     """The child was merged, and the other report only arrived near the same place."""
     parent = report(platform)
     child, near = report(platform), report(platform)

@@ -271,7 +271,7 @@ def test_a_city_whose_files_do_not_allow_overrides_has_none(make_app: MakeApp, d
     desk.put("service:en:potholes", name="Hole in the road")
     off = desk.later(make_app, overrides=False)
     assert off.service()["service_name"] == HOLE.name
-    assert off.standings() == {"service:en:potholes": Standing.OFF}, "it is told, and can be dropped"
+    assert off.standings() == {"service:en:potholes": Standing.OFF}, "the override is still listed"
     with pytest.raises(Forbidden, match="overrides = true"):
         off.put("service:en:potholes", name="Hole")
     off.drop("service:en:potholes")
@@ -301,14 +301,14 @@ def test_an_override_is_reported_if_its_base_has_changed_or_is_gone(desk: Desk, 
     desk.put("service:en:potholes", name="Hole in the road")
     changed = desk.later(make_app, services=(replace(HOLE, name="Crater"), build.TREE, build.TALK))
     assert changed.standings() == {"service:en:potholes": Standing.CHANGED}
-    assert changed.service()["service_name"] == "Hole in the road", "it still counts"
+    assert changed.service()["service_name"] == "Hole in the road", "the override still has an effect"
     gone = desk.later(make_app, services=(build.TREE, build.TALK), translations={})
     assert gone.standings() == {"service:en:potholes": Standing.GONE}
     gone.drop("service:en:potholes")
     assert gone.standings() == {}
 
 
-def test_an_override_that_would_break_the_catalogue_does_not_count_and_the_others_do(
+def test_an_override_that_would_break_the_catalogue_has_no_effect_and_the_others_have(
     desk: Desk, make_app: MakeApp
 ) -> None:
     desk.put("form:potholes", attributes=[{"code": "COLOUR", "values": ["r"]}])
@@ -399,7 +399,7 @@ def _rename(platform: Platform, old: str, new: str) -> None:
         connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
 
 
-def test_if_the_table_cannot_be_read_known_overrides_count_and_a_new_process_answers_503(
+def test_without_the_table_known_overrides_still_have_an_effect_and_a_new_process_answers_503(
     desk: Desk, make_app: MakeApp
 ) -> None:
     desk.put("service:en:potholes", name="Hole in the road")

@@ -113,7 +113,7 @@ def test_the_citys_own_numbers_and_other_digits_are_shown(app: Flask, town: Plat
     assert kinds(town) == []
 
 
-def test_a_service_can_show_what_the_city_masks(app: Flask, town: Platform) -> None:
+def test_a_service_can_show_numbers_that_the_city_masks(app: Flask, town: Platform) -> None:
     record = sent(town, service_code="open", description=f"{TYPED} me@mail.example")
     assert read(app, record)["description"] == f"{TYPED} [e-mail address]"
 

@@ -95,7 +95,9 @@ def test_the_answer_is_no_longer_flagged_when_staff_have_acted(platform: Platfor
     assert answered(platform, give(platform, name, 4 * DAY, commands.Start())) is None
 
 
-def test_a_request_that_waited_for_triage_waits_for_triage_again(platform: Platform) -> None:
+def test_a_request_that_waited_for_triage_waits_for_it_again_after_the_answer_to_a_question(
+    platform: Platform,
+) -> None:
     name = build.store(platform, department="desk", is_triage=True).service_request_id
     give(platform, name, DAY, ASK)
     assert state_of(answer(platform, name, 2 * DAY)) is State.TRIAGE

@@ -73,7 +73,7 @@ def test_a_process_counts_by_itself_while_redis_is_down(tmp_path: Path, capsys: 
     with redis_running(port, tmp_path):
         assert [rates.wait_s(LIMIT, "anna") > 0 for rates in (one, other, one, other)] == [*[False] * 3, True]
         assert one.answers()
-    assert other.wait_s(LIMIT, "anna") == 0, "its second own count"
+    assert other.wait_s(LIMIT, "anna") == 0, "the second call in the count of this process"
     said = capsys.readouterr().err
     assert said.count("this process counts by itself") == 3, "once for each process, and once after the restart"
 

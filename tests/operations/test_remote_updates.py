@@ -437,7 +437,7 @@ def test_a_worker_that_dies_between_storing_and_applying_loses_nothing(
     with pytest.raises(SystemExit):
         apply_next(platform, city, build.NOON)
     monkeypatch.undo()
-    assert record(platform, case).status is Status.OPEN, "one transaction, so nothing of it stays"
+    assert record(platform, case).status is Status.OPEN, "the transaction has failed as a whole"
     assert take(platform) == ["applied"]
     assert public(platform, case) == [("fixed", "The problem is fixed.")]
 
@@ -663,7 +663,7 @@ def test_an_update_of_a_city_without_back_ends_waits_for_a_person(settings: Sett
     platform.close()
 
 
-def test_an_update_that_is_tried_again_does_not_wait_for_a_person(platform: Platform) -> None:
+def test_an_update_waits_for_a_person_only_after_days_of_tries(platform: Platform) -> None:
     case, clock = unlinked(platform), Clock()
 
     def waiting() -> int:

@@ -60,13 +60,13 @@ def test_one_server_with_both_addresses_answers_as_the_primary() -> None:
         (None, None, False),
     ],
 )
-def test_only_a_replica_of_this_history_that_was_hardly_behind_answers_alone(
+def test_without_the_primary_only_a_replica_of_its_history_that_was_hardly_behind_answers(
     replica: Standing | None, lag_s: float | None, answers: bool
 ) -> None:
     view = view_of(PRIMARY, replica, is_down=True, lag_s=lag_s)
     assert (view.may_answer, view.answers_alone, view.lag_s) == (False, answers, None)
 
 
-def test_an_old_view_does_not_count() -> None:
+def test_an_old_view_of_the_replica_does_not_let_it_answer() -> None:
     view = replace(view_of(PRIMARY, REPLICA), at=0.0)
     assert not view.may_answer

@@ -89,7 +89,7 @@ def histories_are_right(platform: Platform) -> Iterator[None]:
         assert replay(record, build.history(platform, record)) == record
 
 
-def test_nothing_moves_while_nothing_has_changed(platform: Platform) -> None:
+def test_without_a_changed_rule_no_request_is_rerouted(platform: Platform) -> None:
     post(platform)
     assert moves(reroute(platform)) == []
 
@@ -130,14 +130,18 @@ def test_the_public_sees_the_new_department(make_app: MakeApp, platform: Platfor
     assert [note["type"] for note in shown["notes"]] == ["received", "transferred"]
 
 
-def test_a_request_that_a_person_has_transferred_stays(platform: Platform, after: Callable[..., Platform]) -> None:
+def test_a_request_that_a_person_has_transferred_is_not_rerouted(
+    platform: Platform, after: Callable[..., Platform]
+) -> None:
     record = post(platform)
     build.change(platform, record.service_request_id, department="parks", city=BEFORE)
     found = reroute(after(rules=(AT_NOON,)))
     assert (moves(found), kept(found)) == ([], 1)
 
 
-def test_a_request_on_which_somebody_works_stays(platform: Platform, after: Callable[..., Platform]) -> None:
+def test_a_request_on_which_somebody_works_is_not_rerouted(
+    platform: Platform, after: Callable[..., Platform]
+) -> None:
     record = post(platform)
     act(platform, BEFORE, record.service_request_id, [Acknowledge()], principal=SHELL, now=build.NOON)
     found = reroute(after(rules=(AT_NOON,)))
@@ -198,7 +202,7 @@ def test_requests_leave_a_removed_area_and_its_route(make_app: MakeApp) -> None:
     assert find_orphans_of_areas(changed) == []
 
 
-def test_the_due_date_stays_as_it_was_promised(platform: Platform, after: Callable[..., Platform]) -> None:
+def test_rerouting_does_not_change_the_due_date(platform: Platform, after: Callable[..., Platform]) -> None:
     record = post(platform)
     build.change(platform, record.service_request_id, expected_at=LATER, city=BEFORE)
     changed = after(rules=(AT_NOON,))
@@ -239,7 +243,7 @@ class Failing(Jurisdiction):
         raise ZeroDivisionError
 
 
-def test_requests_stay_where_they_are_while_the_citys_python_fails(make_app: MakeApp, platform: Platform) -> None:
+def test_no_request_is_rerouted_while_the_citys_python_fails(make_app: MakeApp, platform: Platform) -> None:
     post(platform)
     failing = platform_of(make_app(build.city(Failing, departments=BEFORE.departments)))
     found = reroute(failing)

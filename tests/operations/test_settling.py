@@ -217,7 +217,9 @@ def test_after_a_failure_deliveries_are_claimed_alone(platform: Platform, office
 # --- Calls that take too long
 
 
-def test_a_call_that_was_given_up_sends_nothing_more(platform: Platform, office: type[Office]) -> None:
+def test_after_a_call_was_given_up_at_its_deadline_its_back_end_sends_nothing(
+    platform: Platform, office: type[Office]
+) -> None:
     released = Event()
     office.can_look_up = True
     office.on_look_up = staticmethod(lambda: released.wait(60) and None)

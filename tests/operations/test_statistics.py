@@ -194,7 +194,7 @@ class History:
         self._act(commands.Close(outcome=Outcome.FIXED))
 
     def answer(self) -> None:
-        """A reporter answers whether the problem is solved, perhaps once more, perhaps when it is open again."""
+        """The reporter of a closed request says whether the problem is solved, perhaps not for the first time."""
         with self.platform.database.transaction() as connection:
             record = load_request(connection, self.city, self._any())
             if record.number % 3 and record.status is Status.CLOSED:
@@ -383,7 +383,7 @@ def test_a_merged_request_is_left_out_until_it_is_unmerged(platform: Platform) -
     assert [row.open for row in ask(platform)] == [2]
 
 
-def test_a_request_in_two_areas_counts_in_each_and_once_in_the_whole(platform: Platform) -> None:
+def test_a_request_in_two_areas_counts_in_each_area_and_once_in_the_whole_city(platform: Platform) -> None:
     build.store(platform, areas=("Harbour", "Hill"))
     dispatch_all(platform)
     assert [(row.key, row.open) for row in ask(platform, group_by=Grouping.AREA)] == [("Harbour", 1), ("Hill", 1)]
@@ -433,7 +433,7 @@ def test_as_of_is_the_time_of_the_oldest_change_that_is_not_counted(platform: Pl
     assert (found.as_of, found.rows[0].opened) == (NOW, 1)
 
 
-def test_a_killed_dispatcher_and_several_at_once_count_each_request_once(
+def test_killed_and_simultaneous_dispatchers_count_each_request_once(
     platform: Platform, settings: Settings
 ) -> None:
     with witnessed(platform.database):
@@ -454,7 +454,7 @@ def test_a_killed_dispatcher_and_several_at_once_count_each_request_once(
     assert [one[:8] for one in sums(platform)] == [one[:8] for one in before]
 
 
-def test_a_request_is_overdue_from_its_due_date_on_wherever_the_mark_is(platform: Platform) -> None:
+def test_a_request_is_overdue_from_its_due_date_on_whatever_the_mark_of_the_worker_says(platform: Platform) -> None:
     hours = timedelta(hours=1)
     history = History(platform, Random(8))
     for number in range(1, 31):
@@ -503,7 +503,7 @@ def test_sums_of_open_requests_have_no_rows_without_requests(platform: Platform)
         assert connection.exec_driver_sql("SELECT count(*) FROM open_count").scalar_one() == 0
 
 
-def test_the_migration_makes_the_sums_and_answers_that_the_worker_makes(platform: Platform) -> None:
+def test_the_migration_stores_the_same_sums_and_answers_as_the_worker(platform: Platform) -> None:
     history = History(platform, Random(11))
     for _ in range(150):
         history.happen()
@@ -526,7 +526,7 @@ def test_the_migration_makes_the_sums_and_answers_that_the_worker_makes(platform
     assert stored() == before
 
 
-def test_the_check_after_the_migration_counts_the_supporters_that_there_are(platform: Platform) -> None:
+def test_the_check_after_the_migration_counts_the_supporters_from_before_it(platform: Platform) -> None:
     build.store_all(platform, (closed(number, timedelta(hours=number)) for number in range(2, 9)))
     build.store(platform, number=1)
     dispatch_all(platform)

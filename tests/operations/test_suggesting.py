@@ -166,7 +166,7 @@ def test_training_twice_gives_the_same_model(reported: Platform) -> None:
     assert np.array_equal(one.weights, other.weights)
 
 
-def test_a_model_knows_no_text_that_is_not_public_and_no_rare_word(reported: Platform) -> None:
+def test_a_model_contains_no_word_of_texts_that_are_not_public_and_no_rare_word(reported: Platform) -> None:
     [city] = reported.registry
     hidden = [{"number": 500 + n, "description": "secretword", "visibility": Visibility.PRIVATE} for n in range(20)]
     rare = [{"number": 600 + n, "description": "rareword zorgle"} for n in range(4)]

@@ -168,7 +168,7 @@ def test_open_requests_of_a_removed_department_and_area_are_reported(
     )
     assert capsys.readouterr().err == ""
     make_app(CITY)
-    assert "bridges" in capsys.readouterr().err, "a server that starts tells it, too"
+    assert "bridges" in capsys.readouterr().err, "a server that starts warns of it, too"
 
 
 def test_republishing_a_removed_city_does_nothing(make_app: MakeApp) -> None:

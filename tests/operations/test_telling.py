@@ -121,7 +121,7 @@ def test_a_mail_about_deliveries_that_wait_for_a_person_comes_once_an_hour_at_mo
     for _ in range(10):
         clock.later(hours=10)
         tell_operator(platform, clock())
-    assert len(post.accepted) <= before + 1, "the same ones are not told again"
+    assert len(post.accepted) <= before + 1, "no second mail tells of the same deliveries"
 
 
 def test_a_mail_about_new_trouble_is_sent_after_the_old_trouble_was_settled(

@@ -42,7 +42,11 @@ def test_equal_searches_in_one_second_share_a_validator(platform: Platform) -> N
     seconds = (build.NOON + timedelta(seconds=passed) for passed in count())
 
     def is_shared() -> bool:
-        """Try again, because no state is remembered while a transaction of another test is open in any database."""
+        """Whether five equal searches computed one digest.
+
+        Called again until it is true: while a transaction of another test is open in any database, no state is
+        remembered.
+        """
         now, before = next(seconds), count_digests(platform)
         validators = {find_validator(platform, QUARTER, now) for _ in range(5)}
         assert validators == {find_requests(platform, QUARTER, JSON).validator}

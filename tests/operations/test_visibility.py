@@ -98,7 +98,7 @@ def test_release_publishes_no_request_of_a_private_service(town: Platform) -> No
     assert give(town, number, commands.Release()).visibility is Visibility.PRIVATE
 
 
-def test_a_service_that_the_city_has_ended_counts_as_public(town: Platform) -> None:
+def test_show_publishes_a_request_of_a_service_that_the_city_has_ended(town: Platform) -> None:
     city = next(iter(town.registry))
     number = sent(town)
     give(town, number, HIDE)

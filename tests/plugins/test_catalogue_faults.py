@@ -283,7 +283,7 @@ def test_maps_of_the_operator_replace_those_of_the_city(city: Path, maps: Path) 
     assert found.boundary is None
 
 
-def test_other_maps_of_the_city_stay(city: Path, maps: Path) -> None:
+def test_one_map_of_the_operator_leaves_the_citys_other_maps_in_use(city: Path, maps: Path) -> None:
     (maps / "city.example" / "boundary.geojson").write_text(json.dumps(json.loads(wards(1))["features"][0]))
     (found,) = load_registry([str(city)], maps=maps)
     assert found.layers["lamps"].ids == ("L-1",)

@@ -66,7 +66,7 @@ def test_each_fault_of_a_sender_is_named(kind: Any, told: str) -> None:
         check_sms_sender(kind, SENT)
 
 
-def test_a_sender_returns_three_of_the_results_of_back_ends() -> None:
+def test_the_results_of_a_sender_are_accepted_rejected_and_retry() -> None:
     assert {Accepted, Rejected, Retry} == set(SmsResult.__args__)
 
 

@@ -14,7 +14,7 @@ from schemas.texts import Message, tell, tell_count
 from schemas.values import NotAnInstant
 
 
-def test_a_text_is_its_english_sentence() -> None:
+def test_a_text_for_callers_is_a_str_with_the_english_sentence() -> None:
     text = tell("{name} is {count:g} metres; send {{}}.", name="radius", count=5.0)
     assert text == "radius is 5 metres; send {}."
     assert f"{text}" == text[:] == "radius is 5 metres; send {}."

@@ -67,7 +67,7 @@ def test_an_observation_that_comes_again_does_not_end_the_silence(town: Town) ->
     assert town.record().status is Status.OPEN
 
 
-def test_silence_that_comes_back_opens_the_request_again_and_later_a_new_one(town: Town) -> None:
+def test_silence_soon_after_the_end_reopens_the_request_and_later_silence_makes_a_new_one(town: Town) -> None:
     town.send(0, 12)
     watch(town, 30)
     town.send(40, 12)

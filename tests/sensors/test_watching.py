@@ -93,7 +93,7 @@ def test_a_request_that_a_person_has_closed_is_not_opened_again(town: Town) -> N
     assert [record.status for record in town.records()] == [Status.CLOSED, Status.OPEN]
 
 
-def test_a_thing_that_flaps_leaves_its_request_to_people(town: Town) -> None:
+def test_the_request_of_a_thing_that_flaps_stays_open_for_people(town: Town) -> None:
     end = 0.0
     for _ in range(20):
         end = town.run([50] * 6, begin=end)
@@ -119,7 +119,7 @@ def test_the_order_within_one_call_does_not_matter(town: Town) -> None:
     assert town.record().requested_at == at(8)
 
 
-def test_old_observations_say_nothing_about_the_present(town: Town) -> None:
+def test_observations_of_two_days_ago_make_no_request(town: Town) -> None:
     town.send_all([seen(minute, 50) for minute in range(10)], now=timedelta(days=2) / timedelta(minutes=1))
     assert town.records() == []
 
@@ -131,7 +131,9 @@ def test_the_times_that_a_thing_sends_do_not_shorten_the_cool_down(town: Town) -
     assert len(town.records()) == 1
 
 
-def test_a_rule_whose_request_is_refused_tries_again_once_it_is_corrected(settings: Settings, town: Town) -> None:
+def test_a_rule_whose_request_was_refused_tries_again_after_the_rule_is_corrected(
+    settings: Settings, town: Town
+) -> None:
     platform = build.platform(settings, city(service="nothing"))
     Town(platform).run([50] * 8)
     platform.close()

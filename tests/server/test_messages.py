@@ -15,7 +15,7 @@ def read(head: bytes) -> Message:
     return read_message(head + END, {})
 
 
-def test_a_head_becomes_an_environment() -> None:
+def test_the_head_of_a_request_becomes_a_wsgi_environment() -> None:
     head = b"GET /a%2Fb%20c?q=%C3%A9&x HTTP/1.1\r\nHost: city.example:80"
     head += b"\r\nX-Api-Key:  mine \r\nAccept: a\r\nAccept: b"
     message = read_message(head + END, {"SERVER_NAME": "127.0.0.1"})

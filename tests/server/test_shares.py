@@ -11,7 +11,9 @@ from open311.server.shares import Shares
     ("ours", "theirs", "is_ahead"),
     [(0, 0, False), (1, 0, True), (5, 4, True), (4, 5, False), (88, 80, False), (90, 80, False), (91, 80, True)],
 )
-def test_a_process_with_clearly_more_connections_is_ahead(ours: int, theirs: int, is_ahead: bool) -> None:
+def test_a_process_with_clearly_more_connections_than_the_others_is_ahead(
+    ours: int, theirs: int, is_ahead: bool
+) -> None:
     shares = Shares(2)
     shares.share(1).set(theirs)
     share = shares.share(0)

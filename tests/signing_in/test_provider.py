@@ -235,7 +235,7 @@ def test_every_reason_not_to_open_a_session_has_the_same_page(
     assert "another account" in pages.pop()
 
 
-def test_the_case_of_an_address_does_not_count_but_a_similar_letter_does(
+def test_an_address_may_have_capitals_but_no_letter_that_only_looks_the_same(
     make_server: Callable[..., Flask], provider: TestProvider
 ) -> None:
     app = make_server()

@@ -23,7 +23,7 @@ def test_a_number_that_says_stop_gets_nothing_until_it_says_start(here: Town, wo
     here.report()
     here.send()
     assert here.answer(word).json == {"understood": "stop"}
-    assert here.answer(word).json == {"understood": "stop"}, "the same call again"
+    assert here.answer(word).json == {"understood": "stop"}, "a repeated call has no further effect"
     here.report()
     assert here.send(hours=1) == []
     assert here.queue()[-1][:2] == ("received", "skipped")
@@ -45,7 +45,7 @@ def test_a_stop_outlives_an_erasure_as_a_digest(here: Town) -> None:
     assert here.send() == []
 
 
-def test_an_answer_that_is_no_wish_changes_nothing_and_is_not_stored(here: Town) -> None:
+def test_a_message_other_than_stop_and_start_changes_nothing_and_is_not_stored(here: Town) -> None:
     assert here.answer("Thank you, Zaphod").json == {"understood": "other"}
     assert here.rows("SELECT * FROM sms_stop") == []
     assert "Zaphod" not in dump(here.platform)

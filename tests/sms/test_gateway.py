@@ -96,9 +96,9 @@ def test_a_message_that_the_gateway_takes_later_is_tried_again_under_the_same_id
         here.report()
         assert here.send() == []
         assert here.queue() == [("received", "waiting", 1)]
-        assert here.send() == [], "not at once"
+        assert here.send() == [], "the next try is later"
         first, again = here.send(hours=1)
-        assert again == first, "its first answer was lost"
+        assert again == first, "the answer to the first try was lost"
         assert here.queue()[0][:2] == ("received", "done")
         assert len(here.gateway.accepted) == 1
         assert here.send(hours=30) == []
@@ -206,8 +206,8 @@ def test_messages_of_a_city_that_is_not_served_wait_five_days_and_are_skipped_if
     here.gateway.clock = here.now
     assert other.send() == []
     assert here.queue() == [("received", "waiting", 0)]
-    assert here.send() == [], "not at once"
-    assert len(here.send(hours=2)) == 1, "it was not served for a moment"
+    assert here.send() == [], "the next try is later"
+    assert len(here.send(hours=2)) == 1, "the city is served again"
     here.report()
     while dispatch(here.platform, here.now()):
         continue

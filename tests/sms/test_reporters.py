@@ -86,7 +86,7 @@ def test_whoever_asks_for_messages_is_told_how_to_end_them_in_the_language_of_th
     assert "STOP" in message["text"]
 
 
-def test_a_wish_that_is_neither_true_nor_false_is_refused_and_named(here: Town) -> None:
+def test_the_error_for_a_parameter_sms_that_is_neither_true_nor_false_names_it(here: Town) -> None:
     _, key = add_key(here.platform, label="tests", now=utc_now())
     sent = {
         "api_key": key,
@@ -122,7 +122,7 @@ def test_a_city_chooses_what_its_messages_are_about(make_app: Make) -> None:
         assert here.send() == []
         here.act(name, CLOSE)
         [first] = here.send()
-        assert first["text"].endswith("Reply STOP to get no more messages."), "nobody has said so before"
+        assert first["text"].endswith("Reply STOP to get no more messages."), "no earlier message has said so"
         here.act(name, commands.Reopen(reason="It is not."))
         here.act(name, CLOSE)
         [second] = here.send()
@@ -233,7 +233,7 @@ def test_a_suspected_report_that_staff_hide_or_drop_leads_to_no_message_before_i
             assert "STOP" in first["text"]
 
 
-def test_a_suspected_update_of_a_report_that_is_hidden_ends_no_messages(make_app: Make) -> None:
+def test_messages_about_a_hidden_report_go_on_after_a_suspected_update(make_app: Make) -> None:
     with world.receiver() as gateway:
         suspicious = replace(city(), abuse=AbuseRules(honeypot="website"), comments="public")
         here = Town(make_app(suspicious, **settings_for(gateway)), gateway)

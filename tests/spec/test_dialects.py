@@ -119,3 +119,24 @@ def test_a_server_without_typical_answers_is_not_recognised() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
     dialect = recognise(survey_server(Probe(client, Target("http://stub.example/one/v2"))))
     assert str(dialect) == "not recognised"
+
+
+ARRAY = b'<services type="array"><service><description>%s</description><keywords>%s</keywords></service></services>'
+
+
+@pytest.mark.parametrize(
+    ("description", "keywords", "name"),
+    [
+        (b"", b"problem", "CitySDK or Klarschiff"),
+        (b"", b"idee", "CitySDK or Klarschiff"),
+        (b"Any problem with a street", b"street, hole", ""),
+        (b"An idea for a park", b"park", ""),
+    ],
+)
+def test_klarschiff_is_recognised_only_by_keywords_that_are_its_type_of_report(
+    description: bytes, keywords: bytes, name: str
+) -> None:
+    session = requests.Session()
+    session.mount("https://", _Canned({"services.xml": ("text/xml", ARRAY % (description, keywords))}, {}))
+    target = Target("https://city.example/open311/v2")
+    assert recognise(survey_server(Probe(Client(Manners(rate_per_s=0), session), target))).name == name

@@ -34,7 +34,7 @@ def test_text_shows_every_requirement_each_failure_and_its_reason(report: Report
     assert all(number in text for number in requirements())
     assert "  C187  MUST    FAILED  status=open,closed gives open and closed requests." in text
     assert "        call      GET http://stub.example/one/v2/requests.json?status=open%2Cclosed" in text
-    assert "the check files requests, but the run only reads: C024" in text
+    assert "the check sends new requests, but the run only reads: C024" in text
     assert text.rstrip().endswith("MUST requirements that could be checked failed.")
 
 

@@ -129,7 +129,7 @@ def test_every_way_of_writing_gives_the_same_rows(city: Platform) -> None:
 
 @settings(max_examples=20)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])).map(clean_text), min_size=FEW + 1, max_size=30))
-def test_any_text_is_written_the_same_in_bulk(city: Platform, texts: list[str]) -> None:
+def test_every_way_of_writing_stores_any_text_alike(city: Platform, texts: list[str]) -> None:
     records = records_of(next(iter(city.registry)), texts)
     first = contents_after(city, in_small_batches, records)
     assert contents_after(city, in_one_batch, records) == first

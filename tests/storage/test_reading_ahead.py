@@ -81,7 +81,7 @@ def test_a_result_is_used_only_once(hot: HotConnections) -> None:
     assert [ahead.rows(COUNT, TWO) for _ in range(2)] == [[(2, "2")], [(3, "2")]]
 
 
-def test_a_read_with_other_values_is_not_answered_by_the_expected_one(hot: HotConnections) -> None:
+def test_a_read_with_other_values_does_not_get_the_result_of_the_expected_read(hot: HotConnections) -> None:
     ahead = ReadAhead(hot, (COUNT, TWO))
     ahead.rows(ECHO, ONE)
     assert ahead.rows(COUNT, ONE) == [(3, "1")]

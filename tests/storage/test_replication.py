@@ -55,7 +55,7 @@ def test_a_look_changes_no_setting_of_a_connection_that_a_pooler_gives_to_others
     lookout.close()
 
 
-def test_a_server_that_is_too_slow_for_a_look_is_connected_and_one_that_ends_the_session_is_not(
+def test_a_look_that_times_out_leaves_the_server_connected_and_an_ended_session_does_not(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hot = Looking(libpq_dsn(url), prepares=False)
@@ -84,7 +84,9 @@ def test_a_server_that_is_too_slow_for_a_look_is_connected_and_one_that_ends_the
         ("SELECT pg_terminate_backend(pg_backend_pid())", True),
     ],
 )
-def test_only_a_lost_connection_counts_as_lost(database: Database, sql: str, is_lost: bool) -> None:
+def test_only_an_error_that_ends_the_connection_counts_as_a_lost_connection(
+    database: Database, sql: str, is_lost: bool
+) -> None:
     with pytest.raises(Unavailable) as caught, database.transaction() as connection:
         connection.exec_driver_sql(sql)
     assert is_cut_off(caught.value) == is_lost

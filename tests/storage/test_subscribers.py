@@ -164,7 +164,7 @@ REQUESTS = st.builds(
 
 
 def matches(wanted: RequestFilter, request: Traits) -> bool:
-    """What a look at the filter says."""
+    """Whether a filter matches a request, found by a check of each condition."""
     return (
         (not wanted.service_codes or request.service_code in wanted.service_codes)
         and wanted.group in ("", request.group)
@@ -177,7 +177,7 @@ def matches(wanted: RequestFilter, request: Traits) -> bool:
 
 @examples(max_examples=40)
 @given(wanted=FILTERS, request_=REQUESTS)
-def test_the_index_finds_what_a_look_at_the_filter_finds(
+def test_the_index_finds_the_same_subscriptions_as_a_check_of_each_filter(
     connection: Connection, wanted: RequestFilter, request_: Traits
 ) -> None:
     assert is_found(connection, wanted, request_) is matches(wanted, request_)

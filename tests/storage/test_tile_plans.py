@@ -89,7 +89,7 @@ def test_a_tile_reads_the_newest_requests_of_its_cells(platform: Platform, searc
         assert "Seq Scan" not in found
 
 
-def test_a_close_tile_reads_the_index_by_place(platform: Platform) -> None:
+def test_a_tile_of_a_high_zoom_reads_the_index_by_place(platform: Platform) -> None:
     for zoom in (17, 18):
         found = plan(platform, points_query(Tile(*tiles.tile_at(24.9, 60.1, zoom)), EVERYTHING, Way.PLACE))
         assert re.search("Index Scan (using|on) publication_point_idx", found)
@@ -165,6 +165,6 @@ def test_frequent_words_are_looked_for_in_the_newest_requests_of_a_tile(platform
     assert hot.rows(*points_query(some, frequent, Way.SOME)) == hot.rows(*points_query(some, frequent, Way.TIME))
 
 
-def test_rare_words_are_looked_up_and_not_cut(platform: Platform) -> None:
+def test_a_search_for_rare_words_in_a_tile_is_not_cut(platform: Platform) -> None:
     found = find_points(platform.database.hot, Tile(*tiles.tile_at(*CROWDED.point, 12)), RARE_WORD)
     assert (found.body, found.is_cut) == (b"", False)

@@ -141,7 +141,10 @@ def _without(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _record_fields(record: Any) -> dict[str, Any]:
-    """The fields of a record as release 0.1 had them: without version and work, only with answers to questions."""
+    """The fields of a record as release 0.1 had them: without the fields in LATER.
+
+    Of each answer, they have only the code and the values.
+    """
     found = _without(asdict(record), LATER)
     found["answers"] = [{"code": answer.code, "values": list(answer.values)} for answer in record.answers]
     return found

@@ -158,7 +158,7 @@ def test_a_page_that_loses_or_gains_a_request_has_a_new_etag(
 
 
 @both_formats
-def test_a_client_that_has_the_page_gets_a_new_next_link(
+def test_a_client_with_the_cached_last_page_gets_the_link_to_a_new_next_page(
     filled: FlaskClient, platform: Platform, format: str
 ) -> None:
     path = address("requests?page_size=1", format)

@@ -79,7 +79,7 @@ def test_the_feed_shows_each_change_once_in_the_form_of_the_list(
     ]
 
 
-def test_an_item_of_the_feed_equals_the_item_of_the_list_byte_for_byte(
+def test_an_item_of_the_feed_has_the_same_bytes_as_the_item_of_the_list(
     client: FlaskClient, platform: Platform
 ) -> None:
     build.store(platform, at=utc_now(), description='Größe "1" & <2>')
@@ -176,7 +176,7 @@ def test_the_feed_waits_for_a_late_commit(client: FlaskClient, platform: Platfor
 # --- The beginning of the feed
 
 
-def test_since_begins_at_or_before_the_given_instant(client: FlaskClient, platform: Platform) -> None:
+def test_the_parameter_since_begins_at_or_before_the_given_instant(client: FlaskClient, platform: Platform) -> None:
     now = utc_now()
     build.store(platform, service_request_id="old")
     settle(platform)

@@ -63,6 +63,6 @@ def test_the_parts_of_a_bar_fill_it_from_the_side_where_reading_begins() -> None
     assert [one.x for one in stack([1, 0, 3], is_rtl=True)] == ["75%", "75%", "0%"]
 
 
-def test_a_bar_of_nothing_is_empty_and_none_is_longer_than_its_chart() -> None:
+def test_a_bar_for_zero_is_empty_and_no_bar_is_longer_than_its_chart() -> None:
     assert bar(0, 0, is_rtl=False).width == "0%"
     assert bar(5, 4, is_rtl=True).x == "0%"

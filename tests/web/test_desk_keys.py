@@ -98,7 +98,7 @@ def test_a_key_is_suspended_accepted_again_and_revoked(admin: Person, platform: 
     assert secret not in str(trail)
 
 
-def test_keys_of_others_do_not_exist_for_an_admin(admin: Person, platform: Platform) -> None:
+def test_an_admin_of_a_city_gets_404_for_keys_of_other_cities(admin: Person, platform: Platform) -> None:
     number, secret = add_key(platform, label="Everywhere", jurisdiction_id=ALL_JURISDICTIONS, **by_shell())
     assert "Everywhere" not in admin.get("keys").text
     for path in (f"keys/{number}", "keys/0", "keys/x", f"keys/{2**62}", f"keys/{'9' * 30}", "keys/-1"):

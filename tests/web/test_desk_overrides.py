@@ -110,7 +110,9 @@ def test_questions_change_their_order_texts_and_choices(desk: Desk) -> None:
     again = desk.form("form:potholes")
     assert (again["attribute[1.place]"], again["attribute[2.place]"]) == ("2", "1")
     assert desk.save("form:potholes", {}).headers["Location"].endswith("done=saved")
-    assert [one["code"] for one in desk.definition()] == ["SIZE", "COLOUR"], "saved again as it was"
+    assert [one["code"] for one in desk.definition()] == ["SIZE", "COLOUR"], (
+        "saving without a change changes nothing"
+    )
 
 
 def test_a_translation_with_its_questions_is_changed(desk: Desk) -> None:

@@ -30,7 +30,7 @@ def send(client: FlaskClient, key: str, **headers: str) -> Any:
     return client.post(f"{BASE}/requests.json", data=FORM | {"api_key": key}, headers=headers)
 
 
-def test_each_user_of_the_key_is_told_its_notice(
+def test_the_users_of_a_key_get_the_keys_notice(
     client: FlaskClient, platform: Platform, app_key: tuple[int, str], key: str
 ) -> None:
     number, secret = app_key

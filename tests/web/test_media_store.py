@@ -253,7 +253,7 @@ def test_an_erasure_from_a_shell_with_another_folder_deletes_the_right_files(
     assert files_in(folder) == []
 
 
-def test_a_file_that_somebody_elses_photo_needs_stays(sender: Sender, folder: Path) -> None:
+def test_a_file_stays_while_the_same_photo_of_another_person_needs_it(sender: Sender, folder: Path) -> None:
     sender.post(("media", jpeg()), email="bo@mail.example")
     prepare_all(sender.platform)
     erase(sender)

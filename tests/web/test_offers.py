@@ -68,7 +68,7 @@ def test_the_list_has_only_services_that_everybody_can_use_now(client: FlaskClie
 
 @both_formats
 @pytest.mark.requirement("O2")
-def test_a_private_service_is_for_whoever_knows_its_code(
+def test_anybody_who_knows_its_code_can_report_to_a_private_service(
     client: FlaskClient, platform: Platform, post: Post, format: str
 ) -> None:
     assert client.get(f"{BASE}/services/confidential.{format}").status_code == 200
@@ -275,7 +275,9 @@ def test_extensions_show_the_rules_of_each_attribute(client: FlaskClient, format
 
 
 @pytest.mark.parametrize("extensions", ["false", "", "notes", "nonsense"])
-def test_other_words_for_extensions_add_nothing_to_a_definition(client: FlaskClient, extensions: str) -> None:
+def test_values_of_extensions_other_than_true_add_nothing_to_a_definition(
+    client: FlaskClient, extensions: str
+) -> None:
     plain = client.get(f"{BASE}/services/signs.json")
     answer = client.get(f"{BASE}/services/signs.json?extensions={extensions}")
     assert (answer.status_code, answer.data) == (200, plain.data)

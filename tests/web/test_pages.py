@@ -109,7 +109,7 @@ def test_the_api_pages_files_come_from_this_server(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "name", ["../web/app.py", "..%2f..%2fsetup.cfg", "/etc/passwd", "%2e%2e/%2e%2e/setup.cfg", ".."]
 )
-def test_no_other_file_is_served(client: FlaskClient, name: str) -> None:
+def test_no_path_of_the_guides_leads_to_another_file(client: FlaskClient, name: str) -> None:
     assert client.get(f"/docs/{name}").status_code == 404
 
 

@@ -145,7 +145,7 @@ def test_the_photo_of_an_update_is_shown_in_it_after_the_release(held: City) -> 
     assert (photo["id"] in text, new in text) == (False, True)
 
 
-def test_a_service_has_its_own_rule(make_app: MakeApp, tmp_path: Path) -> None:
+def test_a_service_has_its_own_rule_for_photos(make_app: MakeApp, tmp_path: Path) -> None:
     services: tuple[Service, ...] = (replace(build.HOLE, photos=PhotoRule.PRIVATE), build.TREE, build.TALK)
     city = City(make_app, tmp_path / "media", PhotoRule.HELD, city={"services": services})
     id = city.report(jpeg())

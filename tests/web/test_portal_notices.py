@@ -77,7 +77,9 @@ def test_the_later_steps_of_the_form_show_only_what_is_about_the_place(
         assert "About here" in told
 
 
-def test_on_the_first_page_only_an_alarm_stands_before_the_search(client: FlaskClient, platform: Platform) -> None:
+def test_on_the_first_page_only_a_severe_notice_is_above_the_search(
+    client: FlaskClient, platform: Platform
+) -> None:
     add(platform)
     search, notices = "//form[@role='search']", "section[contains(@class, 'notices')]"
     assert checked(client.get(HOME)).xpath(f"{search}/following-sibling::{notices}")

@@ -116,7 +116,7 @@ def test_every_span_of_time_is_that_of_the_api_and_empty_ones_are_zero(
     assert len(document.xpath("//details[@open]//td")) == 0 if span == "week" else True
 
 
-def test_a_page_that_has_changed_has_a_later_time_and_no_page_is_ahead_of_the_api(
+def test_a_page_with_new_numbers_has_a_later_time_and_no_page_is_newer_than_the_api(
     client: FlaskClient, counted: Platform
 ) -> None:
     """A page is kept for a minute, so its time may be older than that of a new answer of the API."""

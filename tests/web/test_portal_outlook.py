@@ -91,7 +91,9 @@ def test_rows_are_in_the_order_of_names(client: FlaskClient, platform: Platform,
     assert not inside.xpath("//*[@aria-label='By area']")
 
 
-def test_what_is_not_published_says_why(client: FlaskClient, platform: Platform, foresee: Foresee) -> None:
+def test_the_page_says_why_a_number_is_not_published(
+    client: FlaskClient, platform: Platform, foresee: Foresee
+) -> None:
     foresee(platform, level=1)
     document = checked(client.get(PAGE))
     assert "There are too few reports for a forecast." in text_of(document)

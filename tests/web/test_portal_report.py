@@ -162,7 +162,7 @@ def answers_of(browser: Browser) -> dict[str, Any]:
     return found
 
 
-def test_answers_of_every_datatype_arrive(browser: Browser) -> None:
+def test_answers_of_every_datatype_are_stored(browser: Browser) -> None:
     browser.open("graffiti").press(
         "next",
         a__SURFACE="001",
@@ -254,7 +254,7 @@ def test_a_click_in_the_map_gives_the_point(browser: Browser, platform: Platform
     assert newest(browser.client)["lat"] == pytest.approx(whole.lat, abs=1e-4)
 
 
-def test_a_key_that_presses_the_map_keeps_the_place(browser: Browser) -> None:
+def test_pressing_the_map_by_keyboard_keeps_the_place(browser: Browser) -> None:
     browser.open("potholes").press("next", description="Deep hole")
     typed = {"lat": "60.1718", "long": "24.9414", "address_string": "5 Mill Lane"}
     (*sent, _) = browser.filled("", **typed)
@@ -266,7 +266,7 @@ def test_a_key_that_presses_the_map_keeps_the_place(browser: Browser) -> None:
     assert "Please correct this" not in browser.text
 
 
-def test_a_key_that_presses_the_map_selects_no_place(browser: Browser) -> None:
+def test_pressing_the_map_by_keyboard_selects_no_place(browser: Browser) -> None:
     browser.open("potholes").press("next")
     browser.send([*browser.fields(), ("click.x", "0"), ("click.y", "0")])
     assert (browser.value("lat"), browser.value("long")) == ("", "")
@@ -369,7 +369,7 @@ def test_contact_data_and_photos_are_never_in_an_address(browser: Browser) -> No
 @pytest.mark.parametrize(
     "kept", ["", "x", "gAAAAA==", "é", "A" * 5_000, "gAAAAABrDYuXR_H0p_6LGb8T5JDCO7dPID09UQ4K"]
 )
-def test_an_address_with_an_invented_kept_text_is_an_empty_form(client: FlaskClient, kept: str) -> None:
+def test_an_address_with_an_invented_value_of_kept_gives_an_empty_form(client: FlaskClient, kept: str) -> None:
     browser = Browser(client).open("potholes", kept=kept, step="check", checked="1")
     assert ("was kept for a day and is gone now" in browser.text) is bool(kept)
     assert browser.value("description") == ""
@@ -427,7 +427,7 @@ def test_the_page_after_sending_can_be_shown_in_another_language(browser: Browse
     assert "Gracias" in text
 
 
-def test_what_the_page_after_sending_tells_cannot_be_invented(browser: Browser) -> None:
+def test_no_address_puts_an_invented_text_on_the_page_after_sending(browser: Browser) -> None:
     address = checked_step(browser).press("send").address
     path = address.partition("?")[0]
     for told in ("", "<b>x</b>", "A" * 9_000):
@@ -436,7 +436,7 @@ def test_what_the_page_after_sending_tells_cannot_be_invented(browser: Browser) 
         assert "<b>x" not in answer.text
 
 
-def test_what_is_needed_is_said_before_sending(browser: Browser) -> None:
+def test_the_form_marks_required_fields_before_sending(browser: Browser) -> None:
     browser.open("graffiti")
     assert browser.document is not None
     assert "Please answer the questions with the mark “required”." in browser.text
@@ -688,7 +688,7 @@ def test_a_form_of_another_site_is_refused(browser: Browser, headers: dict[str, 
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, {"Origin": "http://localhost"}]
 )
-def test_the_form_of_this_site_is_taken(browser: Browser, headers: dict[str, str]) -> None:
+def test_a_form_of_this_site_is_accepted(browser: Browser, headers: dict[str, str]) -> None:
     checked_step(browser).press("send", 200, headers)
     assert "Its number is" in browser.text
 
@@ -731,7 +731,7 @@ def test_the_page_after_sending_links_to_no_page_that_is_not_there(make_app: Cal
     assert public_links(browser.send(sent)) == []
 
 
-def test_reports_by_pages_have_a_rate_of_their_own_and_keep_what_was_typed(make_app: Callable[..., Flask]) -> None:
+def test_the_form_has_its_own_rate_and_keeps_what_was_typed(make_app: Callable[..., Flask]) -> None:
     browser = Browser(make_app(build.city(), portal_rate="1 per hour").test_client(), "/c/test.example/")
     checked_step(browser).press("send")
     checked_step(browser).press("send", 429, email="maria@mail.example")
@@ -769,7 +769,7 @@ def test_the_rate_of_api_keys_does_not_count_reports_by_pages(make_app: Callable
     assert len(browser.client.get("/open311/v2/requests.json").json) == 3
 
 
-def test_a_dead_database_keeps_what_was_typed(
+def test_the_form_keeps_what_was_typed_if_the_database_is_dead(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(build.city())

@@ -370,7 +370,7 @@ def test_an_entry_of_the_list_is_rendered_once_for_each_kind_of_reader(
     assert len(platform.process.entries) == known + len(wanted)
 
 
-def test_a_list_that_ends_earlier_than_expected_says_so(client: FlaskClient) -> None:
+def test_the_list_names_its_last_day_if_it_ends_before_today(client: FlaskClient) -> None:
     document = checked(client.get(f"{BASE}?start_date=2020-01-01"))
     assert "This list shows 90 days and ends on 2020-03-30." in text_of(document)
     assert "No report fits these filters." in text_of(document)
@@ -413,5 +413,5 @@ def test_a_city_without_a_boundary_has_a_map_too(make_app: Callable[..., Flask])
 
 
 @pytest.mark.parametrize("query", ["lat=95&long=1", "lat=1", "zoom=99", "zoom=x", "lat=1&long=2&pin_lat=4"])
-def test_a_wrong_view_is_refused(client: FlaskClient, query: str) -> None:
+def test_a_wrong_centre_zoom_or_pin_of_the_map_is_refused(client: FlaskClient, query: str) -> None:
     checked(client.get(f"/c/city.example/map.svg?{query}"), 400)

@@ -126,7 +126,9 @@ def test_links_keep_the_language_that_the_reader_has_chosen(client: FlaskClient)
     assert not [link for link in checked(client.get(START)).xpath("//main//a/@href") if "locale" in link]
 
 
-def test_texts_of_a_catalogue_in_another_language_say_which(make_app: Callable[..., Flask]) -> None:
+def test_texts_of_the_catalogue_in_another_language_than_the_page_are_marked_with_it(
+    make_app: Callable[..., Flask],
+) -> None:
     client = make_app(build.city(languages=("fr", "es"))).test_client()
     for path in ("", "report?service_code=potholes"):
         document = checked(client.get(f"/c/test.example/{path}", headers={"Accept-Language": "en"}))

@@ -99,7 +99,7 @@ def test_a_get_changes_nothing_and_sets_no_cookie(client: FlaskClient, platform:
     assert supporters(client, id) == 0
 
 
-def test_a_form_of_another_site_and_a_filled_trap_count_nobody(client: FlaskClient, platform: Platform) -> None:
+def test_a_form_of_another_site_and_a_filled_honeypot_count_nobody(client: FlaskClient, platform: Platform) -> None:
     id = report(platform)
     assert client.post(path_of(id), headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert client.post(f"{path_of(id)}/remove", headers={"Origin": "https://evil.example"}).status_code == 403

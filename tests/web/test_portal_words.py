@@ -110,13 +110,13 @@ def test_a_number_with_unclear_commas_is_refused_and_kept(browser: Browser, type
     assert any("is not a number" in text for text in faults_of(browser))
 
 
-def test_a_comma_is_always_decimal_where_it_does_not_separate_thousands(client: FlaskClient) -> None:
+def test_in_a_language_whose_decimal_sign_is_the_comma_each_comma_is_decimal(client: FlaskClient) -> None:
     browser = Browser(client).open("graffiti", locale="es")
     browser.press("next", a__SURFACE="001", a__HEIGHT="1,500")
     assert browser.value("attribute[HEIGHT]") == "1.500"
 
 
-def test_a_comma_in_a_text_stays(browser: Browser) -> None:
+def test_a_comma_in_an_answer_that_is_no_number_stays(browser: Browser) -> None:
     browser.open("graffiti").press("next", a__SURFACE="001", a__PLATE="1,5").press("next", **PLACE)
     assert browser.value("attribute[PLATE]") == "1,5"
 

@@ -358,7 +358,7 @@ def test_reads_go_on_while_the_primary_is_down_and_writes_after_the_promotion(ma
         assert read_position(after.headers["X-Cursor"], CITY).timeline == 2
 
 
-def test_a_replica_that_was_too_far_behind_does_not_answer_alone(make_app: Any) -> None:
+def test_a_replica_that_was_too_far_behind_does_not_answer_after_the_primary_has_died(make_app: Any) -> None:
     with replicated() as pair:
         app = make_app(pair, most_lag_s=0)
         client, key = app.test_client(), key_of(platform_of(app))

@@ -125,7 +125,7 @@ def test_missing_fields_are_named_together(send: Send) -> None:
 
 
 @pytest.mark.parametrize("body", ["[]", "nonsense", "[[]]", '{"result": 1e999}'])
-def test_other_bodies_are_refused(client: FlaskClient, sensor_key: str, body: str) -> None:
+def test_bodies_that_are_no_observation_are_refused(client: FlaskClient, sensor_key: str, body: str) -> None:
     headers = {"X-Api-Key": sensor_key}
     for path in (PATH, MANY):
         answer = client.post(path, data=body, headers=headers, content_type="application/json")
@@ -133,7 +133,7 @@ def test_other_bodies_are_refused(client: FlaskClient, sensor_key: str, body: st
     assert client.post(PATH, data={"result": "1"}, headers=headers).status_code == 415
 
 
-def test_parts_of_the_standard_that_are_not_used_are_named(send: Send) -> None:
+def test_a_warning_names_the_parts_of_the_standard_that_are_not_used(send: Send) -> None:
     answer = send(observation(FeatureOfInterest={"@iot.id": 3}, resultQuality=[]))
     assert answer.status_code == 201
     assert "resultQuality, FeatureOfInterest: not used by this server." in answer.headers["Warning"]

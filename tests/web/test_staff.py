@@ -74,7 +74,7 @@ def test_the_description_names_the_headers_with_which_a_change_is_guarded(client
     }
 
 
-def test_the_words_of_the_contract_are_those_of_the_domain() -> None:
+def test_schemas_and_domain_have_the_same_words() -> None:
     for words, kinds in (
         (wire.STATES, State),
         (wire.OUTCOMES, Outcome),

@@ -61,7 +61,7 @@ def test_an_admin_adds_lists_and_removes_a_block(desk: Callable[[Role], Desk]) -
     assert admin.post(f"/blocks/{added['number']}/remove", {"reason": "Over."}).status_code == 404
 
 
-def test_no_table_has_the_address_that_is_blocked(desk: Callable[[Role], Desk]) -> None:
+def test_a_blocked_address_is_in_no_table(desk: Callable[[Role], Desk]) -> None:
     admin = desk(Role.ADMIN)
     admin.post("/blocks", BLOCK)
     for table in ("block", "block_list", "audit_entry"):

@@ -169,7 +169,9 @@ def test_a_repeated_command_changes_nothing_more(desk: Desk, hole: str, platform
     assert desk.post(path, {"text": "Else."}, headers=headers).json["version"] == 3
 
 
-def test_a_repeat_shows_nothing_that_another_department_did_since(client: FlaskClient, platform: Platform) -> None:
+def test_a_repeated_call_shows_nothing_that_another_department_has_done_after_the_first(
+    client: FlaskClient, platform: Platform
+) -> None:
     streets = Desk.of(client, platform, "bo", Role.AGENT, "streets")
     parks = Desk.of(client, platform, "cy", Role.AGENT, "parks")
     hole = build.submit(platform).service_request_id
@@ -274,7 +276,9 @@ def bulk_of_starts(**more: Any) -> dict[str, Any]:
     return {"command": "start", "filters": {"state": "assigned"}, "dry_run": False} | more
 
 
-def test_a_repeated_bulk_command_is_for_the_requests_of_the_first_call(desk: Desk, platform: Platform) -> None:
+def test_a_repeated_bulk_command_leaves_requests_alone_that_came_after_the_first_call(
+    desk: Desk, platform: Platform
+) -> None:
     first = [build.submit(platform).service_request_id for _ in range(2)]
     headers = {"Idempotency-Key": "b1"}
     done = desk.post("/bulk", bulk_of_starts(), headers=headers)
@@ -491,7 +495,9 @@ def test_a_request_is_not_assigned_to_an_account_that_only_reads(
     assert "rita is a reader and cannot work on requests" in answer.json["detail"]
 
 
-def test_a_command_for_decided_requests_names_the_way_out_of_triage(desk: Desk, platform: Platform) -> None:
+def test_the_error_for_a_command_that_triage_does_not_allow_names_the_way_out_of_triage(
+    desk: Desk, platform: Platform
+) -> None:
     build.submit(platform, service_code="hotline", description="Call me")
     [before] = desk.get("/requests?state=triage").json["requests"]
     request_id = before["number"]

@@ -60,7 +60,7 @@ def test_a_member_that_is_sent_twice_is_refused(desk: Desk, hole: str, path: str
         ("reschedule", {"expected": "9999-01-01", "reason": "x"}, "expected"),
     ],
 )
-def test_dates_that_nobody_can_mean_are_refused(
+def test_dates_in_the_past_or_in_the_year_9999_are_refused(
     desk: Desk, hole: str, command: str, body: dict[str, Any], field: str
 ) -> None:
     answer = desk.post(f"/requests/{hole}/{command}", body)
@@ -68,7 +68,7 @@ def test_dates_that_nobody_can_mean_are_refused(
 
 
 @pytest.mark.parametrize("tag", ['W/"v1"', '"v01"', '"v0"'])
-def test_only_the_exact_etag_counts(desk: Desk, hole: str, tag: str) -> None:
+def test_an_if_match_other_than_the_exact_etag_gets_400(desk: Desk, hole: str, tag: str) -> None:
     assert desk.post(f"/requests/{hole}/start", headers={"If-Match": tag}).status_code == 400
 
 
@@ -119,7 +119,7 @@ def town(make_app: Callable[..., Flask]) -> Flask:
     return make_app(build.city(services=(*build.city().services, old)))
 
 
-def test_a_request_of_a_blackbox_service_gets_an_id_in_another_service(town: Flask) -> None:
+def test_a_request_of_a_blackbox_service_gets_an_id_when_it_moves_to_a_realtime_service(town: Flask) -> None:
     platform = platform_of(town)
     city = next(iter(platform.registry))
     build.submit(platform, service_code="hotline", now=utc_now())

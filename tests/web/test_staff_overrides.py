@@ -82,7 +82,7 @@ def test_a_faulty_body_is_a_400_that_names_the_field(desk: Callable[..., Desk], 
     assert field in [one["field"] for one in answer.json["errors"]]
 
 
-def test_a_wrong_etag_is_a_400(desk: Callable[..., Desk]) -> None:
+def test_a_malformed_etag_is_a_400(desk: Callable[..., Desk]) -> None:
     answer = desk().send("PUT", ITEM, NEW, If_Match="v3")
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "If-Match")
 

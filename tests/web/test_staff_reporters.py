@@ -59,7 +59,9 @@ def test_an_erasure_is_a_dry_run_by_default(admin: Desk, platform: Platform) -> 
     assert admin.post("/reporters/export", ASKED).json["notice"] == again["notice"]
 
 
-def test_texts_are_erased_if_asked_for(admin: Desk, client: FlaskClient, platform: Platform) -> None:
+def test_texts_are_erased_only_if_the_call_asks_for_it(
+    admin: Desk, client: FlaskClient, platform: Platform
+) -> None:
     name = submit(platform)
     admin.post("/reporters/erase", ASKED | {"dry_run": False, "texts": True})
     (shown,) = client.get(f"/open311/v2/requests/{name}.json").json

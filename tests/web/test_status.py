@@ -96,7 +96,7 @@ def test_readyz_reports_undispatched_changes_and_stays_200(client: FlaskClient, 
     assert "the oldest for 36" in answer.json["checks"]["jobs"]["detail"]
 
 
-def test_readyz_counts_no_further_than_ten_thousand(client: FlaskClient, platform: Platform) -> None:
+def test_readyz_stops_counting_at_ten_thousand(client: FlaskClient, platform: Platform) -> None:
     with platform.database.transaction() as connection:
         connection.exec_driver_sql(
             "INSERT INTO outbox (jurisdiction_id, request_id, version, written_at)"

@@ -340,7 +340,7 @@ def test_a_subscription_that_is_paused_for_31_days_is_disabled(town: Town) -> No
     assert len(town.receiver.held) == 1
 
 
-def test_a_replay_from_a_cursor_tells_again_with_the_same_ids(town: Town) -> None:
+def test_a_replay_from_a_cursor_sends_webhooks_again_with_the_same_ids(town: Town) -> None:
     found = town.subscribe()
     cursor = town.cursor()
     name = build.submit(town.platform).service_request_id

@@ -197,7 +197,7 @@ def test_words_of_an_emergency_get_its_notice_first(client: FlaskClient, platfor
 
 
 @pytest.mark.parametrize(("code", "chosen"), [("potholes", 1), ("v1.2", 0)])
-def test_a_report_by_the_form_counts_what_was_chosen(
+def test_a_report_by_the_form_counts_the_suggestion_that_was_chosen(
     client: FlaskClient, platform: Platform, code: str, chosen: int
 ) -> None:
     browser = Browser(client).open(code, suggestion="potholes")

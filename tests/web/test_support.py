@@ -61,7 +61,9 @@ def report(platform: Platform, **fields: Any) -> str:
     return build.submit(platform, **fields).service_request_id
 
 
-def test_a_person_counts_once(client: FlaskClient, platform: Platform, say: Callable[..., TestResponse]) -> None:
+def test_a_person_counts_as_one_supporter_of_a_request(
+    client: FlaskClient, platform: Platform, say: Callable[..., TestResponse]
+) -> None:
     id = report(platform)
     assert supporters(client, id) == 0
     for _ in range(2):
@@ -162,7 +164,7 @@ def test_a_merged_request_counts_for_its_parent(
     assert say(child, "/remove", account_id="2").json[0]["supporters"] == 3
     assert (supporters(client, parent), supporters(client, child)) == (3, 1)
     give(platform, child, commands.Unmerge())
-    assert (supporters(client, parent), supporters(client, child)) == (3, 1), "what was given to the parent stays"
+    assert (supporters(client, parent), supporters(client, child)) == (3, 1), "the support of the parent stays"
 
 
 def test_a_request_merged_into_a_hidden_one_gets_409(platform: Platform, say: Callable[..., TestResponse]) -> None:
@@ -231,7 +233,7 @@ def test_the_error_for_a_wrong_field_names_it(
 
 
 @pytest.mark.parametrize("value", ["'; DROP TABLE supporter; --", "\ud83d\ude00 ünï", "%00", "a\nb", "😀" * 50])
-def test_any_text_is_an_id(platform: Platform, say: Callable[..., TestResponse], value: str) -> None:
+def test_an_account_id_may_be_any_text(platform: Platform, say: Callable[..., TestResponse], value: str) -> None:
     sent = value.encode("utf-8", "replace").decode()
     id = report(platform)
     assert [say(id, account_id=sent).json[0]["supporters"] for _ in range(2)] == [1, 1]

@@ -107,7 +107,7 @@ def test_reports_above_a_rate_are_held(serve: Serve, rules: AbuseRules, reason: 
     assert f"suspected: {reason}" in city.history(names[3])
 
 
-def test_other_senders_are_not_held(serve: Serve) -> None:
+def test_a_report_of_another_sender_is_not_held(serve: Serve) -> None:
     city = serve(AbuseRules(per_address="1 per hour", per_device="1 per hour", most_repeats=1))
     first = city.id_of(city.send("203.0.113.7", device_id="a", description="Same"))
     other = city.id_of(city.send("203.0.113.8", device_id="b", description="Same"))
@@ -124,7 +124,7 @@ def test_addresses_of_one_customers_ipv6_network_count_together(serve: Serve) ->
     assert not city.is_public(city.id_of(city.send("::ffff:203.0.113.7")))
 
 
-def test_another_text_or_place_is_no_repeat(serve: Serve) -> None:
+def test_a_report_with_another_text_or_place_is_no_repeat(serve: Serve) -> None:
     city = serve(AbuseRules(most_repeats=1))
     several: list[dict[str, Any]] = [{}, {"description": "Other"}, {"lat": "60.1800"}, {"long": "24.95"}]
     for changes in several:
@@ -324,7 +324,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_blocks_cost_a_post_and_a_list_no_statement(serve: Serve, statements: list[str]) -> None:
+def test_blocks_add_no_statement_to_a_post_or_a_list(serve: Serve, statements: list[str]) -> None:
     city = serve(AbuseRules(per_address="9 per hour", honeypot="website"))
     for _ in range(2):  # the first POST also takes a number for the next ones
         city.send()

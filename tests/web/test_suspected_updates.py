@@ -168,7 +168,7 @@ def test_two_hundred_updates_at_once_are_all_counted(make_app: MakeApp) -> None:
     assert (server.kinds().count("public_comment"), server.kinds().count("held_comment")) == (150, 50)
 
 
-def test_a_held_update_is_no_answer_so_the_request_still_waits_for_one(serve: Serve) -> None:
+def test_a_held_update_does_not_answer_the_question_for_which_a_request_waits(serve: Serve) -> None:
     server = serve(AbuseRules(honeypot="website"))
     act(
         server.platform,

@@ -40,7 +40,9 @@ def counts(client: FlaskClient, tile: tiles.Tile, query: str = "") -> list[int]:
 # --- What a tile shows
 
 
-def test_a_close_tile_has_each_request_with_its_properties(client: FlaskClient, platform: Platform) -> None:
+def test_a_tile_of_a_high_zoom_has_each_request_with_its_properties(
+    client: FlaskClient, platform: Platform
+) -> None:
     build.store(platform, service_request_id="R77")
     for zoom in range(12, 19):
         tile = tiles.tile_at(*HERE, zoom)
@@ -54,7 +56,9 @@ def test_a_close_tile_has_each_request_with_its_properties(client: FlaskClient, 
         }
 
 
-def test_a_far_tile_has_cells_with_the_numbers_of_requests(client: FlaskClient, platform: Platform) -> None:
+def test_a_tile_of_a_low_zoom_has_cells_with_the_numbers_of_requests(
+    client: FlaskClient, platform: Platform
+) -> None:
     for status in ("open", "open", "closed"):
         build.store(platform, status=status)
     work(platform)
@@ -63,7 +67,7 @@ def test_a_far_tile_has_cells_with_the_numbers_of_requests(client: FlaskClient, 
         assert properties == {"count": 3, "open": 2, "closed": 1}, zoom
 
 
-def test_a_request_near_an_edge_is_in_the_tile_beside_too(client: FlaskClient, platform: Platform) -> None:
+def test_a_request_near_an_edge_is_also_in_the_neighbouring_tile(client: FlaskClient, platform: Platform) -> None:
     zoom, x, y = CLOSE
     west = x / 2**zoom * 360 - 180
     build.store(platform, place=Place(long=west + 0.0001, lat=HERE[1]))
@@ -117,7 +121,7 @@ def test_without_dates_a_tile_has_requests_of_any_age(client: FlaskClient, platf
     assert ids(client, CLOSE, "start_date=2026-01-01T00:00:00Z") == []
 
 
-def test_a_box_and_the_tile_must_both_have_the_request(client: FlaskClient, platform: Platform) -> None:
+def test_a_tile_has_only_the_requests_inside_the_box_of_the_call(client: FlaskClient, platform: Platform) -> None:
     build.store(platform)
     assert len(ids(client, CLOSE, "bbox=24.94,60.17,24.95,60.18")) == 1
     assert ids(client, CLOSE, "bbox=24.95,60.17,24.96,60.18") == []
@@ -248,7 +252,9 @@ def test_no_path_leads_to_a_server_error(client: FlaskClient, z: str, x: str, y:
         "bbox=24,60,25,61",
     ],
 )
-def test_a_filter_that_cells_lack_gets_400_that_names_the_zoom(client: FlaskClient, query: str) -> None:
+def test_the_error_for_a_filter_that_cells_do_not_have_names_the_lowest_zoom_for_it(
+    client: FlaskClient, query: str
+) -> None:
     [fault] = client.get(f"{tiles.PATH}/11/0/0.mvt?{query}").json["errors"]
     assert fault == {
         "field": query.partition("=")[0],

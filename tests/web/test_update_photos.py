@@ -193,7 +193,7 @@ def test_staff_read_the_original_while_it_is_kept(sender: Sender, desk: Desk) ->
     assert (small.status_code, PLANTED in small.data) == (200, False)
 
 
-def test_wrong_calls_of_staff_get_a_clear_error(sender: Sender, desk: Desk) -> None:
+def test_wrong_calls_of_staff_about_photos_get_a_clear_error(sender: Sender, desk: Desk) -> None:
     sender.post(("media", jpeg()))
     prepare_all(sender.platform)
     id = sender.newest()["service_request_id"]

@@ -96,7 +96,7 @@ def test_updates_in_xml_have_mysocietys_names(client: FlaskClient, platform: Pla
     assert update.findtext("status") == "not_councils_responsibility"
 
 
-def test_the_window_holds_exactly_the_updates_recorded_in_it(
+def test_a_list_of_updates_has_exactly_the_updates_recorded_in_its_window(
     client: FlaskClient, platform: Platform, name: str
 ) -> None:
     give(platform, name, commands.Acknowledge())
@@ -136,7 +136,9 @@ def test_a_city_may_show_comments_to_the_public(make_app: Callable[..., Flask]) 
     _, secret = add_key(platform, label="app", now=utc_now())
     assert send(client, secret, name).status_code == 200
     assert [one["description"] for one in listed(client)] == ["It is still there."]
-    assert [one["update_id"] for one in listed(client, api_key=secret)] == ["1042"], "the id that the sender gave"
+    assert [one["update_id"] for one in listed(client, api_key=secret)] == ["1042"], (
+        "the sender reads its own id of the update"
+    )
     assert listed(client)[0]["update_id"].startswith("u")
     shown = client.get(f"/open311/v2/requests/{name}.json?extensions=notes").json
     assert [note["type"] for note in shown[0]["notes"]] == ["received", "public_comment"]

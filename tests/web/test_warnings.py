@@ -183,7 +183,7 @@ def test_a_warning_has_the_name_as_it_was_sent(client: FlaskClient, format: str,
         (f"q={'x' * 201}", "only the first 200 characters of q count"),
     ],
 )
-def test_a_value_that_is_cut_or_ignored_gives_a_warning(
+def test_a_value_that_the_server_cuts_or_ignores_gives_a_warning(
     client: FlaskClient, format: str, query: str, text: str
 ) -> None:
     answer = client.get(f"{BASE}/requests.{format}?{query}")

@@ -85,7 +85,7 @@ class Filed:
     key, own_id         the Idempotency-Key and the client's own id; "" if it sent none
     parameters          what was sent, in order, without api_key
     media               name, content type and SHA-256 of each file
-    caller              False if the neighbour's own citizens filed it
+    caller              False if the neighbour's own citizens sent it
     """
 
     number: int
@@ -296,7 +296,7 @@ class City:
             return self._requests[number]
 
     def file(self, code: str, **parameters: str) -> Filed:
-        """File a request of the neighbour's own citizen, such as `file("potholes", lat="60.17", long="24.94")`."""
+        """Store a request of the neighbour's own citizen, such as `file("potholes", lat="60.17", long="24.94")`."""
         return self.take(code, parameters.items(), caller=False)
 
     def renumber(self, request: str, service_request_id: str) -> None:

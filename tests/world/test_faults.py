@@ -37,7 +37,7 @@ def struck_by(kind: str, **options: Any) -> Any:
     return world.neighbour(faults=[world.fault(kind, on=POST, **options)])
 
 
-def test_a_dropped_call_is_not_taken() -> None:
+def test_a_call_that_the_fault_drop_strikes_is_not_stored() -> None:
     with struck_by("drop") as city:
         with pytest.raises(requests.ConnectionError):
             post(city)
@@ -53,13 +53,13 @@ def test_an_answer_is_lost_after_the_request_was_taken() -> None:
         assert city.calls[0]["fault"] == "lose_answer"
 
 
-def test_a_request_is_handled_twice() -> None:
+def test_the_fault_double_stores_a_request_twice() -> None:
     with struck_by("double") as city:
         assert post(city).json()[0]["service_request_id"] == "C-2"
         assert len(city.accepted) == 2
 
 
-def test_a_request_with_a_key_is_handled_twice_and_taken_once() -> None:
+def test_the_fault_double_stores_a_request_with_an_idempotency_key_once() -> None:
     with world.neighbour(dialect=world.LIKE_OURS, faults=[world.fault("double", on=POST)]) as city:
         assert post(city, **{"Idempotency-Key": "k"}).json()[0]["service_request_id"] == "C-1"
         assert len(city.accepted) == 1
@@ -127,7 +127,7 @@ def test_the_first_fault_that_strikes_is_the_only_one() -> None:
     assert [each.kind if each else "" for each in map(plan.next, ["GET x"] * 4)] == ["drop", "page", "page", ""]
 
 
-def test_chance_depends_only_on_the_seed() -> None:
+def test_the_same_seed_gives_the_same_faults() -> None:
     faults = world.by_chance(0.3, "drop", "lose_answer", on="POST")
 
     def strikes(seed: int) -> list[str]:
@@ -150,7 +150,7 @@ def test_a_wrong_fault_is_an_error(wrong: dict[str, Any]) -> None:
         world.Fault(**wrong)
 
 
-def test_a_neighbour_that_behaves_again_has_no_faults() -> None:
+def test_behave_removes_all_faults_of_a_neighbour() -> None:
     with struck_by("status", times=world.FOREVER) as city:
         assert post(city).status_code == 500
         city.behave()
@@ -206,7 +206,7 @@ def test_a_body_is_cut_on_the_way_after_the_request_was_taken() -> None:
         assert len(city.accepted) == 1
 
 
-def test_a_redirect_leads_elsewhere() -> None:
+def test_the_fault_redirect_leads_to_another_address() -> None:
     with answered_with("redirect", status=307, to="https://elsewhere.example/") as city:
         answer = get(city)
         assert (answer.status_code, answer.headers["Location"]) == (307, "https://elsewhere.example/")

@@ -50,7 +50,7 @@ def test_the_connection_is_lost_before_or_after_the_mail_was_taken(kind: str, ta
         assert len(post.accepted) == taken + 1
 
 
-def test_a_mail_is_taken_twice() -> None:
+def test_the_fault_double_stores_a_mail_twice() -> None:
     with world.mail_server(faults=[world.fault("double", on="DATA")]) as post:
         send(post)
         assert [each.message["Message-ID"] for each in post.accepted] == ["<1@city.example>"] * 2

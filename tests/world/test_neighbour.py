@@ -197,7 +197,7 @@ def test_staff_close_a_request_and_the_update_is_listed(talk: Talk) -> None:
     assert (shown.status, shown.status_notes, shown.updated_datetime) == ("closed", "Filled.", closed.at)
 
 
-def test_an_update_that_comes_late_does_not_undo_a_newer_one(talk: Talk) -> None:
+def test_a_late_update_does_not_undo_a_newer_one(talk: Talk) -> None:
     city, client = talk
     client.post_request(HOLE)
     city.close("C-1", note="Filled.")
@@ -223,7 +223,7 @@ def test_an_update_of_a_client_is_taken_once(talk: Talk) -> None:
     assert (received.status, received.description, received.by) == ("fixed", "Done", "caller")
 
 
-def test_a_neighbour_without_updates_knows_no_such_address() -> None:
+def test_a_neighbour_without_updates_answers_404_for_them() -> None:
     with world.neighbour() as city, client_of(city) as client, pytest.raises(Refused, match="404"):
         list(client.updates())
 
@@ -256,7 +256,7 @@ def test_codes_and_ids_can_change(talk: Talk) -> None:
         client.post_request(HOLE)
 
 
-def test_the_clock_can_be_turned_back(talk: Talk) -> None:
+def test_a_test_can_turn_the_clock_of_the_neighbour_back(talk: Talk) -> None:
     city, client = talk
     client.post_request(HOLE)
     city.turn_clock(-86400)
@@ -304,7 +304,7 @@ def test_a_neighbour_that_is_down_refuses_connections_and_keeps_its_memory() -> 
         assert client.request("C-1").status == "open"
 
 
-def test_the_journal_survives_and_forgets_a_line_that_was_cut(tmp_path: Path) -> None:
+def test_a_restarted_neighbour_reads_its_journal_without_a_line_that_was_cut(tmp_path: Path) -> None:
     file = tmp_path / "journal"
     options = {"dialect": world.LIKE_OURS, "file": file}
     with world.neighbour(**options) as city, client_of(city) as client:

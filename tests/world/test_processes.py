@@ -57,7 +57,7 @@ def test_a_killed_neighbour_knows_all_that_it_has_answered(tmp_path: Path) -> No
         assert city.accepted[-1].service_request_id == identity
 
 
-def test_staff_act_in_the_process(tmp_path: Path) -> None:
+def test_acts_of_staff_reach_a_neighbour_in_another_process(tmp_path: Path) -> None:
     with world.process(tmp_path / "journal", dialect=world.MYSOCIETY, ids="N") as city:
         assert post(city) == "N-1"
         city.change("N-1", status="planned", note="Soon.", at=world.START)

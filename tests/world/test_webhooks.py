@@ -94,7 +94,7 @@ def test_the_fault_of_a_receiver_decides_what_it_takes(kind: str, accepted: int,
         assert office.calls[0]["fault"] == kind
 
 
-def test_a_test_can_choose_the_answer() -> None:
+def test_a_test_can_choose_the_answer_of_the_receiver() -> None:
     with world.receiver(clock=clock, respond=lambda hook: (202, {"seen": hook.webhook_id})) as office:
         answer = send(office)
         assert (answer.status_code, answer.json()) == (202, {"seen": "w-1"})

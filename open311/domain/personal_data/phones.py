@@ -16,7 +16,7 @@ from open311.domain.personal_data.kinds import DataKind, Hit
 from open311.domain.personal_data.words import meaning_before
 
 LEAST_DIGITS = 6
-"""A phone number with fewer digits is not personal, such as 311 or the short number of an office."""
+"""A phone number with fewer digits than this is not personal, such as 311 or the short number of an office."""
 _LEAST_DIGITS_ALONE = 9
 """A number without `+` or 00, and without a word before it such as `Tel.`, must have at least this many digits."""
 _MOST_DIGITS = 15

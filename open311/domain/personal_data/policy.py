@@ -13,8 +13,8 @@ from open311.domain.personal_data.kinds import DataKind, Hit
 
 _MARK_DIGITS = 6
 _LEAST_OWN_DIGITS = 7
-"""A number with at least this many digits counts as the same as a longer one that ends with it: the longer one
-begins with the code of an area or a country."""
+"""Two numbers are the same if one ends with the other, and the shorter one has at least this many digits: the
+longer one begins with the code of an area or a country."""
 
 
 class Treatment(StrEnum):

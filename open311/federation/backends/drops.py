@@ -1,4 +1,4 @@
-"""Files of updates, which another program puts into a folder and may make longer.
+"""Files of updates. Another program puts them into a folder, and may add rows to them.
 
 The cursor says for each file how far it has been read, with a checksum of the bytes before that place. If a file is
 replaced by another one of the same name, it is read from its beginning. The server has stored a page when it asks

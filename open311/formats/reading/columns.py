@@ -16,7 +16,7 @@ from open311.formats.reading.dates import Order, iso_instant
 from open311.formats.reading.templates import Columns, Recipe, Template
 
 MAX_BLANK_CHARACTERS = 20
-"""No word in `BLANKS` has more characters. So a longer text is not looked up."""
+"""No word in `BLANKS` has more characters than this. So a text that has more is not looked up."""
 BLANKS = frozenset(
     {
         *("nan", "-nan", "nat", "inf", "+inf", "-inf", "infinity", "-infinity"),

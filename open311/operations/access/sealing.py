@@ -20,7 +20,8 @@ from open311.storage import blocks
 DAY_S = 86_400
 """How long a sealed value can be opened."""
 MOST_CHARACTERS = 3_500
-"""A longer value is not sealed, because proxies refuse addresses of more than some kilobytes."""
+"""A value with more characters than this is not sealed, because proxies refuse addresses of more than some
+kilobytes."""
 
 
 def seal(platform: Platform, value: Any) -> str:

@@ -26,8 +26,9 @@ from open311.settings import Settings, unknown_settings, variable
 
 PACKAGE = "open311-server"
 EXPIRES_SOON = timedelta(days=14)
-"""A certificate with less time left is reported. The usual clients of Let's Encrypt renew it thirty days before."""
-OTHERS_READ = stat.S_IROTH | stat.S_IWOTH
+"""A certificate that expires within this time gets a warning. The usual clients of Let's Encrypt renew a
+certificate thirty days before it expires, so fourteen days before it expires, renewing has failed for two weeks."""
+ALL_USERS = stat.S_IROTH | stat.S_IWOTH
 _LIST = "open311 settings"
 
 
@@ -44,7 +45,9 @@ def check_settings(environment: Mapping[str, str], settings: Settings | None, wr
 
     settings  None if they cannot be read; `wrong` says why
     """
-    return findings("settings", "known, and they fit each other", _settings(environment, settings, wrong))
+    return findings(
+        "settings", "all are known, and none contradicts another", _settings(environment, settings, wrong)
+    )
 
 
 def _settings(environment: Mapping[str, str], settings: Settings | None, wrong: str) -> Iterator[Trouble]:
@@ -98,12 +101,14 @@ def _contradictions(settings: Settings) -> Iterator[Trouble]:
 def check_secrets(
     environment: Mapping[str, str], cities: Iterable[Jurisdiction], more: Mapping[str, Secret]
 ) -> Iterator[Finding]:
-    """Secrets that are missing, and files with secrets that every user of this machine can read.
+    """Secrets that are missing, and files with secrets that every user of this machine can read or change.
 
     more  secrets that no file of a city names, each with its owner
     """
     owned = dict(_secrets_of(cities)) | dict(more)
-    return findings("secrets", f"{len(owned)} of back ends can be read", _secrets(environment, owned))
+    return findings(
+        "secrets", f"{len(owned)} of back ends and neighbours, and each can be read", _secrets(environment, owned)
+    )
 
 
 def _secrets_of(cities: Iterable[Jurisdiction]) -> Iterator[tuple[str, Secret]]:
@@ -130,16 +135,20 @@ def _secrets(environment: Mapping[str, str], owned: Mapping[str, Secret]) -> Ite
         try:
             secret.read()
         except Misconfigured:
-            place = secret.env or secret.file
-            cure = f"export {place}=…" if secret.env else f"ls -l {place}"
-            yield fault(f"{owner} is missing: {place} has none that this user can read", cure)
+            if secret.env:
+                yield fault(f"{owner} is missing: {secret.env} is not set", f"export {secret.env}=…")
+            else:
+                what = f"{owner} is missing: {secret.file} is empty, or this user cannot read it"
+                yield fault(what, f"ls -l {secret.file}")
     hidden = [row for row in fields(Settings) if row.metadata["is_secret"] or row.name == "database_url"]
     named = (environment.get(f"{variable(row)}_FILE", "").strip() for row in hidden)
     files = dict.fromkeys((*named, *(one.file for one in owned.values())))
     for file in filter(None, files):
         mode = _mode(Path(file))
-        if mode is not None and mode & OTHERS_READ:
-            yield warning(f"{file} has a secret, and every user of this machine can read it", f"chmod o-rwx {file}")
+        if mode is not None and mode & ALL_USERS:
+            yield warning(
+                f"{file} has a secret, and every user of this machine can read or change it", f"chmod o-rwx {file}"
+            )
 
 
 def _mode(file: Path) -> int | None:
@@ -150,15 +159,19 @@ def _mode(file: Path) -> int | None:
 
 
 def check_versions() -> Iterator[Finding]:
-    """Releases of Python and of other packages that this server does not work with."""
-    return findings("packages", f"Python {python.python_version()}, and all packages are new enough", _packages())
+    """Packages that are missing, or of a release with which this server does not work."""
+    return findings(
+        "packages", f"all have the right releases; this is Python {python.python_version()}", _packages()
+    )
 
 
 def _packages() -> Iterator[Trouble]:
     try:
         wanted = [Requirement(line) for line in requires(PACKAGE) or ()]
     except PackageNotFoundError:
-        yield warning(f"{PACKAGE} is not installed as a package, so nobody knows what it needs", "pip install .")
+        yield warning(
+            f"{PACKAGE} is not installed as a package, so the packages that it needs are unknown", "pip install ."
+        )
         return
     for one in wanted:
         is_extra = one.marker is not None and "extra" in str(one.marker)
@@ -183,7 +196,9 @@ def check_disks(settings: Settings, room: Room) -> Iterator[Finding]:
     folders = {"OPEN311_DATA_DIR": settings.data_path, "the dumps": settings.data_path / "dumps"}
     if settings.media_bucket is None:
         folders["OPEN311_MEDIA"] = settings.media_path
-    return findings("disks", f"room in {', '.join(folders)}", _disks(folders, settings.max_photo_bytes, room))
+    return findings(
+        "disks", f"enough room in {', '.join(folders)}", _disks(folders, settings.max_photo_bytes, room)
+    )
 
 
 def _disks(folders: Mapping[str, Path], photo_bytes: int, room: Room) -> Iterator[Trouble]:

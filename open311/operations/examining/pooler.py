@@ -39,7 +39,7 @@ def _pooler(pooled: Connection, identity: tuple[int, int], settings: Settings) -
         yield fault("DATABASE_URL and OPEN311_DIRECT_DATABASE_URL lead to different databases", "open311 settings")
     if settings.prepare_statements:
         yield fault(
-            "OPEN311_PREPARE_STATEMENTS is true, but a pooler of transactions loses prepared statements",
+            "OPEN311_PREPARE_STATEMENTS is true, but a pooler in transaction mode loses prepared statements",
             "export OPEN311_PREPARE_STATEMENTS=false",
         )
     wanted = session_settings(settings.statement_timeout_ms)

@@ -23,7 +23,7 @@ def _troubles(view: View) -> Iterator[Trouble]:
         yield fault(f"the primary answers all reads: {view.fault}", seen)
     elif view.replica is not None and view.replica.is_replica and not view.replica.tells_back:
         yield warning(
-            "hot_standby_feedback is off in the replica, so long downloads may be ended there",
+            "hot_standby_feedback is off in the replica, so PostgreSQL may end long downloads there",
             "psql \"$REPLICA_ADMIN_URL\" -c 'ALTER SYSTEM SET hot_standby_feedback = on'"
             " -c 'SELECT pg_reload_conf()'",
         )

@@ -75,7 +75,7 @@ def _versions(found: health.Versions) -> Iterator[Trouble]:
 
 def check_schema(state: SchemaState) -> Iterator[Finding]:
     """A schema that is not that of this release: migrations that have not run, or a newer schema."""
-    return findings("schema", f"at {state.revision}", _schema(state))
+    return findings("schema", f"at revision {state.revision}", _schema(state))
 
 
 def _schema(state: SchemaState) -> Iterator[Trouble]:
@@ -122,7 +122,7 @@ def _tables(states: Iterable[TableState], limits: Bloat) -> Iterator[Trouble]:
                 _psql(f"ALTER TABLE {one.name} RESET (autovacuum_enabled)", "SHOW autovacuum"),
             )
         if one.dead >= limits.rows and one.dead > limits.dead * one.live:
-            when = f"last on {one.vacuumed_at:%Y-%m-%d %H:%M} UTC" if one.vacuumed_at else "never vacuumed"
+            when = f"last vacuumed on {one.vacuumed_at:%Y-%m-%d %H:%M} UTC" if one.vacuumed_at else "never vacuumed"
             yield warning(
                 f"{one.name} has {one.dead:,} dead rows and {one.live:,} living ones, {when}",
                 _psql(f"VACUUM (ANALYZE) {one.name}"),
@@ -138,7 +138,7 @@ def _tables(states: Iterable[TableState], limits: Bloat) -> Iterator[Trouble]:
 
 def check_clock(connection: Connection, now: Callable[[], datetime]) -> Iterator[Finding]:
     """A clock of this machine that differs from the clock of the database."""
-    return findings("clock", "that of the database says the same", _clock(connection, now))
+    return findings("clock", "it agrees with the clock of the database", _clock(connection, now))
 
 
 def _clock(connection: Connection, now: Callable[[], datetime]) -> Iterator[Trouble]:
@@ -154,7 +154,9 @@ def _clock(connection: Connection, now: Callable[[], datetime]) -> Iterator[Trou
 def check_connections(connection: Connection, settings: Settings) -> Iterator[Finding]:
     """Settings with which the server may open more connections than PostgreSQL admits."""
     return findings(
-        "connections", "PostgreSQL admits as many as the settings need", _connections(connection, settings)
+        "connections",
+        "PostgreSQL admits as many connections as the settings need",
+        _connections(connection, settings),
     )
 
 

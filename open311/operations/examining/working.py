@@ -48,15 +48,19 @@ def _queue(connection: Connection) -> Iterator[Trouble]:
         yield fault(since, _WORKER)
     jobs, waiting = count_jobs(connection, LATE_S), backlog(connection)
     if jobs.late:
-        yield fault(f"{jobs.late} jobs are stuck; the oldest has waited for {jobs.oldest_s:.0f} s", _WORKER)
+        yield fault(f"stuck jobs: {jobs.late}; the oldest has waited for {jobs.oldest_s:.0f} s", _WORKER)
     if jobs.failing:
-        yield warning(f"{', '.join(jobs.failing_tasks)} fails again and again", "journalctl --unit open311-worker")
+        yield warning(
+            f"jobs that fail again and again: {', '.join(jobs.failing_tasks)}", "journalctl --unit open311-worker"
+        )
     if waiting.oldest_s >= LATE_S:
         count = waiting.waiting + waiting.held
-        yield fault(f"{count} changes are not dispatched, the oldest for {waiting.oldest_s:.0f} s", _WORKER)
+        yield fault(
+            f"changes that are not dispatched: {count}; the oldest has waited for {waiting.oldest_s:.0f} s", _WORKER
+        )
     elif waiting.held:
         yield warning(
-            f"{waiting.held} changes were tried without success and wait", "journalctl --unit open311-worker"
+            f"changes that failed and wait for another try: {waiting.held}", "journalctl --unit open311-worker"
         )
 
 
@@ -74,10 +78,11 @@ def _back_office(one: Watched) -> Iterator[Trouble]:
         since = format_instant(one.circuit.failing_since)
         yield fault(f"{name} is down since {since}", f"open311 deliveries test {backend} --jurisdiction {city}")
     if one.is_late:
-        yield fault(f"deliveries to {name} are not tried", _WORKER)
+        yield fault(f"no worker tries the deliveries to {name}", _WORKER)
     if one.is_gone and one.moving:
         yield warning(
-            f"{one.moving} deliveries wait for {name}, which is not a back end any more", "open311 deliveries list"
+            f"deliveries that wait for {name}, which is not a back end any more: {one.moving}",
+            "open311 deliveries list",
         )
     for kind, count in one.stopped.items():
         (command,) = commands_for({kind: count})
@@ -108,9 +113,9 @@ def _mail(connection: Connection, platform: Platform, now: datetime) -> Iterator
     ended = mails.QUEUE.count_ended(connection, now - FAILED_WITHIN)
     failed = sum(one.count for one in ended if one.state is MailState.FAILED)
     if failed:
-        yield warning(f"{failed} mails of the last day were not taken by the mail server", _MAIL)
+        yield warning(f"mails that failed for good within the last day: {failed}", _MAIL)
     for city, count in mails.count_bounced(connection, now - BOUNCED_WITHIN).items():
-        yield warning(f"mail to {count} addresses of {city} came back within a week", _MAIL)
+        yield warning(f"addresses of {city} whose mail came back within the last week: {count}", _MAIL)
 
 
 def check_sms(connection: Connection, platform: Platform, now: datetime) -> Iterator[Finding]:
@@ -125,7 +130,7 @@ def _sms(connection: Connection, platform: Platform, now: datetime) -> Iterator[
         yield fault(trouble.partition("; ")[0], _SMS)
     ended = sms.QUEUE.count_ended(connection, now - FAILED_WITHIN)
     if failed := sum(one.count for one in ended if one.state is MailState.FAILED):
-        yield warning(f"{failed} text messages of the last day were not taken by the gateway", _SMS)
+        yield warning(f"text messages that failed for good within the last day: {failed}", _SMS)
 
 
 def check_media(platform: Platform, connection: Connection) -> Iterator[Finding]:

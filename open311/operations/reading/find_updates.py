@@ -47,6 +47,6 @@ def find_updates(
 
 
 def _day_before(instant: datetime) -> datetime:
-    """A day earlier, but not before the first day of the calendar."""
+    """The time a day before `instant`, but not before the first day of the calendar."""
     earliest = datetime.min.replace(tzinfo=UTC)
     return max(instant, earliest + USUAL_WINDOW) - USUAL_WINDOW

@@ -25,7 +25,7 @@ from open311.storage import suggestions
 
 MOST_REQUESTS = 50_000
 LEAST_REQUESTS = 200
-"""With fewer public descriptions, words of single reports would decide."""
+"""With fewer public descriptions than this, words of single reports would decide."""
 LEAST_OF_SERVICE = 10
 LEAST_OF_TERM = 5
 """A model has only words that are in at least this many reports."""

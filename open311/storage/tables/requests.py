@@ -58,7 +58,7 @@ service_request = Table(
     Column("is_outside", Boolean, nullable=False, server_default=text("false")),
     Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names of those around the point
     Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    # [{"code": …, "values": […]}]; with `"is_asked": false` for staff only
+    # [{"code": …, "values": […]}]; only staff see an answer that also has `"is_asked": false`
     Column("answers", JSONB, nullable=False, server_default=text("'[]'")),
     text_column("visibility", "public"),  # see domain.requests.Visibility
     text_column("source", "api"),  # api, import, remote (of a neighbour) or example
@@ -252,7 +252,8 @@ request_event = Table(
     instant_column("at"),
     text_column("kind", None),  # the attribute `kind` of the event's class in domain.events
     text_column("visibility", "staff"),  # public or staff
-    text_column("description"),  # the text of a note; for other kinds one line made from `data`, as notes show it
+    # the text of a note; for other kinds, one line made from `data`, as the API's field `notes` shows it
+    text_column("description"),
     text_column("actor", "system"),
     text_column("cause"),
     Column(

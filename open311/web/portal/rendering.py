@@ -58,7 +58,8 @@ A_YEAR_S = 31_536_000
 _LEAST_DAYS_HOURS = 48
 """From this many hours on, a duration is told in days."""
 _KEPT_IN_SWITCH = 4_000
-"""A longer query is left out of the links to other languages, so that no page repeats it for each language."""
+"""A query with more characters than this is left out of the links to other languages, so that no page repeats it
+for each language."""
 
 _OTHER_FORMS = {"ht": "fr"}
 """Languages whose dates and numbers CLDR does not have, and the language whose forms their readers know."""

@@ -161,7 +161,7 @@ def everything(probe: Probe) -> None:
 
 @check("B2", needs="bulk_url")
 def csv_as_in_json(probe: Probe) -> None:
-    """Every cell has the value of the JSON, even if it looks like a formula."""
+    """Every cell but closed_date has the value of the JSON, even if it looks like a formula."""
     answer = _bulk(probe, "csv").must_be(200)
     table = _rows(answer)
     wide = [row for row in table if len(row) != len(COLUMNS)]

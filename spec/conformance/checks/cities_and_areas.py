@@ -51,7 +51,7 @@ def _both(probe: Probe) -> Iterator[tuple[str, list[Record]]]:
 
 
 def _own(probe: Probe) -> Record:
-    """The city under test. Raises UnmetNeedError if the server has several cities and the run names no city."""
+    """The city under test. Raises UnmetNeedError if the list lacks it or the run names none of several cities."""
     _, cities = _places(probe, "jurisdictions")
     wanted = probe.target.jurisdiction_id
     matches = [city for city in cities if text_of(city, "jurisdiction_id") == wanted or len(cities) == 1]
@@ -226,8 +226,8 @@ def areas_of_a_request(probe: Probe) -> None:
             break
     else:
         raise UnmetNeedError("no area contains the mean of its corners")
-    filed = created(probe.post(probe.form(lat=f"{lat:.6f}", long=f"{long:.6f}")))
-    request_id = text_of(filed, "service_request_id")
+    sent = created(probe.post(probe.form(lat=f"{lat:.6f}", long=f"{long:.6f}")))
+    request_id = text_of(sent, "service_request_id")
     answer, records = rows(probe, ("extensions", "true"), path=f"requests/{segment(request_id)}")
     extended = records[0].get("extended_attributes") if records else None
     received = extended.get("areas") if isinstance(extended, dict) else None

@@ -166,7 +166,7 @@ def ranges(probe: Probe) -> None:
     part = _download(probe, item, ("Range", "bytes=0-9")).must_be(206)
     part.must(part.body == complete.body[:10], "the first ten bytes", f"{len(part.body)} bytes")
     rest = _download(probe, item, ("Range", "bytes=10-"), ("If-Range", tag)).must_be(206)
-    rest.must(part.body + rest.body == complete.body, "the other bytes", f"{len(rest.body)} bytes")
+    rest.must(part.body + rest.body == complete.body, "the bytes after the first ten", f"{len(rest.body)} bytes")
     other = _download(probe, item, ("Range", "bytes=10-"), ("If-Range", '"another"')).must_be(200)
     other.must(
         other.body == complete.body, "the complete file, because the ETag differs", f"{len(other.body)} bytes"

@@ -52,7 +52,7 @@ def json_structure(probe: Probe) -> None:
 
 @check("C247")
 def status_is_an_error(probe: Probe) -> None:
-    """No answer to a GET before this check, if it is still cached, has an errors body and a status of success."""
+    """No answer to a GET that the client still has in its cache is an errors body with a status of success."""
     list(_readable_errors(probe))
     for answer in probe.client.answers:
         if answer.succeeded and _looks_like_errors(answer.body.lstrip()):
@@ -122,7 +122,7 @@ def unknown_path_without_suffix(probe: Probe) -> None:
 
 @check("C255")
 def statuses(probe: Probe) -> None:
-    """No answer to a GET before this check, if it is still cached, has 401 or 422."""
+    """No answer to a GET that the client still has in its cache has 401 or 422."""
     list(_readable_errors(probe))
     for answer in probe.client.answers:
         answer.must(answer.status not in (401, 422), "400, 403 or 404", answer.status)

@@ -78,7 +78,7 @@ def names_beyond_ascii(probe: Probe) -> None:
 
 
 def _round_trip(probe: Probe, description: str) -> None:
-    """File a request with this description, and read the request in every format."""
+    """Send a new request with this description, and read the request in every format."""
     receipt = created(probe.post(probe.form(description=description)))
     for format in probe.formats:
         record = probe.read_back(receipt, format)

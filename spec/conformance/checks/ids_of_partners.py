@@ -22,7 +22,7 @@ def _search(probe: Probe, own_id: str, key: str, **more: str) -> Answer:
 
 
 def _send(probe: Probe, **fields: str) -> Answer:
-    """File a request. Raises UnmetNeedError if the server does not know own ids."""
+    """Send a new request. Raises UnmetNeedError if the server does not know own ids."""
     probe.json_offered()
     offered(probe, "own_ids", lambda: _search(probe, UNKNOWN, "").status == 403)
     return probe.post(probe.form(**fields))

@@ -33,7 +33,9 @@ def errors_in_the_callers_language(probe: Probe) -> None:
         default, text = (_descriptions(each) for each in (plain, answer))
         answer.must(answer.status == plain.status, f"status {plain.status}, as without Accept-Language")
         if not _names(answer, language):
-            answer.must(text == default, "the default text, because Content-Language does not name the other", text)
+            answer.must(
+                text == default, "the default text, because Content-Language does not name another language", text
+            )
         offered(probe, "languages", lambda: _names(answer, language))  # noqa: B023 - called at once
         answer.must(text != default, f"a text in the language {language}", text)
         vary = answer.headers.get("vary", "")

@@ -289,7 +289,7 @@ def newest_first(probe: Probe) -> None:
         orders.append(ids_of(records))
     if len(orders[0]) < 2:
         raise UnmetNeedError("fewer than two requests are listed")
-    # Compare only the requests in both answers: a request that is filed between the calls is in one answer only.
+    # Compare only the requests in both answers: a request that is sent between the calls is in one answer only.
     common = set(orders[0]) & set(orders[-1])
     xml, json = ([each for each in order if each in common] for order in (orders[0], orders[-1]))
     for expected, received in zip(xml, json, strict=False):

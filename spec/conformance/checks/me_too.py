@@ -13,8 +13,8 @@ from spec.conformance.registry import check
 _NEEDS = "plain_service point"
 
 
-def _filed(probe: Probe) -> str:
-    """The id of a new request."""
+def _send(probe: Probe) -> str:
+    """Send a new request. Returns its id."""
     probe.json_offered()
     return text_of(created(probe.post(probe.form())), "service_request_id")
 
@@ -31,7 +31,7 @@ def _supported(probe: Probe, request_id: str = "") -> tuple[str, str, Answer]:
 
     request_id  "" for a new request
     """
-    request_id, person = request_id or _filed(probe), uuid4().hex
+    request_id, person = request_id or _send(probe), uuid4().hex
     answer = _say(probe, request_id, account_id=person)
     offered(probe, "me_too", lambda: answer.succeeded and b'"supporters"' in answer.body)
     return request_id, person, answer
@@ -92,7 +92,7 @@ def public_number(probe: Probe) -> None:
 
 @check("Z6", needs=_NEEDS, writes=True)
 def nothing_else_changes(probe: Probe) -> None:
-    request_id = _filed(probe)
+    request_id = _send(probe)
     before = only(_read(probe, request_id))
     _supported(probe, request_id)
     _say(probe, request_id, account_id=uuid4().hex)

@@ -117,8 +117,8 @@ def only_with_its_suffix(probe: Probe) -> None:
 # --- Duplicates
 
 
-def _file(probe: Probe, point: Point, **fields: str) -> str:
-    """File a request for service P at a point. Returns its id."""
+def _send(probe: Probe, point: Point, **fields: str) -> str:
+    """Send a new request for service P at a point. Returns its id."""
     form = probe.form(lat=str(point.lat), long=str(point.long), **fields)
     return text_of(created(probe.post(form)), "service_request_id")
 
@@ -141,11 +141,11 @@ def _open_at(probe: Probe, point: Point) -> list[Record]:
 def duplicates(probe: Probe) -> None:
     _around(probe)
     point = spot(probe, _AWAY_M)
-    _file(probe, point)
+    _send(probe, point)
     before = _open_at(probe, point)
     if not before:
         raise UnmetNeedError("the city does not search for duplicates of this service")
-    second = _file(probe, point)
+    second = _send(probe, point)
     answer = probe.request(second, probe.formats[-1])
     earliest = min(text_of(record, "requested_datetime") for record in before)
     expected = ids_of(record for record in before if text_of(record, "requested_datetime") == earliest)
@@ -157,15 +157,15 @@ def duplicates(probe: Probe) -> None:
 def test_keys(probe: Probe) -> None:
     _around(probe)
     point = spot(probe, 2 * _AWAY_M)
-    test_id = _file(probe, point, api_key=require(probe.prepared.test_key))
+    test_id = _send(probe, point, api_key=require(probe.prepared.test_key))
     answer = probe.request(test_id, probe.formats[-1])
     answer.must(
         test_id not in ids_of(_open_at(probe, point)),
-        f"no {test_id}, filed with a test key",
+        f"no {test_id}, sent with a test key",
         "a list with this request",
     )
-    public = _file(probe, point)
+    public = _send(probe, point)
     named = _original(probe, public)
-    answer.must(named != test_id, f"{public} without {test_id}, filed with a test key", named)
-    second_test = _file(probe, point, api_key=require(probe.prepared.test_key))
+    answer.must(named != test_id, f"{public} without {test_id}, sent with a test key", named)
+    second_test = _send(probe, point, api_key=require(probe.prepared.test_key))
     answer.must(not _original(probe, second_test), "no duplicate of a test", _original(probe, second_test))

@@ -24,7 +24,7 @@ def _link_of(answer: Answer) -> str:
 
 
 def _send(probe: Probe, *, headers: dict[str, str] | None = None, **fields: str) -> tuple[Answer, str]:
-    """File a request, and return its link too. Raises UnmetNeedError if the server gives no links."""
+    """Send a new request. Returns the answer and its link. Raises UnmetNeedError if the server gives no links."""
     probe.json_offered()
     answer = probe.post(probe.form(extensions="true", **fields), headers=headers)
     offered(probe, "own_view", lambda: _link_of(answer))

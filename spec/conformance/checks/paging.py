@@ -64,7 +64,7 @@ def relations(probe: Probe) -> None:
 
 @check("P3", needs="plain_service point", writes=True)
 def cursor(probe: Probe) -> None:
-    """A request that is filed between two calls does not shift the next page."""
+    """A request that is sent between two calls does not shift the next page."""
     _first(probe)
     first = _first(probe, 2, fresh=True)
     created(probe.post(probe.form()))

@@ -1,4 +1,4 @@
-"""Creating requests, attributes: C121 to C140. All checks but the last file requests for the service G."""
+"""Creating requests, attributes: C121 to C140. All checks but the last send requests for the service G."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def _question(attribute: Record) -> Question:
     )
 
 
-def _file(probe: Probe, all_questions: Questions, but: str, *extra: tuple[str, str], raw: bool = False) -> Answer:
-    """File a request for G with all required attributes except `but`, and with `extra`.
+def _send(probe: Probe, all_questions: Questions, but: str, *extra: tuple[str, str], raw: bool = False) -> Answer:
+    """Send a new request for G with all required attributes except `but`, and with `extra`.
 
     raw  whether the brackets are sent without percent-encoding
     """
@@ -118,14 +118,14 @@ def _stored(
 def required_is_missing(probe: Probe) -> None:
     all_questions = questions(probe)
     code = all_questions.required().code
-    _file(probe, all_questions, code).must_be(400).must_say(code)
+    _send(probe, all_questions, code).must_be(400).must_say(code)
 
 
 @check("C122", needs=_NEEDS, writes=True)
 def one_value(probe: Probe) -> None:
     all_questions = questions(probe)
     one = all_questions.one("singlevaluelist")
-    answer = _file(probe, all_questions, one.code, (f"attribute[{one.code}]", one.keys[0]), raw=True)
+    answer = _send(probe, all_questions, one.code, (f"attribute[{one.code}]", one.keys[0]), raw=True)
     _stored(probe, answer, one.code, one.keys[:1])
 
 
@@ -133,17 +133,17 @@ def one_value(probe: Probe) -> None:
 def encoded_brackets(probe: Probe) -> None:
     all_questions = questions(probe)
     one = all_questions.one("singlevaluelist")
-    answer = _file(probe, all_questions, one.code, (f"attribute[{one.code}]", one.keys[0]))
+    answer = _send(probe, all_questions, one.code, (f"attribute[{one.code}]", one.keys[0]))
     _stored(probe, answer, one.code, one.keys[:1])
 
 
 def _many(probe: Probe, first: str, second: str, *, raw: bool = False) -> None:
-    """File two values of a multivaluelist. `first` and `second` are the ends of the parameters' names."""
+    """Send two values of a multivaluelist. `first` and `second` are the ends of the parameters' names."""
     all_questions = questions(probe)
     many = all_questions.one("multivaluelist", keys=2)
     names = [f"attribute[{many.code}]{suffix}" for suffix in (first, second)]
     pairs = zip(names, many.keys[:2], strict=True)
-    _stored(probe, _file(probe, all_questions, many.code, *pairs, raw=raw), many.code, many.keys[:2])
+    _stored(probe, _send(probe, all_questions, many.code, *pairs, raw=raw), many.code, many.keys[:2])
 
 
 @check("C124", needs=_NEEDS, writes=True)
@@ -165,26 +165,26 @@ def numbered_brackets(probe: Probe) -> None:
 def one_of_many(probe: Probe) -> None:
     all_questions = questions(probe)
     many = all_questions.one("multivaluelist")
-    answer = _file(probe, all_questions, many.code, (f"attribute[{many.code}]", many.keys[0]))
+    answer = _send(probe, all_questions, many.code, (f"attribute[{many.code}]", many.keys[0]))
     _stored(probe, answer, many.code, many.keys[:1])
 
 
 @check("C128", needs=_NEEDS, writes=True)
 def comma_in_a_key(probe: Probe) -> None:
     all_questions = questions(probe)
-    many = all_questions.one("multivaluelist")
-    keys = [key for key in many.keys if "," in key]
-    if not keys:
+    lists = [question for question in all_questions.all if question.datatype == "multivaluelist"]
+    code, key = next(((many.code, key) for many in lists for key in many.keys if "," in key), ("", ""))
+    if not key:
         raise UnmetNeedError("no multivaluelist has a key with a comma")
-    answer = _file(probe, all_questions, many.code, (f"attribute[{many.code}][]", keys[0]))
-    _stored(probe, answer, many.code, keys[:1])
+    answer = _send(probe, all_questions, code, (f"attribute[{code}][]", key))
+    _stored(probe, answer, code, [key])
 
 
 @check("C129", needs=_NEEDS, writes=True)
 def no_such_key(probe: Probe) -> None:
     all_questions = questions(probe)
     one = all_questions.one("singlevaluelist")
-    _file(probe, all_questions, one.code, (f"attribute[{one.code}]", _MADE_UP)).must_be(400).must_say(one.code)
+    _send(probe, all_questions, one.code, (f"attribute[{one.code}]", _MADE_UP)).must_be(400).must_say(one.code)
 
 
 @check("C130", needs=_NEEDS, writes=True)
@@ -192,18 +192,18 @@ def two_values_for_one(probe: Probe) -> None:
     all_questions = questions(probe)
     one = all_questions.one("singlevaluelist", keys=2)
     name = f"attribute[{one.code}]"
-    _file(probe, all_questions, one.code, (name, one.keys[0]), (name, one.keys[1])).must_be(400)
+    _send(probe, all_questions, one.code, (name, one.keys[0]), (name, one.keys[1])).must_be(400)
 
 
 def _of_datatype(probe: Probe, datatype: str, *, good: str = "", bad: str = "") -> None:
-    """Check that the server stores a good value and refuses a bad value."""
+    """Check that the server accepts a good value and refuses a bad value."""
     all_questions = questions(probe)
     one = all_questions.one(datatype)
     name = f"attribute[{one.code}]"
     if good:
-        created(_file(probe, all_questions, one.code, (name, good)))
+        created(_send(probe, all_questions, one.code, (name, good)))
     if bad:
-        _file(probe, all_questions, one.code, (name, bad)).must_be(400)
+        _send(probe, all_questions, one.code, (name, bad)).must_be(400)
 
 
 @check("C131", needs=_NEEDS, writes=True)
@@ -221,7 +221,7 @@ def text_with_line_breaks(probe: Probe) -> None:
     all_questions = questions(probe)
     one = all_questions.one("text")
     value = "first line\nsecond line"
-    answer = _file(probe, all_questions, one.code, (f"attribute[{one.code}]", value))
+    answer = _send(probe, all_questions, one.code, (f"attribute[{one.code}]", value))
     _stored(probe, answer, one.code, [value], may_be_withheld=True)
 
 
@@ -236,12 +236,12 @@ def informing_is_never_required(probe: Probe) -> None:
     definition = probe.definitions.get(require(probe.prepared.rich_service), {})
     if all(item.get("variable") is True for item in attributes_of(definition)):
         raise UnmetNeedError("the definition has no attribute with variable false")
-    created(_file(probe, questions(probe), ""))
+    created(_send(probe, questions(probe), ""))
 
 
 @check("C136", needs=_NEEDS, writes=True)
 def unknown_attribute(probe: Probe) -> None:
-    created(_file(probe, questions(probe), "", ("attribute[NO_SUCH_ATTRIBUTE]", "1")))
+    created(_send(probe, questions(probe), "", ("attribute[NO_SUCH_ATTRIBUTE]", "1")))
 
 
 @check("C137", needs=_NEEDS, writes=True)
@@ -249,7 +249,7 @@ def two_problems(probe: Probe) -> None:
     all_questions = questions(probe)
     code = all_questions.required().code
     number = all_questions.one("number").code
-    answer = _file(probe, all_questions, code, (f"attribute[{number}]", "abc")).must_be(400)
+    answer = _send(probe, all_questions, code, (f"attribute[{number}]", "abc")).must_be(400)
     answer.must(len(_problems(answer)) >= 2, "two errors", _problems(answer))
 
 
@@ -257,7 +257,7 @@ def two_problems(probe: Probe) -> None:
 def text_starts_with_the_code(probe: Probe) -> None:
     all_questions = questions(probe)
     code = all_questions.required().code
-    answer = _file(probe, all_questions, code).must_be(400)
+    answer = _send(probe, all_questions, code).must_be(400)
     starts = any(problem.startswith(code) for problem in _problems(answer))
     answer.must(starts, f"a description that starts with {code}", _problems(answer))
 
@@ -270,7 +270,7 @@ def _problems(answer: Answer) -> list[str]:
 def blank_is_missing(probe: Probe) -> None:
     all_questions = questions(probe)
     code = all_questions.required().code
-    _file(probe, all_questions, code, (f"attribute[{code}]", " ")).must_be(400)
+    _send(probe, all_questions, code, (f"attribute[{code}]", " ")).must_be(400)
 
 
 @check("C140", needs="plain_service point", writes=True)

@@ -68,7 +68,7 @@ def key_in_header(probe: Probe) -> None:
 
 
 @check("C101", needs=f"{_NEEDS} test_key", writes=True)
-def test_key_files_nothing_real(probe: Probe) -> None:
+def test_key_creates_no_real_request(probe: Probe) -> None:
     """The server refuses a test key, or keeps its request out of the list."""
     answer = probe.post(probe.form(api_key=require(probe.prepared.test_key)))
     if answer.status == 403:

@@ -53,7 +53,7 @@ def in_json(probe: Probe) -> None:
 
 
 def _request(probe: Probe) -> str:
-    """File a request that a check can comment on. Returns the request's id."""
+    """Send a new request that a check can comment on. Returns its id."""
     _updates(probe, "xml")
     request_id = text_of(created(probe.post(probe.form())), "service_request_id")
     if not request_id:

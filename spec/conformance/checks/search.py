@@ -52,11 +52,15 @@ def last_change(probe: Probe) -> None:
         )
     for answer, records in probe.listings(changed, ("start_date", probe.ago(60))):
         answer.must(
-            request_id not in ids_of(records), f"no {request_id}, which is older", "a list with this request"
+            request_id not in ids_of(records),
+            f"no {request_id}, which is older than start_date",
+            "a list with this request",
         )
     for answer, records in probe.listings(("updated_before", probe.ago(3)), ("start_date", probe.ago(190))):
         answer.must(
-            request_id not in ids_of(records), f"no {request_id}, which changed later", "a list with this request"
+            request_id not in ids_of(records),
+            f"no {request_id}, which changed after updated_before",
+            "a list with this request",
         )
 
 

@@ -25,7 +25,7 @@ def verdict(report: Report) -> str:
 
 def manner(report: Report) -> str:
     """The number of calls, whether the run wrote, and its time."""
-    how = "reading and filing" if report.wrote else "reading only"
+    how = "reading and sending requests" if report.wrote else "reading only"
     return f"{report.requests_sent} calls, {how}, {report.started_at:%Y-%m-%d %H:%M} UTC"
 
 

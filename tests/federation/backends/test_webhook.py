@@ -82,7 +82,7 @@ def test_a_case_arrives_signed_with_the_key_as_its_id(office: world.Receiver) ->
     }
 
 
-def test_a_second_try_is_the_same_webhook(office: world.Receiver) -> None:
+def test_a_second_try_sends_the_same_webhook(office: world.Receiver) -> None:
     backend = hook(office.url)
     backend.send(PLAIN, KEY)
     backend.send(PLAIN, KEY)
@@ -220,7 +220,7 @@ def test_signed_updates_are_read() -> None:
         (DONE | {"updated_datetime": "yesterday"}, "is no time"),
     ],
 )
-def test_what_cannot_be_read_is_an_update_with_a_fault(data: Any, fault: str) -> None:
+def test_a_call_that_cannot_be_read_gives_an_update_with_a_fault(data: Any, fault: str) -> None:
     [found] = receive(call(data))
     assert fault in found.fault
     assert found.update_id

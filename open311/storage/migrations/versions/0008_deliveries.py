@@ -1,4 +1,4 @@
-"""Deliveries to back offices, their updates, and the ids of requests in other systems."""
+"""Store deliveries to back offices, their updates, and the ids of requests in other systems."""
 
 from __future__ import annotations
 

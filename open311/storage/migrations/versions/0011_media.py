@@ -1,4 +1,4 @@
-"""Photos of requests and of their updates."""
+"""Store photos of requests and of their updates."""
 
 from __future__ import annotations
 

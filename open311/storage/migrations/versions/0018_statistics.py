@@ -1,4 +1,4 @@
-"""The tables of the statistics: how each public request is counted, and the sums."""
+"""Create the tables of the statistics: how each public request is counted, and the sums."""
 
 from __future__ import annotations
 

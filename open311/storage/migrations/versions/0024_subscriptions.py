@@ -1,4 +1,4 @@
-"""Subscriptions, their webhooks, and what subscribers are still to be told.
+"""Store subscriptions, their webhooks, and what subscribers still have to be told.
 
 The server keeps what subscribers know of a request with each change. This migration stores it for the requests
 that are public already.

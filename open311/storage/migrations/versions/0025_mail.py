@@ -1,4 +1,4 @@
-"""Mail to people who follow a request, and to departments."""
+"""Store mail to people who follow a request, and to departments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""People get mail about all requests of a filter. Such a follower has a subscription instead of a request."""
+"""Let people get mail about all requests of a filter.
+
+Such a follower has a subscription instead of a request.
+"""
 
 from __future__ import annotations
 

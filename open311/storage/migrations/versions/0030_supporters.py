@@ -1,4 +1,4 @@
-"""People who say "me too" about a request."""
+"""Store who says "me too" about a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices of a city, which staff write and everybody reads for a time."""
+"""Store notices of a city, which staff write and everybody reads for a time."""
 
 from __future__ import annotations
 

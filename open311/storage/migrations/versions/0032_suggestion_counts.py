@@ -1,4 +1,4 @@
-"""How often suggested services are chosen."""
+"""Count how often suggested services are chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forecasts, which a job makes once a day."""
+"""Store forecasts, which a job makes once a day."""
 
 from __future__ import annotations
 

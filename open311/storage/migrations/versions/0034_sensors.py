@@ -1,4 +1,4 @@
-"""Sensors: keys that may only send observations, the last observations, and the state of each rule."""
+"""Store keys that may only send observations, the last observations, and the state of each rule of a sensor."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ ALTER TABLE api_key DROP COLUMN things;
 
 
 def upgrade() -> None:
-    """Add the tables, and the column with a default that no row is rewritten for."""
+    """Add the tables, and a column with a constant default, so no row is rewritten."""
     op.execute(TABLES)
 
 
