@@ -139,7 +139,7 @@ def import_command(
       3    some rows were refused; all other rows were imported
       130  stopped by Ctrl-C; the rows that were counted were imported
     """
-    given = _given_map(columns) if columns else None
+    given = None if columns is None else _given_map(columns)
     try:
         with (
             interrupted_once(),
@@ -173,7 +173,7 @@ def _given_map(columns: str) -> ColumnMap:
     found = None if path.suffix == ".toml" else named_map(columns)
     if found is not None:
         return found
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises OSError for a name that is too long
         names = ", ".join(each.name for each in shipped_maps())
         raise click.BadParameter(f"{columns!r} is no file, and none of {names}.", param_hint="--columns")
     try:

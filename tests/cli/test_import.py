@@ -100,6 +100,14 @@ def test_a_clean_file_is_imported(run: Run, file: Callable[..., Path], client: F
     assert "0 new, 0 changed, 3 unchanged" in again.output
 
 
+def test_a_file_whose_name_is_not_utf8_is_imported(
+    run: Run, file: Callable[..., Path], client: FlaskClient
+) -> None:
+    path = file(os.fsdecode(b"h\xe4fen.csv"), HEADER + lines(1, 1))
+    assert run(path, "--jurisdiction", "city.example").exit_code == 0
+    assert ids(client) == ["1"]
+
+
 def test_refused_rows_are_shown_with_reasons_and_corrections_are_counted(run: Run) -> None:
     result = run(SAMPLES / "newyork.csv", "--jurisdiction", "nyc.gov")
     assert result.exit_code == 3
@@ -234,6 +242,8 @@ def test_a_column_map_reads_a_new_citys_file(run: Run, file: Callable[..., Path]
     ("columns", "words"),
     [
         ("nowhere", "'nowhere' is no file, and none of austin, calgary, "),
+        ("", "'' is no file, and none of austin, calgary, "),
+        ("n" * 300, "n' is no file, and none of austin, calgary, "),
         ("wrong.toml", "wrong.toml: columns is missing"),
     ],
 )
