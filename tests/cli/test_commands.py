@@ -1104,6 +1104,16 @@ def test_an_argument_that_is_not_utf8_is_a_usage_error(bare_run: Run, arguments:
     assert "Error: An argument is not UTF-8: " in result.stderr
 
 
+@pytest.mark.parametrize("number", ["-1", "0", "70000"])
+@pytest.mark.parametrize("option", ["--port", "--workers"])
+def test_a_port_or_a_number_of_processes_outside_its_range_is_a_usage_error(
+    bare_run: Run, option: str, number: str
+) -> None:
+    result = bare_run("serve", option, number, DATABASE_URL="postgresql://nobody@h.example/x")
+    assert result.exit_code == 2
+    assert f"{number} is not in the range" in result.stderr
+
+
 @pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1", "86401", "99999999999999999999"])
 @pytest.mark.parametrize("command", [("db", "migrate", "--wait"), ("conformance", "http://h.example", "--timeout")])
 def test_seconds_outside_the_range_of_timers_are_a_usage_error(
