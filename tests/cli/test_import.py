@@ -100,6 +100,24 @@ def test_a_clean_file_is_imported(run: Run, file: Callable[..., Path], client: F
     assert "0 new, 0 changed, 3 unchanged" in again.output
 
 
+def test_a_report_does_not_overwrite_a_file_to_import(run: Run, file: Callable[..., Path]) -> None:
+    path = file("clean.csv", HEADER + lines(1, 3))
+    same = path.with_name("same.csv")
+    same.symlink_to(path)
+    for report in (path, same):
+        result = run(path, "--jurisdiction", "city.example", "--report", report)
+        assert result.exit_code == 2
+        assert "is a file to import; name another one." in result.output
+    assert path.read_text() == HEADER + lines(1, 3)
+
+
+def test_a_report_that_cannot_be_written_is_a_usage_error(run: Run, file: Callable[..., Path]) -> None:
+    path = file("clean.csv", HEADER + lines(1, 3))
+    result = run(path, "--jurisdiction", "city.example", "--report", path / "refused.csv")
+    assert result.exit_code == 2
+    assert "Invalid value for --report: " in result.output
+
+
 def test_a_file_whose_name_is_not_utf8_is_imported(
     run: Run, file: Callable[..., Path], client: FlaskClient
 ) -> None:
