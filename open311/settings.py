@@ -20,6 +20,9 @@ PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
 """Variables that are no settings: that of `open311 run` for its children, and that of `open311 conformance`."""
 NO_DATABASE = "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."
+MOST_PORT = 65_535
+MOST_SERVING = 1_000
+"""The greatest number of web processes, and of threads in each. A machine cannot start very many."""
 _PORT = 5432
 """PostgreSQL's port, if an address with several hosts names none."""
 _HOST = r"https?://[\w.-]+(?::\d+)?"
@@ -75,7 +78,7 @@ def _flag(default: bool, meaning: str) -> Any:
 def _number(default: int, meaning: str, *, least: int = 0, most: int = 2**31 - 1) -> Any:
     def read(source: Env, name: str, fallback: int) -> int:
         text = source.str(name, "").strip() or str(fallback)
-        if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
+        if not re.fullmatch(r"-?\d{1,100}", text, re.ASCII):
             raise EnvError(f"must be a whole number, not {text!r}")
         if int(text) < least:
             raise EnvError(f"must be at least {least}, not {text}")
@@ -128,9 +131,11 @@ class Settings:
     )
     jurisdictions: tuple[str, ...] = _list("cities to serve: names, ids or folders; if empty, all installed cities")
     host: str = _text("127.0.0.1", "network address that `open311 serve` listens on")
-    port: int = _number(3111, "TCP port that `open311 serve` listens on", least=1, most=65_535)
-    workers: int = _number(2, "number of web processes; best equal to the number of CPU cores", least=1)
-    threads: int = _number(2, "number of threads in each web process", least=1)
+    port: int = _number(3111, "TCP port that `open311 serve` listens on", least=1, most=MOST_PORT)
+    workers: int = _number(
+        2, "number of web processes; best equal to the number of CPU cores", least=1, most=MOST_SERVING
+    )
+    threads: int = _number(2, "number of threads in each web process", least=1, most=MOST_SERVING)
     connections: int = _number(
         512,
         "number of client connections that each web process keeps open; beyond it, connections without a call are"

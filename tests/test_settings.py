@@ -78,6 +78,9 @@ def test_a_blank_variable_is_no_error(monkeypatch: pytest.MonkeyPatch, row: obje
     ("name", "text", "words"),
     [
         ("OPEN311_PORT", "eighty", "OPEN311_PORT: must be a whole number, not 'eighty'"),
+        ("OPEN311_PORT", "9" * 30, f"OPEN311_PORT: must be at most 65535, not {'9' * 30}"),
+        ("OPEN311_WORKERS", "100000", "OPEN311_WORKERS: must be at most 1000, not 100000"),
+        ("OPEN311_THREADS", "100000", "OPEN311_THREADS: must be at most 1000, not 100000"),
         ("OPEN311_PORT", "0", "OPEN311_PORT: must be at least 1, not 0"),
         ("OPEN311_PORT", "65536", "OPEN311_PORT: must be at most 65535, not 65536"),
         ("OPEN311_JSONP", "maybe", "OPEN311_JSONP: must be true or false, not 'maybe'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -70,6 +71,15 @@ class LazyCommands(CommandGroup):
             if error.filename is not None or error.errno not in UNWRITTEN:
                 raise
             end_unwritten(error)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse an argument that is not UTF-8, because the database cannot store it, unless it names a file."""
+        for one in args:
+            is_text = one.isascii() or one == one.encode("utf-8", "replace").decode("utf-8")
+            if not is_text and not any(map(os.path.exists, (one, one.partition("=")[2]))):
+                shown = os.fsencode(one).decode("utf-8", "backslashreplace")
+                raise click.UsageError(f"An argument is not UTF-8: {shown}", ctx)
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -7,7 +7,7 @@ from rich.progress import Progress
 
 from open311.cli.group import CommandGroup
 from open311.cli.output import console, say
-from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.platforms import chosen_cities, command_platform
 from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.operations.upkeep import recompute_areas
@@ -33,8 +33,7 @@ def recompute(jurisdiction: str | None) -> None:
       open311 areas recompute --jurisdiction city.example
     """
     with command_platform() as platform:
-        cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
-        for city in cities:
+        for city in chosen_cities(platform, jurisdiction):
             changed = _recompute(platform, city)
             say(f"{city.id}: {changed} requests lie in other areas than before.")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import Progress
 
+from open311.cli.numbers import SECONDS, Number
 from open311.cli.output import error_console, fail
 
 if TYPE_CHECKING:
@@ -47,12 +48,10 @@ _KINDS = ("services", "service_definition", "requests", "created", "token", "err
     "--discovery", default="", metavar="URL", help="The base address of discovery.xml, if it is not found."
 )
 @click.option("--both", "thorough", is_flag=True, help="Ask in XML and JSON even if one of them is enough.")
-@click.option(
-    "--rate", type=click.FloatRange(0), default=2.0, show_default=True, help="Calls a second; 0 for no limit."
-)
+@click.option("--rate", type=Number(0), default=2.0, show_default=True, help="Calls a second; 0 for no limit.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=SECONDS,
     default=15.0,
     show_default=True,
     metavar="SECONDS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from open311.cli.output import say
-from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.platforms import chosen_cities, command_platform
 from open311.clock import utc_now
 from open311.operations.statistics.counting import recount as recount_statistics
 
@@ -23,5 +23,5 @@ def recount(jurisdiction: str | None) -> None:
       open311 recount --jurisdiction city.example
     """
     with command_platform() as platform:
-        for city in [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry):
+        for city in chosen_cities(platform, jurisdiction):
             say(f"{city.id}: {recount_statistics(platform, city, utc_now())} requests counted.")

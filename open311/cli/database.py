@@ -8,6 +8,7 @@ import click
 
 from open311.cli.environment import settings_with_database
 from open311.cli.group import CommandGroup
+from open311.cli.numbers import SECONDS
 from open311.cli.output import fail, say
 from open311.operations.platform import open_platform
 from open311.storage import migrations
@@ -25,7 +26,7 @@ def db() -> None:
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     default=migrations.LOCK_TIMEOUT_S,
     show_default=True,
     help="Seconds to wait for a lock before giving up. The server's calls may wait behind it.",

@@ -15,7 +15,7 @@ from isal import igzip
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from open311.cli.output import error_console, fail, say
-from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.platforms import chosen_cities, command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.domain.search import RequestSearch, Window
 from open311.errors import Problem
@@ -167,8 +167,7 @@ def dump_command(jurisdiction: str | None, again: bool) -> None:
       open311 dump --jurisdiction city.example --again
     """
     with command_platform() as platform:
-        cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
-        for city in cities:
+        for city in chosen_cities(platform, jurisdiction):
             try:
                 made = make_dump(platform, city, utc_now(), again=again)
             except OSError as error:

@@ -9,7 +9,7 @@ import click
 
 from open311.cli.group import CommandGroup
 from open311.cli.output import counted, say, say_table
-from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.platforms import chosen_cities, command_platform
 from open311.clock import utc_now
 from open311.errors import Invalid
 from open311.operations.statistics.forecasting import make_forecasts
@@ -39,7 +39,7 @@ def make(jurisdiction: str | None) -> None:
       open311 forecast make --jurisdiction city.example
     """
     with command_platform() as platform:
-        for city in [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry):
+        for city in chosen_cities(platform, jurisdiction):
             found = make_forecasts(platform, city, utc_now())
             forecasts = [one for row in found.rows for one in row.forecasts]
             published = sum(one.is_published for one in forecasts)

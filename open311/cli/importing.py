@@ -8,11 +8,11 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, TextIO
+from typing import BinaryIO, Self, TextIO, cast
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -66,8 +66,9 @@ Report = Callable[[str, Finding], None]
 )
 @click.option(
     "--report",
-    "report_file",
-    type=click.File("w", encoding="utf-8", lazy=False),
+    "report_name",
+    metavar="FILENAME",
+    type=click.Path(allow_dash=True),
     help="Write every refused or conflicting row to this file: CSV, or JSON lines if its name ends in .jsonl.",
 )
 @click.option("--dry-run", is_flag=True, help="Read, mend and match everything, and keep nothing.")
@@ -91,7 +92,7 @@ def import_command(
     jurisdiction: str,
     wanted: str,
     columns: str | None,
-    report_file: TextIO | None,
+    report_name: str | None,
     dry_run: bool,
     batch_rows: int,
     process_count: int,
@@ -139,7 +140,8 @@ def import_command(
       3    some rows were refused; all other rows were imported
       130  stopped by Ctrl-C; the rows that were counted were imported
     """
-    given = _given_map(columns) if columns else None
+    given = None if columns is None else _given_map(columns)
+    report = _reporter(None if report_name is None else _opened(report_name, files))
     try:
         with (
             interrupted_once(),
@@ -158,7 +160,7 @@ def import_command(
                 batch_rows=batch_rows,
                 is_dry_run=dry_run,
             )
-            importer = _FileImporter(processes, plan, progress, _reporter(report_file))
+            importer = _FileImporter(processes, plan, progress, report)
             wanted_format = "" if wanted == AUTO else wanted
             statuses = {importer.import_file(stream, maps, wanted_format) for stream in files}
     except KeyboardInterrupt:
@@ -173,7 +175,7 @@ def _given_map(columns: str) -> ColumnMap:
     found = None if path.suffix == ".toml" else named_map(columns)
     if found is not None:
         return found
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises OSError for a name that is too long
         names = ", ".join(each.name for each in shipped_maps())
         raise click.BadParameter(f"{columns!r} is no file, and none of {names}.", param_hint="--columns")
     try:
@@ -193,6 +195,20 @@ def _progress() -> Iterator[Progress]:
     )
     with Progress(*columns, console=console(), transient=True, disable=not console().is_terminal) as progress:
         yield progress
+
+
+def _opened(name: str, files: Iterable[BinaryIO]) -> TextIO:
+    """The file of --report, emptied; it is closed with the command. It must not be one of the files to import."""
+    option = "--report"
+    for stream in files:
+        with suppress(OSError):  # the report does not exist yet, or the stream is no file
+            if os.path.samestat(os.fstat(stream.fileno()), os.stat(name)):
+                raise click.BadParameter(f"{name} is a file to import; name another one.", param_hint=option)
+    try:
+        file = click.open_file(name, "w", encoding="utf-8")
+    except OSError as error:
+        raise click.BadParameter(f"{name!r}: {error.strerror}", param_hint=option) from None
+    return cast("TextIO", click.get_current_context().with_resource(file))
 
 
 def _reporter(file: TextIO | None) -> Report:

@@ -50,6 +50,14 @@ def find_jurisdiction(platform: Platform, jurisdiction_id: str) -> Jurisdiction:
     return platform.registry.find(jurisdiction_id)
 
 
+def chosen_cities(platform: Platform, jurisdiction_id: str | None) -> list[Jurisdiction]:
+    """The city that --jurisdiction names; all cities that are served if the option is None, so not given.
+
+    Raises Invalid for "", which a shell gives for a variable that is not set, if several cities are served.
+    """
+    return list(platform.registry) if jurisdiction_id is None else [find_jurisdiction(platform, jurisdiction_id)]
+
+
 def find_account_city(platform: Platform, jurisdiction_id: str) -> str:
     """The id of the city that --jurisdiction names, or ALL_JURISDICTIONS, for what can belong to all cities."""
     if jurisdiction_id == ALL_JURISDICTIONS:

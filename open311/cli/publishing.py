@@ -7,7 +7,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from open311.cli.output import console, say
-from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.platforms import chosen_cities, command_platform
 from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.operations.upkeep.republish import read_progress, republish, restart_edition
@@ -31,7 +31,7 @@ def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
       open311 publish --jurisdiction city.example --again
     """
     with command_platform() as platform:
-        cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
+        cities = chosen_cities(platform, jurisdiction)
         if status:
             _show(platform, [city.id for city in cities])
             return

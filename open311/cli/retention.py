@@ -7,7 +7,7 @@ from collections import Counter
 import click
 
 from open311.cli.output import counted, progress, say, say_table
-from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.platforms import chosen_cities, command_platform
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
 from open311.operations.people.expiring import KINDS, RetentionKind, count_kept, expire
@@ -16,9 +16,9 @@ from open311.plugins import Jurisdiction
 
 
 @click.command("retention")
-@click.option("--jurisdiction", default="", help="One city; without it, every city that is served.")
+@click.option("--jurisdiction", help="One city; without it, every city that is served.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing; show how many requests are due.")
-def retention_command(jurisdiction: str, is_dry_run: bool) -> None:
+def retention_command(jurisdiction: str | None, is_dry_run: bool) -> None:
     """Erase reporters and photos whose time is over, by the [retention] of the city. The worker does it once a day.
 
     The time begins when a request is closed. The report has a line for each kind of data and each service. You can
@@ -29,8 +29,7 @@ def retention_command(jurisdiction: str, is_dry_run: bool) -> None:
       open311 retention --dry-run --jurisdiction city.example
     """
     with command_platform() as platform:
-        cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
-        for city in cities:
+        for city in chosen_cities(platform, jurisdiction):
             for kind in KINDS:
                 _expire(platform, city, kind, is_dry_run=is_dry_run)
 

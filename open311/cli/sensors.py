@@ -11,7 +11,7 @@ import click
 from open311.cli.group import CommandGroup
 from open311.cli.output import say, say_table
 from open311.cli.parent import end_with_parent
-from open311.cli.platforms import command_platform
+from open311.cli.platforms import chosen_cities, command_platform
 from open311.federation.bridge import Bridge, read_config
 from open311.observe import configure_logs
 from open311.operations.sensors.observing import SensorState, states_of
@@ -24,8 +24,8 @@ def sensors() -> None:
 
 
 @sensors.command("list")
-@click.option("--jurisdiction", default="", help="Only this city's sensors, by its jurisdiction_id.")
-def list_command(jurisdiction: str) -> None:
+@click.option("--jurisdiction", help="Only this city's sensors, by its jurisdiction_id.")
+def list_command(jurisdiction: str | None) -> None:
     """Show all sensors: the newest observation of each, and the state of its rules.
 
     \b
@@ -33,7 +33,7 @@ def list_command(jurisdiction: str) -> None:
       open311 sensors list --jurisdiction city.example
     """
     with command_platform() as platform:
-        cities = [platform.registry.find(jurisdiction)] if jurisdiction else list(platform.registry)
+        cities = chosen_cities(platform, jurisdiction)
         found = [state for city in cities for state in states_of(platform, city)]
     heads = ("city", "thing", "datastream", "last result", "observed", "received", "taken", "rules")
     say_table(heads, map(_row, found))

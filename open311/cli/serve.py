@@ -10,12 +10,13 @@ from open311.cli.environment import web_settings
 from open311.cli.parent import end_with_parent
 from open311.cli.web_processes import serve_application
 from open311.observe import all_lines_logged
+from open311.settings import MOST_PORT, MOST_SERVING
 
 
 @click.command()
 @click.option("--host", help="Address to listen on.")
-@click.option("--port", type=int, help="Port to listen on.")
-@click.option("--workers", type=int, help="Number of web processes.")
+@click.option("--port", type=click.IntRange(1, MOST_PORT), help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, MOST_SERVING), help="Number of web processes.")
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Serve the API. Migrate the database first: `open311 db migrate`.
 
@@ -25,8 +26,8 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
     settings = replace(
         settings,
         host=host or settings.host,
-        port=port or settings.port,
-        workers=workers or settings.workers,
+        port=settings.port if port is None else port,
+        workers=settings.workers if workers is None else workers,
     )
     end_with_parent()
     with all_lines_logged():

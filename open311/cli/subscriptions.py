@@ -8,7 +8,7 @@ import click
 
 from open311.cli.group import CommandGroup
 from open311.cli.output import say, say_table
-from open311.cli.platforms import command_platform
+from open311.cli.platforms import chosen_cities, command_platform
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
 from open311.operations.subscriptions import overseeing
@@ -23,7 +23,7 @@ def subscriptions() -> None:
 
 
 @subscriptions.command("list")
-@click.option("--jurisdiction", default="", help="Only this city's subscriptions, by its jurisdiction_id.")
+@click.option("--jurisdiction", help="Only this city's subscriptions, by its jurisdiction_id.")
 @click.option("--after", default="", help="Only those after this subscription, for the next page.")
 @click.option(
     "--most",
@@ -32,7 +32,7 @@ def subscriptions() -> None:
     show_default=True,
     help="How many subscriptions are shown.",
 )
-def list_command(jurisdiction: str, after: str, most: int) -> None:
+def list_command(jurisdiction: str | None, after: str, most: int) -> None:
     """Show subscriptions: their keys and receivers, what waits for them, and what is wrong.
 
     \b
@@ -40,7 +40,7 @@ def list_command(jurisdiction: str, after: str, most: int) -> None:
       open311 subscriptions list --jurisdiction city.example
     """
     with command_platform() as platform:
-        cities = [platform.registry.find(jurisdiction)] if jurisdiction else list(platform.registry)
+        cities = chosen_cities(platform, jurisdiction)
         found = overseeing.list_all(platform, [city.id for city in cities], rows=most + 1, after=after)
     heads = (
         "subscription",

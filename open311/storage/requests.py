@@ -198,7 +198,7 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
             service_request.c.jurisdiction_id == jurisdiction_id,
             service_request.c.service_request_id == any_(bindparam(None, list(ids), ARRAY(Text))),
         )
-        .order_by(service_request.c.service_request_id)  # all imports lock in the same order, to avoid deadlocks
+        .order_by(service_request.c.id)  # all lock in the same order, to avoid deadlocks
         .with_for_update()
     )
     return {row.service_request_id: _record(row) for row in found}

@@ -22,7 +22,7 @@ from werkzeug.wsgi import get_input_stream
 from open311.domain.photos import SentFile
 from open311.errors import Invalid, TooMuch
 from open311.settings import Settings
-from open311.web.parsing import MAX_FIELDS, Parameters, not_utf8, read_query
+from open311.web.parsing import MAX_FIELDS, Parameters, not_utf8, read_query, too_many_fields
 from schemas.arguments import Arguments, as_sent
 from schemas.texts import Message, tell
 
@@ -215,7 +215,7 @@ def _read_parts(pieces: Iterable[bytes], boundary: bytes, settings: Settings) ->
     """
     # The decoder's own limit is for data that it cannot return yet, such as a header that never ends.
     most_waiting = max(settings.max_body_bytes, 4 * PIECE_BYTES)
-    decoder = MultipartDecoder(boundary, most_waiting, max_parts=MAX_FIELDS)
+    decoder = MultipartDecoder(boundary, most_waiting)
     parts = _Parts(settings.max_body_bytes, settings.max_photo_bytes)
     try:
         for piece in chain[bytes | None](pieces, (None,)):
@@ -240,7 +240,7 @@ class _Parts:
     """Collects the parts of a multipart body."""
 
     def __init__(self, most_field_bytes: int, most_file_bytes: int) -> None:
-        self.is_begun = False
+        self._count = 0
         self.fields: Parameters = {}
         self.files: list[SentFile] = []
         self._left = self._most_field_bytes = most_field_bytes
@@ -248,6 +248,11 @@ class _Parts:
         self._part: Field | File | None = None
         self._value = bytearray()
         self._size = 0
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the body has a part."""
+        return self._count > 0
 
     def take(self, event: Event) -> None:
         """Add the beginning of a part, or data of the current part."""
@@ -263,7 +268,9 @@ class _Parts:
                 self._end(self._part)
 
     def _begin(self, part: Field | File) -> None:
-        self.is_begun = True
+        self._count += 1
+        if self._count > MAX_FIELDS:
+            raise too_many_fields()
         if part.name is None:  # Werkzeug casts the missing name to str
             raise Invalid(tell("a part of the body has no name; give each part a name."))
         is_picture = part.headers.get("Content-Type", "").lower().startswith("image/")

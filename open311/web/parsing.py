@@ -27,7 +27,7 @@ def read_query(raw: bytes) -> Parameters:
     except UnicodeDecodeError:
         raise _undecodable(raw[:MOST_SEARCHED_BYTES]) from None
     except ValueError:
-        raise Invalid(tell("there are more than {most} parameters; send fewer.", most=MAX_FIELDS)) from None
+        raise too_many_fields() from None
     found: Parameters = {}
     for name, value in pairs:
         found.setdefault(name, []).append(value)
@@ -37,6 +37,11 @@ def read_query(raw: bytes) -> Parameters:
 def first(sent: Parameters, name: str) -> str:
     """The first value of a parameter that is not blank, stripped; "" if there is none."""
     return next((value for value in map(str.strip, sent.get(name, ())) if value), "")
+
+
+def too_many_fields() -> Invalid:
+    """The error for a query or a body with more than `MAX_FIELDS` parameters."""
+    return Invalid(tell("there are more than {most} parameters; send fewer.", most=MAX_FIELDS))
 
 
 def not_utf8(name: str, value: bytes, error: UnicodeDecodeError) -> Invalid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -1033,6 +1034,25 @@ def test_commands_need_the_option_jurisdiction_if_there_are_several_cities(run: 
     assert refusal(wrong).startswith("--jurisdiction: 'nowhere.example' is not served here")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "areas recompute",
+        "dump",
+        "forecast make",
+        "publish",
+        "recount",
+        "retention",
+        "sensors list",
+        "subscriptions list",
+    ],
+)
+def test_an_empty_jurisdiction_is_not_every_city(run: Run, command: str) -> None:
+    """A shell gives "" for a variable that is not set."""
+    result = run(*command.split(), "--jurisdiction", "", OPEN311_JURISDICTIONS="demo,chicago")
+    assert refusal(result) == "--jurisdiction: is missing; send one of city.example, cityofchicago.org."
+
+
 def test_an_erased_text_is_shown_to_neither_staff_nor_public(
     run: Run, client: FlaskClient, request_id: str
 ) -> None:
@@ -1071,6 +1091,39 @@ def test_an_erasure_names_the_requests_that_have_copies_of_the_notes(run: Run, p
         assert [line.split()[0] for line in shown] == left
         for name in left[:1]:
             assert printed(run("requests", "erase", name, "--part", "notes", "--yes")) == f"{name}: erased notes.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "--department", os.fsdecode(b"h\xe4fen")),
+        ("requests", "show", os.fsdecode(b"\xff")),
+        ("photos", "save", os.fsdecode(b"\xff"), "1", "photo.jpg"),
+        ("requests", "note", "1", os.fsdecode(b"--text=caf\xe9")),
+    ],
+)
+def test_an_argument_that_is_not_utf8_is_a_usage_error(bare_run: Run, arguments: tuple[str, ...]) -> None:
+    result = bare_run(*arguments)
+    assert result.exit_code == 2
+    assert "Error: An argument is not UTF-8: " in result.stderr
+
+
+@pytest.mark.parametrize("number", ["-1", "0", "70000"])
+@pytest.mark.parametrize("option", ["--port", "--workers"])
+def test_a_port_or_a_number_of_processes_outside_its_range_is_a_usage_error(
+    bare_run: Run, option: str, number: str
+) -> None:
+    result = bare_run("serve", option, number, DATABASE_URL="postgresql://nobody@h.example/x")
+    assert result.exit_code == 2
+    assert f"{number} is not in the range" in result.stderr
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1", "86401", "99999999999999999999"])
+@pytest.mark.parametrize("command", [("db", "migrate", "--wait"), ("conformance", "http://h.example", "--timeout")])
+def test_seconds_outside_the_range_of_timers_are_a_usage_error(
+    bare_run: Run, command: tuple[str, ...], seconds: str
+) -> None:
+    assert bare_run(*command, seconds).exit_code == 2
 
 
 def test_erasing_without_a_part_is_a_usage_error(run: Run) -> None:

@@ -100,6 +100,32 @@ def test_a_clean_file_is_imported(run: Run, file: Callable[..., Path], client: F
     assert "0 new, 0 changed, 3 unchanged" in again.output
 
 
+def test_a_report_does_not_overwrite_a_file_to_import(run: Run, file: Callable[..., Path]) -> None:
+    path = file("clean.csv", HEADER + lines(1, 3))
+    same = path.with_name("same.csv")
+    same.symlink_to(path)
+    for report in (path, same):
+        result = run(path, "--jurisdiction", "city.example", "--report", report)
+        assert result.exit_code == 2
+        assert "is a file to import; name another one." in result.output
+    assert path.read_text() == HEADER + lines(1, 3)
+
+
+def test_a_report_that_cannot_be_written_is_a_usage_error(run: Run, file: Callable[..., Path]) -> None:
+    path = file("clean.csv", HEADER + lines(1, 3))
+    result = run(path, "--jurisdiction", "city.example", "--report", path / "refused.csv")
+    assert result.exit_code == 2
+    assert "Invalid value for --report: " in result.output
+
+
+def test_a_file_whose_name_is_not_utf8_is_imported(
+    run: Run, file: Callable[..., Path], client: FlaskClient
+) -> None:
+    path = file(os.fsdecode(b"h\xe4fen.csv"), HEADER + lines(1, 1))
+    assert run(path, "--jurisdiction", "city.example").exit_code == 0
+    assert ids(client) == ["1"]
+
+
 def test_refused_rows_are_shown_with_reasons_and_corrections_are_counted(run: Run) -> None:
     result = run(SAMPLES / "newyork.csv", "--jurisdiction", "nyc.gov")
     assert result.exit_code == 3
@@ -234,6 +260,8 @@ def test_a_column_map_reads_a_new_citys_file(run: Run, file: Callable[..., Path]
     ("columns", "words"),
     [
         ("nowhere", "'nowhere' is no file, and none of austin, calgary, "),
+        ("", "'' is no file, and none of austin, calgary, "),
+        ("n" * 300, "n' is no file, and none of austin, calgary, "),
         ("wrong.toml", "wrong.toml: columns is missing"),
     ],
 )

@@ -46,12 +46,12 @@ def test_a_city_without_times_keeps_everything(run: Run, platform: Platform) -> 
 def test_the_report_has_a_line_for_each_kind_of_data_and_service(
     run: Run, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def with_retention(platform: Platform, name: str) -> Jurisdiction:
+    def with_retention(platform: Platform, name: str) -> list[Jurisdiction]:
         found = platform.registry.find(name)
         object.__setattr__(found, "retention", Retention(reporter_days=30, photo_days=60))
-        return found
+        return [found]
 
-    monkeypatch.setattr(module, "find_jurisdiction", with_retention)
+    monkeypatch.setattr(module, "chosen_cities", with_retention)
     now = utc_now()
     ages = (61, 31, 0)
     for days in ages:

@@ -127,11 +127,30 @@ def test_the_error_answers_of_data_portals_are_refused(body: dict[str, Any], wor
         ({"result": {"records": [REQUEST], "total": 40}}, "holds 1 of the 40 requests that it speaks of (total)."),
         ({"numberMatched": 3, "features": [{"properties": REQUEST}]}, "holds 1 of the 3 requests"),
         ({"features": [{"attributes": REQUEST}], "exceededTransferLimit": True}, "says that there are more"),
+        ({"results": [REQUEST], "total_count": 9}, "holds 1 of the 9 requests that it speaks of (total_count)."),
+        ({"results": [REQUEST], "count": 9, "next": "https://a.example/?page=2"}, "(count)."),
+        ({"results": [REQUEST], "next": "https://a.example/?page=2"}, "says that there are more (next)."),
+        ({"value": [REQUEST], "@odata.nextLink": "https://a.example/?$skip=1"}, "(@odata.nextLink)."),
+        ({"data": [REQUEST], "links": {"next": "https://a.example/?page=2"}}, "(links.next)."),
+        ({"data": [REQUEST], "links": {"next": {"href": "https://a.example/?page=2"}}}, "(links.next)."),
+        ({"features": [{"properties": REQUEST}], "links": [{"rel": "next", "href": "/?page=2"}]}, "(links.next)."),
     ],
 )
 def test_a_note_says_that_a_file_is_incomplete(body: dict[str, Any], note: str) -> None:
     (said,) = source(body).notes
     assert note in said
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"total_rows": 1, "count": 1, "next": None},
+        {"next": "", "links": {"self": "https://a.example/", "next": None}},
+        {"links": [{"rel": "self", "href": "/"}]},
+    ],
+)
+def test_a_whole_file_has_no_note(more: dict[str, Any]) -> None:
+    assert source({"results": [REQUEST], **more}).notes == ()
 
 
 def test_structured_values_are_read() -> None:
@@ -194,11 +213,33 @@ def test_a_first_line_with_sep_sets_the_delimiter(first: str) -> None:
     assert (row.service_codes, row.line) == (("x,y",), 3)
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_decimal_commas_are_read_if_the_delimiter_is_no_comma(delimiter: str) -> None:
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_coordinates_may_have_a_decimal_comma(delimiter: str) -> None:
     head = delimiter.join([HEADER.strip().replace(",", delimiter), "lat", "long"])
-    row = only(head + "\n" + delimiter.join(["7", "open", "x", "2026-04-03", "40,7", "-73,9"]) + "\n")
+    row = only(head + "\n" + delimiter.join(["7", "open", "x", "2026-04-03", '"40,7"', '"-73,9"']) + "\n")
     assert (row.lat, row.long) == ("40.7", "-73.9")
+
+
+def test_coordinates_of_json_may_have_a_decimal_comma() -> None:
+    row = only([REQUEST | {"lat": "40,7", "long": "-73,9"}])
+    assert (row.lat, row.long) == ("40.7", "-73.9")
+
+
+@pytest.mark.parametrize("first", ["\n", "\r\n \r\n", "sep=,\n\n"])
+def test_blank_lines_before_the_header_are_ignored(first: str) -> None:
+    row = only(first + HEADER + "7,open,x,2026-04-03\n")
+    assert (row.service_request_id, row.line) == ("7", first.count("\n") + 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_csv_is_read_in_the_encodings_of_spreadsheets_and_databases(encoding: str) -> None:
+    row = only((HEADER + "7,open,é,2026-04-03\n").encode(encoding))
+    assert row.service_codes == ("é",)
+
+
+def test_gzip_in_gzip_is_refused_with_the_reason() -> None:
+    with pytest.raises(Invalid, match="is compressed by gzip twice; unpack it once"):
+        source(gzip.compress(gzip.compress((HEADER + "7,open,x,2026-04-03\n").encode())))
 
 
 def quoted(number: int, text: str) -> str:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -23,6 +23,7 @@ from open311.operations.importing import processes as import_processes
 from open311.operations.importing.batches import Batch, Import, Tally
 from open311.operations.importing.processes import Processes, _side_by_side
 from open311.operations.platform import Platform
+from tests.waiting import until
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 WAIT_S = 60
@@ -91,11 +92,35 @@ def test_several_processes_store_the_same_as_one(platform: Platform, order: Impo
     assert (tally.read, tally.new, tally.changed, tally.refused) == (343, 291, 42, 10)
 
 
+def test_a_batch_that_a_deadlock_has_ended_is_imported_again(platform: Platform, order: Import) -> None:
+    """The other transaction locks the second request, and then the first one, as a command on both may do."""
+    lock = "SELECT 1 FROM service_request WHERE service_request_id = '{}' FOR UPDATE"
+    blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    opened = "2026-04-03T14:10:00Z"
+
+    def waits() -> bool:
+        with platform.database.reading() as connection:
+            return bool(connection.exec_driver_sql(blocked).all())
+
+    rows = "".join(f"{n},potholes,{{}},{opened},{{}},Deep\n" for n in (1, 2))
+    with Processes(platform, 1) as processes, ThreadPoolExecutor(1) as pool:
+        list(processes.import_source(source(HEADER + rows.format("open", "", "open", "")), order))
+        changes = ("closed", "2026-04-05T08:00:00Z") * 2
+        with platform.database.transaction() as other:
+            other.exec_driver_sql(lock.format(2))
+            batches = processes.import_source(source(HEADER + rows.format(*changes)), order)
+            found = pool.submit(list[Batch], batches)
+            until(waits, "the import to wait for a lock")
+            other.exec_driver_sql(lock.format(1))
+        (batch,) = found.result(WAIT_S)
+    assert (batch.tally.read, batch.tally.changed) == (2, 2)
+
+
 def test_a_stopped_or_failed_import_yields_every_stored_batch(platform: Platform, order: Import) -> None:
     complete_source = source(file_of(200))
     found = list(complete_source.found)[:200]
 
-    def until(error: BaseException, rows: list[SourceItem]) -> Iterator[SourceItem]:
+    def failing(error: BaseException, rows: list[SourceItem]) -> Iterator[SourceItem]:
         yield from rows
         raise error
 
@@ -103,7 +128,7 @@ def test_a_stopped_or_failed_import_yields_every_stored_batch(platform: Platform
     with Processes(platform, 2) as processes:
         for error, rows in ((Invalid("is cut off."), found[:90]), (KeyboardInterrupt(), found[90:])):
             with pytest.raises(type(error)):
-                batches.extend(processes.import_source(replace(complete_source, found=until(error, rows)), order))
+                batches.extend(processes.import_source(replace(complete_source, found=failing(error, rows)), order))
     with platform.database.reading() as connection:
         count = connection.exec_driver_sql("SELECT count(*) FROM service_request").scalar_one()
     assert sum(batch.tally.new for batch in batches) == count

@@ -207,6 +207,27 @@ def test_the_error_for_a_multipart_body_without_parts_gives_the_reason(
     assert "the multipart body has no parts" in answer.text
 
 
+@both_formats
+@pytest.mark.parametrize("form", ["urlencoded", "multipart"])
+def test_the_error_for_too_many_parameters_names_the_limit(send: Send, format: str, form: str) -> None:
+    fields = PLACE | {f"x{number}": "" for number in range(1_000)}
+    answer = (
+        send(encoded(fields), format=format)
+        if form == "urlencoded"
+        else send(multipart(fields), "multipart/form-data; boundary=x", format=format)
+    )
+    assert answer.status_code == 400
+    assert "there are more than 1000 parameters; send fewer." in answer.text
+
+
+@pytest.mark.parametrize("faulty", [{"lat": "60\0"}, {"lat": "60\0", "long": "24\0"}, {"address_string": "\0"}])
+def test_a_place_with_nul_characters_is_not_called_missing(send: Send, faulty: dict[str, str]) -> None:
+    place = {} if "address_string" in faulty else {"lat": "60.17", "long": "24.94"}
+    answer = send(encoded({"service_code": "potholes"} | place | faulty))
+    faults = [f"{name}: holds a NUL character; leave it out." for name in faulty]
+    assert [problem["description"] for problem in answer.json] == faults
+
+
 @pytest.mark.requirement("C301")
 def test_files_have_a_separate_size_limit(make_app: Callable[..., Flask]) -> None:
     app = make_app(max_body_bytes=1000, max_upload_bytes=300_000)

@@ -105,7 +105,6 @@ class ColumnMap:
     spaced_address whether two or more blanks separate the parts of an address
     zipcode_digits number of digits of a zipcode, for leading zeros that a spreadsheet dropped; 0 for any number
     order          the order of day and month in a date such as 3/4/2026
-    decimal_comma  whether the file writes 40,7 for 40.7
     """
 
     name: str
@@ -120,7 +119,6 @@ class ColumnMap:
     spaced_address: bool = False
     zipcode_digits: int = 0
     order: Order = Order.MONTH_FIRST
-    decimal_comma: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields_of(self)}
@@ -243,7 +241,7 @@ class ColumnMap:
     @cached_property
     def _tidyings(self) -> list[Callable[[dict[str, Any]], None]]:
         wanted: tuple[tuple[object, Callable[[dict[str, Any]], None]], ...] = (
-            (self.decimal_comma, _decimal_comma_to_dot),
+            ("lat" in self.columns, _decimal_comma_to_dot),
             (self.stand_ins, self._leave_out_stand_ins),
             (self.spaced_address, _commas_for_gaps),
             (self.zipcode_digits, self._restore_zeros),
@@ -282,9 +280,10 @@ def _every(templates: Iterable[Template], present: Collection[str]) -> tuple[Rec
 
 
 def _decimal_comma_to_dot(fields: dict[str, Any]) -> None:
+    """Read 40,7 as 40.7. The comma cannot separate thousands, because no coordinate has so many degrees."""
     for name in ("lat", "long"):
         text = fields.get(name, "")
-        if _COMMA.fullmatch(text):
+        if "," in text and _COMMA.fullmatch(text):
             fields[name] = text.replace(",", ".")
 
 

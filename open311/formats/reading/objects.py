@@ -25,7 +25,10 @@ _WRAPPERS = (
 )
 _PARTS = ("attributes", "properties")
 """The members in which ArcGIS and GeoJSON have the fields of a feature."""
-_TOTALS = ("numberMatched", "total")
+_TOTALS = ("numberMatched", "total", "total_count", "totalCount", "nhits", "count", "@odata.count")
+"""Members beside a list in which publishers say how many there are in all."""
+_NEXT = ("next", "next_page", "nextLink", "@odata.nextLink", "nextPageToken")
+"""Members beside a list in which publishers name the next page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +186,25 @@ class _Search:
 
     def _note_part(self, wrapper: dict[str, Any], count: int) -> None:
         """Add a note if a wrapper says that there are more requests than it holds."""
-        inner = wrapper.get("properties")
-        if wrapper.get("exceededTransferLimit") is True or (
-            isinstance(inner, dict) and inner.get("exceededTransferLimit") is True
-        ):
-            self.notes.append(f"holds {count} requests and says that there are more (exceededTransferLimit).")
         for name in _TOTALS:
             total = wrapper.get(name)
             if isinstance(total, str) and total.isdecimal() and int(total) > count:
                 self.notes.append(f"holds {count} of the {total} requests that it speaks of ({name}).")
+                return
+        if sign := _sign_of_more(wrapper):
+            self.notes.append(f"holds {count} requests and says that there are more ({sign}).")
+
+
+def _sign_of_more(wrapper: dict[str, Any]) -> str:
+    """The member by which a wrapper says that there are more requests than it holds; "" if there is none."""
+    limit = "exceededTransferLimit"
+    if wrapper.get(limit) is True or _inner(wrapper, "properties", limit) is True:
+        return limit
+    links = wrapper.get("links")
+    relations = [link.get("rel") for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+    if "next" in relations or _inner(links, "next"):
+        return "links.next"
+    return next((name for name in _NEXT if wrapper.get(name)), "")
 
 
 def _feature(item: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

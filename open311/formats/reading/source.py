@@ -33,6 +33,7 @@ _READ_BYTES = 65_536
 _CURE = "If that is wrong, set `dates` in a column map and give it by --columns."
 _GZIP = b"\x1f\x8b"
 _FOREIGN = {
+    _GZIP: "compressed by gzip twice; unpack it once",
     b"PK\x03\x04": "a zip file or a spreadsheet; unpack it, or save it as CSV",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet; save it as CSV",
     b"BZh": "compressed by bzip2; unpack it first",
@@ -50,7 +51,7 @@ class Source:
     """A file that has been recognised.
 
     format      the name of its column map and its kind: `newyork-csv`
-    column_map  its column map, with the order of dates and the decimal sign that the file itself shows
+    column_map  its column map, with the order of dates that the file itself shows
     found       its rows in the file's order, read on demand. Raises Invalid at a row after which nothing can be
                 read
     count       the number of rows, if it is known beforehand
@@ -143,7 +144,7 @@ def _json(stream: BinaryIO, maps: Sequence[ColumnMap]) -> Source:
 
 def _csv(stream: BinaryIO, head: bytes, maps: Sequence[ColumnMap]) -> Source:
     table = Table(stream, head)
-    column_map = replace(_best(table.names, maps), decimal_comma=table.has_decimal_commas)
+    column_map = _best(table.names, maps)
     twice = sorted({name for name in column_map.known if table.names.count(name) > 1})
     notes = tuple(f"has more than one column {name}; the last of them is read." for name in twice)
     source = _source("csv", table.rows(column_map.known), [column_map], names=table.names, notes=notes)

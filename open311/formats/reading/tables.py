@@ -34,25 +34,26 @@ class Table:
     """
 
     def __init__(self, stream: BinaryIO, head: bytes) -> None:
-        encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-        self._text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
+        self._text = io.TextIOWrapper(stream, _encoding(head), errors="surrogateescape", newline="")
         self._again: deque[str] = deque()
         self._begun: list[str] = []  # the lines of the current record
         self._line = 1  # the line where the current record begins
-        first = next(self._lines(), "")
+        first = self._first_with_text()
         declared = _SEPARATOR.fullmatch(first)
         if declared is not None:
             self._end_record()
-            first = next(self._lines(), "")
+            first = self._first_with_text()
         self.delimiter = declared[1] if declared else _delimiter(first)
         self._read_again(self._begun)
         self.names = self._header()
         self._is_ours = self.names[: len(_OURS)] == _OURS
 
-    @property
-    def has_decimal_commas(self) -> bool:
-        """Whether numbers may have a decimal comma. They cannot if commas delimit the values."""
-        return self.delimiter != ","
+    def _first_with_text(self) -> str:
+        """The next line that is not blank; "" at the end."""
+        lines = self._lines()
+        while (line := next(lines, "")) and not line.strip():
+            self._end_record()
+        return line
 
     def _header(self) -> list[str]:
         try:
@@ -161,6 +162,15 @@ def _original(text: str) -> str:
         with suppress(ValueError):
             return "\n".join(map(str, json.loads(text)))
     return unguarded(text)
+
+
+def _encoding(head: bytes) -> str:
+    """The encoding of a CSV. Without a byte order mark, a NUL beside the first letter shows UTF-16."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if 0 not in head[:2] or len(head) < 2:
+        return "utf-8-sig"
+    return "utf-16-le" if head[0] else "utf-16-be"
 
 
 def _delimiter(header: str) -> str:

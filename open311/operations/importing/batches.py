@@ -15,6 +15,7 @@ from open311.errors import Invalid
 from open311.operations.importing.matching import MatchedRow, Matcher
 from open311.operations.importing.storing import BatchWriter
 from open311.operations.platform import Platform
+from open311.operations.workflow.act import undeadlocked
 from open311.plugins import Jurisdiction
 
 DEFAULT_BATCH_ROWS = 2_000
@@ -100,13 +101,12 @@ def in_chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def import_batch(platform: Platform, rows: list[SourceRow | Refusal], order: Import, matcher: Matcher) -> Batch:
-    """Import some rows in one transaction."""
+    """Import some rows in one transaction.
+
+    Another import, or a command on several requests, may lock some of the requests in another order.
+    """
     matched, refusals = _match(rows, order.now, matcher)
-    with suppress(_DryRun), platform.database.transaction() as connection:
-        writer = BatchWriter(platform, connection, matcher.areas, origin=order.origin, now=order.now)
-        writer.write(matched)
-        if order.is_dry_run:
-            raise _DryRun
+    writer = undeadlocked(lambda: _write(platform, matched, order, matcher))
     refusals = sorted([*refusals, *writer.refusals], key=_position)
     tally = Tally(
         read=len(rows),
@@ -118,6 +118,16 @@ def import_batch(platform: Platform, rows: list[SourceRow | Refusal], order: Imp
         mended=writer.mended,
     )
     return Batch(tally, tuple(refusals), tuple(sorted(writer.conflicts, key=_position)))
+
+
+def _write(platform: Platform, rows: list[MatchedRow], order: Import, matcher: Matcher) -> BatchWriter:
+    """Store rows in one transaction. Returns the writer, which has the results."""
+    with suppress(_DryRun), platform.database.transaction() as connection:
+        writer = BatchWriter(platform, connection, matcher.areas, origin=order.origin, now=order.now)
+        writer.write(rows)
+        if order.is_dry_run:
+            raise _DryRun
+    return writer
 
 
 def _position(found: Finding) -> int:

@@ -26,6 +26,7 @@ log = logger(__name__)
 
 MAX_URL_CHARACTERS = 2_000
 MAX_FIELD_CHARACTERS = 500
+PLACE_FIELDS = ("lat", "long", "address_string", "address_id")
 NO_URL = tell("is not a URL; send an http or https address.")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -95,7 +96,9 @@ def check_submission(
         address=submission.address_string,
         address_id=submission.address_id,
     )
-    problems += found
+    # A part of the place that could not be parsed is empty here. So do not also report that it is missing.
+    is_unread = any(problem.field in PLACE_FIELDS for problem in earlier)
+    problems += [problem for problem in found if not is_unread or getattr(submission, problem.field)]
     is_outside = place.point is not None and not jurisdiction.covers(*place.point)
     if is_outside and jurisdiction.outside == "refuse":
         fault = tell("the point lies outside {city}; report it to the city of that point.", city=jurisdiction.name)

@@ -20,6 +20,7 @@ from open311.operations.media.erasing import defer_deletion, erase_originals_of_
 from open311.operations.people.named import Recipient, checked_reason, recipients_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
+from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.apply import Change, cause_of_following, change_requests, publish_supported
 from open311.operations.workflow.erase_request import blank_texts, erasing, photos_erased
 from open311.plugins import Jurisdiction
@@ -112,8 +113,11 @@ class _Eraser:
     erasure: str
 
     def erase_part(self, after: int) -> ErasedPart:
-        with self.platform.database.transaction() as connection:
-            return self._part(connection, after)
+        def once() -> ErasedPart:
+            with self.platform.database.transaction() as connection:
+                return self._part(connection, after)
+
+        return undeadlocked(once)
 
     def try_part(self, after: int) -> ErasedPart:
         """What would be erased. All statements run, so that the numbers are right, and are rolled back."""

@@ -15,6 +15,7 @@ from open311.domain.retention import RETENTION, Kept, Retention, is_over
 from open311.operations.media.erasing import defer_deletion
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION
+from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.erase_request import erase_parts
 from open311.plugins import Jurisdiction
 from open311.storage import kept, requests
@@ -106,15 +107,20 @@ def expire(
     when it is closed again. Each batch is a transaction, so a killed run can be repeated. The worker deletes the
     files of photos after the commit. A dry run locks and writes nothing.
     """
+    database = platform.database
     last = 0
-    while not kind.is_kept_for_ever(city):
-        database = platform.database
+
+    def expire_batch() -> tuple[list[Kept], list[Kept]]:
         with database.reading() if is_dry_run else database.transaction() as connection:
             found = kind.find(connection, city.id, after=last, rows=ROWS_PER_TRANSACTION)
-            due, photos = [one for one in found if kind.is_due(city, one, now)], list[Photo]()
+            due = [one for one in found if kind.is_due(city, one, now)]
             if not is_dry_run:
                 due, photos = _erase(connection, city, kind, due, now=now, actor=actor)
                 defer_deletion(platform, connection, photos, now)
+            return found, due
+
+    while not kind.is_kept_for_ever(city):
+        found, due = undeadlocked(expire_batch)
         if not found:
             return
         last = found[-1].number

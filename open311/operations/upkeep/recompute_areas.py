@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from open311.domain.events import AreasRecomputed
 from open311.domain.requests import RequestRecord
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for
+from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.apply import change_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
@@ -30,11 +32,10 @@ def recompute_areas(
     """
     changed, last = 0, 0
     while True:
-        with platform.database.transaction() as connection:
-            records = requests.load_batch(connection, jurisdiction.id, after=last, rows=ROWS_PER_TRANSACTION)
-            changed += _recompute(connection, jurisdiction, records, now)
+        records, count = undeadlocked(partial(_recompute_batch, platform, jurisdiction, last, now))
         if not records:
             return changed
+        changed += count
         last = records[-1].number
         on_batch(len(records))
 
@@ -43,6 +44,15 @@ def count_requests(platform: Platform, jurisdiction: Jurisdiction) -> int:
     """The number of requests that `recompute_areas` will look at."""
     with platform.database.reading() as connection:
         return requests.count_records(connection, jurisdiction.id)
+
+
+def _recompute_batch(
+    platform: Platform, jurisdiction: Jurisdiction, after: int, now: datetime
+) -> tuple[list[RequestRecord], int]:
+    """The next requests, and how many of them have changed."""
+    with platform.database.transaction() as connection:
+        records = requests.load_batch(connection, jurisdiction.id, after=after, rows=ROWS_PER_TRANSACTION)
+        return records, _recompute(connection, jurisdiction, records, now)
 
 
 def _recompute(

@@ -17,6 +17,7 @@ from open311.observe import logger
 from open311.operations.intake.routing import draft_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for
+from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.apply import change_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
@@ -81,9 +82,10 @@ def reroute_requests(
 
     Each batch is a transaction, so a killed run can be repeated. A dry run locks and writes nothing.
     """
+    database = platform.database
     last = 0
-    while True:
-        database = platform.database
+
+    def reroute_batch() -> tuple[list[RequestRecord], Rerouted]:
         with database.reading() if is_dry_run else database.transaction() as connection:
             records = requests.load_open(
                 connection, jurisdiction.id, after=last, rows=ROWS_PER_TRANSACTION, is_locked=not is_dry_run
@@ -94,6 +96,10 @@ def reroute_requests(
                 change_requests(
                     connection, [_change(jurisdiction, move, now=now, actor=actor) for move in found.moves], names
                 )
+            return records, found
+
+    while True:
+        records, found = undeadlocked(reroute_batch)
         if not records:
             return
         last = records[-1].number
