@@ -1,4 +1,4 @@
-"""Create the catalogue, requests, their publications and API keys."""
+"""Catalogue, requests, their public side, keys."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ END $$;
 
 
 def upgrade() -> None:
-    """Create the tables. The extensions need a superuser unless the database has them already."""
+    """Make the tables. The extensions need a superuser unless the database has them already."""
     op.execute("CREATE EXTENSION IF NOT EXISTS postgis")
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     op.execute(TABLES)
@@ -260,7 +260,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables with their rows; the extensions stay."""
+    """Drop the tables and all that is in them; the extensions stay."""
     op.execute(
         "DROP TABLE repeatable_post, api_key, change_mark, edition, publication, request_event, reporter,"
         " request_token, service_request, service, department, jurisdiction"

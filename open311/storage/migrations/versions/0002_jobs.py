@@ -1,4 +1,4 @@
-"""Create the job queue from procrastinate's own migrations."""
+"""The job queue: procrastinate's own tables."""
 # ruff: noqa: E501 (names and digests do not fit)
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ EDITS = {
 def upgrade() -> None:
     """Apply procrastinate's migrations up to release 3.10.
 
-    Databases that are older than this list ran the schema.sql of that time, which makes the same tables.
+    Databases made before these were named here ran the schema.sql of their day; its tables are the same.
     """
     apply_files(op.get_bind(), PROCRASTINATE_FILES, EDITS)
 

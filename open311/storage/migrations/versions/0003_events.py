@@ -1,6 +1,6 @@
-"""Store typed events, versions of requests, the outbox, and counts of requests.
+"""Typed events, versions of requests, the outbox, and counts of requests.
 
-The previous release may run until the upgrade has ended: a trigger gives the events that it writes a type.
+The previous release may go on for as long as an upgrade takes: a trigger gives the events that it writes a type.
 """
 
 from __future__ import annotations
@@ -88,14 +88,14 @@ CREATE TRIGGER request_event_of_release_0_1 BEFORE INSERT ON request_event
 
 
 def upgrade() -> None:
-    """Add columns and tables, and give a type to the events that exist."""
+    """Add columns and tables, and give the events that are there a type."""
     op.execute(COLUMNS)
     op.execute(TYPED)
     op.execute(TABLES)
 
 
 def downgrade() -> None:
-    """Keep each event's line of text. Kinds that the previous release does not know become notes for staff."""
+    """Leave each event its line of text; what the previous release has no kind for becomes a note for staff."""
     op.execute("DROP TRIGGER request_event_of_release_0_1 ON request_event")
     op.execute("UPDATE request_event SET kind = 'note' WHERE kind = 'outside'")
     op.execute("DROP FUNCTION type_event()")

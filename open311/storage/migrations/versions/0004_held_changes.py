@@ -1,4 +1,4 @@
-"""Store since when a change waits in the outbox, and which changes a consumer has to try again."""
+"""Since when a change waits in the outbox, and changes that a consumer has to try again."""
 
 from __future__ import annotations
 

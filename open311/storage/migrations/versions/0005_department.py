@@ -1,4 +1,4 @@
-"""Add an index for lists by department.
+"""An index for lists by department.
 
 A publication has its department's code in its rendered extended_attributes, also if the previous release wrote it.
 The index reads the code there, so that no row has to be written again.

@@ -1,4 +1,4 @@
-"""Store the work on requests: states, queues, accounts of staff, the audit trail, and comments of other people."""
+"""The work on requests: states, queues, accounts of staff, the audit trail, and comments from outside."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them. Events that the previous release does not know become notes for staff, with the events' text."""
+    """Drop them. Events that the previous release does not know become notes for staff, with what they say."""
     op.execute(NOTES)
     op.execute("DROP TABLE public_update, received_update")
     op.execute("DROP TABLE audit_entry, staff_repeat, staff_view, staff_secret, staff_account")

@@ -1,4 +1,4 @@
-"""Let API keys of the city's own apps send requests to services that are only for staff."""
+"""API keys of the city's own apps, which may send requests to services that are only for staff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store deliveries to back offices, their updates, and the ids of requests in other systems."""
+"""Deliveries to back offices, their updates, and the ids of requests in other systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store what the tokens of staff are for, when they were used, and the details of the audit trail."""
+"""What the tokens of staff are for and when they were used, and the details of the audit trail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store neighbours of a city, the ways of requests between servers, and the own ids of partners."""
+"""Neighbours with which a city federates, the ways of requests between servers, and the own ids of partners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store photos of requests and of their updates."""
+"""Photos of requests and of their updates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store which public texts have personal data, and which of these data staff let the public read."""
+"""Which requests have personal data in their public texts, and what of it staff let the public read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Index the data by which a person is found, and the updates that still say who sent them."""
+"""Indexes by which the data of a person are found, and updates that still say who sent them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store links to one's own request, the block list, each key's notice, and why a key is suspended."""
+"""Links to one's own request, the block list, and what keys tell their users or why they are suspended."""
 
 from __future__ import annotations
 

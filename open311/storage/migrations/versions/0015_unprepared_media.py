@@ -1,4 +1,4 @@
-"""Index the photos that wait or were refused, for /metrics and for the sweep."""
+"""An index of the photos that wait or were refused, for /metrics and for the sweep."""
 
 from __future__ import annotations
 

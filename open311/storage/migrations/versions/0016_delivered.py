@@ -1,4 +1,4 @@
-"""Count the deliveries that each back office has accepted, for /metrics."""
+"""How many deliveries each back office has accepted, for /metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Index the requests that still have photos, for retention, and add a column for copies of photos."""
+"""Indexes by which retention finds the requests that still have photos, and a column for copies of photos."""
 
 from __future__ import annotations
 

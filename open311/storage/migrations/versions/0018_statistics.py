@@ -1,4 +1,4 @@
-"""Create the tables of the statistics: how each public request is counted, and the sums."""
+"""The tables of the statistics: how each public request is counted, and the sums."""
 
 from __future__ import annotations
 

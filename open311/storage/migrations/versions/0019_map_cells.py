@@ -1,6 +1,6 @@
-"""Count the public requests in each cell of the map.
+"""Where the requests of the map are counted, and the counts.
 
-The server updates the counts with each change. This migration counts the requests that are public already.
+The server keeps the counts with each change. This migration counts the requests that are public already.
 """
 
 from __future__ import annotations

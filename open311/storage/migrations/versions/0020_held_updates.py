@@ -1,4 +1,4 @@
-"""Let updates that look like abuse wait for a person."""
+"""Updates that look like abuse and wait for a person."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them. Updates that wait keep their text in the history."""
+    """Drop them. What waits keeps its text in the history."""
     op.execute("ALTER TABLE received_update DROP COLUMN is_held")

@@ -1,4 +1,4 @@
-"""Store the mark of the media store, and which files of erased photos must be deleted."""
+"""By what the media store is recognised, and which files of erased photos must be deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store the sessions of people who are signed in to the pages for staff."""
+"""The sessions of people who are signed in to the pages for staff."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Add the function close_cell: it numbers the cell of a place, by which tiles of high zooms find requests.
+"""The number of the cell of a place, by which close tiles of the map find requests. Migration 0027 has its indexes.
 
-The number of a cell of zoom 14 has its column in the upper bits and its row in the lower 14 bits. Migration 0027
-adds the indexes on this number.
+The number of a cell of zoom 14 has its column in the upper bits and its row in the lower 14 bits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Store subscriptions, their webhooks, and what subscribers still have to be told.
+"""Subscriptions, their webhooks, and what subscribers are still to be told.
 
 The server keeps what subscribers know of a request with each change. This migration stores it for the requests
 that are public already.

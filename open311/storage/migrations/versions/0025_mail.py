@@ -1,4 +1,4 @@
-"""Store mail to people who follow a request, and to departments."""
+"""Mail to people who follow a request, and to departments."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Let people get mail about all requests of a filter.
-
-Such a follower has a subscription instead of a request.
-"""
+"""People get mail about all requests of a filter. Such a follower has a subscription instead of a request."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Add indexes for two purposes: tiles of high zooms, and the queues of staff.
-
-With two of them, a tile finds the newest requests of a cell. With the three others, PostgreSQL counts queues.
-"""
+"""Indexes by which close tiles of the map find the newest requests of a cell, and queues are counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store sums over open requests, and the reporters' answers in the statistics."""
+"""Sums over open requests, and the reporters' answers in the statistics."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ ORDER BY given.jurisdiction_id, given.request_id, given.id DESC
 
 
 def upgrade() -> None:
-    """Add the sums, and let the worker check all counts soon: the previous release does not update these sums."""
+    """Add the sums, and let the worker check all counts soon: the previous release does not keep these sums."""
     build_indexes(op.get_bind(), LARGE_INDEXES)
     op.execute(TABLES)
     for cut, keys in CUTS.items():

@@ -1,4 +1,4 @@
-"""Let admins of a city change texts and questions in addition to the city's files."""
+"""Admins of a city change texts and questions beside the city's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Store who says "me too" about a request."""
+"""People who say "me too" about a request."""
 
 from __future__ import annotations
 

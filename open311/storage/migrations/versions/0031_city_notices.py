@@ -1,4 +1,4 @@
-"""Store notices of a city, which staff write and everybody reads for a time."""
+"""Notices of a city, which staff write and everybody reads for a time."""
 
 from __future__ import annotations
 

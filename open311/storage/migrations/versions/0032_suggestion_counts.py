@@ -1,4 +1,4 @@
-"""Count how often suggested services are chosen."""
+"""How often suggested services are chosen."""
 
 from __future__ import annotations
 

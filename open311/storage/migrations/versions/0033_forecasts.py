@@ -1,4 +1,4 @@
-"""Store forecasts, which a job makes once a day."""
+"""Forecasts, which a job makes once a day."""
 
 from __future__ import annotations
 

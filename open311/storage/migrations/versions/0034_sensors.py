@@ -1,4 +1,4 @@
-"""Store keys that may only send observations, the last observations, and the state of each rule of a sensor."""
+"""Sensors: keys that may only send observations, the last observations, and the state of each rule."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ ALTER TABLE api_key DROP COLUMN things;
 
 
 def upgrade() -> None:
-    """Add the tables, and a column with a constant default, so no row is rewritten."""
+    """Add the tables, and the column with a default that no row is rewritten for."""
     op.execute(TABLES)
 
 

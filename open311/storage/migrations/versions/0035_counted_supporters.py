@@ -1,4 +1,4 @@
-"""Count the supporters of requests in the statistics."""
+"""The supporters of requests in the statistics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CREATE TABLE support_change (
 
 
 def upgrade() -> None:
-    """Add the columns. With its next check, the worker counts the supporters that exist already."""
+    """Add the columns, and let the worker count the supporters that there are already with its next check."""
     op.execute(TABLES)
     op.execute("UPDATE statistics_check SET checked_at = checked_at - interval '1 day'")
 

@@ -1,4 +1,4 @@
-"""Store with each mark of the change feed the timeline of the database's history on which it was written."""
+"""The timeline of the database's history on which a mark of the change feed was written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column. Marks that exist get the timeline 1, which cursors without a timeline have too."""
+    """Add the column. Marks that exist get 1, as cursors that name no timeline do."""
     op.execute("ALTER TABLE change_mark ADD timeline INTEGER DEFAULT 1 NOT NULL")
     op.execute("CREATE INDEX change_mark_by_timeline ON change_mark (jurisdiction_id, timeline, horizon)")
 

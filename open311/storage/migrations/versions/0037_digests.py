@@ -1,7 +1,6 @@
-"""Drop the unique indexes on secrets of staff: each unique key has to begin with jurisdiction_id.
+"""The indexes that find staff by a secret are no longer unique: a unique key has to begin with jurisdiction_id.
 
-Indexes that are not unique replace them. The secrets have 192 random bits or more, so that two with the same digest
-do not occur.
+The secrets have 192 random bits or more, so that two with the same digest do not occur.
 """
 
 from __future__ import annotations

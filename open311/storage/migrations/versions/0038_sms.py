@@ -1,4 +1,4 @@
-"""Store text messages to reporters who ask for them."""
+"""Text messages to reporters who ask for them."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them. Then nobody gets text messages, not even people who asked for them."""
+    """Drop them. Nobody gets text messages any more, also those who asked for them."""
     op.execute("DROP TABLE sms, sms_stop")
     op.execute("ALTER TABLE reporter DROP COLUMN sms_language")
