@@ -280,13 +280,13 @@ class _Case:
         if self._is_in_city(long, lat):
             self._mendings.append(Mending.SWAPPED_POINT)
             return long, lat
-        if not _is_on_earth(lat, long):
+        if not is_on_earth(lat, long):
             return self._drop_point(Mending.BAD_POINT)
         self._is_outside = True
         return lat, long
 
     def _is_in_city(self, lat: float, long: float) -> bool:
-        return _is_on_earth(lat, long) and self._covers(long, lat)
+        return is_on_earth(lat, long) and self._covers(long, lat)
 
     def _drop_point(self, kind: Mending) -> tuple[None, None]:
         self._mendings.append(kind)
@@ -363,7 +363,7 @@ def _degrees(text: str) -> float | None:
         return None
 
 
-def _is_on_earth(lat: float, long: float) -> bool:
+def is_on_earth(lat: float, long: float) -> bool:
     return abs(lat) <= LIMITS["lat"] and abs(long) <= LIMITS["long"]
 
 

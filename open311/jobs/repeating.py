@@ -11,11 +11,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
-from open311.errors import Unavailable
 from open311.observe import logger
 from open311.storage.deliveries import Place
+from open311.storage.failures import is_lost
 
 log = logger(__name__)
 
@@ -46,9 +45,8 @@ def _repeat(step: Callable[[], bool], poll_s: float, stopping: threading.Event) 
         try:
             wait_s = 0.0 if step() else poll_s
             failures = 0
-        except Unavailable:
-            end_cut_off()
-        except Exception:  # such as an event of a newer release, which only that release's worker can read
+        except Exception as error:  # such as an event of a newer release, which only that release's worker can read
+            end_if_cut_off(error)
             failures = min(failures + 1, 6)
             wait_s = min(2.0**failures, LONGEST_WAIT_S)
             log.exception("a step failed", step=threading.current_thread().name, retry_in_s=wait_s)
@@ -94,9 +92,8 @@ class PlaceThreads:
     def _run(self, place: Place, work: Callable[[], object]) -> None:
         try:
             work()
-        except Unavailable:
-            end_cut_off()
-        except Exception:  # a lease ends, and another thread takes the work over
+        except Exception as error:  # a lease ends, and another thread takes the work over
+            end_if_cut_off(error)
             log.exception("work in a thread failed", work=self._name, city=place[0], place=place[1])
         finally:
             with self._lock:
@@ -110,12 +107,14 @@ _ending = threading.Lock()
 """Taken by the thread that ends the process, and never released: the others wait for the end."""
 
 
-def end_cut_off() -> NoReturn:
-    """End this worker at once with status 1, because its database is gone, so that the supervisor starts a new one.
+def end_if_cut_off(error: BaseException) -> None:
+    """If the database is gone, end this worker at once with status 1, so that the supervisor starts a new one.
 
     Nothing is waited for: without the database, no job can store its result or failure, and closing the pool would
     wait for connections that nobody gets. The new worker retries the jobs as stalled.
     """
+    if not is_lost(error):
+        return
     _ending.acquire()  # the first thread logs, and the others do not come here again
     log.error("the database is gone; this worker ends")
     sys.stderr.flush()

@@ -20,13 +20,13 @@ from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy
 
 from open311.clock import utc_now
-from open311.errors import NotFound, Unavailable
+from open311.errors import NotFound
 from open311.jobs.delivering import delivering
 from open311.jobs.dispatching import dispatching
 from open311.jobs.federating import federating
 from open311.jobs.mailing import mailing
 from open311.jobs.pulling import pulling
-from open311.jobs.repeating import end_cut_off
+from open311.jobs.repeating import end_if_cut_off
 from open311.jobs.telling import telling
 from open311.jobs.texting import texting
 from open311.media.stores import StoreUnavailable
@@ -72,8 +72,7 @@ class RetryForever(BaseRetryStrategy):
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         """When to run the job again. If the database is gone, the worker ends."""
-        if isinstance(exception, Unavailable):
-            end_cut_off()
+        end_if_cut_off(exception)
         wait_s = min(2.0 ** min(job.attempts, 20), LONGEST_WAIT_S)
         cause = cause_of(exception)
         log.warning(

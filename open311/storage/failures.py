@@ -49,6 +49,18 @@ def is_cut_off(error: BaseException | None) -> bool:
     return False
 
 
+def is_lost(error: BaseException | None) -> bool:
+    """Whether the connections of this process are of no use any more: the server is gone, or has become read-only.
+
+    False for what may pass on the same connection, such as a deadlock, a timeout or a full disk.
+    """
+    while error is not None:
+        if is_cut_off(error) or takes_no_writes(error):
+            return True
+        error = getattr(error, "orig", None) or error.__cause__
+    return False
+
+
 def is_deadlock(error: BaseException | None) -> bool:
     """Whether an error was raised because two transactions waited for each other, and PostgreSQL ended this one."""
     while error is not None:

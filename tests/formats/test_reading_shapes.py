@@ -147,6 +147,8 @@ def test_a_note_says_that_a_file_is_incomplete(body: dict[str, Any], note: str) 
         {"total_rows": 1, "count": 1, "next": None},
         {"next": "", "links": {"self": "https://a.example/", "next": None}},
         {"links": [{"rel": "self", "href": "/"}]},
+        {"next_page": 0},
+        {"next_page": "-1"},
     ],
 )
 def test_a_whole_file_has_no_note(more: dict[str, Any]) -> None:

@@ -23,7 +23,9 @@ from open311.cli import main
 from open311.clock import utc_now
 from open311.domain.requests import Reporter
 from open311.domain.retention import Retention
+from open311.errors import Unavailable
 from open311.jobs.dispatching import dispatch_all
+from open311.jobs.repeating import repeating
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.operations.statistics.forecasting import find_forecasts
@@ -305,6 +307,24 @@ def test_the_job_of_a_killed_worker_is_done_by_another(make_app: MakeApp, settin
     assert statuses(platform) == ["succeeded"]
     (item,) = app.test_client().get(f"{BASE}/tokens/{token}.json").json
     assert len(app.test_client().get(f"{BASE}/requests/{item['service_request_id']}.json").json) == 1
+
+
+def test_a_statement_that_takes_too_long_does_not_end_the_worker(make_app: MakeApp) -> None:
+    platform = platform_of(make_app(build.city()))
+    failed: list[bool] = []
+
+    def step() -> bool:
+        try:
+            with platform.database.transaction() as connection:
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 1")
+                connection.exec_driver_sql("SELECT pg_sleep(60)")
+        except Unavailable:
+            failed.append(True)
+            raise
+        return False
+
+    with repeating("slow", step, poll_s=0.0):
+        until(lambda: bool(failed), "a failure")
 
 
 def test_the_job_of_a_running_worker_is_not_given_to_another(make_app: MakeApp) -> None:

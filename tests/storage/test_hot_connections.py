@@ -23,6 +23,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    table,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
@@ -54,6 +55,12 @@ def hot(make_database: Callable[[str], str], request: pytest.FixtureRequest) -> 
 
 def statement(*columns: Any, is_prepared: bool = False) -> Statement:
     return Statement.of(select(*columns), is_prepared=is_prepared)
+
+
+def is_prepared(hot: HotConnections) -> bool:
+    """Whether these connections prepare statements."""
+    prepared = Statement.of(select(func.count()).select_from(table("pg_prepared_statements")), is_prepared=True)
+    return hot.rows(prepared, {}) != [(0,)]
 
 
 def statement_of(command: str) -> Statement:
@@ -147,8 +154,12 @@ def test_a_read_is_repeated_on_a_new_connection_and_a_write_is_not(hot: HotConne
 def test_a_connection_that_lost_its_prepared_statements_is_replaced(hot: HotConnections, command: str) -> None:
     echo = statement(cast(bindparam("value"), Text), is_prepared=True)
     assert hot.rows(echo, {"value": "a"}) == [("a",)]
+    has_prepared = is_prepared(hot)
     hot.write(statement_of(command), {})
-    assert hot.rows(echo, {"value": "b"}) == [("b",)]
+    if has_prepared:
+        with pytest.raises(Unavailable):
+            hot.rows(echo, {"value": "b"})
+    assert hot.rows(echo, {"value": "c"}) == [("c",)]
 
 
 def test_a_missing_database_raises_unavailable() -> None:

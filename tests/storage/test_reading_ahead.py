@@ -175,8 +175,12 @@ def test_a_connection_that_dies_is_replaced(hot: HotConnections, is_first: bool)
     assert [ahead.rows(WHO, {}), ahead.rows(ECHO, TWO)] == [[(after,)], [("2",)]]
 
 
-def test_statements_that_the_server_has_dropped_are_read_on_a_new_connection(hot: HotConnections) -> None:
-    ahead = ReadAhead(hot, (NUMBER, TWO))
+def test_statements_that_the_server_has_dropped_fail_once_and_are_then_read_on_a_new_connection(
+    hot: HotConnections,
+) -> None:
     hot.write(Statement("DEALLOCATE ALL", b"", b"DEALLOCATE ALL", ()), {})
+    with pytest.raises(Unavailable):
+        ReadAhead(hot, (NUMBER, TWO)).rows(ECHO, ONE)
+    ahead = ReadAhead(hot, (NUMBER, TWO))
     assert ahead.rows(ECHO, ONE) == [("1",)]
     assert ahead.rows(NUMBER, TWO) == [(2,)]

@@ -12,7 +12,7 @@ from open311.errors import Unavailable
 from open311.operations.replica import LASTS_S
 from open311.storage import replication
 from open311.storage.engine import DEAD_PEER, Database, libpq_dsn, open_database
-from open311.storage.failures import is_cut_off, unavailable
+from open311.storage.failures import is_cut_off, is_lost, unavailable
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.sessions import Session
 from open311.storage.replication import Lookout
@@ -73,23 +73,24 @@ def test_a_look_that_times_out_leaves_the_server_connected_and_an_ended_session_
 
 
 @pytest.mark.parametrize(
-    ("sql", "is_lost"),
+    ("sql", "is_ended", "is_useless"),
     [
-        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(60)", False),
+        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(60)", False, False),
         (
             "SET LOCAL default_transaction_read_only = on; SET TRANSACTION READ ONLY; CREATE TABLE one (two int)",
             False,
+            True,
         ),
-        ("SELECT 1 FROM no_such_table", False),
-        ("SELECT pg_terminate_backend(pg_backend_pid())", True),
+        ("SELECT 1 FROM no_such_table", False, False),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", True, True),
     ],
 )
 def test_only_an_error_that_ends_the_connection_counts_as_a_lost_connection(
-    database: Database, sql: str, is_lost: bool
+    database: Database, sql: str, is_ended: bool, is_useless: bool
 ) -> None:
     with pytest.raises(Unavailable) as caught, database.transaction() as connection:
         connection.exec_driver_sql(sql)
-    assert is_cut_off(caught.value) == is_lost
+    assert (is_cut_off(caught.value), is_lost(caught.value)) == (is_ended, is_useless)
 
 
 def test_a_server_that_does_not_exist_counts_as_lost_and_an_error_of_our_own_does_not() -> None:
@@ -101,6 +102,7 @@ def test_a_server_that_does_not_exist_counts_as_lost_and_an_error_of_our_own_doe
         nowhere.hot.session()
     assert is_cut_off(hot.value)
     assert not is_cut_off(unavailable(None))
+    assert not is_lost(unavailable(None))
 
 
 def test_connections_of_both_drivers_probe_the_other_machine_and_give_up_in_time(

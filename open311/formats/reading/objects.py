@@ -29,6 +29,8 @@ _TOTALS = ("numberMatched", "total", "total_count", "totalCount", "nhits", "coun
 """Members beside a list in which publishers say how many there are in all."""
 _NEXT = ("next", "next_page", "nextLink", "@odata.nextLink", "nextPageToken")
 """Members beside a list in which publishers name the next page."""
+_NO_PAGE = ("0", "-1", "null")
+"""What some publishers write there on the last page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,7 @@ def _sign_of_more(wrapper: dict[str, Any]) -> str:
     relations = [link.get("rel") for link in links if isinstance(link, dict)] if isinstance(links, list) else []
     if "next" in relations or _inner(links, "next"):
         return "links.next"
-    return next((name for name in _NEXT if wrapper.get(name)), "")
+    return next((name for name in _NEXT if wrapper.get(name) and wrapper[name] not in _NO_PAGE), "")
 
 
 def _feature(item: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from open311.operations.importing.matching import MatchedRow, Matcher
 from open311.operations.importing.storing import BatchWriter
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publish_requests
+from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.plugins import Jurisdiction
 from open311.storage import external_ids, history, origins, remotes, requests
@@ -271,6 +272,19 @@ class _Pull:
         return seen
 
     def _store(self, found: Sequence[ServiceRequest]) -> None:
+        known, refused = self._result.known, self._result.refused
+
+        def store() -> BatchWriter:
+            self._result.known, self._result.refused = known, refused
+            return self._write(found)
+
+        writer = undeadlocked(store)
+        self._result.new += writer.new
+        self._result.changed += writer.changed
+        self._result.refused += tuple(writer.refusals)
+
+    def _write(self, found: Sequence[ServiceRequest]) -> BatchWriter:
+        """Store requests in one transaction. Returns the writer, which has the results."""
         rows: list[MatchedRow] = []
         ways: dict[str, tuple[ServiceRequest, Origin]] = {}
         with self._platform.database.transaction() as connection:
@@ -286,9 +300,7 @@ class _Pull:
             )
             writer.write(rows)
             self._link(connection, ways)
-        self._result.new += writer.new
-        self._result.changed += writer.changed
-        self._result.refused += tuple(writer.refusals)
+        return writer
 
     def _matched(self, one: ServiceRequest) -> MatchedRow | None:
         try:

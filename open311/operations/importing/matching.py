@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers, unasked_answers
 from open311.domain.imports import IMPORT_SOURCE, REMOTE_SOURCE, ImportedRequest, Mending, SourceRow
-from open311.domain.mending import mend
+from open311.domain.mending import is_on_earth, mend
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Status, Visibility
 from open311.domain.routing import Draft, Route
@@ -224,6 +224,7 @@ class Matcher:
 def _point(row: SourceRow) -> tuple[float, float] | None:
     """The (long, lat) point that the row seems to have. `mend` reads it more strictly."""
     try:
-        return float(row.long), float(row.lat)
+        long, lat = float(row.long), float(row.lat)
     except ValueError:
         return None
+    return (long, lat) if is_on_earth(lat, long) else None

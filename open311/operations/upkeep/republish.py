@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from open311.domain.personal_data import FINDERS_VERSION, Treatments
 from open311.formats import RENDERER_VERSION
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for, publish_requests
+from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.public_updates import mask_again
 from open311.plugins import Jurisdiction
 from open311.storage import editions, requests
@@ -67,8 +69,7 @@ def republish(
     jurisdiction = platform.registry.get(jurisdiction_id)
     rendered = 0
     while jurisdiction is not None:
-        with platform.database.transaction() as connection:
-            rows = _republish_batch(connection, jurisdiction, now)
+        rows = undeadlocked(partial(_republish_next, platform, jurisdiction, now))
         if rows == 0:
             break
         rendered += rows
@@ -102,6 +103,12 @@ def _edition_of(jurisdiction: Jurisdiction) -> str:
 
 def _privacy_of_services(jurisdiction: Jurisdiction) -> list[tuple[str, Treatments]]:
     return [(service.code, service.privacy) for service in jurisdiction.services if service.privacy is not None]
+
+
+def _republish_next(platform: Platform, jurisdiction: Jurisdiction, now: datetime) -> int:
+    """Call `_republish_batch` in one transaction."""
+    with platform.database.transaction() as connection:
+        return _republish_batch(connection, jurisdiction, now)
 
 
 def _republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> int:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from open311.errors import Unavailable
+from open311.storage.failures import has_lost_statement
 from open311.storage.hot.results import Result
 from open311.storage.hot.sessions import Filled, Outcome, Session
 from open311.storage.hot.statements import Statement
@@ -39,13 +40,14 @@ class HotConnections:
         """Run a statement that changes nothing. Raises Unavailable and Refused.
 
         If the connection has died before or dies during the statement, the statement runs on a new connection. So
-        it is not tested before, which takes a system call.
+        it is not tested before, which takes a system call. If the connection has lost a prepared statement, it is
+        replaced, but this call fails: behind a pooler, a silent repetition would hide that a setting is wrong.
         """
         session: Session = getattr(self._own, "session", None) or self._session()
         try:
             return session.run(statement, values)
-        except Unavailable:
-            if not session.has_died:
+        except Unavailable as error:
+            if not session.has_died or has_lost_statement(error.__cause__):
                 raise
         return self._session().run(statement, values)
 

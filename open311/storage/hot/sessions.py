@@ -73,12 +73,7 @@ class Session:
             first, second = self._pipelined(self._dumped(one), self._dumped(other))
         except psycopg.Error:
             return None
-        outcomes = self._outcome(first, one[0]), self._outcome(second, other[0])
-        if self.has_died:
-            return None
-        if not isinstance(outcomes[0], Result):
-            raise outcomes[0]
-        return outcomes[0], outcomes[1]
+        return self._result(first, one[0]), self._outcome(second, other[0])
 
     def _outcome(self, found: pq.abc.PGresult, statement: Statement) -> Outcome:
         try:

@@ -16,7 +16,7 @@ from schemas.texts import tell
 IF_MATCH = "If-Match"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 MOST_KEY_CHARACTERS = 200
-_TAG = re.compile(r'"v(?P<version>\d{1,18})"', re.ASCII)
+_TAG = re.compile(r'"v(?P<version>0|[1-9]\d{0,17})"', re.ASCII)
 
 
 def seen_version(request: Request) -> int | None:
