@@ -175,7 +175,7 @@ def test_a_connection_that_dies_is_replaced(hot: HotConnections, is_first: bool)
     assert [ahead.rows(WHO, {}), ahead.rows(ECHO, TWO)] == [[(after,)], [("2",)]]
 
 
-def test_statements_that_the_server_has_dropped_fail_once_and_are_then_read_on_a_new_connection(
+def test_statements_that_the_server_has_dropped_fail_only_once(
     hot: HotConnections,
 ) -> None:
     hot.write(Statement("DEALLOCATE ALL", b"", b"DEALLOCATE ALL", ()), {})
