@@ -1,7 +1,8 @@
 """Reads the number of pixels from the first bytes of a picture.
 
 Nothing is decoded: fixed places are read, and in a JPEG the lengths of some blocks are followed. So this may run in
-a thread of the server. A picture with a false number harms only itself: it is refused here, or later by the child.
+a thread of the server. A picture with a false number harms only itself: the operation that accepts sent photos
+refuses it, or later the child does.
 """
 
 from __future__ import annotations

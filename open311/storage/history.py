@@ -1,7 +1,7 @@
 """The histories of requests: their events, and a row in the outbox for each change.
 
-Among the GETs that need no account of staff, only those whose address has a secret read them: a status link, or the
-link in a mail.
+Without an account of staff, a GET reads histories only if its address has a secret: a status link, or the link in a
+mail.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def load_histories(
 
 
 def event_of(row: Any) -> Event:
-    """The event in a row that has at least the columns that `load_events` selects."""
+    """The event in a row that has at least the columns that `load_histories` selects after `request_id`."""
     note = row.description if kinds()[row.kind].has_text else ""
     return read_event(
         row.kind,

@@ -159,7 +159,8 @@ def _or_update(statement: Insert) -> Insert:
     columns, new = publication.c, statement.excluded
     changes["was_public"] = or_(columns.was_public, new.was_public)
     # A row with an equal rendition keeps its transaction id and the time of its change, because the public sees no
-    # change. But an id in the future comes from another server's backup and must be replaced.
+    # change. But an id in the future comes from another server's backup. A row with such an id is written like a
+    # changed row: it gets the id of this transaction and the new time.
     is_same = and_(
         columns.digest == new.digest,
         columns.visibility == new.visibility,

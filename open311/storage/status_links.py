@@ -47,7 +47,7 @@ def _key(jurisdiction_id: str, secret: str) -> dict[str, object]:
 
 @cache
 def _add() -> Statement:
-    """The statement that adds a link and ends those before the newest."""
+    """The statement that adds a link and ends the oldest ones, so that at most MOST_LINKS remain."""
     columns = status_link.c
     mine = (
         columns.jurisdiction_id == bindparam("jurisdiction_id"),

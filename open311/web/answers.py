@@ -52,8 +52,9 @@ class _Error:
 class WholeResponse(Response):
     """An answer with complete headers and a complete body in memory. It is sent without further work.
 
-    Werkzeug's Response checks each header. It also checks headers and body again, because the body may be a stream
-    or have no length. For a small answer, these checks take as long as the work for the answer itself.
+    Werkzeug's Response checks each header when it is added. When the answer is sent, it looks at headers and body
+    once more, because the body may be a stream or have no length. For a small answer, these checks take as long as
+    the work for the answer itself.
     """
 
     def __init__(self, body: bytes | None, status: int, known: list[tuple[str, str]]) -> None:
@@ -117,8 +118,9 @@ def _whole(body: bytes, status: int, media_type: str, headers: list[tuple[str, s
 
 
 def _digest_of(body: bytes) -> str:
-    """A digest of the body, for its ETag. A cache of digests would keep the bodies, as its keys.
+    """A digest of the body, for its ETag.
 
+    Digests are not cached, because the keys of the cache would be the bodies, which would then stay in memory.
     SHA-256 takes half of the time of BLAKE2, because OpenSSL uses the instructions of the CPU for it.
     """
     return sha256(body, usedforsecurity=False).hexdigest()[:24]

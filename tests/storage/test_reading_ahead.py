@@ -138,7 +138,7 @@ def test_a_statement_that_fails_does_not_run_again(hot: HotConnections, is_first
     ahead = ReadAhead(hot, other)
     with pytest.raises(Unavailable):
         [ahead.rows(*one), ahead.rows(*other)]
-    assert runs(hot) == 2, "the fixture and this test have run it once each"
+    assert runs(hot) == 2, "COUNT has run once in the fixture, and FAIL once in this test"
 
 
 def test_other_threads_work_while_two_statements_run(address: str) -> None:

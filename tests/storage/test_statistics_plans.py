@@ -37,7 +37,7 @@ GRAINS = {"ever": "date '0001-01-01'", "month": "date_trunc('month', requested_o
 
 @pytest.fixture(scope="module")
 def database(make_database: Callable[[str], str]) -> Iterator[Database]:
-    """Counts of some thousand requests, made by SQL, as `counting` would make them."""
+    """Counts of REQUESTS requests, made by SQL, as `counting` would make them."""
     found = open_database(make_database("statistics_plans"))
     with found.transaction() as connection:
         fill(connection)

@@ -355,7 +355,9 @@ def test_problem_details_are_in_the_callers_language(client: FlaskClient) -> Non
         (tell("{name} is cut to {most}", name="¡ñ!", most=1), "¡ñ! se limita a 1"),
     ],
 )
-def test_a_warning_that_a_header_cannot_carry_is_in_english_and_percent_encoded(text: Message, header: str) -> None:
+def test_a_warning_is_in_english_and_percent_encoded_only_if_a_header_cannot_carry_it(
+    text: Message, header: str
+) -> None:
     request = Request({"HTTP_ACCEPT_LANGUAGE": "es", "QUERY_STRING": ""})
     [(_, value)] = warning_headers([text], request)
     assert value.startswith(f'299 - "{header}')

@@ -103,7 +103,8 @@ def in_chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
 def import_batch(platform: Platform, rows: list[SourceRow | Refusal], order: Import, matcher: Matcher) -> Batch:
     """Import some rows in one transaction.
 
-    Another import, or a command on several requests, may lock some of the requests in another order.
+    Another import, or a command on several requests, may lock some of the requests in another order. If this leads
+    to a deadlock that ends the transaction, the transaction is tried again.
     """
     matched, refusals = _match(rows, order.now, matcher)
     writer = undeadlocked(lambda: _write(platform, matched, order, matcher))

@@ -39,7 +39,10 @@ def texts_of(
 
 
 def sentence(sensor: Sensor, condition: Condition, begin: str, *, has_worst: bool = False) -> str:
-    """A sentence for staff: a beginning and the last result, or "nothing" or "again" without a result.
+    """A sentence for staff: a beginning and the last result.
+
+    Without a result, it ends with "nothing" if a request is to be open (`is_raised`), because the sensor is
+    silent, and otherwise with "again", because the sensor reports again.
 
     has_worst  whether the worst result follows, if it differs from the last one
     """

@@ -1,4 +1,4 @@
-"""Cases as mails that a person reads, on a real mail server."""
+"""Cases as mails that a person reads, sent to the mail server of tests/world."""
 
 from __future__ import annotations
 

@@ -222,7 +222,10 @@ def report_of(whole: WholeRequest) -> dict[str, str]:
 
 
 def after_act(call: Call, number: int, act_name: str, *, department: str | None = None) -> Answer:
-    """Lead to the page of the request; to the queue if another department has the request now."""
+    """Lead to the page of the request, or to the queue if the account does not work for the request's department.
+
+    department  the department that has the request now; None if the act cannot change it
+    """
     frame = DeskFrame.of(call)
     if department is not None and not call.caller.scope.covers_department(department):
         return see_other(frame.link(done=act_name))
