@@ -37,7 +37,7 @@ def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
             return
         for city in cities:
             for change in store_catalogue(platform, city, utc_now()):
-                say(f"Stored the changed catalogue: {change}. Requests show its names.")
+                say(f"Stored the changed catalogue: {change}. The requests are rendered with the new names now.")
             if again:
                 restart_edition(platform, city.id, utc_now())
             say(f"{city.id}: {_republish(platform, city.id)} requests rendered.")

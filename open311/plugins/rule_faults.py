@@ -1,6 +1,6 @@
 """Find faults in a city's routes, areas, service levels, sensors, aliases and departments of services.
 
-They are unknown names, rules that can never fit, and wrong conditions on answers.
+Examples are unknown names, rules that can never fit, and wrong conditions on answers.
 """
 
 from __future__ import annotations
@@ -98,7 +98,10 @@ def _located(lines: Lines, fault: Fault) -> str:
 
 
 def _name_faults(city: Jurisdiction) -> Iterator[Fault]:
-    """Names of departments and services that do not exist, outside routes and service levels."""
+    """Unknown departments of the triage and of services, and aliases.
+
+    An alias is faulty if it leads to no service, or is the code of a service.
+    """
     known = {department.code for department in city.departments}
     codes = {service.code for service in city.services}
     if city.triage not in known:

@@ -1,4 +1,4 @@
-"""The tables of updates of back offices, and of the places from which the next updates are read."""
+"""The tables of updates of back offices, and of how far the updates of each back office have been read."""
 
 from __future__ import annotations
 

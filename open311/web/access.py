@@ -66,7 +66,7 @@ def _sensor_key_holder(platform: Platform, request: Request, sent: Parameters) -
 
 
 def require_partner(platform: Platform, request: Request, city: Jurisdiction) -> Principal:
-    """The holder of the key in a call that needs no key.
+    """The holder of the key in a call to a public endpoint, for what only partners may have.
 
     Raises Forbidden if the call has no key for the city, and TooManyRequests above the rate for keys.
     """
@@ -153,7 +153,10 @@ def _is_from_elsewhere(request: Request, public_url: str) -> bool:
 
 
 ANYBODY = Access("anybody", None)
-"""Public. No key is needed. Only a view that calls `find_partner` or `require_partner` looks at the key."""
+"""Public. No key is needed. Most views do not look at a key.
+
+Those that call `find_partner` or `require_partner` do, and so does the list of updates.
+"""
 SIGNED = Access("signature", None)
 """Only back offices, and the gateway for text messages. The operation checks the signature of the call."""
 BY_LINK = Access("link", None)

@@ -347,13 +347,13 @@ def test_methods_of_forecasting_are_tried_on_a_file_of_months(bare_run: Run, tmp
     [
         ("", "has no month"),
         ("month,requests\n", "has no month"),
-        ("month,requests\n2016-13,5\n", "line 2: the first column is a month such as 2026-03"),
-        ("month,requests\n2016-01,-5\n", "line 2: the second column is a whole number"),
-        ("month,requests\n2016-01,1e9\n", "line 2: the second column is a whole number"),
-        ("month,requests\n2016-01\n", "line 2: the second column is a whole number"),
+        ("month,requests\n2016-13,5\n", "line 2: the first column must be a month such as 2026-03"),
+        ("month,requests\n2016-01,-5\n", "line 2: the second column must be a whole number"),
+        ("month,requests\n2016-01,1e9\n", "line 2: the second column must be a whole number"),
+        ("month,requests\n2016-01\n", "line 2: the second column must be a whole number"),
         ("month,requests\n2016-01,5\n2016-01,5\n", "line 3: the month was on an earlier line"),
         ("month,requests\n2016-01,5\n2016-02-01,5\n", "some lines have a month and others a day"),
-        ("month,requests\n0000-01,5\n", "line 2: the first column is a month"),
+        ("month,requests\n0000-01,5\n", "line 2: the first column must be a month"),
     ],
 )
 def test_the_error_for_a_faulty_file_of_counts_says_what_is_wrong(

@@ -42,7 +42,7 @@ def test_no_days_are_given_if_too_many_requests_are_open() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 49])
-def test_no_days_are_given_for_a_few_requests(number: int) -> None:
+def test_no_days_are_given_if_few_requests_are_closed(number: int) -> None:
     assert closing_days({1: number}, {3: 500}).reason is NoDays.FEW
 
 

@@ -150,7 +150,7 @@ def nested_boxes() -> Iterator[tuple[str, bytes]]:
 
 
 def good_files() -> list[tuple[str, bytes]]:
-    """Files of all kinds, in several dialects, with texts that must not be in the prepared photos."""
+    """Files of all kinds, in several dialects. Many have texts that must not be in the prepared photos."""
     files = [(kind, planted(kind, size=(160, 120))) for kind in KINDS]
     small = quarters(160, 120)
     files += [

@@ -44,8 +44,8 @@ def test_equal_searches_in_one_second_share_a_validator(platform: Platform) -> N
     def is_shared() -> bool:
         """Whether five equal searches computed one digest.
 
-        Called again until it is true: while a transaction of another test is open in any database, no state is
-        remembered.
+        This can be false at first: while another test has an open transaction in any database, each validator is
+        computed anew. So the test calls it until it is true.
         """
         now, before = next(seconds), count_digests(platform)
         validators = {find_validator(platform, QUARTER, now) for _ in range(5)}

@@ -1,4 +1,4 @@
-"""The gateway refuses, is slow, or is down: nothing is lost, and a repetition has the same id."""
+"""The gateway refuses, is slow, or is down: when messages are sent again, under the same id, and when no more."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_message_that_the_gateway_takes_later_is_tried_again_under_the_same_id
         assert here.queue() == [("received", "waiting", 1)]
         assert here.send() == [], "the next try is later"
         first, again = here.send(hours=1)
-        assert again == first, "the answer to the first try was lost"
+        assert again == first, "the answer to the second try was lost"
         assert here.queue()[0][:2] == ("received", "done")
         assert len(here.gateway.accepted) == 1
         assert here.send(hours=30) == []
@@ -144,7 +144,7 @@ def test_messages_wait_for_days_for_a_gateway_that_is_down_and_the_operator_is_t
         assert "STOP" in sent[0]
         assert "is closed" in sent[-1]
         assert {state for _, state, _ in here.queue()} <= {"done", "skipped"}, (
-            "a receipt is not sent after the rest"
+            "the message that the report was received is sent first, or skipped"
         )
         assert here.send(hours=24) == []
 
@@ -186,7 +186,7 @@ def test_a_killed_worker_leads_to_the_same_message_again(make_app: Make) -> None
         assert here.send(hours=10) == []
 
 
-def test_two_workers_send_each_message_once(here: Town) -> None:
+def test_several_workers_send_each_message_once(here: Town) -> None:
     for number in range(8):
         here.report(phone=f"617 555 01{number:02}")
     while dispatch(here.platform, here.now()):
@@ -196,7 +196,7 @@ def test_two_workers_send_each_message_once(here: Town) -> None:
     assert len(here.arrived()) == len(here.gateway.accepted) == 8
 
 
-def test_messages_of_a_city_that_is_not_served_wait_five_days_and_are_skipped_if_it_sends_none(
+def test_messages_of_a_city_are_skipped_after_five_days_if_it_is_not_served_and_at_once_if_it_sends_none(
     here: Town, make_app: Make
 ) -> None:
     here.report()

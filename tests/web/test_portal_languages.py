@@ -51,7 +51,7 @@ def frame(language: str, city: Any = demo) -> Frame:
 
 
 def rendered(source: str, language: str, **values: Any) -> str:
-    """A short template as a page in a language has it."""
+    """The text of a short template, rendered as for a page in this language."""
     return rendering._environment(language).from_string(source).render(**values)
 
 

@@ -48,7 +48,7 @@ def read_counts(lines: Iterable[str]) -> Series:
         month, day = _read_month(row, place)
         count = row[1].strip() if len(row) > 1 else ""
         if not count.isascii() or not count.isdecimal() or len(count) > 12:
-            raise Invalid("the second column is a whole number, not negative, of requests.", place)
+            raise Invalid("the second column must be a whole number of requests, 0 or more.", place)
         if day is None:
             if month in by_month:
                 raise Invalid("the month was on an earlier line; each month has one line.", place)
@@ -68,7 +68,7 @@ def read_counts(lines: Iterable[str]) -> Series:
 def _read_month(row: list[str], place: str) -> tuple[int, date | None]:
     """The month of a row, and its day if it has one."""
     found = _MONTH.fullmatch(row[0].strip())
-    fault = Invalid("the first column is a month such as 2026-03, or a day such as 2026-03-31.", place)
+    fault = Invalid("the first column must be a month such as 2026-03, or a day such as 2026-03-31.", place)
     if found is None:
         raise fault
     year, month, day = (int(part) if part else None for part in found.groups())

@@ -24,8 +24,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from open311.storage.tables.columns import TransactionId, instant_column, metadata, text_column
 
 # Everything that the public can see of a request. GETs that anybody can call read requests from this table. Columns
-# with a fixed width come first, then those that lists read, because PostgreSQL reads a row's columns one after the
-# other.
+# that have a fixed width and are never NULL come first, then those that lists read, because PostgreSQL reads the
+# columns of a row one after the other.
 publication = Table(
     "publication",
     metadata,
@@ -60,7 +60,8 @@ publication = Table(
     ForeignKeyConstraint(
         ["jurisdiction_id", "id"], ["service_request.jurisdiction_id", "service_request.id"], ondelete="CASCADE"
     ),
-    # Searches rely on this order: a bound on one instant is also a bound on the others.
+    # Searches rely on this order: a lower bound also holds for the later instants, an upper bound for the earlier
+    # ones.
     CheckConstraint("requested_at <= updated_at AND updated_at <= changed_at", name="publication_instants_check"),
 )
 # The requests whose texts have personal data that the public does not read, for the queues of staff. It has the
@@ -106,7 +107,7 @@ Index(
     *_newest,
     *_place,
     publication.c.changed_at,
-    # ETags, counts and OFFSET then need an index-only scan.
+    # With these columns, an index-only scan is enough for ETags, counts and OFFSET.
     postgresql_include=["digest", "status", "has_media"],
     postgresql_where=_listed,
 )
@@ -210,8 +211,8 @@ for _name, _rows in (("cell", "visibility = 'public'"), ("open_cell", "visibilit
     )
 
 # The horizon of the change feed at an instant. Rows committed after `at` have a `written_by` of at least `horizon`.
-# The primary that wrote the mark was on a timeline of the database's history. Marks of releases that did not know
-# timelines have 1, as their cursors do.
+# `timeline` is the timeline of the primary that wrote the mark. Marks of releases that did not know timelines have
+# 1, as their cursors do.
 change_mark = Table(
     "change_mark",
     metadata,
