@@ -1,4 +1,4 @@
-"""A sixteenth of `make chaos`: reports travel between real servers while everything is killed in turn."""
+"""`make chaos` with a sixteenth of its reports: they travel between real servers, which are killed in turn."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A subscription is found by keys or by its shape, never by a look at all subscriptions. Its keys stand for the parts
 of its filter that are equal for many requests: one request, a service, a group, a department, an area. A changed
 request has a key for each filter that could match it, and an index finds the subscriptions with one of these keys.
-A subscription with a box or a circle has no keys; an index of shapes finds it.
+A subscription with a box or a circle has no keys, unless it is about one request; an index of shapes finds it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,10 @@ class Traits:
 
 
 def keys_of_filter(jurisdiction_id: str, wanted: RequestFilter) -> tuple[str, ...]:
-    """The keys by which a subscription is found. Empty for a filter with a place, which is found by its shape."""
+    """The keys by which a subscription is found.
+
+    Empty for a filter with a place that is not about one request: its shape finds the subscription.
+    """
     if wanted.number is not None:
         return (_key(jurisdiction_id, str(wanted.number)),)
     if wanted.has_place:

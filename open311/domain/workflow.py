@@ -155,7 +155,10 @@ OF_MERGED = frozenset({"note", "unmerge", "hide", "show", "release", "correct", 
 """The commands that are legal for a merged request. All other commands must name the request it was merged into."""
 
 NOT_OF_TESTS = frozenset({"assign", "transfer", "merge"})
-"""The commands that are refused for requests of test keys, because they give the request to somebody."""
+"""The commands that are refused for requests of test keys.
+
+They would give a test to somebody, or join it to another request.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -440,7 +440,7 @@ def test_a_background_by_setting_is_loaded_and_its_attribution_is_no_html(
 
 
 def visited(page: Any) -> Iterator[str]:
-    """Goes to the pages of the city, except those of notices. Yields a name for each."""
+    """Goes to the pages of the city, except those of notices, of mail and of "me too". Yields a name for each."""
     yield "start"
     page.goto("/widget/city.example")
     yield "widget"

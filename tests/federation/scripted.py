@@ -51,7 +51,7 @@ def as_xml(text: str) -> Reply:
 
 @contextmanager
 def serve(*replies: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Script]:
-    """Serve the replies on a port of the loopback, with TLS as https://localhost."""
+    """Serve the replies on a port of the loopback. With `tls`, the origin is https://localhost with this port."""
     script = Script(list(replies))
 
     def answer(asked: Asked) -> Reply:

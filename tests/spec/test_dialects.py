@@ -18,7 +18,7 @@ HEX = "4fd3b167e750846744000005"
 
 
 class _Canned(BaseAdapter):
-    """Answers by the end of the path. All other paths get 404."""
+    """Chooses the answer by the last segment of the path. A path whose last segment has no answer gets 404."""
 
     def __init__(self, answers: dict[str, tuple[str, bytes]], headers: dict[str, str]) -> None:
         super().__init__()

@@ -1,4 +1,7 @@
-"""Finds phone numbers: of the city's region, with the code of a country, and any after a word such as `Tel.`.
+"""Finds phone numbers of three kinds.
+
+These are the numbers of the city's region, those with the code of a country, and any number after a word such as
+`Tel.`.
 
 Google's rules (the library phonenumbers) say which numbers exist. They do not say whether `6175550123` is a phone
 number or the id of a case. The words before a number decide that.
@@ -96,7 +99,10 @@ def _over_two_lines(text: str, region: str) -> Iterator[Hit]:
 
 
 def _exists(text: str, region: str) -> bool:
-    """Whether a text is a valid number. A shorter one with `+` is not enough here: the rest may follow."""
+    """Whether a text is a valid number.
+
+    With `+`, a number that only may be one is not enough here: its last digits may be on the next line.
+    """
     if "+" in text[:2]:
         return _is_valid(f"+{_digits(text)}", None)
     return _is_phone(text, region, says_phone=False)
@@ -152,7 +158,10 @@ def _is_phone(text: str, region: str, *, says_phone: bool) -> bool:
 
 
 def _has_national_form(text: str, digits: str, region: str) -> bool:
-    """Whether the number begins with 0 if the numbers of the region do, or has another form of phone numbers."""
+    """Whether a number is written as in its region: it begins with 0, or has a bracket.
+
+    If the numbers of the region do not begin with 0, every number is.
+    """
     return digits.startswith("0") or not _begins_with_zero(region) or "(" in text
 
 

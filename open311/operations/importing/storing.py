@@ -56,7 +56,10 @@ class BatchWriter:
         self.mended: Counter[Mending] = Counter()
         self._repeated: set[str] = set()
         self._silent: dict[str, list[Imported]] = {}
-        """Id -> rows that changed nothing. They are stored if a later row changes the request, for `merging`."""
+        """Id that comes twice in the batch -> the events of its rows that changed nothing.
+
+        They are stored if a later row changes the request, so that a second import recognises these rows.
+        """
 
     def write(self, rows: Sequence[MatchedRow]) -> None:
         """Store rows in their order. If an id comes twice, the later row may change what the earlier row stored."""
