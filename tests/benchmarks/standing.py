@@ -41,8 +41,8 @@ WHY = {
     "import with validation, routing and publication": "COPY, the indexes and the text search vector alone need"
     " more than two cores have",
     "POST, compared with naive, which inserts one row": "we write six rows; see the goal for the same rows",
-    "one request, compared with FastAPI's": "our server, libpq and the log line do more than FastAPI's, which has no"
-    " log line and no ETag",
+    "one request, compared with FastAPI's": "our server, libpq and the log line do more than FastAPI's, which has"
+    " no log line and no ETag",
     f"page: list of requests{_VIEWS}": "a template renders each request",
     f"page: numbers of the last twelve months{_VIEWS}": "long tables; since then kept as rendered (0039)",
     f"page: numbers, another year each time{_VIEWS}": "the template alone costs more, and PostgreSQL takes"
