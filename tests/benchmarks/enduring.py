@@ -39,6 +39,8 @@ from tests.disks import fill, small_disk
 from tests.processes import children
 
 HOME = ROOT / "var" / "pg-enduring"
+LOG = ROOT / "var" / "enduring.log"
+"""What the server logs, so that an answer that should not be can be explained."""
 SMALL_DISK = ROOT / "var" / "small-disk"
 SMALL_DISK_BYTES = 512_000_000
 WAL_SEGMENT_BYTES = 16_000_000
@@ -223,6 +225,8 @@ READABLE = {"the database is read-only", "the disk is full"}
 
 def run() -> list[str]:
     """Cause all faults. Returns the lines of a page. A line that begins with `FAULT` says what went wrong."""
+    LOG.parent.mkdir(exist_ok=True)
+    LOG.write_bytes(b"")
     ledger = Ledger()
     late, stored = _endure(HOME, FAULTS, ledger)
     try:
@@ -355,7 +359,7 @@ def _page(ledger: Ledger, late: list[str], stored: Counter[str]) -> Iterator[str
     if strange := stored.keys() - ledger.accepted - ledger.unknown:
         yield f"{FAULT}: stored although refused: {sorted(strange)[:5]}"
     for answer, times in ledger.unclean.items():
-        yield f"{FAULT}: {times} answers {answer}"
+        yield f"{FAULT}: {times} answers {answer}; see {LOG.relative_to(ROOT)}"
     for name, answers in ledger.answers.items():
         if answers[0] and name not in BREAKING:
             yield f"{FAULT}: {answers[0]} connections broke while: {name}"
@@ -401,7 +405,10 @@ def _open311(environment: Mapping[str, str], *words: str) -> str:
 def _served(environment: Mapping[str, str]) -> Iterator[int]:
     """The process of `open311 serve`, once it answers."""
     command = [sys.executable, "-m", "open311", "serve", "--port", str(PORT)]
-    with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as server:
+    with (
+        LOG.open("ab") as log,
+        subprocess.Popen(command, env=environment, cwd=ROOT, stderr=log) as server,
+    ):
         try:
             begun_at = time.monotonic()
             while not _answers():

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,12 +33,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
+from open311.embedded import Cluster
 from open311.errors import Unavailable
 from open311.storage.engine import open_database
 from open311.storage.failures import Refused
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.statements import Statement
+from tests.waiting import until
 
+WHO = Statement.of(select(func.pg_backend_pid()))
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 INSTANTS = st.integers(-(10**10), 10**11).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 KINDS: list[tuple[Any, st.SearchStrategy[Any]]] = [
@@ -167,3 +176,48 @@ def test_a_missing_database_raises_unavailable() -> None:
     with pytest.raises(Unavailable):
         nowhere.rows(statement(literal_column("1")), {})
     nowhere.close()
+
+
+@pytest.mark.parametrize("prepares", [True, False])
+def test_a_crash_of_postgresql_is_no_fault_of_a_statement(prepares: bool) -> None:
+    """After a crash, libpq calls a connection good until its next use."""
+    filled = (statement(cast(bindparam("value"), Text), is_prepared=True), {"value": "a"})
+    folder = Path(tempfile.mkdtemp(prefix="open311-crash-", dir="/tmp"))  # PostgreSQL's user can reach this folder
+    with Cluster(folder, durable=False) as cluster:
+        cluster.create_database("crash")
+        with closing(open_database(cluster.url("crash"), prepares=prepares)) as database:
+            hot = database.hot
+            calls: list[Callable[[], object]] = [
+                partial(hot.write, *filled),
+                partial(hot.read, *filled),
+                partial(hot.read_both, filled, filled),
+            ]
+            for call in calls:
+                until(lambda: answers(hot), "an answer of PostgreSQL")
+                hot.read(*filled)
+                own, victim = backend(hot), hot.session()
+                os.kill(victim.run(WHO, {}).number(0, 0), signal.SIGKILL)
+                until(partial(has_ended, own), "the end of the session")
+                with suppress(Unavailable):  # a read is repeated, and may find that PostgreSQL is up again
+                    call()
+                victim.close()
+            until(lambda: answers(hot), "an answer of PostgreSQL")
+    shutil.rmtree(folder)
+
+
+def answers(hot: HotConnections) -> bool:
+    """Whether PostgreSQL answers."""
+    try:
+        return bool(hot.rows(statement(literal_column("1")), {}))
+    except Unavailable:
+        return False
+
+
+def has_ended(pid: int) -> bool:
+    """Whether there is no process with this id."""
+    return not Path(f"/proc/{pid}").exists()
+
+
+def backend(hot: HotConnections) -> int:
+    """The process of PostgreSQL that serves the connection of this thread."""
+    return hot.read(WHO, {}).number(0, 0)

@@ -17,7 +17,7 @@ from psycopg.types.array import ListBinaryDumper
 from psycopg.types.numeric import IntDumper
 
 from open311.errors import Unavailable
-from open311.storage.failures import Refused, has_lost_statement, is_dead, is_down, takes_no_writes, unavailable
+from open311.storage.failures import Refused, has_lost_statement, is_dead, is_down, is_lost, unavailable
 from open311.storage.hot.results import Result
 from open311.storage.hot.statements import Statement
 
@@ -93,7 +93,7 @@ class Session:
 
         Raise it outside of the `except`. The driver's error quotes rows, so Refused must not bring it into the log.
         """
-        if takes_no_writes(error) or has_lost_statement(error):
+        if is_lost(error) or has_lost_statement(error):
             self.close()
         if self.has_died or is_down(error):
             failure = unavailable(error)
@@ -160,7 +160,7 @@ class Session:
                     connection.consume_input()
                 result = connection.get_result()
                 if result is not None:
-                    found.append(result)
+                    found.append(_unbroken(result))
                 elif self.has_died:
                     raise psycopg.OperationalError
             connection.exit_pipeline_mode()
@@ -189,5 +189,16 @@ def transformer_of(connection: psycopg.Connection[Any]) -> Transformer:
 def _checked(result: pq.abc.PGresult) -> pq.abc.PGresult:
     """The same result. Raises psycopg.Error if the result is an error."""
     if result.status not in _DONE:
-        raise errors.error_from_result(result)
+        raise errors.error_from_result(_unbroken(result))
+    return result
+
+
+def _unbroken(result: pq.abc.PGresult) -> pq.abc.PGresult:
+    """The same result. Raises OperationalError if libpq made this error itself, because the connection broke.
+
+    For such a result, psycopg would raise DatabaseError. If PostgreSQL has crashed, libpq calls the connection good
+    until its next use, because the server has said goodbye before it closed the connection.
+    """
+    if result.status == pq.ExecStatus.FATAL_ERROR and not result.error_field(pq.DiagnosticField.SQLSTATE):
+        raise psycopg.OperationalError(result.get_error_message())
     return result
