@@ -195,7 +195,7 @@ def end_call(
         line["request_id"] = _request_id.get()
         line["level"] = level
         line["timestamp"] = exact_now()
-        sys.stderr.write(f"{_json(line)}\n")
+        _STANDARD_ERROR.write(f"{_json(line)}\n")
     else:
         getattr(logger("open311.access"), level)(**line)
 

@@ -324,7 +324,7 @@ def _sweep(platform: Platform) -> None:
     for jurisdiction in platform.registry:
         try:
             swept = sweep_photos(platform, jurisdiction, utc_now())
-        except StoreUnavailable as error:  # Unavailable would mean that the database is gone
+        except StoreUnavailable as error:  # the next sweep tries again
             log.error("photos are not swept", jurisdiction=jurisdiction.id, cause=str(error))
             return
         log.info("photos swept", jurisdiction=jurisdiction.id, **asdict(swept))

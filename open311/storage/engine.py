@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import psycopg2
@@ -16,10 +16,14 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.pool import QueuePool
 
-from open311.storage.failures import Refused, is_dead, is_down, takes_no_writes, unavailable
+from open311.errors import Unavailable
+from open311.storage.failures import Refused, is_dead, is_deadlock, is_down, takes_no_writes, unavailable
 from open311.storage.hot.connections import HotConnections
 from open311.storage.traced import trace_statements
 from open311.tracing import is_wanted
+
+TRIES = 5
+T = TypeVar("T")
 
 __all__ = [
     "Connection",
@@ -236,3 +240,17 @@ def _drop_read_only(context: ExceptionContext) -> None:
     """Make the pool open new connections after a server refused to write. Another server may be primary now."""
     if takes_no_writes(context.original_exception):
         context.is_disconnect = True
+
+
+def undeadlocked(change: Callable[[], T]) -> T:
+    """Call `change`, which makes one transaction. If a deadlock ends the transaction, call it again.
+
+    Two commands can lock two requests in opposite order, because a closing also changes the merged requests.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return change()
+        except Unavailable as error:
+            if not is_deadlock(error):
+                raise
+    return change()

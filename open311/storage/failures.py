@@ -41,12 +41,9 @@ def is_cut_off(error: BaseException | None) -> bool:
 
     False if the server answered: a statement that is too slow or not allowed says nothing about the connection.
     """
-    while error is not None:
-        if isinstance(error, _DRIVERS_OWN):
-            code = error.diag.sqlstate  # of the server; None if libpq or the driver found the fault itself
-            return isinstance(error, _LINKS) and (code is None or code.startswith(("08", "57P")))
-        error = getattr(error, "orig", None) or error.__cause__
-    return False
+    cause = _cause_in_driver(error)
+    code = None if cause is None else cause.diag.sqlstate  # None if libpq or the driver found the fault itself
+    return isinstance(cause, _LINKS) and (code is None or code.startswith(("08", "57P")))
 
 
 def is_lost(error: BaseException | None) -> bool:
@@ -54,20 +51,20 @@ def is_lost(error: BaseException | None) -> bool:
 
     False for what may pass on the same connection, such as a deadlock, a timeout or a full disk.
     """
-    while error is not None:
-        if is_cut_off(error) or takes_no_writes(error):
-            return True
-        error = getattr(error, "orig", None) or error.__cause__
-    return False
+    return is_cut_off(error) or takes_no_writes(_cause_in_driver(error))
 
 
 def is_deadlock(error: BaseException | None) -> bool:
     """Whether an error was raised because two transactions waited for each other, and PostgreSQL ended this one."""
-    while error is not None:
-        if isinstance(error, (psycopg.errors.DeadlockDetected, psycopg2.errors.DeadlockDetected)):
-            return True
+    deadlocks = (psycopg.errors.DeadlockDetected, psycopg2.errors.DeadlockDetected)
+    return isinstance(_cause_in_driver(error), deadlocks)
+
+
+def _cause_in_driver(error: BaseException | None) -> psycopg.Error | psycopg2.Error | None:
+    """The driver's error from which an error was raised; None if there is none."""
+    while error is not None and not isinstance(error, _DRIVERS_OWN):
         error = getattr(error, "orig", None) or error.__cause__
-    return False
+    return error
 
 
 def unavailable(error: BaseException | None) -> Unavailable:
@@ -143,9 +140,7 @@ def why_down(error: BaseException) -> str:
     libpq's messages contain host, database and user, but not the password. If a password contains an unescaped @,
     libpq reads the end of the password as a part of the host. So everything up to the last @ of a host is left out.
     """
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, _DRIVERS_OWN):
-        cause = getattr(cause, "orig", None) or cause.__cause__
+    cause = _cause_in_driver(error)
     if cause is None:
         return ""
     words = cause.diag.message_primary or str(cause).strip().partition("\n")[0]

@@ -21,7 +21,7 @@ from open311.translations import in_language
 from open311.web.calls import Answer, Call
 from open311.web.codings import pack
 from open311.web.languages import caller_language
-from open311.web.surfaces import ErrorShape, surface_of
+from open311.web.surfaces import SURFACE, ErrorShape
 from schemas.arguments import HEADER_SAFE
 from schemas.georeport import ErrorSchema
 from schemas.texts import Message, tell, tell_count
@@ -188,7 +188,7 @@ def problem_answer(problems: Iterable[Problem], status: int, title: str) -> Resp
 def _is_jsonp(call: Call) -> bool:
     if not call.platform.settings.jsonp or call.output is not JSON or "callback" not in call.request.args:
         return False
-    return surface_of(call.request.path).errors is ErrorShape.GEOREPORT
+    return call.request.environ[SURFACE].errors is ErrorShape.GEOREPORT
 
 
 def _wrapped(body: bytes, name: str) -> bytes:

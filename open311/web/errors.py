@@ -36,7 +36,7 @@ from open311.web.languages import caller_language
 from open311.web.portal.rendering import error_page
 from open311.web.portal.wording import for_staff, on_error_page
 from open311.web.session_cookies import wanted_cookie
-from open311.web.surfaces import DESK, SIGN_IN, STAFF, ErrorShape, error_format, surface_of
+from open311.web.surfaces import DESK, SIGN_IN, STAFF, SURFACE, ErrorShape, error_format
 from schemas.staff import COMMANDS
 from schemas.texts import Message, tell, tell_count
 
@@ -98,9 +98,9 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
     if status == 503:
         wait_s = str(error.retry_after_s) if isinstance(error, NotYet) else RETRY_AFTER_S
         response.headers["Retry-After"] = wait_s
-    if status == 401 and surface_of(request.path).is_for_staff:
+    if status == 401 and request.environ[SURFACE].is_for_staff:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if status == 401 and surface_of(request.path) is DESK and _is_page(request):
+    if status == 401 and request.environ[SURFACE] is DESK and _is_page(request):
         query = quote(request.query_string, safe="%&=+,/:;?@!$'()*")
         wanted = f"{request.root_path}{quote(request.path)}{'?' if query else ''}{query}"
         name, cookie = wanted_cookie(request, wanted)
@@ -121,7 +121,7 @@ def _http_error(error: HTTPException, request: Request) -> Response:
     if status < 400:  # a redirect
         return cast("Response", error.get_response(request.environ))
     words = WORDS.get(status) or str(error.description or error.name)
-    if isinstance(error, TooManyRequests) and surface_of(request.path).errors is ErrorShape.PAGE:
+    if isinstance(error, TooManyRequests) and request.environ[SURFACE].errors is ErrorShape.PAGE:
         words = too_many_for_people(error)
     if isinstance(error, MethodNotAllowed):
         command = unknown_command(request)
@@ -166,7 +166,7 @@ def unknown_command(request: Request) -> str:
 def _response(problems: tuple[Problem, ...], status: int, request: Request) -> Response:
     """The problems in the caller's language, in the shape of the surface."""
     language = caller_language(request)
-    surface = surface_of(request.path)
+    surface = request.environ[SURFACE]
     shape = surface.errors
     if surface in (DESK, SIGN_IN):
         problems = tuple(Problem("", for_staff(one.message)) for one in problems)

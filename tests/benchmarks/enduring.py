@@ -120,7 +120,7 @@ Fault = Callable[[Place], None]
 
 def let_last(seconds: float = FAULT_S) -> None:
     """Wait for the duration of a fault. There is no event to wait for, because only the time ends the fault."""
-    time.sleep(seconds)
+    time.sleep(seconds)  # only the time ends a fault
 
 
 def kill_web_processes(place: Place) -> None:

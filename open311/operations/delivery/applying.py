@@ -29,7 +29,7 @@ from open311.operations.delivery.storing import FIRST_LOOK, find_number
 from open311.operations.federation.joining import join_remotes
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.act import act_within, changes_by, undeadlocked, unused_states
+from open311.operations.workflow.act import act_within, changes_by, unused_states
 from open311.operations.workflow.apply import Change, change_requests, load_request
 from open311.operations.workflow.effects import Desk
 from open311.operations.workflow.texts import text_for
@@ -37,7 +37,7 @@ from open311.operations.workflow.words import commands_for_word, commands_to
 from open311.plugins import BackendConfig, Jurisdiction
 from open311.storage import deliveries, external_ids, history, remote_updates, requests
 from open311.storage.deliveries import Place
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 
 log = logger(__name__)
 

@@ -44,13 +44,12 @@ from open311.operations.delivery.planning import KEPT_HERE, wanted_by
 from open311.operations.federation.joining import join_remotes
 from open311.operations.platform import Platform
 from open311.operations.publishing import Names, names_for
-from open311.operations.workflow.act import undeadlocked
 from open311.plugins import BackendConfig, Jurisdiction
 from open311.plugins.backends import Backend, masked
 from open311.plugins.context import CallFailed
 from open311.storage import deliveries, external_ids, remote_updates, remotes, requests
 from open311.storage.deliveries import Place
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 
 log = logger(__name__)
 

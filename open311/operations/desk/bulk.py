@@ -19,12 +19,12 @@ from open311.domain.requests import RequestRecord
 from open311.errors import Invalid, Open311Error, Problem, Unavailable
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.act import act_within, undeadlocked
+from open311.operations.workflow.act import act_within
 from open311.operations.workflow.apply import load_request
 from open311.operations.workflow.effects import Desk
 from open311.plugins import Jurisdiction
 from open311.storage import history, staff_repeats
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 from open311.storage.hot import queues
 from open311.storage.staff_repeats import Repeat
 from schemas.texts import tell

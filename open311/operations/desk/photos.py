@@ -22,11 +22,12 @@ from open311.operations.media.preparing import defer_preparing, original_until, 
 from open311.operations.media.showing import PhotoFile, read_file, rendition_file
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.act import changes_by, require_department, undeadlocked
+from open311.operations.workflow.act import changes_by, require_department
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.effects import Desk
 from open311.plugins import Jurisdiction
 from open311.storage import deliveries, media, updates
+from open311.storage.engine import undeadlocked
 from open311.storage.hot.transactions import within
 from schemas.texts import Message, tell
 

@@ -31,11 +31,10 @@ from open311.operations.importing.matching import MatchedRow, Matcher
 from open311.operations.importing.storing import BatchWriter
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publish_requests
-from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.plugins import Jurisdiction
 from open311.storage import external_ids, history, origins, remotes, requests
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 from open311.storage.hot.transactions import within
 from open311.storage.remotes import Key
 from schemas.values import format_instant

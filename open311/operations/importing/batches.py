@@ -15,8 +15,8 @@ from open311.errors import Invalid
 from open311.operations.importing.matching import MatchedRow, Matcher
 from open311.operations.importing.storing import BatchWriter
 from open311.operations.platform import Platform
-from open311.operations.workflow.act import undeadlocked
 from open311.plugins import Jurisdiction
+from open311.storage.engine import undeadlocked
 
 DEFAULT_BATCH_ROWS = 2_000
 

@@ -25,12 +25,12 @@ from open311.operations.mailing.stopping import stop_mail
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow import effects
-from open311.operations.workflow.act import act_within, undeadlocked
+from open311.operations.workflow.act import act_within
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.supporting import give, locked_target, withdraw
 from open311.plugins import Jurisdiction
 from open311.storage import feedback, followers, history, mails, requests, subscriptions, supporters
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 from schemas.texts import tell
 
 MOST_ANSWERS = 5

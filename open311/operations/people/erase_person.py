@@ -20,13 +20,12 @@ from open311.operations.media.erasing import defer_deletion, erase_originals_of_
 from open311.operations.people.named import Recipient, checked_reason, recipients_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.apply import Change, cause_of_following, change_requests, publish_supported
 from open311.operations.workflow.erase_request import blank_texts, erasing, photos_erased
 from open311.plugins import Jurisdiction
 from open311.storage import audit, followers, history, people, requests, sms, supporters, updates
 from open311.storage.audit import Entry
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 from open311.storage.updates import Received
 
 ERASE_PERSON = "reporter.erase"

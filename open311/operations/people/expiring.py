@@ -15,11 +15,10 @@ from open311.domain.retention import RETENTION, Kept, Retention, is_over
 from open311.operations.media.erasing import defer_deletion
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION
-from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.erase_request import erase_parts
 from open311.plugins import Jurisdiction
 from open311.storage import kept, requests
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 
 
 class _Find(Protocol):

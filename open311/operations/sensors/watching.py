@@ -33,11 +33,11 @@ from open311.observe import logger
 from open311.operations.intake.submit_request import submit_request
 from open311.operations.platform import Platform
 from open311.operations.sensors.texts import sentence, texts_of
-from open311.operations.workflow.act import act_within, undeadlocked
+from open311.operations.workflow.act import act_within
 from open311.operations.workflow.effects import Desk
 from open311.plugins import Jurisdiction
 from open311.storage import history, requests, sensors
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 from open311.storage.hot.transactions import Run
 from open311.storage.sensors import Place
 from schemas.texts import tell

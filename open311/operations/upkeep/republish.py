@@ -16,13 +16,12 @@ from open311.domain.personal_data import FINDERS_VERSION, Treatments
 from open311.formats import RENDERER_VERSION
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for, publish_requests
-from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.public_updates import mask_again
 from open311.plugins import Jurisdiction
 from open311.storage import editions, requests
 from open311.storage.catalogue import catalogue_digest
 from open311.storage.editions import Edition
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 from open311.storage.hot import changes
 from open311.storage.queue import Task
 

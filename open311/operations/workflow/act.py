@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 import orjson
 
@@ -16,7 +15,7 @@ from open311.domain.commands import commands as all_commands
 from open311.domain.events import Event, InternalNoteAdded, apply_all
 from open311.domain.requests import RequestRecord, Visibility
 from open311.domain.workflow import LEADS_TO, MERGED_TEXT, NOT_OF_TESTS, OF_MERGED, TRANSITIONS, State, state_of
-from open311.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from open311.errors import Conflict, Forbidden, Invalid, NotFound
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import Change, change_requests, load_request
@@ -24,12 +23,9 @@ from open311.operations.workflow.due_dates import due_events
 from open311.operations.workflow.effects import Desk, effects, report_after
 from open311.plugins import Jurisdiction
 from open311.storage import history, requests, staff_repeats
-from open311.storage.failures import is_deadlock
+from open311.storage.engine import undeadlocked
 from open311.storage.staff_repeats import Repeat
 from schemas.texts import Message, tell
-
-TRIES = 5
-T = TypeVar("T")
 
 
 def act(
@@ -67,20 +63,6 @@ def act(
             return _act_once(desk, name, commands, version, repeat)
 
     return undeadlocked(once)
-
-
-def undeadlocked(change: Callable[[], T]) -> T:
-    """Call `change`, which makes one transaction. If a deadlock ends the transaction, call it again.
-
-    Two commands can lock two requests in opposite order, because a closing also changes the merged requests.
-    """
-    for _ in range(TRIES - 1):
-        try:
-            return change()
-        except Unavailable as error:
-            if not is_deadlock(error):
-                raise
-    return change()
 
 
 def _act_once(

@@ -17,11 +17,10 @@ from open311.observe import logger
 from open311.operations.intake.routing import draft_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for
-from open311.operations.workflow.act import undeadlocked
 from open311.operations.workflow.apply import change_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 from open311.storage.history import load_histories
 
 log = logger(__name__)

@@ -18,10 +18,9 @@ from open311.errors import Conflict, Forbidden, NotFound
 from open311.operations.access.blocks import current_blocks
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publish_requests
-from open311.operations.workflow.act import undeadlocked
 from open311.plugins import Jurisdiction
 from open311.storage import counted_requests, mails, requests, supporters
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, undeadlocked
 from schemas.texts import tell
 
 CLOSED = tell("is closed, so nobody can support it any more. If the problem is there again, send a new report.")

@@ -46,7 +46,7 @@ from open311.translations import (
 )
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.languages import caller_language, wanted_languages
-from open311.web.surfaces import CITIES, DESK, LOCALE, MAP_PAGE, PORTAL, SIGN_IN, surface_of
+from open311.web.surfaces import CITIES, DESK, LOCALE, MAP_PAGE, PORTAL, SIGN_IN, SURFACE
 
 _CITIZENS, _STAFF = (Path(__file__).parent / name for name in ("citizens", "staff"))
 STYLE, PLACE_SCRIPT, SEND_SCRIPT, MAP_SCRIPT = "style.css", "place.js", "send.js", "map.js"
@@ -299,7 +299,7 @@ def error_page(problems: Sequence[Problem], status: int, request: Request) -> Re
     """An error as a page. The texts of the problems are in the reader's language."""
     frame = Frame(request, city_of(request))
     values = {"problems": problems, "status": status, "back": _way_back(request)}
-    template = "desk/error.html" if surface_of(request.path) in (DESK, SIGN_IN) else "error.html"
+    template = "desk/error.html" if request.environ[SURFACE] in (DESK, SIGN_IN) else "error.html"
     response = Response(render(template, frame, values), status)
     response.content_type = PageFormat.HTML.media_type
     response.headers["Cache-Control"] = "no-store"
@@ -308,7 +308,7 @@ def error_page(problems: Sequence[Problem], status: int, request: Request) -> Re
 
 def city_of(request: Request) -> Jurisdiction | None:
     """The city that the path of a page names; None if there is no such city."""
-    prefix = surface_of(request.path).prefix
+    prefix = request.environ[SURFACE].prefix
     rest = request.path.removeprefix(f"{prefix}/")
     cities: Iterable[Jurisdiction] = request.environ.get(CITIES, ())
     return next((one for one in cities if rest == one.id or rest.startswith(f"{one.id}/")), None)
