@@ -200,9 +200,13 @@ class Jurisdiction:
 
     def progress_name(self, record: RequestRecord) -> str:
         """The city's name for the progress of an open request; "" before the work begins."""
-        names = {(one.state.value, one.code): one.name for one in self.states}
+        names = self._state_names
         progress, detail = record.progress.value, record.progress_detail
         return names.get((progress, detail)) or names.get((progress, "")) or progress
+
+    @cached_property
+    def _state_names(self) -> Mapping[tuple[str, str], str]:
+        return {(one.state.value, one.code): one.name for one in self.states}
 
     def require_service(self, code: str) -> Service:
         """Like `service`. Raises NotFound if there is none, and Invalid for an empty code."""

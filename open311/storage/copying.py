@@ -66,19 +66,16 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None
         cursor.copy_expert(f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)', content, PIECE_BYTES)
 
 
-def computed(connection: Connection, expression: str, names: Sequence[str], values: Sequence[Any]) -> list[bytes]:
-    """What PostgreSQL computes from each of the values, as bytes in the type's binary form.
+def computed(connection: Connection, expression: str, texts: Sequence[str]) -> list[bytes]:
+    """What PostgreSQL computes from each of the texts, as bytes in the type's binary form.
 
-    expression  SQL that refers to the parts of a value by `names`; each part is a text
+    expression  SQL that refers to a text as `given`
     """
-    parts = [list(part) for part in zip(*values, strict=True)] or [[] for _ in names]
-    arrays = ", ".join("%s::text[]" for _ in names)
-    source = f"unnest({arrays}) AS given ({', '.join(names)})"
-    query = f"COPY (SELECT {expression} FROM {source}) TO STDOUT (FORMAT BINARY)"  # noqa: S608  # only constants
+    query = f"COPY (SELECT {expression} FROM unnest(%s::text[]) AS given) TO STDOUT (FORMAT BINARY)"  # noqa: S608  # only constants
     content = io.BytesIO()
     raw: Any = connection.connection.driver_connection
     with raw.cursor() as cursor:
-        cursor.copy_expert(cursor.mogrify(query, parts), content, PIECE_BYTES)
+        cursor.copy_expert(cursor.mogrify(query, [list(texts)]), content, PIECE_BYTES)
     return [row[0] for row in _fields(content.getvalue())]
 
 

@@ -97,11 +97,13 @@ def add_publications(connection: Connection, items: Sequence[Publication]) -> No
         write_publications(connection, items)
         return
     _write_personal_data(connection, items, are_new=True)
-    texts = [(item.language, item.words) for item in items]
-    vectors = computed(connection, "to_tsvector(language::regconfig, words)", ("language", "words"), texts)
     rows = [publication_values(item, point_bytes) for item in items]
-    for row, vector in zip(rows, vectors, strict=True):
-        row["words"] = vector
+    for language in {item.language for item in items}:
+        own = [row for row in rows if row["words_language"] == language]
+        vector_of = f"to_tsvector('{language}'::regconfig, given)"  # PostgreSQL looks a constant up only once
+        vectors = computed(connection, vector_of, [row["words"] for row in own])
+        for row, vector in zip(own, vectors, strict=True):
+            row["words"] = vector
     copy_rows(connection, publication, rows)
 
 
