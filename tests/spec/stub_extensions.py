@@ -166,7 +166,7 @@ class Extensions(ABC):
             for name, _ in call.pairs
             if name in MISSPELT
         ]
-        texts = [] if self.has("nothing is misspelt") else texts
+        texts = [] if self.has("misspelt parameters pass in silence") else texts
         if not self.has("a cut page passes in silence"):
             beside = call.get("service_request_id") and call.get("status")
             cuts = {"page_size": call.get("page_size") == "5000", "status": beside, "lat": call.get("lat")}
@@ -189,7 +189,7 @@ class Extensions(ABC):
             found = city["services"]["potholes"]
         if unlisted and code == "crew" and call.method == "POST":
             found = unlisted["secret"]
-            if not self.has("everybody reports to staff"):
+            if not self.has("anybody may report to services for staff"):
                 raise Refusal(403, "service_code: crew is only for staff.")
         if unlisted and code == "phone-box" and not self.has("ended services give no advice"):
             raise Refusal(404, "service_code: phone-box is not offered any more. Ask the telephone company.")
