@@ -111,19 +111,19 @@ class RetentionTable(Table):
     makes, header = Retention, "[retention] or [services.retention]"
 
     reporter_days = Number(
-        "How many days after the closing of a request its reporter and the senders of its updates become anonymous",
+        "Days from the closing of a request until its reporter and the senders of its updates become anonymous",
         least=0,
         most=MOST_DAYS,
         default=None,
-        unset="the city's; for the city, they are kept",
+        unset="for a service: as for the city; for the city: never",
     )
     photo_days = Number(
-        "How many days after the closing of a request its photos and the photos of its updates are erased with"
-        " their files; addresses of photos on other servers are removed then",
+        "Days from the closing of a request until the photos of the request and of its updates are erased, with"
+        " their files. Addresses of photos on other servers are removed at the same time",
         least=0,
         most=MOST_DAYS,
         default=None,
-        unset="the city's; for the city, they are kept",
+        unset="for a service: as for the city; for the city: never",
     )
 
 
@@ -609,8 +609,8 @@ class SynonymTable(Table):
 
     said = Phrases("Words and phrases that people write, such as `crater` or `hole in the road`")
     means = Phrases(
-        "Words and phrases in the name, the keywords or the description of a service, such as `pothole`; a service"
-        " that has all words of one of them fits"
+        "Words and phrases such as `pothole`. A service fits if the words of one of them are all in its"
+        " name, keywords or description"
     )
 
 
