@@ -361,7 +361,8 @@ class Settings:
     )
     operator_webhook_secret: str = _text(
         "",
-        "secret that signs operator_webhook, whsec_… as in Standard Webhooks; several with commas",
+        "secret that signs operator_webhook, whsec_… as in Standard Webhooks; write several with commas between"
+        " them",
         is_secret=True,
     )
     sms_url: str = _text(
@@ -372,7 +373,7 @@ class Settings:
     sms_secret: str = _text(
         "",
         "secret of the gateway; for the kind webhook it signs calls in both directions, whsec_… as in Standard"
-        " Webhooks; several with commas",
+        " Webhooks; write several with commas between them",
         is_secret=True,
     )
     sms_private: bool = _flag(False, "whether the gateway may have a private address and no TLS")
