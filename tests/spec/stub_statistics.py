@@ -34,7 +34,7 @@ class Statistics(Forecasts):
     def get_stats_csv(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
         found = self.numbers(call, city)
         rows = [{**found, **row} for row in found.pop("rows")]
-        if self.has("stats in CSV are others"):
+        if self.has("stats in CSV have other numbers"):
             rows = [{**row, "opened": row["opened"] + 1} for row in rows]
         out = StringIO(newline="")
         writer = csv.DictWriter(out, list(rows[0]) if rows else list(found))
@@ -110,7 +110,7 @@ class Statistics(Forecasts):
         hours = sorted(self.hours(public) for public in timed if public["status"] == "closed")
         late = [each for each in timed if each["status"] == "open" and self.age(each) > within_days]
         within, base = sum(number < 24 * within_days for number in hours), len(hours) + len(late)
-        shared = len(found) if self.has("shares are of all requests") else base
+        shared = len(found) if self.has("shares are divided by all requests") else base
         median = hours[ceil(len(hours) / 2) - 1] if hours else None
         if hours and self.has("the mean is the median"):
             median = sum(hours) // len(hours)
@@ -134,7 +134,7 @@ class Statistics(Forecasts):
             "target_matched": 0,
             "target_ambiguous": 0,
             "target_not_managed": 0,
-            "target_none": len(unclosed) if self.has("targets are of open requests") else len(found),
+            "target_none": len(unclosed) if self.has("targets count only open requests") else len(found),
             "supporters": len(found) if self.has("supporters is the number of requests") else 0,
             **self.feedback(),
             "target": None,
