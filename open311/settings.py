@@ -18,7 +18,7 @@ from open311.outgoing import LOOPBACK, SmtpServer, key_of, proxy_of, read_mailbo
 
 PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
-"""Variables that are no settings: that of `open311 run` for its children, and that of `open311 conformance`."""
+"""No settings. `open311 run` sets OPEN311_PARENT_PIPE for its children; `open311 conformance` reads the key."""
 NO_DATABASE = "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."
 MOST_PORT = 65_535
 MOST_SERVING = 1_000

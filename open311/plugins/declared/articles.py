@@ -262,7 +262,7 @@ def _texts(file: File, article: Article) -> ArticleTexts | None:
 
 
 def _fits(file: File, article: Article, services: set[str]) -> bool:
-    """Whether all services exist to which the article leads. A fault is reported."""
+    """Whether all services to which the article leads exist. Reports a fault."""
     unknown = [one.service_code for one in article.actions if one.service_code not in {"", *services}]
     for code in unknown:
         file.report(f"leads to the service {cut(code)!r}, which the city does not have; correct service_code.")
