@@ -18,7 +18,7 @@ from open311.outgoing import LOOPBACK, SmtpServer, key_of, proxy_of, read_mailbo
 
 PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
-"""Variables that are no settings: that of `open311 run` for its children, and that of `open311 conformance`."""
+"""No settings. `open311 run` sets OPEN311_PARENT_PIPE for its children; `open311 conformance` reads the key."""
 NO_DATABASE = "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."
 MOST_PORT = 65_535
 MOST_SERVING = 1_000
@@ -361,7 +361,8 @@ class Settings:
     )
     operator_webhook_secret: str = _text(
         "",
-        "secret that signs operator_webhook, whsec_… as in Standard Webhooks; several with commas",
+        "secret that signs operator_webhook, whsec_… as in Standard Webhooks; write several with commas between"
+        " them",
         is_secret=True,
     )
     sms_url: str = _text(
@@ -372,7 +373,7 @@ class Settings:
     sms_secret: str = _text(
         "",
         "secret of the gateway; for the kind webhook it signs calls in both directions, whsec_… as in Standard"
-        " Webhooks; several with commas",
+        " Webhooks; write several with commas between them",
         is_secret=True,
     )
     sms_private: bool = _flag(False, "whether the gateway may have a private address and no TLS")

@@ -50,7 +50,7 @@ class CollectionArguments(PageArguments):
 
     together = (("lat", "long"),)
 
-    # marshmallow takes the field out of the class, so the attribute of Arguments stays
+    # marshmallow removes the field from the class, so `self.zone` is still the time zone that Arguments sets
     zone = TextParameter("The zone where the reader lives.", "Harbour", default="")  # type: ignore[assignment]
     lat = LatitudeParameter("Latitude of a point in the zone; with long.", 60.14)
     long = LongitudeParameter("Longitude of a point in the zone; with lat.", 24.95)
@@ -59,8 +59,8 @@ class CollectionArguments(PageArguments):
 class OwnPageArguments(PageArguments):
     """The parameters of the page of one's own request."""
 
-    sent = TextParameter("1: the reader has just sent the report.", "1", default="")
-    told = TextParameter("What the reader is told after sending, sealed by this server.", default="")
+    sent = TextParameter("1 if the reader has just sent the report.", "1", default="")
+    told = TextParameter("The notice for the reader after sending, sealed by this server.", default="")
 
 
 class PageListArguments(RequestSearchArguments):
@@ -112,9 +112,9 @@ class ReportArguments(SubmissionArguments):
     step = TextParameter("The step that the reader has filled in: details, place or check.", "place")
     go = TextParameter("What the reader wants: next, send, the name of a step, or a move of the map.", "next")
     kept = TextParameter("What was typed in the steps before, sealed by this server.")
-    checked = TextParameter("1: tell what is wrong with what was typed.", "1")
-    told = TextParameter("What the step tells the reader: by_key or photos.", "photos")
-    sent = TextParameter("1: in the address to which a step is sent.", "1")
+    checked = TextParameter("1 if the step shows the faults in what was typed.", "1")
+    told = TextParameter("The code of the notice that the step shows: by_key, photos or old.", "photos")
+    sent = TextParameter("1 in the address to which the form of a step is sent.", "1")
     form_id = TextParameter("Identifies the form, so that it makes one report even if it is sent twice.")
     website = TextParameter("A field that people do not see. A report that fills it is suspected.")
     click_x = NumberParameter(
@@ -129,7 +129,7 @@ class ReportArguments(SubmissionArguments):
 
 
 class FollowArguments(PageArguments):
-    """The fields of the form by which somebody follows a request by mail."""
+    """The fields of the form for mail about one request."""
 
     tells_unknown = False
 
@@ -146,7 +146,7 @@ class SupportPageArguments(PageArguments):
 
 
 class FollowFilterArguments(FollowArguments):
-    """The fields of the form by which somebody gets mail about all requests of a filter, as lists have it."""
+    """The fields of the form for mail about all requests that match a filter. The filter is one that lists have."""
 
     together = (("lat", "long", "radius"),)
 

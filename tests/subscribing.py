@@ -24,10 +24,12 @@ SUBSCRIPTIONS = "/open311/v2/subscriptions"
 class Subscriber:
     """A receiver that keeps the last version of each request, and notes what must never happen.
 
-    secrets  the secrets of the webhooks that it accepts; the first call may come before it knows them
-    held     the newest item of each request by id
-    faults   sentences about older versions that came after newer ones
-    answers  the statuses of the next answers; 200 once they are used up
+    office    the server that takes the calls
+    held      the newest version of each request, by its id
+    gone      the ids of requests that were withdrawn
+    faults    sentences about older versions that came after newer ones
+    messages  each accepted message with its webhook-id, in order
+    answers   the statuses of the next answers; 200 once they are used up
     """
 
     def __init__(self, office: world.Receiver) -> None:

@@ -108,7 +108,8 @@ class Report(Arguments):
         Field(
             default="",
             max_length=200,
-            description="Empty at first. Then that of the draft, after the person has said yes to the draft.",
+            description="Leave it out in the first call. After the person has said yes to the draft, send the"
+            " confirmation that came with the draft.",
         ),
     ]
     language: Language

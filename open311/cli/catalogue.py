@@ -69,11 +69,13 @@ def list_all() -> None:
 def check(names: tuple[str, ...]) -> None:
     """Check plugins against the contract. The exit status is 1 if a plugin is broken, or a file is left out.
 
-    NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml. Without NAMES, all plugins that
-    are served are checked. A sound plugin may have lines that begin with "look at": its service levels disagree,
-    so that some requests get no due date; a text for citizens needs an address; nothing goes to a back end; a
-    secret or the mail server is missing here; each web process counts reports for itself; or an override of the
-    files, which an admin has made on the pages for staff, does not fit the files any more.
+    NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml. Without NAMES, the command checks
+    each plugin that this server serves.
+
+    Lines that begin with "look at" do not change the exit status. They name: service levels that contradict each
+    other, so that some requests get no due date; texts for citizens that need an address; back ends to which
+    nothing is sent; secrets or a mail server that are missing here; rates that each web process counts for itself;
+    and overrides from the pages for staff that are older than a change of the files.
 
     \b
     Example:
@@ -151,7 +153,7 @@ def export_overrides(jurisdiction: str) -> None:
     for stand in left_out:
         warn(f"left out: {_standing(stand)}")
     if not files:
-        warn(f"nothing is to be written: the files of {city.id} say what its overrides say.")
+        warn(f"nothing is printed: no override changes the files of {city.id}.")
 
 
 @jurisdictions.command("drop-overrides")

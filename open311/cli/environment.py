@@ -22,8 +22,8 @@ def settings_with_database() -> Settings:
 def web_settings() -> Settings:
     """The current settings, whose database may be behind a pooler. Raises Misconfigured if they name no database.
 
-    Only `open311 run` works without DATABASE_URL: it starts a private database. Other commands use that database
-    only if DATABASE_URL names it, because the user may mean another one.
+    `open311 run` starts a private database if DATABASE_URL is not set. All other commands that need a database need
+    DATABASE_URL. They never use the private database unasked, because the user may mean another one.
     """
     settings = read_settings()
     if settings.database_url:

@@ -145,7 +145,7 @@ def shell_lines(settings: Settings) -> list[str]:
 
 
 def _is_hidden(row: Field[Any], settings: Settings) -> bool:
-    """Whether a value is not printed. The URL of a database may have a password, but the private one has none."""
+    """Whether a value is not printed. A database's URL may have a password, but the private database's has none."""
     if row.name == "database_url":
         return not is_private_url(settings.database_url)
     return bool(row.metadata["is_secret"])

@@ -1,4 +1,4 @@
-"""Choose the department of a request: that of the first rule that fits, else that of the service, else triage."""
+"""Choose the department of a request: the first rule that fits decides, else the service, else it is triage."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class BackendConfig:
 class HttpConfig(BackendConfig):
     """The configuration of a kind that calls a server with HTTP.
 
-    url    the server's address; a `Secret` if a caller needs only the address to use the server
+    url    the server's address; a `Secret` if everybody who knows the address can use the server
     tls    None if the server's certificate is signed by a public authority and we send no certificate
     oauth  None if calls carry no access token
     """

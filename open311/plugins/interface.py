@@ -66,7 +66,7 @@ class Jurisdiction:
     boundary      polygon in WGS 84 degrees, (long, lat); None if the city accepts every point
     outside       what happens to a request with a point outside the boundary: `refuse` answers 400, `flag` stores
                   and marks the request
-    unknown_attributes  what happens to an attribute that was sent or imported, but is none of the service's:
+    unknown_attributes  what happens to an attribute that was sent or imported, but that the service does not have:
                   `ignore` drops it and says so, `keep` stores it for staff
     areas         polygons by name, like `boundary`; routing rules and searches use the names
     exclude_areas  names of areas that lie in the boundary and do not belong to the city
@@ -95,11 +95,11 @@ class Jurisdiction:
     emergency     the number to call in an emergency, and the words that sound like one
     mail          which mail the city sends to reporters, followers and departments
     sms           which text messages the city sends to reporters who ask for them
-    articles      texts that answer what people ask; those that have expired are among them
-    days          when the city collects what, and other lines that each day has
+    articles      texts that answer what people ask, including the expired ones
+    days          the days of collections, and other lines of text about each day
     left_out      the faults of files that are not used, such as an article that cannot be read
     overrides     whether admins may change texts and questions on the pages for staff; the files do not change
-    synonyms      what people in this city say, and what the services are called, in addition to the usual synonyms
+    synonyms      words of people in this city for words of the services, in addition to the usual synonyms
     sensors       the sensors that report by themselves
     sensor_rules  what the sensors report, and how
     source        the folder of the files that declare the city; None for a city without such files

@@ -170,7 +170,7 @@ def count_held(connection: Connection, jurisdiction_id: str) -> dict[str, int]:
 
 
 def load_outlived(connection: Connection, jurisdiction_id: str, now: datetime, most: int) -> list[Photo]:
-    """Blackened photos that were kept until an instant that is past."""
+    """Photos that were replaced by photos with black boxes and whose `kept_until` is past."""
     columns = media.c
     query = select(media).where(columns.jurisdiction_id == jurisdiction_id, columns.kept_until <= now)
     return [_photo(row) for row in connection.execute(query.order_by(columns.kept_until).limit(most))]
@@ -232,7 +232,7 @@ def load_stale(connection: Connection, jurisdiction_id: str, before: datetime, m
 
 
 def load_expired(connection: Connection, jurisdiction_id: str, now: datetime, most: int) -> list[Photo]:
-    """Photos whose originals were kept until an instant that is past."""
+    """Photos whose `original_until` is past."""
     columns = media.c
     query = select(media).where(columns.jurisdiction_id == jurisdiction_id, columns.original_until <= now)
     return [_photo(row) for row in connection.execute(query.order_by(columns.original_until).limit(most))]

@@ -1,4 +1,4 @@
-"""Notifications: that a subscriber still has to get the changes of a request, by webhook or by mail."""
+"""Notifications. Each says that a subscriber still has to get the changes of a request, by webhook or by mail."""
 
 from __future__ import annotations
 

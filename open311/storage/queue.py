@@ -131,7 +131,9 @@ FAILING_AFTER = 8
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """The number of jobs by state. At most `MOST_COUNTED` jobs to do, the oldest, and as many failed jobs count.
+    """The number of jobs by state.
+
+    Only the `MOST_COUNTED` oldest jobs that wait or run are counted, and at most `MOST_COUNTED` failed jobs.
 
     late           jobs that have been due for too long and are not begun, and jobs that were begun by a worker that
                    sends no heartbeat any more

@@ -32,7 +32,7 @@ def load(connection: Connection, key: Key) -> Remote | None:
 
 
 def save(connection: Connection, one: Remote, now: datetime) -> None:
-    """Store a new neighbour, or the changes of a stored one. If it is pulled from now on, it is due now."""
+    """Store a neighbour. If it is new, or was not pulled before and is to be pulled now, its pull is due now."""
     values = {field.name: getattr(one, field.name) for field in fields(Remote)}
     lists = ("areas", "services", "shared", "abilities")
     values |= {name: list(values[name]) for name in lists} | {"codes": dict(one.codes)}

@@ -34,7 +34,7 @@ _CHANGING = ("state", "recipient", "due_at", "attempts", "cause", "ended_at")
 
 
 def wanting(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[int]:
-    """The numbers of those of the requests whose reporters have asked for messages."""
+    """Of these requests, the numbers of those whose reporters have asked for messages."""
     columns = reporter.c
     query = select(columns.request_id).where(
         columns.jurisdiction_id == jurisdiction_id,

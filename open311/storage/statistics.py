@@ -300,7 +300,7 @@ def _hours_at(kind: _Kind, *, has_without: bool) -> Statement:
 
 
 def _is_of_group(grouping: Grouping, key: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether a counted request is of the group with a key, unless the groups are spans of time."""
+    """Whether a counted request belongs to the group with this key. Not for groups that are spans of time."""
     match grouping:
         case Grouping.SERVICE | Grouping.GROUP:
             return _COUNTED.service_code == key

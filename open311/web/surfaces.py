@@ -337,7 +337,7 @@ def surface_of(path: str) -> Surface:
 
 
 def error_format(request: Request) -> Format:
-    """The format of a call's errors: that of the suffix, else of Accept, else XML (A45)."""
+    """The format of a call's errors: as the suffix says, else as Accept says, else XML (A45)."""
     match = FEED_PATH.fullmatch(request.path)
     if match:
         return Feed(match["feed"].lower()).error_format
@@ -346,7 +346,7 @@ def error_format(request: Request) -> Format:
 
 
 def accepted_format(request: Request) -> Format:
-    """The format of an answer if the path has no suffix: that of Accept, else XML (A45)."""
+    """The format of an answer if the path has no suffix: as Accept says, else XML (A45)."""
     types = ["text/xml", "application/xml", "application/json"]
     best = request.accept_mimetypes.best_match(types, default="text/xml")
     return JSON if best == "application/json" else XML

@@ -224,7 +224,7 @@ def test_new_yorks_department_is_found_and_the_history_has_the_old_code(
     ((kind, said),) = newyork.history("90000003")
     assert kind == "imported"
     assert said.startswith("sample.json, row 3; ")
-    assert said.endswith("its service_code there: HEATING")
+    assert said.endswith("its service_code in the source: HEATING")
 
 
 def test_a_descriptor_becomes_an_answer_if_the_service_asks_for_it(city: Callable[[str, str], City]) -> None:
@@ -531,7 +531,7 @@ def test_an_unlisted_service_keeps_its_first_name_and_the_history_has_the_other(
     batches = demo.take([row("2", service_code="ZZ9", service_name="Winter maintenance")])
     assert [demo.get(identifier)["service_name"] for identifier in "12"] == ["Snow removal", "Snow removal"]
     assert total(batches).mended == {Mending.UNLISTED_SERVICE: 1, Mending.OTHER_NAME: 1}
-    assert demo.history("2")[0][1].endswith("its service_name there: Winter maintenance")
+    assert demo.history("2")[0][1].endswith("its service_name in the source: Winter maintenance")
 
 
 @given(
@@ -768,7 +768,9 @@ def test_an_id_of_another_request_made_here_is_refused(demo: City) -> None:
     assert counts(total(batches)) == (2, 1, 0, 0, 0, 1)
     (refusal,) = refusals(batches)
     assert (refusal.position, refusal.service_request_id) == (2, identifier)
-    assert refusal.reason.startswith("service_request_id: is the id of a request made here at ")
+    assert refusal.reason.startswith(
+        "service_request_id: is already the id of another request, which was made here at "
+    )
     assert (demo.get(identifier)["description"], demo.get(identifier)["status"]) == ("Mine", "open")
 
 

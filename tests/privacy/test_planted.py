@@ -1,4 +1,4 @@
-"""No personal data that come in by any door go out by any exit, but the rest of each text does."""
+"""Personal data that come in by any door leave by no exit, but the rest of each public text does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_PUBLIC = {
     *("blackbox", "private", "held", "suspected", "flood", "withdrawn"),
     *("subscriber", "follower", "supporter"),
 }
-"""Ways in for what no list shows: some reports, an update, and people who only get mail or support a report."""
+"""Doors whose texts no public list shows: some reports, an update, and people who send no text."""
 DOORS_WITH_MAIL = {"form", "xml", "json", "photos", "private", "subscriber", "follower"}
 
 
@@ -88,7 +88,9 @@ def test_without_an_account_the_paths_of_staff_answer_401_without_data(planted_t
     assert [one.place for one in found if leaks(one.content, *planted_town.people.values())] == []
 
 
-def test_back_offices_and_the_operator_get_nothing_without_an_allow_list(planted_town: Town) -> None:
+def test_back_offices_and_the_operator_get_no_personal_data_and_no_typed_text_without_an_allow_list(
+    planted_town: Town,
+) -> None:
     sent = list(delivered(planted_town))
     kinds = Counter(one.place.split()[0] for one in sent)
     assert min(kinds[one] for one in ("webhook", "mail", "file")) >= 10

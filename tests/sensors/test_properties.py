@@ -1,4 +1,4 @@
-"""If observations come in any order, twice, or at the same time, the final condition and requests are the same."""
+"""Late and repeated observations change nothing, and calls at the same time have the effect of calls in order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
 
 
 def forget(town: Town) -> None:
-    """Remove all that was sent, so that the next example begins anew."""
+    """Delete the conditions, readings and requests, so that the next example begins anew."""
     with town.platform.database.transaction() as connection:
         for table in ("sensor_condition", "sensor_reading", "service_request", "outbox", "request_count"):
             connection.exec_driver_sql(f"DELETE FROM {table}")
@@ -43,7 +43,7 @@ OBSERVATIONS = st.lists(
 
 
 def expected_condition(arrived: list[Observation]) -> Condition:
-    """The condition that `observed` computes. An observation counts only if it is newer than every earlier one."""
+    """The condition that `observed` computes from observations in this order. It ignores those that come late."""
     condition, rule = Condition(), city(minimum_minutes=2).sensor_rules[0]
     for one in arrived:
         condition = observed(condition, rule, one)
@@ -58,7 +58,7 @@ def story(town: Town) -> list[tuple[Any, ...]]:
 @pytest.mark.uncounted
 @settings(max_examples=60)
 @given(OBSERVATIONS, st.randoms(use_true_random=False), st.lists(st.integers(0, 24), max_size=10))
-def test_any_order_with_any_repeats_ends_in_the_state_of_the_newest_observation(
+def test_late_and_repeated_observations_change_neither_the_condition_nor_the_requests(
     platform: Platform, sent: list[tuple[int, float]], random: Random, again: list[int]
 ) -> None:
     town = Town(platform)

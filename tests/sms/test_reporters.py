@@ -78,7 +78,9 @@ def test_a_person_who_did_not_ask_or_has_no_usable_number_gets_no_messages(here:
         assert "text message" not in told
 
 
-def test_whoever_asks_for_messages_is_told_how_to_end_them_in_the_language_of_the_report(here: Town) -> None:
+def test_the_notice_and_the_first_message_say_how_to_stop_messages_in_the_language_of_the_report(
+    here: Town,
+) -> None:
     assert "To get no more of them, reply STOP." in here.post().json[0]["service_notice"]
     name = here.report(language="es", phone="617 555 0124")
     [message] = [one for one in here.send() if one["language"] == "es"]
@@ -86,7 +88,7 @@ def test_whoever_asks_for_messages_is_told_how_to_end_them_in_the_language_of_th
     assert "STOP" in message["text"]
 
 
-def test_the_error_for_a_parameter_sms_that_is_neither_true_nor_false_names_it(here: Town) -> None:
+def test_a_value_of_sms_that_is_neither_true_nor_false_is_400_and_named(here: Town) -> None:
     _, key = add_key(here.platform, label="tests", now=utc_now())
     sent = {
         "api_key": key,
@@ -129,7 +131,7 @@ def test_a_city_chooses_what_its_messages_are_about(make_app: Make) -> None:
         assert "STOP" not in second["text"]
 
 
-def test_the_first_message_that_is_sent_says_how_to_end_them(make_app: Make) -> None:
+def test_if_the_receipt_of_a_report_is_skipped_its_next_message_says_how_to_stop_messages(make_app: Make) -> None:
     with town(make_app, per_number=1) as here:
         here.report()
         name = here.report()
@@ -163,7 +165,9 @@ def test_no_message_is_sent_in_quiet_hours_and_none_is_lost(make_app: Make) -> N
         assert len(here.send(hours=2)) == 1
 
 
-def test_above_the_limit_of_a_number_receipts_are_skipped_and_other_messages_wait(make_app: Make) -> None:
+def test_above_the_limit_of_a_phone_number_receipts_are_skipped_and_other_messages_wait(
+    make_app: Make,
+) -> None:
     with town(make_app, per_number=2) as here:
         names = [here.report() for _ in range(3)]
         assert len(here.send()) == 2
@@ -174,7 +178,7 @@ def test_above_the_limit_of_a_number_receipts_are_skipped_and_other_messages_wai
         assert "is closed" in later["text"]
 
 
-def test_a_city_sends_few_messages_a_day(make_app: Make) -> None:
+def test_a_city_sends_at_most_as_many_messages_a_day_as_its_limit(make_app: Make) -> None:
     with town(make_app, per_city=3) as here:
         for number in range(5):
             here.report(phone=f"617 555 01{number:02}")

@@ -123,8 +123,8 @@ class Extensions(ABC):
         if sort not in ("", "requested", "-requested", "updated", "-updated"):
             raise Refusal(400, "sort is unknown.")
         name = "updated_datetime" if "updated" in sort else "requested_datetime"
-        descends = sort in ("", "-requested", "-updated") or self.has("sort goes one way")
-        if not sort and self.has("oldest first"):
+        descends = sort in ("", "-requested", "-updated") or self.has("sort cannot begin with the smallest value")
+        if not sort and self.has("the list begins with the oldest request"):
             descends = False
         return sorted(
             found, key=lambda each: (each["public"][name], each["public"]["service_request_id"]), reverse=descends
@@ -166,7 +166,7 @@ class Extensions(ABC):
             for name, _ in call.pairs
             if name in MISSPELT
         ]
-        texts = [] if self.has("nothing is misspelt") else texts
+        texts = [] if self.has("misspelt parameters pass in silence") else texts
         if not self.has("a cut page passes in silence"):
             beside = call.get("service_request_id") and call.get("status")
             cuts = {"page_size": call.get("page_size") == "5000", "status": beside, "lat": call.get("lat")}
@@ -189,7 +189,7 @@ class Extensions(ABC):
             found = city["services"]["potholes"]
         if unlisted and code == "crew" and call.method == "POST":
             found = unlisted["secret"]
-            if not self.has("everybody reports to staff"):
+            if not self.has("anybody may report to services for staff"):
                 raise Refusal(403, "service_code: crew is only for staff.")
         if unlisted and code == "phone-box" and not self.has("ended services give no advice"):
             raise Refusal(404, "service_code: phone-box is not offered any more. Ask the telephone company.")
@@ -223,7 +223,7 @@ class Extensions(ABC):
         if code == "old-potholes":
             return {"Warning": f'299 - "{code} is replaced by {of["service_code"]}"'}
         is_unasked = call.get("attribute[OTHER]") and call.get("attribute[FAULT]") != "other"
-        if is_unasked and not self.has("unasked answers pass in silence"):
+        if is_unasked and not self.has("answers to questions that are not asked pass in silence"):
             return {"Warning": '299 - "attribute[OTHER] is ignored"'}
         return {}
 
@@ -244,7 +244,7 @@ class Extensions(ABC):
             self.secrets = {one: other for one, other in self.secrets.items() if other != request_id}
         secret = uuid4().hex
         self.secrets[secret] = request_id
-        if self.has("links are only words"):
+        if self.has("status_url is no address"):
             return {**item, "extended_attributes": {"status_url": secret}}
         url = f"http://stub.example/one/v2/status/{secret}.{call.format}"
         return {**item, "extended_attributes": {"status_url": url}}
@@ -259,7 +259,7 @@ class Extensions(ABC):
         if self.has("links show the reporter"):
             item = item | {"description": found["email"]}
         if call.get("extensions") == "true" and "/media/city.example/" in str(item["media_url"]):
-            state = "lost" if self.has("states of photos have other words") else "shown"
+            state = "lost" if self.has("a photo has an unknown state") else "shown"
             item["photos"] = [{"state": state, "description": "Everybody can see it."}]
         headers, payload = self.wire(call, "service_requests", [item])
         kept = "public" if self.has("links may be kept by caches") else "private, no-store"
@@ -282,7 +282,7 @@ class Extensions(ABC):
         via = [hop.strip() for hop in call.headers.get("open311-via", "").split(",") if hop.strip()]
         if not all(re.fullmatch(r"[\w.-]+=[\w%.~-]+", hop) for hop in via):
             raise Refusal(400, "Open311-Via is not a list of hops.")
-        if len(via) > 8 and not self.has("requests go round for ever"):
+        if len(via) > 8 and not self.has("any number of hops is accepted"):
             raise Refusal(400, "Open311-Via has too many hops.")
 
     def sent_before(self, call: Any, city: dict[str, Any], of: dict[str, Any], key: str) -> Any:
@@ -321,7 +321,7 @@ class Extensions(ABC):
         words = {word for word in call.all("extensions") if word != "false"}
         if words - {"true", "all", *NAMES} and not self.has("unknown extensions are ignored"):
             raise Refusal(400, "extensions: send true or some of extended_attributes, notes, attributes.")
-        if words & {"true", "all"} or (words and self.has("all extensions come")):
+        if words & {"true", "all"} or (words and self.has("one extension brings all")):
             words = set(NAMES)
         public = stored["public"]
         found_at = {"areas": areas_at(public), "department": department_of(public)}
@@ -346,7 +346,7 @@ class Extensions(ABC):
     def distance(self, call: Any, stored: dict[str, Any]) -> float:
         """The distance of a request from the point of the call, in metres."""
         public = stored["public"]
-        return distance_m(public, call) / (1000 if self.has("distance in kilometres") else 1)
+        return distance_m(public, call) / (1000 if self.has("distance is in kilometres") else 1)
 
     # --- Changes
 
@@ -360,9 +360,10 @@ class Extensions(ABC):
         entries = [
             (serial, request_id)
             for serial, (request_id, _) in enumerate(feed, 1)
-            if serial > position and (last[request_id] == serial or self.has("every change comes"))
+            if serial > position
+            and (last[request_id] == serial or self.has("the feed has each change of a request"))
         ]
-        size = 1000 if self.has("the feed has one size") else self.page(call)[0]
+        size = 1000 if self.has("the feed ignores page_size") else self.page(call)[0]
         page = entries[:size]
         reached = page[-1][0] if page else max(position, len(feed))
         chosen = [city["requests"][request_id] for _, request_id in page]
@@ -402,7 +403,7 @@ class Extensions(ABC):
         if stored["private"]:
             tombstone = {"service_request_id": request_id, "withdrawn": True}
             return tombstone | ({"status": "closed"} if self.has("withdrawn requests keep their status") else {})
-        if self.has("changes are shortened"):
+        if self.has("changes lack most fields"):
             return {"service_request_id": request_id, "status": stored["public"]["status"]}
         return self.shown(call, stored)
 
@@ -452,7 +453,7 @@ class Extensions(ABC):
                 "boundary": self.boundary(box, wkt=wkt),
             }
             for name, box in areas.items()
-            if self.contains_point(call, box) or self.has("every area holds every point")
+            if self.contains_point(call, box) or self.has("every area contains every point")
         ]
 
     # --- Notices
@@ -526,7 +527,7 @@ class Extensions(ABC):
         return self.kept(call, {"Content-Type": "application/geo+json"}, payload)
 
     def kept(self, call: Any, headers: dict[str, str], payload: bytes) -> Reply:
-        age = {} if self.has("places are not kept") else {"Cache-Control": "public, max-age=300"}
+        age = {} if self.has("areas have no Cache-Control") else {"Cache-Control": "public, max-age=300"}
         return self.tagged(call, {**headers, **age}, payload)
 
     # --- Nearby
@@ -541,7 +542,7 @@ class Extensions(ABC):
             raise Refusal(404, f"service_code: there is no service {code}.")
         found = list(self.around(city, code, call, float(radius_m), float(days)))
         found.sort(key=lambda each: distance_m(each["public"], call))
-        if self.has("nearby is the farthest first"):
+        if self.has("nearby begins with the farthest request"):
             found.reverse()
         items = [{**self.shown(call, each), "distance": self.distance(call, each)} for each in found[:20]]
         headers, payload = self.wire(call, "service_requests", items)
@@ -555,7 +556,9 @@ class Extensions(ABC):
         for each in city["requests"].values():
             public = each["public"]
             field = "updated_datetime" if public["status"] == "closed" else "requested_datetime"
-            is_shown = not each["private"] or (each["private"] == "test" and self.has("tests are nearby"))
+            is_shown = not each["private"] or (
+                each["private"] == "test" and self.has("requests of test keys are nearby")
+            )
             is_same = public["service_code"] == code or self.has("nearby shows all services")
             is_late = public[field] >= earliest and public["lat"] is not None
             if is_shown and is_same and is_late and distance_m(public, call) <= radius_m:
@@ -563,7 +566,11 @@ class Extensions(ABC):
 
     def original(self, city: dict[str, Any], code: str, call: Any, key: str) -> str | None:
         """The request that a new request may duplicate: the earliest open request around it."""
-        if not (call.get("lat") and call.get("long")) or key == "testkey" or self.has("no duplicates are named"):
+        if (
+            not (call.get("lat") and call.get("long"))
+            or key == "testkey"
+            or self.has("a POST names no possible duplicate")
+        ):
             return None
         found = [each["public"] for each in self.around(city, code, call, 50, 7)]
         found = sorted(
@@ -575,18 +582,18 @@ class Extensions(ABC):
 
     def suggest(self, call: Any, city: dict[str, Any]) -> Reply:
         words = set(re.findall(r"\w+", call.get("q").lower()))
-        if not words and not self.has("suggest needs no sentence"):
+        if not words and not self.has("suggest accepts a call without q"):
             raise Refusal(400, "q is missing; send what the person writes.")
-        away = call.get("lat") == "-48.87" and not self.has("suggests everywhere")
+        away = call.get("lat") == "-48.87" and not self.has("services are suggested outside the city")
         found = [] if away else [self.offered(each) for each in city["services"].values()]
         if self.has("private services are listed"):
             found += [dict(each["wire"]) for each in self.kept_from_lists()]
         found = [each for each in found if words & set(re.findall(r"\w+", each["service_name"].lower()))]
-        if self.has("suggests all services"):
+        if self.has("each suggestion has all services"):
             found = [self.offered(each) for each in city["services"].values()]
         body = {"emergency_number": "", "emergency_notice": "", "services": found[:3]}
         headers, payload = self.wire(call, "suggestions", body)
-        kept = {} if self.has("suggestions are kept") else {"Cache-Control": "no-store"}
+        kept = {} if self.has("suggestions may be cached") else {"Cache-Control": "no-store"}
         return 200, {**headers, **kept}, payload
 
     @abstractmethod
@@ -605,7 +612,10 @@ class Extensions(ABC):
         for each in found:
             public = each["public"]
             place = [public["long"], public["lat"]]
-            geometry = {"type": "Point", "coordinates": place[::-1] if self.has("latitude first") else place}
+            geometry = {
+                "type": "Point",
+                "coordinates": place[::-1] if self.has("GeoJSON has latitude first") else place,
+            }
             features.append(
                 {
                     "type": "Feature",
@@ -615,7 +625,7 @@ class Extensions(ABC):
                 }
             )
         body: dict[str, Any] = {"type": "FeatureCollection", "features": features}
-        if not self.has("GeoJSON hides that it is a part"):
+        if not self.has("GeoJSON has no links to other pages"):
             links = {"self": self.url(call), **self.around_links}
             body["links"] = [{"rel": name, "href": url} for name, url in links.items()]
             body["numberReturned"] = len(features)
@@ -633,7 +643,7 @@ class Extensions(ABC):
 
     def get_requests_csv(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
         found, headers = self.listed(call, city)
-        header = "" if self.has("CSV does not tell of its header") else "; header=present"
+        header = "" if self.has("the media type of CSV names no header") else "; header=present"
         text = self.table([self.shown(call, each) for each in found], is_wide=bool(call.get("extensions")))
         mark = b"\xef\xbb\xbf" if call.get("bom") == "true" else b""
         return self.feed(call, headers, f"text/csv; charset=utf-8{header}", mark + text.encode())
@@ -653,7 +663,7 @@ class Extensions(ABC):
     def cell(self, value: Any) -> Any:
         if isinstance(value, list):
             return json.dumps(value)
-        if isinstance(value, str) and FORMULA.match(value) and not self.has("formulas stay"):
+        if isinstance(value, str) and FORMULA.match(value) and not self.has("CSV has formulas"):
             return f"'{value}"
         return value
 
@@ -661,7 +671,7 @@ class Extensions(ABC):
         found, headers = self.listed(call, city)
         paging = ("page", "page_size", "cursor", "jurisdiction_id")
         about = urlencode(sorted(pair for pair in call.pairs if pair[0] not in paging))
-        if self.has("each page is a feed of its own"):
+        if self.has("each page of Atom has its own feed id"):
             about += call.get("cursor")
         links = dict(self.around_links)
         if not self.has("Atom names no licence"):
@@ -724,10 +734,10 @@ class Extensions(ABC):
                 for row in array["dataArray"]
             ]
             texts = [one if isinstance(one, str) else one["@iot.selfLink"] for one in found]
-            return self.plain(201, texts[:1] if self.has("errors of a batch are left out") else texts)
+            return self.plain(201, texts[:1] if self.has("the answer to a batch leaves out errors") else texts)
         found_one = self.observation(sent)
         if isinstance(found_one, str):
-            return self.told(201 if self.has("any observation is taken") else 400, found_one)
+            return self.told(201 if self.has("faulty observations are accepted") else 400, found_one)
         status, headers, payload = self.plain(201, found_one)
         return status, headers | {"Location": found_one["@iot.selfLink"]}, payload
 
@@ -739,7 +749,9 @@ class Extensions(ABC):
             return "error: result is no number"
         if not re.match(r"\d{4}-", sent["phenomenonTime"]):
             return "error: phenomenonTime is no time"
-        name = uuid4().hex if self.has("repeated observations are new") else f"water@{sent['phenomenonTime']}"
+        name = (
+            uuid4().hex if self.has("a repeated observation counts as new") else f"water@{sent['phenomenonTime']}"
+        )
         self.observed = {"@iot.id": name, "@iot.selfLink": f"/sensors/observations('{name}')"}
         return self.observed
 
@@ -753,7 +765,7 @@ class Extensions(ABC):
 
     def bulk(self, call: Any, suffix: str) -> Reply:
         rows = [self.bulk_row(each["public"]) for each in self.bulk_requests(call)]
-        count = {"X-Total-Count": str(len(rows) + self.has("bulk counts one too many"))}
+        count = {"X-Total-Count": str(len(rows) + self.has("X-Total-Count of bulk is one too great"))}
         if suffix != "csv":
             call.format = suffix
             data = [{name.replace("closed_date", "closed_datetime"): row[name] for name in BULK} for row in rows]
@@ -769,7 +781,7 @@ class Extensions(ABC):
         return status, headers, payload
 
     def bulk_requests(self, call: Any) -> list[dict[str, Any]]:
-        start = call.get("start_date") or (self.ago(90) if self.has("bulk ends at 90 days") else "")
+        start = call.get("start_date") or (self.ago(90) if self.has("bulk has only 90 days") else "")
         status = call.get("status")
         found = [
             each
@@ -803,7 +815,7 @@ class Extensions(ABC):
             return self.describe_tiles(call, city)
         numbers = re.fullmatch(r"(\d+)/(\d+)/(\d+)\.mvt", argument)
         zoom, x, y = map(int, numbers.groups()) if numbers else (99, 0, 0)
-        if zoom > 18 or (max(x, y) >= 2**zoom and not self.has("tiles have any number")):
+        if zoom > 18 or (max(x, y) >= 2**zoom and not self.has("tiles have any x and y")):
             raise Refusal(400, "z, x or y is out of range.")
         has_points = zoom >= 12
         if not has_points and call.get("q") and not self.has("cells ignore filters"):
@@ -872,7 +884,9 @@ class Extensions(ABC):
                     "made_at": f"{date}T00:10:00Z",
                 }
             )
-        files.sort(key=lambda each: str(each["date"]), reverse=not self.has("the oldest dump first"))
+        files.sort(
+            key=lambda each: str(each["date"]), reverse=not self.has("the list of dumps begins with the oldest")
+        )
         index = {"jurisdiction_id": city["name"], "licence": LICENCE, "attribution": CITY, "files": files}
         return 200, {"Content-Type": "application/json"}, json.dumps(index).encode()
 
@@ -883,7 +897,7 @@ class Extensions(ABC):
             for days in (0, 1):
                 items = self.dumped(city, days)
                 lines = "".join(json.dumps(item) + "\n" for item in items).encode()
-                rest = items[1:] if self.has("dumps differ") else items
+                rest = items[1:] if self.has("the files of a dump have different rows") else items
                 table = self.table(rest, is_wide=True).encode()
                 stem = f"requests-{self.ago(days)[:10]}"
                 made[f"{stem}.csv.gz"] = ("application/gzip", gzip.compress(table, mtime=0), len(items))
@@ -911,7 +925,7 @@ class Extensions(ABC):
         if name.startswith("requests-latest."):
             ending = name.partition(".")[2]
             dated = sorted(file for file in files if file.partition(".")[2] == ending)
-            place = 0 if self.has("latest is the oldest") else -1
+            place = 0 if self.has("the link to the latest dump leads to the oldest") else -1
             return 302, {"Location": f"{call.path.rpartition('/')[0]}/{dated[place]}"}, b""
         plain = name.removesuffix(".sha256")
         if plain not in files:

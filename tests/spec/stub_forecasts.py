@@ -36,7 +36,7 @@ class Forecasts(Extensions):
 
     def forecasts_as_csv(self, document: dict[str, Any]) -> Reply:
         rows = [{**document, **row, **one} for row in document["rows"] for one in row["forecasts"]]
-        if self.has("forecasts in CSV are others"):
+        if self.has("forecasts in CSV lack a line"):
             rows = rows[1:]
         out = StringIO(newline="")
         names = [name for name in (rows or [document])[0] if name not in ("rows", "forecasts")]
@@ -56,7 +56,7 @@ class Forecasts(Extensions):
                 yield self.outlook(code, place)
 
     def outlook(self, code: str, area: str) -> dict[str, Any]:
-        is_hot = area == "Harbour" or (area == "Hills" and self.has("the busiest area is hot"))
+        is_hot = area == "Harbour" or (area == "Hills" and self.has("the busiest area is a hot spot"))
         return {
             "service_code": code or None,
             "service_name": code or None,
@@ -64,7 +64,7 @@ class Forecasts(Extensions):
             "closed": 10 if code == "trees" else 90,
             "open": 10,
             "median_days": None if code == "trees" else 4,
-            "p80_days": None if code == "trees" else 3 if self.has("days have no order") else 9,
+            "p80_days": None if code == "trees" else 3 if self.has("median_days is more than p80_days") else 9,
             "days_reason": "few_requests" if code == "trees" else None,
             "recent_first_day": self.ago(28)[:10] if area else None,
             "recent_last_day": self.ago(1)[:10] if area else None,
@@ -98,11 +98,13 @@ class Forecasts(Extensions):
             "reason": None if is_published else "last_year_as_good",
             "method": "blend",
             "tests": 60,
-            "error": 0.12 if is_published and not self.has("guesses are not beaten") else 0.2,
+            "error": 0.12
+            if is_published and not self.has("a published forecast is not better than the guesses")
+            else 0.2,
             "last_year_error": 0.15,
             "newest_error": 0.2,
             "intervals": 50,
-            "coverage": 0.5 if self.has("intervals hold half") else 0.82,
+            "coverage": 0.5 if self.has("half of the numbers are outside of their intervals") else 0.82,
         }
 
 

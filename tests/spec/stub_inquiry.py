@@ -95,16 +95,16 @@ class Inquiry(Extensions):
     def _list(self, suffix: str, kind: str, topic: str) -> tuple[dict[str, str], bytes]:
         root, item, whole, listed = LISTS[kind]
         whole = dict(whole)
-        if self.has("expiration is no time") and kind == "services":
+        if self.has("expiration is not an ISO 8601 time") and kind == "services":
             whole["expiration"] = "12-31-2099"
-        if self.has("articles have expired"):
+        if self.has("expired articles are shown"):
             whole["expiration"] = self.ago(1)
-        if self.has("HTML has scripts") and kind == "services":
+        if self.has("HTML of articles has scripts") and kind == "services":
             whole["description_html"] += "<script>alert(1)</script>"
         topics = [one["category_name"].lower() for one in whole.get("categories", ())]
         is_single = topic == whole["id"]
         is_known = is_single or topic.lower() in (*topics, "all", "web")
-        if not is_known and not self.has("any topic is known"):
+        if not is_known and not self.has("Inquiry knows any topic"):
             raise Refusal(404, f"topic: {topic} is unknown.")
         data = whole if is_single else {name: whole[name] for name in listed}
         if suffix == "json":
@@ -115,7 +115,7 @@ class Inquiry(Extensions):
 
     def _field(self, name: str, value: Any) -> str:
         if name == "web_actions":
-            kind = "" if self.has("actions have no type") else ' type="Link"'
+            kind = "" if self.has("actions of Inquiry have no type") else ' type="Link"'
             inner = "".join(
                 f"<web_action{kind}><label>{one['label']}</label><url>{one['url']}</url></web_action>"
                 for one in value
@@ -130,7 +130,7 @@ class Inquiry(Extensions):
         words = call.get("q").lower()
         if not words:
             raise Refusal(400, "q is missing.")
-        is_found = "bins" in words or self.has("a search of Inquiry finds anything")
+        is_found = "bins" in words or self.has("a search of Inquiry finds an article for any word")
         return [{"type": "service", "id": "1", "title": "Bins"}] if is_found else []
 
     def _zones(self, _call: Any) -> list[dict[str, Any]]:
@@ -139,12 +139,12 @@ class Inquiry(Extensions):
     def _days(self, call: Any) -> list[dict[str, Any]]:
         if call.get("lat") and not call.get("long"):
             raise Refusal(400, "long is missing.")
-        if call.get("zone") not in ("", "Hills") and not self.has("any zone is known"):
+        if call.get("zone") not in ("", "Hills") and not self.has("any zone is accepted"):
             raise Refusal(404, "zone is unknown.")
         today = self.now.date()
         first = self._day(call, "fromdate") or today
         last = self._day(call, "todate") or first + timedelta(days=13)
-        if (last - first).days > 89 and not self.has("a calendar may be long"):
+        if (last - first).days > 89 and not self.has("a calendar may have more than 90 days"):
             raise Refusal(400, "todate is more than 89 days after fromdate.")
         return [self._on_day(first + timedelta(days=number)) for number in range((last - first).days + 1)]
 
@@ -159,7 +159,7 @@ class Inquiry(Extensions):
         later = moved + timedelta(days=1)
         if day == moved:
             items = [self._item("moved", moved, later)]
-        elif day == later and not self.has("moved collections do not come"):
+        elif day == later and not self.has("a moved collection is missing on its new day"):
             items = [self._item("collected", moved, later), self._item("collected", later, later)]
         else:
             items = [self._item("collected", day, day)]
@@ -177,13 +177,13 @@ class Inquiry(Extensions):
         }
 
     def _calendar_file(self) -> bytes:
-        end = b"\n" if self.has("calendars have LF") else b"\r\n"
+        end = b"\n" if self.has("lines of calendars end with LF") else b"\r\n"
         lines = (b"BEGIN:VCALENDAR", b"VERSION:2.0", b"BEGIN:VEVENT", b"UID:1@city.example", b"END:VEVENT")
         return end.join((*lines, b"END:VCALENDAR", b""))
 
     def _today(self) -> bytes:
         days = [self.now.date() + timedelta(days=number) for number in range(-7, 32)]
-        if self.has("the feed ends today"):
+        if self.has("the feed 311 Today ends today"):
             days = days[:8]
         items = "".join(
             f"<item><title>{day}</title><pubDate>Mon, 02 Mar 2026 00:00:00 GMT</pubDate><guid>{day}</guid>"

@@ -27,18 +27,18 @@ class MeToo(Extensions):
             self.check_key(call)
         name, _, path = unquote(argument).partition("/support")
         stored = city["requests"].get(name)
-        if (stored is None or stored["private"]) and not self.has("any request is supported"):
+        if (stored is None or stored["private"]) and not self.has("a private request can be supported"):
             raise Refusal(404, f"{name} is no request.")
         person = call.get("account_id")
         if not person:
             raise Refusal(400, "account_id: is missing.")
         people = stored.setdefault("supporters", []) if stored else []
         is_given = not path
-        if not is_given and person in people and not self.has("support is for ever"):
+        if not is_given and person in people and not self.has("support cannot be taken back"):
             people.remove(person)
         if is_given and (person not in people or self.has("a person counts twice")):
             people.append(person)
-        if stored and self.has("support is an update"):
+        if stored and self.has("support changes updated_datetime"):
             stored["public"]["updated_datetime"] = "2035-01-01T00:00:00Z"
         item = {"service_request_id": name, "supporters": len(people), "supported": is_given}
         headers, payload = self.wire(call, "supports", [item])
@@ -84,7 +84,7 @@ class MeToo(Extensions):
         if stored["private"]:
             bare = {"type": "Tombstone", "id": id, "formerType": "Note"}
             return envelope | {"type": "Delete", "object": bare}
-        if self.has("activities have any type"):
+        if self.has("activities have a wrong type"):
             envelope |= {"type": "Announce"}
         note = {
             "type": "Note",

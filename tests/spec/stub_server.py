@@ -325,7 +325,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         self, method: str, target: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
         call = StubCall(method, target, headers, body)
-        self.log.append(target if self.has("key is logged") else target.partition("?")[0])
+        self.log.append(target if self.has("the api_key is logged") else target.partition("?")[0])
         try:
             status, more, payload = self.route(call)
         except Refusal as refusal:
@@ -344,9 +344,9 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         headers = {"Content-Language": "en", "Vary": "Accept, Accept-Language"}
         if self.is_in_finnish(call):
             headers["Content-Language"] = "fi"
-            for each in errors if not self.has("errors are only said to be translated") else []:
+            for each in errors if not self.has("errors claim a language that they are not in") else []:
                 each["description"] = f"{each['description']} suomeksi"
-        more, payload = self.wire(call, "error" if self.has("error root") else "errors", data)
+        more, payload = self.wire(call, "error" if self.has("the root of errors is error") else "errors", data)
         headers |= more
         return (
             status,
@@ -362,8 +362,8 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
             return {"Content-Type": "application/json; charset=utf-8"}, json.dumps(
                 data, ensure_ascii=False
             ).encode()
-        media_type = "application/xml" if self.has("application/xml") else "text/xml"
-        prolog = "" if self.has("no declaration") else '<?xml version="1.0" encoding="UTF-8"?>\n'
+        media_type = "application/xml" if self.has("XML is sent as application/xml") else "text/xml"
+        prolog = "" if self.has("XML has no declaration") else '<?xml version="1.0" encoding="UTF-8"?>\n'
         return {"Content-Type": f"{media_type}; charset=utf-8"}, (prolog + self.element(root, data)).encode()
 
     def element(self, name: str, value: Any) -> str:
@@ -401,7 +401,9 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
             if self.calls > CALLS:
                 raise Refusal(429, "Too many calls; wait a minute.", Retry_After="60")
         if instance == "crash" and call.method == "GET":
-            raise Refusal(500, "Traceback: stub.py" if self.has("trace is shown") else "Something went wrong.")
+            raise Refusal(
+                500, "Traceback: stub.py" if self.has("an error shows the traceback") else "Something went wrong."
+            )
         return self.resource(call, instance, resource)
 
     def negotiate(self, call: StubCall, resource: str) -> str:
@@ -435,7 +437,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         if call.method == "POST":
             self.read_form(call)
             if instance == "secure":
-                raise Refusal(400, "Use HTTPS.") if not self.has("plain HTTP is taken") else Refusal(200)
+                raise Refusal(400, "Use HTTPS.") if not self.has("plain HTTP is accepted") else Refusal(200)
             if name == "requests" and argument.endswith(("/support", "/support/remove")):
                 if self.has(NO_EXTENSIONS):
                     raise Refusal(404, "There is no such address.")
@@ -501,7 +503,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
     def get_services(
         self, call: StubCall, city: dict[str, Any], code: str, single: bool, instance: str
     ) -> tuple[int, dict[str, str], bytes]:
-        is_suggest = bool(call.suffix) or self.has("suggest without suffix")
+        is_suggest = bool(call.suffix) or self.has("suggest works without suffix")
         if single and code == "suggest" and is_suggest and not self.has(NO_EXTENSIONS):
             return self.suggest(call, city)
         if single:
@@ -511,7 +513,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
             services.append(dict(UNLISTED[0]["wire"]))
         for each in services[: len(city["services"])]:
             each["service_name"] = city["services"][each["service_code"]]["service_name"]
-        if call.get("lat") == "-48.87" and not self.has("services everywhere"):
+        if call.get("lat") == "-48.87" and not self.has("services are offered outside the city"):
             services = []
         locale = call.get("locale") or call.headers.get("accept-language", "")
         if locale == "xx" and self.has("unknown language is refused"):
@@ -591,7 +593,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
     def get_requests(
         self, call: StubCall, city: dict[str, Any], request_id: str, single: bool, instance: str
     ) -> tuple[int, dict[str, str], bytes]:
-        is_nearby = bool(call.suffix) or self.has("nearby without suffix")
+        is_nearby = bool(call.suffix) or self.has("nearby works without suffix")
         if single and request_id == "nearby" and is_nearby and not self.has(NO_EXTENSIONS):
             return self.nearby(call, city)
         if single:
@@ -625,7 +627,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
             headers["Link"] = ", ".join(f'<{url}>; rel="{name}"' for name, url in self.around_links.items())
         if len(page) == len(found) or call.get("count") == "true":
             headers["X-Total-Count"] = str(
-                len(page) if self.has("the count is only that of the page") else len(found)
+                len(page) if self.has("the count is the number of items on the page") else len(found)
             )
         return page, {} if self.has(NO_EXTENSIONS) else headers
 
@@ -658,7 +660,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         return public if self.has(NO_EXTENSIONS) else public | self.more(call, stored)
 
     def find(self, call: StubCall, city: dict[str, Any]) -> list[dict[str, Any]]:
-        hidden = ("test", "pending") if self.has("private is listed") else ("test", "pending", True)
+        hidden = ("test", "pending") if self.has("private requests are listed") else ("test", "pending", True)
         stored = [each for each in city["requests"].values() if each["private"] not in hidden]
         ids = call.all("service_request_id")
         if ids and self.has("comma lists are ignored"):
@@ -713,7 +715,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         if start and end and end - start > timedelta(days=90) and not self.has("any window is accepted"):
             raise Refusal(400, "At most 90 days at once.")
         window = timedelta(days=90)
-        if self.has("one date leaves the other end open"):
+        if self.has("one date alone sets no window of 90 days"):
             start, end = start or (end and datetime.min.replace(tzinfo=UTC)), end or self.now + window
         if end is None:
             end = min(start + window, self.now + window) if start else self.now + window
@@ -759,7 +761,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         is_number = re.fullmatch(r"\d+(\.\d+)?", given[2])
         if not is_number or not (0 < float(given[2]) <= 50_000 or self.has("radius has no limit")):
             raise Refusal(400, "radius is metres, at most 50000.")
-        degrees = float(given[2]) / (100 if self.has("radius in kilometres") else 111_200)
+        degrees = float(given[2]) / (100 if self.has("radius is read as kilometres") else 111_200)
         return public["lat"] is not None and (
             abs(public["lat"] - float(given[0])) <= degrees and abs(public["long"] - float(given[1])) <= degrees
         )
@@ -838,7 +840,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         unknown |= self.warning_about_service(call, of)
         if self.is_in_finnish(call):
             unknown["Content-Language"] = "fi"
-            if not self.has("notices are only said to be translated"):
+            if not self.has("notices claim a language that they are not in"):
                 data = [{**data[0], "service_notice": "Kolmen päivän kuluessa."}]
         headers, payload = self.wire(call, "service_requests", data)
         status = 202 if self.has("success is 202") else 200
@@ -937,7 +939,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
             raise Refusal(400, "lat and long are numbers.") from error
         if not (-10 <= place["lat"] <= 65 and -10 <= place["long"] <= 30):
             raise Refusal(400, "The point lies outside the city.")
-        if self.has("zero is read as missing") and 0 in place.values():
+        if self.has("the number zero is read as missing") and 0 in place.values():
             return {"lat": None, "long": None}
         return place
 
@@ -947,7 +949,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
             code = question["code"]
             pattern = re.compile(rf"attribute\[{re.escape(code)}\](\[\d*\])?")
             values = [value for name, value in call.pairs if pattern.fullmatch(name) and value.strip()]
-            if self.has("only the first value counts"):
+            if self.has("only the first value of an attribute counts"):
                 values = values[:1]
             problem = self.problem(question, values)
             problems += [f"{code} {problem}"] if problem else []
@@ -958,7 +960,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
     def problem(self, question: dict[str, Any], values: list[str]) -> str:
         if not question["variable"]:
             return ""
-        if question["required"] and not values and not self.has("required is not checked"):
+        if question["required"] and not values and not self.has("required attributes are not checked"):
             return "is required."
         datatype = question["datatype"]
         if datatype != "multivaluelist" and len(values) > 1:
@@ -983,9 +985,9 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         data: Any = [older, old, *self.updates] if "R1" in city["requests"] else []
         if self.has("updates are newest first"):
             data = [*reversed(self.updates), old, older]
-        if self.has("updates of unknown requests"):
+        if self.has("updates name unknown requests"):
             data = [{**old, "service_request_id": "gone"}, *self.updates]
-        if self.has("updates have words of their own"):
+        if self.has("updates have an unknown status"):
             data = [{**old, "status": "DONE"}, *self.updates]
         if self.has("update ids change"):
             self.listings += 1
@@ -1010,7 +1012,7 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
         missing = [f"{name} is missing." for name, value in update.items() if not value]
         if missing:
             raise Refusal(400, *missing)
-        if update["status"].islower() and self.has("small letters are no status"):
+        if update["status"].islower() and self.has("a status in small letters is refused"):
             raise Refusal(400, "status is unknown.")
         update["status"] = update["status"].lower()
         known = next((each for each in self.updates if each["update_id"] == update["update_id"]), None)

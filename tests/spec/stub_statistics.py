@@ -34,7 +34,7 @@ class Statistics(Forecasts):
     def get_stats_csv(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
         found = self.numbers(call, city)
         rows = [{**found, **row} for row in found.pop("rows")]
-        if self.has("stats in CSV are others"):
+        if self.has("stats in CSV have other numbers"):
             rows = [{**row, "opened": row["opened"] + 1} for row in rows]
         out = StringIO(newline="")
         writer = csv.DictWriter(out, list(rows[0]) if rows else list(found))
@@ -57,7 +57,7 @@ class Statistics(Forecasts):
                 groups.setdefault(key, []).append(each["public"])
         rows = [self.row(call, key, groups[key], int(within_days)) for key in sorted(groups)]
         return {
-            "as_of": None if self.has("stats are of no time") else self.ago(0),
+            "as_of": None if self.has("stats have no as_of") else self.ago(0),
             "group_by": grouping or None,
             "start_date": call.get("start_date") or None,
             "end_date": call.get("end_date") or None,
@@ -105,12 +105,12 @@ class Statistics(Forecasts):
         unclosed = [public for public in found if public["status"] == "open"]
         is_left_out = call.get("group_by") == "service" and key == INSTANT
         timed = [public for public in found if public["service_code"] != INSTANT]
-        if self.has("left out services keep their times"):
+        if self.has("times of left_out services are counted"):
             timed = found
         hours = sorted(self.hours(public) for public in timed if public["status"] == "closed")
         late = [each for each in timed if each["status"] == "open" and self.age(each) > within_days]
         within, base = sum(number < 24 * within_days for number in hours), len(hours) + len(late)
-        shared = len(found) if self.has("shares are of all requests") else base
+        shared = len(found) if self.has("shares are divided by all requests") else base
         median = hours[ceil(len(hours) / 2) - 1] if hours else None
         if hours and self.has("the mean is the median"):
             median = sum(hours) // len(hours)
@@ -134,8 +134,8 @@ class Statistics(Forecasts):
             "target_matched": 0,
             "target_ambiguous": 0,
             "target_not_managed": 0,
-            "target_none": len(unclosed) if self.has("targets are of open requests") else len(found),
-            "supporters": len(found) if self.has("requests are supporters") else 0,
+            "target_none": len(unclosed) if self.has("targets count only open requests") else len(found),
+            "supporters": len(found) if self.has("supporters is the number of requests") else 0,
             **self.feedback(),
             "target": None,
             "is_left_out": is_left_out,
@@ -144,7 +144,7 @@ class Statistics(Forecasts):
     def feedback(self) -> dict[str, Any]:
         """The stub asks nobody."""
         names = ("asked", "answered", "yes", "partly", "no", "share")
-        answer = 1 if self.has("single answers are told") else None
+        answer = 1 if self.has("feedback of single reporters is shown") else None
         return {f"feedback_{name}": answer for name in names}
 
     def ages(self, unclosed: list[dict[str, Any]]) -> dict[str, int]:

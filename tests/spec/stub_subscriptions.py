@@ -18,7 +18,7 @@ class Subscriptions(Extensions):
     def check_key(self, call: Any) -> str: ...
 
     def get_subscriptions(self, call: Any, city: dict[str, Any], name: str, single: bool, *_: Any) -> Reply:
-        if not self.has("anybody reads subscriptions"):
+        if not self.has("subscriptions can be read without a key"):
             self.check_key(call)
         if single:
             raise Refusal(404, f"{name} is no subscription.")
@@ -29,10 +29,10 @@ class Subscriptions(Extensions):
     def post_subscription(self, call: Any, city: dict[str, Any]) -> Reply:
         self.check_key(call)
         faults = []
-        if not self.has("any address is called") and not call.get("url").startswith("https://receiver"):
+        if not self.has("a webhook may have any address") and not call.get("url").startswith("https://receiver"):
             faults.append("url: must lead to a public address.")
         code, box = call.get("service_code"), call.get("bbox")
-        if not self.has("any filter is taken"):
+        if not self.has("any filter is accepted"):
             if code and code not in city["services"]:
                 faults.append(f"service_code: {code} is no service here.")
             if box:

@@ -133,7 +133,7 @@ ARRAY = b'<services type="array"><service><description>%s</description><keywords
         (b"An idea for a park", b"park", ""),
     ],
 )
-def test_klarschiff_is_recognised_only_by_keywords_that_are_its_type_of_report(
+def test_klarschiff_is_recognised_only_if_the_keywords_are_problem_or_idee(
     description: bytes, keywords: bytes, name: str
 ) -> None:
     session = requests.Session()

@@ -1,4 +1,4 @@
-"""Searches by place in SQL find exactly the points that arithmetic in Python finds."""
+"""Searches by place in SQL find the points that Python computes: boxes exactly, circles with a tolerance."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 
 @pytest.mark.requirement("C266")
-def test_a_circle_finds_exactly_the_points_inside(
+def test_a_circle_finds_the_points_inside_except_close_to_its_rim(
     world: tuple[Platform, dict[int, tuple[float, float]]],
 ) -> None:
     platform, points = world

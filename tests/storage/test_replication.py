@@ -85,7 +85,7 @@ def test_a_look_that_times_out_leaves_the_server_connected_and_an_ended_session_
         ("SELECT pg_terminate_backend(pg_backend_pid())", True, True),
     ],
 )
-def test_only_an_error_that_ends_the_connection_counts_as_a_lost_connection(
+def test_a_connection_is_lost_only_if_it_was_ended_or_has_become_read_only(
     database: Database, sql: str, is_ended: bool, is_useless: bool
 ) -> None:
     with pytest.raises(Unavailable) as caught, database.transaction() as connection:
@@ -93,7 +93,7 @@ def test_only_an_error_that_ends_the_connection_counts_as_a_lost_connection(
     assert (is_cut_off(caught.value), is_lost(caught.value)) == (is_ended, is_useless)
 
 
-def test_a_server_that_does_not_exist_counts_as_lost_and_an_error_of_our_own_does_not() -> None:
+def test_a_server_that_does_not_exist_counts_as_cut_off_and_an_error_of_our_own_does_not() -> None:
     nowhere = open_database("postgresql+psycopg2://nobody@127.0.0.1:1/none")
     with pytest.raises(Unavailable) as caught, nowhere.reading():
         pass

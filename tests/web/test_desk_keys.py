@@ -84,7 +84,7 @@ def test_a_key_is_suspended_accepted_again_and_revoked(admin: Person, platform: 
     assert admin.post(page, do="resume").status_code == 303
     assert admin.post(page, do="notice", text="Please update the app.").status_code == 303
     assert require_key(platform, secret).notice == "Please update the app."
-    assert "the audit trail keeps it" in text_of(checked(admin.post(page, do="revoke"), 400))
+    assert "The audit trail keeps the reason" in text_of(checked(admin.post(page, do="revoke"), 400))
     assert admin.post(page, do="revoke", text="The app is gone.").status_code == 303
     with pytest.raises(Forbidden, match="not valid"):
         require_key(platform, secret)

@@ -194,7 +194,7 @@ def test_a_value_that_the_server_cuts_or_ignores_gives_a_warning(
 @both_formats
 @pytest.mark.requirement("S12")
 @pytest.mark.parametrize("path", ["requests", "requests.csv"])
-def test_a_list_that_ends_before_now_has_a_warning_with_its_end_and_the_next_start(
+def test_a_list_with_start_date_alone_that_ends_before_now_warns_with_its_end_and_the_next_start(
     client: FlaskClient, format: str, path: str
 ) -> None:
     path = path if "." in path else f"{path}.{format}"

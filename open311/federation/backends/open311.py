@@ -87,7 +87,9 @@ class Open311Table(HttpTable):
     jurisdiction = Text("The `jurisdiction_id` there", default="")
     api_key = SecretSource("The key that the other server has given to you")
     format = Choice(("json", "xml"), "The format to ask for", default="json")
-    service_codes = ByCode(Text(), 'Our service codes and theirs, as in `{ pothole = "001" }`; others stay')
+    service_codes = ByCode(
+        Text(), 'Our service codes and theirs, as in `{ pothole = "001" }`; other codes are sent unchanged'
+    )
     reference_name = Text(
         "The parameter in which the other server takes our own id of a request, such as `service_request_id_ext`",
         default="",

@@ -79,17 +79,19 @@ class WebhookTable(HttpTable):
     header = '[[backends]] with kind = "webhook"'
 
     secret = SecretSource(
-        "The secret that signs what is sent: `whsec_…`, as Standard Webhooks defines it; several, with commas, if"
-        " one of them is new",
+        "The secret that signs what is sent: `whsec_…`, as Standard Webhooks defines it; write several with commas"
+        " between them while a new one replaces an old one",
         is_required=True,
     )
     incoming_secret = SecretSource(
-        "The secret with which the receiver signs the updates that it sends; several with commas"
+        "The secret with which the receiver signs the updates that it sends; write several with commas between them"
     )
     honours_keys = Flag(
         "Whether the receiver takes each `webhook-id` only once, so that nothing is stored twice", default=False
     )
-    service_codes = ByCode(Text(), 'Our service codes and theirs, as in `{ pothole = "001" }`; others stay')
+    service_codes = ByCode(
+        Text(), 'Our service codes and theirs, as in `{ pothole = "001" }`; other codes are sent unchanged'
+    )
     headers = Headers(Text(), 'Headers of each call that are not secret, as in `{ X-City = "riverton" }`')
     token_path = TokenPath(
         "The path after `url` at which the receiver tells the id for a token, as in `/tokens/{token}`; without it,"

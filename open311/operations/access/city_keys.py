@@ -107,7 +107,9 @@ def decide_key(
         is_done = resume_key(platform, number, **by)
     else:
         if not text.strip():
-            raise Invalid(tell("is missing; the audit trail keeps it."), "reason")
+            raise Invalid(
+                tell("is missing; say why the key is revoked. The audit trail keeps the reason."), "reason"
+            )
         is_done = revoke_key(platform, number, reason=text, **by)
     if not is_done:
         raise NotFound(_NO_KEY, "key")

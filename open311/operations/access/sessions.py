@@ -112,5 +112,5 @@ def _mark_used(platform: Platform, holder: Holder, now: datetime) -> None:
 
 
 def _principal_of(holder: Holder) -> Principal:
-    """The principal of a session: that of the account, without the number of a token."""
+    """The principal of a session is the principal of the account, without the number of a token."""
     return principal_of(holder._replace(secret=0))

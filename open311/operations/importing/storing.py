@@ -189,18 +189,18 @@ class BatchWriter:
 
 
 def _remarks(row: MatchedRow) -> tuple[str, ...]:
-    """The repairs in a row, and the words of the source that the request does not show."""
+    """The repairs in a row, and the code and name of its service in the source if the request has others."""
     remarks = [str(mending) for mending in row.mended]
     if row.source_code != row.service.code:
-        remarks.append(f"its service_code there: {row.source_code}")
+        remarks.append(f"its service_code in the source: {row.source_code}")
     if Mending.OTHER_NAME in row.mended:
-        remarks.append(f"its service_name there: {row.request.service_name}")
+        remarks.append(f"its service_name in the source: {row.request.service_name}")
     return tuple(remarks)
 
 
 def _refusal(before: RequestRecord, row: MatchedRow) -> Refusal:
     """Why a row cannot change the stored record that has its id."""
-    reason = f"is the id of a request made here at {format_instant(before.requested_at)}, which is another one."
+    reason = f"is already the id of another request, which was made here at {format_instant(before.requested_at)}."
     return Refusal(row.position, row.id, str(Invalid(reason, "service_request_id")), row.line)
 
 

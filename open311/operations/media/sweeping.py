@@ -46,12 +46,15 @@ _NEEDED = {
 class Swept:
     """What a sweep has done.
 
-    stale      deleted photos that began to arrive more than a day ago and that belong to no request
-    originals  deleted originals that were kept until now
-    blackened  deleted old photos that were kept until now and have been replaced by photos with black boxes
-    files      deleted files that no photo needed
+    All fields are counts.
+
+    stale      photos that were deleted because they began to arrive more than a day ago and belong to no request
+    originals  originals that were deleted because their `original_until` is past
+    blackened  photos that were deleted because photos with black boxes have replaced them, and their `kept_until`
+               is past
+    files      files that were deleted because no photo needed them
     missing    photos whose files are not in the store
-    waiting    requests whose photos wait; each has a job now
+    waiting    requests with photos that are not prepared yet; each request has a job now
     """
 
     stale: int
@@ -104,7 +107,7 @@ class _Sweep:
                 return count
 
     def delete_expired(self) -> int:
-        """Delete the originals that were kept for staff until now."""
+        """Delete the originals whose `original_until` is past. Staff could read them until then."""
         count = 0
         while True:
             with self._platform.database.transaction() as connection:
@@ -117,7 +120,7 @@ class _Sweep:
                 return count
 
     def delete_blackened(self) -> int:
-        """Delete the old photos that were kept until now after parts of them were blackened."""
+        """Delete photos that were replaced by photos with black boxes and whose `kept_until` is past."""
         count = 0
         while True:
             with self._platform.database.transaction() as connection:

@@ -39,10 +39,10 @@ def texts_of(
 
 
 def sentence(sensor: Sensor, condition: Condition, begin: str, *, has_worst: bool = False) -> str:
-    """A sentence for staff: a beginning and the last result.
+    """A sentence for staff: `begin` and the last result.
 
-    Without a result, it ends with "nothing" if a request is to be open (`is_raised`), because the sensor is
-    silent, and otherwise with "again", because the sensor reports again.
+    The condition of a rule about silence has no result. Its sentence ends with "nothing" while the sensor is silent
+    (`is_raised`), and with "again" when the sensor reports again.
 
     has_worst  whether the worst result follows, if it differs from the last one
     """

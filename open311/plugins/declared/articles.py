@@ -84,7 +84,7 @@ class ActionTable(Table):
     label = Words("What the reader reads, such as `Order a larger bin`")
     type = Choice(ActionType, "The type of Inquiry v1", default=ActionType.LINK)
     url = WebAddress("The address; without it and `service_code`, the label is a plain text", default="")
-    service_code = Text("Code of a service: the action leads to its form. It excludes `url`", default="")
+    service_code = Text("Code of a service: the action leads to its form. Not together with `url`", default="")
 
     def _load_fast(self, table: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         raise KeyError("label")  # the caller then uses `load`, because only `load` runs `_check`
@@ -262,7 +262,7 @@ def _texts(file: File, article: Article) -> ArticleTexts | None:
 
 
 def _fits(file: File, article: Article, services: set[str]) -> bool:
-    """Whether all services exist to which the article leads. A fault is reported."""
+    """Whether all services to which the article leads exist. Reports a fault."""
     unknown = [one.service_code for one in article.actions if one.service_code not in {"", *services}]
     for code in unknown:
         file.report(f"leads to the service {cut(code)!r}, which the city does not have; correct service_code.")

@@ -261,8 +261,8 @@ class HttpTable(BackendTable):
     makes: ClassVar[type[BackendConfig]] = HttpConfig
 
     url: Key = UrlOrSecret(
-        "The address that is called. Its host may be in your own network. If a caller needs only the address to use"
-        " the server, write the address as a secret"
+        "The address that is called. Its host may be in your own network. If everybody who knows the address can"
+        " use the server, write the address as a secret"
     )
     tls = OneTable(TlsTable(), "Certificates, see `[backends.tls]`", default=None, unset="public authorities")
     oauth = OneTable(

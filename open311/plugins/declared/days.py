@@ -102,7 +102,7 @@ class CollectionTable(Table):
 
     makes, header, noun = Collection, "[[collections]]", "collection"
 
-    code = Code("Your short name, which never changes, because calendars of residents know events by it")
+    code = Code("Your short name, which never changes, because calendars of residents recognise events by it")
     name = Words("What people read, such as `Household waste`")
     note = Text("What to put out, and how", default="")
     rounds = Tables(RoundTable(), "When it comes, see below")
@@ -138,7 +138,7 @@ class DaysTable(Table):
     makes, header = DayBook, DAYS_FILE
 
     collections = Tables(CollectionTable(), "What the city collects, see below")
-    lines = Tables(LineTable(), "What each day has a line about, see below")
+    lines = Tables(LineTable(), "The topics about which each day has a line, see below")
 
 
 DAYS = DaysTable()

@@ -25,8 +25,8 @@ class TextLines:
     def line(self, path: Path) -> int:
         """The number of the line on which a value begins; 0 if the text lacks the value.
 
-        The first lines of the text are valid TOML unless they end within a value. So the value begins after the
-        longest valid beginning of the text that does not have the value.
+        If a text is cut at the end of a line, the first part is valid TOML, unless the cut is within a value. A
+        binary search finds the longest valid first part that does not have the value. The value begins after it.
         """
         if not _has(self._document(len(self._lines))[1], path):
             return 0
@@ -37,7 +37,10 @@ class TextLines:
         return self._document(low)[0] + 1
 
     def _document(self, lines: int) -> tuple[int, Any]:
-        """The longest valid beginning of the text of at most `lines` lines: its number of lines and its values."""
+        """The longest valid first part of the text with at most `lines` lines.
+
+        Returns how many lines it has, and its values.
+        """
         while (found := self._parse(lines)) is None:
             lines -= 1
         return lines, found

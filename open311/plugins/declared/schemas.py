@@ -111,19 +111,19 @@ class RetentionTable(Table):
     makes, header = Retention, "[retention] or [services.retention]"
 
     reporter_days = Number(
-        "How many days after the closing of a request its reporter and the senders of its updates become anonymous",
+        "Days from the closing of a request until its reporter and the senders of its updates become anonymous",
         least=0,
         most=MOST_DAYS,
         default=None,
-        unset="the city's; for the city, they are kept",
+        unset="for a service: as for the city; for the city: never",
     )
     photo_days = Number(
-        "How many days after the closing of a request its photos and the photos of its updates are erased with"
-        " their files; addresses of photos on other servers are removed then",
+        "Days from the closing of a request until the photos of the request and of its updates are erased, with"
+        " their files. Addresses of photos on other servers are removed at the same time",
         least=0,
         most=MOST_DAYS,
         default=None,
-        unset="the city's; for the city, they are kept",
+        unset="for a service: as for the city; for the city: never",
     )
 
 
@@ -609,8 +609,8 @@ class SynonymTable(Table):
 
     said = Phrases("Words and phrases that people write, such as `crater` or `hole in the road`")
     means = Phrases(
-        "Words and phrases in the name, the keywords or the description of a service, such as `pothole`; a service"
-        " that has all words of one of them fits"
+        "Words and phrases such as `pothole`. A service fits if the words of one of them are all in its"
+        " name, keywords or description"
     )
 
 
@@ -630,7 +630,7 @@ class SensorRuleTable(Table):
     makes, header, noun = SensorRule, "[[sensor_rules]]", "sensor rule"
 
     code = Text("Your short name for the rule; `rules` of a sensor uses it")
-    service = Text("Code of the service that gets the request")
+    service = Text("Code of the service of the request")
     description = SensorSentence(f"The description of the request. It may hold {_SENSOR_NAMES}")
     above = Measure(
         "The condition holds while results are greater than this number",
@@ -647,7 +647,7 @@ class SensorRuleTable(Table):
         unset="none",
     )
     hysteresis = Measure(
-        "How far below `above`, or above `below`, a result must be until the condition is over",
+        "How far a result must be on the other side of `above` or `below` before the condition is over",
         least=0,
         most=_MOST_RESULT,
         default=0.0,
@@ -666,7 +666,7 @@ class SensorRuleTable(Table):
         default=0,
     )
     cool_down_minutes = Number(
-        "For how many minutes after a request was closed no new one is made. If the condition comes back in this"
+        "For how many minutes after a request was closed no new one is made. If the condition begins again in this"
         " time, the request is opened again, unless a person has closed it",
         least=1,
         most=525_600,
@@ -682,7 +682,7 @@ class SensorRuleTable(Table):
         default=Outcome.NOT_FOUND,
     )
     recovered = SensorSentence(
-        "What the public then reads; it may hold the same names as `description`",
+        "What the public reads when the request is closed; it may hold the same names as `description`",
         default="",
         unset="the text for the outcome",
     )
@@ -808,7 +808,7 @@ class JurisdictionTable(Table):
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")
     routes = Tables(RouteTable(), "Exceptions to the services' own departments, see below", attribute="rules")
     service_levels = Tables(ServiceLevelTable(), "Service levels for some requests of a service, see below")
-    synonyms = Tables(SynonymTable(), "What people here say for the words of the services, see below")
+    synonyms = Tables(SynonymTable(), "Words of people here that mean the same as words of the services, see below")
     layers = Tables(LayerTable(), "The assets of the city whose ids can be answers, see below")
     sensors = Tables(SensorTable(), "The sensors that report by themselves, see below")
     sensor_rules = Tables(SensorRuleTable(), "What sensors report, and how, see below")
@@ -851,7 +851,7 @@ class LanguageTable(Table):
     makes, header = Translation, "languages/*.toml"
 
     emergency_words = Texts("Words that sound like an emergency, see `[emergency]`", default=())
-    synonyms = Tables(SynonymTable(), "What people say in this language for the words of the services")
+    synonyms = Tables(SynonymTable(), "Words of this language that mean the same as words of the services")
     texts = Tables(CitizenTextTable(), "What citizens read when staff change a request without a note")
     groups = ByCode(Text(), 'The translated names of groups, as in `"Streets" = "Calles"`')
     services = ByCode(OneTable(ServiceTextsTable()), "The services' texts by the service's code, see below")

@@ -82,7 +82,7 @@ def resume_subscription(call: Call, subscription: str) -> Answer:
 
 @endpoint(GEOREPORT, f"{_ONE}/replay", method="POST", reads=ReplayArguments, errors=(404,), **_SHARED)
 def replay_subscription(call: Call, subscription: str) -> Answer:
-    """Tell the changes after a cursor of the change feed, or after a time, once more (extension)."""
+    """Send again the requests that have changed since a cursor of the change feed, or since a time (extension)."""
     replayed = managing.replay(call.platform, call.city, subscription, call.values, principal=call.caller)
     return _answer(call, [replayed])
 

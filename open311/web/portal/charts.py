@@ -13,7 +13,7 @@ from math import ceil, floor, log10
 _MOST_TICKS = 4
 """How many steps the scale of a chart has at most."""
 _MOST_LABELS = 4
-"""How many spans have their name below a chart: that many fit into a narrow phone."""
+"""How many spans have their name below a chart. No more names fit on a narrow phone."""
 _EDGE = 10
 """A name whose middle is nearer to an edge, in percent, begins or ends at the edge."""
 

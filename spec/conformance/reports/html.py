@@ -96,7 +96,8 @@ def _totals(report: Report) -> Iterator[str]:
         findings = [finding for finding in report.findings if finding.requirement.level is level]
         yield f'<tr><td style="width:6rem">{level.name}</td><td>{_bar(findings)}</td>{_numbers(findings)}</tr>'
     yield "</tbody></table>"
-    yield '<p class="soft">The standard demands MUST. Its clients need SHOULD. MAY is an extension.</p>'
+    yield '<p class="soft">MUST: the standard demands it. SHOULD: clients of the standard need it.'
+    yield " MAY: it belongs to an extension.</p>"
 
 
 def _number_heads() -> str:

@@ -122,7 +122,9 @@ def test_no_text_in_a_file_of_a_case_is_a_formula(tmp_path: Path, text: str) -> 
     assert row["attributes"].startswith("[")
 
 
-def test_a_case_is_tried_again_if_the_folder_is_missing_or_a_file_or_a_link_is_in_its_place(tmp_path: Path) -> None:
+def test_a_case_is_tried_again_if_the_folder_is_missing_or_a_file_or_the_new_file_is_a_link(
+    tmp_path: Path,
+) -> None:
     backend = drop(tmp_path / "missing")
     for result in (backend.send(CASE, KEY), backend.send_update(UPDATE, KEY), backend.check()):
         assert isinstance(result, Retry)
