@@ -156,7 +156,10 @@ def test_a_row_without_values_is_refused_and_counted(
 ) -> None:
     result = run(file(name, content), "--jurisdiction", "city.example")
     assert result.exit_code == 3
-    assert f"{name}, {place}: requested_datetime: is missing." in result.output
+    assert (
+        f"{name}, {place}: requested_datetime: is missing. service_request_id: is missing."
+        " service_code: is missing, and so is service_name.\n"
+    ) in result.output
     assert "3 read, 2 new, 0 changed, 0 unchanged, 0 conflicting, 1 refused" in result.output
     assert ids(client) == ["1", "2"]
 
