@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, Protocol, TextIO, cast
 
 import orjson
@@ -209,6 +210,13 @@ def _add_request_id(_: object, __: str, line: MutableMapping[str, Any]) -> Mutab
 
 def _json(line: Any, **_: Any) -> str:
     try:
-        return orjson.dumps(line, default=repr).decode()
+        return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z).decode()
     except orjson.JSONEncodeError:  # a text that UTF-8 cannot write, such as the name of a file
-        return json.dumps(line, default=repr)
+        return json.dumps(line, default=_text)
+
+
+def _text(value: object) -> str:
+    """A value that JSON does not have, as a text. A time is written as orjson writes it."""
+    if isinstance(value, datetime):
+        return orjson.dumps(value, option=orjson.OPT_UTC_Z)[1:-1].decode()
+    return repr(value)

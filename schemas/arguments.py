@@ -48,6 +48,7 @@ EXTRA_FIELDS = tuple(ExtrasSchema().fields)
 """The fields that `extensions=` can add to an item (spec/extensions.md, E1)."""
 PAGE_SIZE_ALIASES = ("per_page", "limit", "max_requests")
 _NAMES_ELSEWHERE = {
+    "api_key": "key",
     "lat": "latitude",
     "long": "lng lon longitude",
     "radius": "distance",
@@ -136,6 +137,10 @@ class Arguments(Schema):
             return f"attribute[{match['code']}]"
         plain = self._plain_name(name)
         return self._own_names.get(plain, plain)
+
+    def key_warnings(self, sent: Sent) -> list[Message]:
+        """The warnings about parameters that have `api_key` misspelt."""
+        return self.warnings({name: values for name, values in sent.items() if means_key(name)})
 
     def warnings(self, sent: Sent) -> list[Message]:
         """A sentence for each thing in a call that is ignored or changed, though the call is not refused."""
@@ -238,6 +243,11 @@ def for_header(text: str) -> str:
 
 
 HEADER_SAFE = "".join(sign for sign in map(chr, range(32, 127)) if sign not in '"\\')
+
+
+def means_key(name: str) -> bool:
+    """Whether a parameter is the api_key, also if its name is written differently or is that of another API."""
+    return _letters(name) in ("apikey", _NAMES_ELSEWHERE["api_key"])
 
 
 def _letters(name: str) -> str:

@@ -52,7 +52,7 @@ def list_all() -> None:
             (
                 jurisdiction.id,
                 jurisdiction.name,
-                str(len(jurisdiction.services)),
+                str(sum(service.is_current for service in jurisdiction.services)),
                 str(len(jurisdiction.departments)),
                 ", ".join(jurisdiction.languages),
                 jurisdiction.time_zone,
@@ -89,7 +89,7 @@ def check(names: tuple[str, ...]) -> None:
         names or settings.jurisdictions, maps=settings.maps_path, backends=settings.backends_path
     )
     for jurisdiction in registry:
-        say(f"sound: {jurisdiction.id}, {counted(len(jurisdiction.services), 'service')}")
+        say(f"sound: {jurisdiction.id}, {_services(jurisdiction)}")
         remarks = find_backend_remarks(jurisdiction, sends_mail=bool(settings.smtp_url))
         counts = remark_about_counts(jurisdiction, settings)
         for remark in (*find_remarks(jurisdiction), *remarks, *([counts] if counts else ())):
@@ -174,6 +174,13 @@ def drop_overrides(jurisdiction: str) -> None:
             say(f"Dropped: {name}.")
     if not equal:
         say("No override says the same as the files.")
+
+
+def _services(city: Jurisdiction) -> str:
+    """The number of services that the city still has, as `sync` counts them, and the number of the others."""
+    current = sum(service.is_current for service in city.services)
+    former = len(city.services) - current
+    return counted(current, "service") + (f" and {former} that are inactive or replaced" if former else "")
 
 
 def _overrides_to_look_at(settings: Settings, registry: Registry) -> Iterator[str]:

@@ -25,14 +25,14 @@ April to June 2026, to which a rule applies:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from open311.domain.imports import ImportedRequest, Mending, SourceRow
 from open311.domain.places import Place
 from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Status
 from open311.domain.text import clean_text
-from open311.errors import Invalid
+from open311.errors import Invalid, Problem
 from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
@@ -77,9 +77,13 @@ def mend(row: SourceRow, *, zone: tzinfo, now: datetime, covers: Callable[[float
 
     zone    the city's time zone, for times that have none
     covers  a function that says whether a (long, lat) point lies in the city
-    Raises Invalid, with the reason, if the row must be refused.
+    Raises Invalid, with all reasons, if the row must be refused.
     """
-    return _Case(row, zone, now, covers).mended()
+    case = _Case(row, zone, now, covers)
+    try:
+        return case.mended()
+    except Invalid:
+        raise Invalid.of(case.faults()) from None
 
 
 class _Case:
@@ -129,6 +133,14 @@ class _Case:
             answers=row.answers,
             mended=tuple(dict.fromkeys(self._mendings)),
         )
+
+    def faults(self) -> Iterator[Problem]:
+        """Every reason why the row must be refused."""
+        for read in (self._requested_at, self._id, self._codes):
+            try:
+                read()
+            except Invalid as error:
+                yield from error.problems
 
     # Id and service.
 

@@ -6,7 +6,7 @@ import socket
 import threading
 
 
-class Watch:
+class Deadline:
     """Ends a call at its deadline. The timeout of a socket never ends an answer that comes byte by byte.
 
     is_sent  whether a byte of the call has been sent

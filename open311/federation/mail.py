@@ -22,7 +22,7 @@ from email.policy import EmailPolicy
 from typing import Any, Literal
 from uuid import uuid4
 
-from open311.federation.deadlines import Watch
+from open311.federation.deadlines import Deadline
 from open311.federation.values import Media
 from open311.outgoing import Mailbox, SmtpServer
 
@@ -134,13 +134,13 @@ class Mailer:
 
     @contextmanager
     def _line(self) -> Iterator[_Line]:
-        watch = Watch()
-        watch.begin(self.server.timeout_s * _DEADLINES)
+        deadline = Deadline()
+        deadline.begin(self.server.timeout_s * _DEADLINES)
         try:
-            with _failures_before_text(watch), _connected(self.server, watch, self.sender.domain) as line:
+            with _failures_before_text(deadline), _connected(self.server, deadline, self.sender.domain) as line:
                 yield line
         finally:
-            watch.end()
+            deadline.end()
 
 
 def compose(mail: Mail, *, sender: Mailbox, now: datetime) -> EmailMessage:
@@ -226,8 +226,8 @@ def _body(text: str) -> str:
 class _Line(smtplib.SMTP):
     """A connection that ends at the deadline. `name` is ours in the greeting."""
 
-    def __init__(self, server: SmtpServer, watch: Watch, context: ssl.SSLContext, *, name: str) -> None:
-        self._watch = watch
+    def __init__(self, server: SmtpServer, deadline: Deadline, context: ssl.SSLContext, *, name: str) -> None:
+        self._deadline = deadline
         self._context = context if server.is_tls else None
         super().__init__(local_hostname=name, timeout=server.timeout_s)
         self._host = server.host  # STARTTLS verifies this name
@@ -235,11 +235,11 @@ class _Line(smtplib.SMTP):
     @property
     def is_over(self) -> bool:
         """Whether the deadline has ended the connection."""
-        return self._watch.is_over
+        return self._deadline.is_over
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         line = socket.create_connection((host, port), timeout)
-        self._watch.follow(line)
+        self._deadline.follow(line)
         try:
             return self._context.wrap_socket(line, server_hostname=host) if self._context else line
         except BaseException:
@@ -248,10 +248,10 @@ class _Line(smtplib.SMTP):
 
 
 @contextmanager
-def _connected(server: SmtpServer, watch: Watch, name: str) -> Iterator[_Line]:
+def _connected(server: SmtpServer, deadline: Deadline, name: str) -> Iterator[_Line]:
     """A connection that is ready for a mail: encrypted and logged in."""
     context = ssl.create_default_context(cafile=server.ca or None)
-    line = _Line(server, watch, context, name=name)
+    line = _Line(server, deadline, context, name=name)
     try:
         code, _ = line.connect(server.host, server.port)
         if code != 220:
@@ -342,14 +342,14 @@ def _cause(what: str, code: int, reply: bytes) -> str:
 
 
 @contextmanager
-def _failures_before_text(watch: Watch) -> Iterator[None]:
+def _failures_before_text(deadline: Deadline) -> Iterator[None]:
     """Raise errors of smtplib and of the connection as errors of this module. The mail has not been sent then."""
     try:
         yield
     except MailUncertain:
         raise
     except MailError:
-        if watch.is_over:  # a reply that was cut
+        if deadline.is_over:  # a reply that was cut
             raise MailDeferred("the mail server cannot be reached: it took too long") from None
         raise
     except smtplib.SMTPAuthenticationError as error:
@@ -364,7 +364,7 @@ def _failures_before_text(watch: Watch) -> Iterator[None]:
         cause = f"the certificate of the mail server is not accepted: {error.verify_message}"
         raise MailDeferred(cause, is_setup=True) from None
     except (OSError, smtplib.SMTPException, UnicodeError) as error:
-        is_slow = watch.is_over or any(isinstance(each, TimeoutError) for each in (error, error.__context__))
+        is_slow = deadline.is_over or any(isinstance(each, TimeoutError) for each in (error, error.__context__))
         why = "it took too long" if is_slow else type(error).__name__
         raise MailDeferred(f"the mail server cannot be reached: {why}") from None
 

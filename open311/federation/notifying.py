@@ -1,4 +1,4 @@
-"""The ways by which the operator is told about trouble: mail and webhook."""
+"""Tells the operator about trouble, by mail and by a webhook."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Message:
     data: Sequence[Mapping[str, object]]
 
 
-class Way(Protocol):
-    """A way to the operator."""
+class Notifier(Protocol):
+    """Tells the operator, by mail or by a webhook."""
 
     def send(self, message: Message, *, now: datetime) -> str:
         """Why the message was not sent, in a sentence without addresses; "" if it was."""

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, Protocol
 from urllib3.util.retry import RequestHistory, Retry
 
 from open311.federation.addresses import Guard, Host, host_of
-from open311.federation.deadlines import Watch
+from open311.federation.deadlines import Deadline
 from open311.federation.failures import (
     ForbiddenAddress,
     GeoReportError,
@@ -149,12 +149,12 @@ class Transport:
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._pause = pause
         self._last_s: float | None = None
-        self._watch = Watch()
+        self._deadline = Deadline()
         self._session = _Session()
         self._session.trust_env = False  # neither a proxy nor a password comes from the environment
         self._session.headers.clear()
         self._session.headers["Accept-Encoding"] = "gzip, deflate"
-        adapter = _GuardedAdapter(guard, self._watch, proxy)
+        adapter = _GuardedAdapter(guard, self._deadline, proxy)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
@@ -206,7 +206,7 @@ class Transport:
         try:
             return self._redirected(call), None
         except GeoReportError as error:
-            error.is_uncertain = call.method in _DOUBLING and self._watch.is_sent
+            error.is_uncertain = call.method in _DOUBLING and self._deadline.is_sent
             return None, error
 
     def _may_repeat(self, call: Call, answer: Answer | None, error: GeoReportError | None) -> bool:
@@ -237,20 +237,20 @@ class Transport:
         host = host_of(call.url)
         if self._proxies:
             self._guard.check_for_proxy(*host)
-        self._watch.begin(self.limits.deadline_s)
+        self._deadline.begin(self.limits.deadline_s)
         try:
             return self._answer(call, self._tls.get(host, _PUBLIC))
         except GeoReportError:
             raise
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            if self._watch.is_over:
+            if self._deadline.is_over:
                 raise TooSlow(f"{call} was not answered within {self.limits.deadline_s:g} seconds") from None
             if isinstance(error, requests.Timeout):
                 raise TooSlow(f"{call} was silent for {self.limits.timeout_s:g} seconds") from None
-            self._watch.is_sent = self._watch.is_sent and not _refuses_certificate(error)
+            self._deadline.is_sent = self._deadline.is_sent and not _refuses_certificate(error)
             raise Unreachable(f"{call} {_fault(error)}") from None
         finally:
-            self._watch.end()
+            self._deadline.end()
 
     def _answer(self, call: Call, tls: Tls) -> Answer:
         with self._session.request(
@@ -269,7 +269,7 @@ class Transport:
         ) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
             content = b"" if response.status_code in _REDIRECTS else self._body(call, response)
-            if self._watch.is_over:
+            if self._deadline.is_over:
                 raise TooSlow(f"{call} was not answered within {self.limits.deadline_s:g} seconds")
             if call.needs_body and not content and response.status_code == 200 and not headers.keys() & _SIZES:
                 raise Unreachable(f"{call} has an answer without body and without its size, as if it were cut")
@@ -377,8 +377,8 @@ class _Session(requests.Session):
 class _GuardedAdapter(HTTPAdapter):
     """Opens connections only to addresses that the guard permits, or to the proxy, and has them watched."""
 
-    def __init__(self, guard: Guard, watch: Watch, proxy: str) -> None:
-        self._pools = _pools(Guard(frozenset({proxy_of(proxy)})) if proxy else guard, watch)
+    def __init__(self, guard: Guard, deadline: Deadline, proxy: str) -> None:
+        self._pools = _pools(Guard(frozenset({proxy_of(proxy)})) if proxy else guard, deadline)
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
@@ -391,7 +391,7 @@ class _GuardedAdapter(HTTPAdapter):
         return manager
 
 
-def _pools(guard: Guard, watch: Watch) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(guard: Guard, deadline: Deadline) -> dict[str, type[HTTPConnectionPool]]:
     class Guarded(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             host = self._dns_host
@@ -407,24 +407,24 @@ def _pools(guard: Guard, watch: Watch) -> dict[str, type[HTTPConnectionPool]]:
             raise failure
 
         def _watched(self, line: socket.socket) -> socket.socket:
-            watch.follow(line)
+            deadline.follow(line)
             return line
 
         def request(self, *arguments: Any, **options: Any) -> None:
             if self.sock is not None:
-                watch.follow(self.sock)
+                deadline.follow(self.sock)
             super().request(*arguments, **options)
 
         def _tunnel(self) -> None:
             try:
                 super()._tunnel()
             finally:
-                watch.is_sent = False  # what was sent is for the proxy only
+                deadline.is_sent = False  # what was sent is for the proxy only
 
         def send(self, data: Any) -> None:
             if self.sock is None:
                 self.connect()
-            watch.is_sent = True
+            deadline.is_sent = True
             try:
                 super().send(data)
             except OSError:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 from open311.clock import utc_now
 from open311.domain.access import Principal
-from open311.errors import Invalid, Open311Error, Problem
+from open311.errors import Forbidden, Invalid, Open311Error, Problem
 from open311.formats import Format
 from open311.operations.overriding.seeing import see_overrides
 from open311.operations.platform import Platform
@@ -119,7 +119,11 @@ class BoundEndpoint:
         if endpoint.expects is not None:
             request.environ[AHEAD] = endpoint.expects(platform, request)
         if endpoint.access.identify is not None:
-            principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
+            try:
+                principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
+            except Forbidden as error:
+                error.warnings = tuple(self._schema(None).key_warnings(sent))
+                raise
             limit_key(request.environ, principal)
         city = self._city(sent, path, principal)
         endpoint.access.check_city(principal, city)

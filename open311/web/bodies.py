@@ -1,10 +1,13 @@
 """Reads the body of a call: a form of either type (A05, A06), JSON, or bytes. Checks its size and decodes it.
 
-All files are read to their end. Only files that are small enough for a photo are kept, in memory.
+All files are read to their end. Only files that are small enough for a photo are kept, in memory. A part with a
+transfer encoding is kept whole until it is decoded.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 import zlib
@@ -32,6 +35,8 @@ JSON_TYPE = "application/json"
 _GZIP_BITS = 31
 # Unquoted values end at a semicolon only: clients send boundaries with "=" and do not quote them.
 _TYPE_PARAMETER = re.compile(r';\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.ASCII)
+_PLAIN_CODINGS = ("", "7bit", "8bit", "binary")
+_WRONG_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:\r?\n|\Z))")
 _PART_CHARSETS = ("ascii", "us-ascii", "utf-8", "iso-8859-1")
 
 
@@ -248,6 +253,7 @@ class _Parts:
         self._part: Field | File | None = None
         self._value = bytearray()
         self._size = 0
+        self._coding = ""
 
     @property
     def is_begun(self) -> bool:
@@ -262,7 +268,7 @@ class _Parts:
             self._size += len(event.data)
             if isinstance(self._part, Field):
                 self._add(event.data)
-            elif self._size <= self._most_file_bytes:
+            elif self._coding or self._size <= self._most_file_bytes:
                 self._value += event.data
             if not event.more_data:
                 self._end(self._part)
@@ -276,7 +282,7 @@ class _Parts:
         is_picture = part.headers.get("Content-Type", "").lower().startswith("image/")
         if is_picture and isinstance(part, Field):  # some clients give the picture no file name
             part = File(part.name, "", part.headers)
-        self._part, self._value, self._size = part, bytearray(), 0
+        self._part, self._value, self._size, self._coding = part, bytearray(), 0, _coding(part)
         self._left -= len(part.name)
 
     def _add(self, data: bytes) -> None:
@@ -291,11 +297,48 @@ class _Parts:
         self._value += data
 
     def _end(self, part: Field | File) -> None:
+        value = bytes(self._value)
+        if self._coding:
+            value = _decoded(part, value, self._coding)
+            self._size = len(value)
         if isinstance(part, Field):
-            self.fields.setdefault(part.name, []).append(_text(part, bytes(self._value)))
+            self.fields.setdefault(part.name, []).append(_text(part, value))
         elif part.filename or self._size:  # browsers send a nameless, empty file for a field without one
-            data = bytes(self._value) if self._size <= self._most_file_bytes else None
+            data = value if self._size <= self._most_file_bytes else None
             self.files.append(SentFile(name=part.name, size_bytes=self._size, data=data))
+
+
+def _coding(part: Field | File) -> str:
+    """The transfer encoding that must be decoded; "" for none. Raises Invalid for an unknown one.
+
+    RFC 7578, 4.7, deprecates the header, but some old clients send it.
+    """
+    named = part.headers.get("Content-Transfer-Encoding", "").strip().lower()
+    if named in _PLAIN_CODINGS:
+        return ""
+    if named in ("base64", "quoted-printable"):
+        return named
+    fault = tell(
+        "has the Content-Transfer-Encoding {coding}, which is not read here; send the value without the header.",
+        coding=named[:40],
+    )
+    raise Invalid(fault, part.name[:60])
+
+
+def _decoded(part: Field | File, value: bytes, coding: str) -> bytes:
+    """The bytes of a part without its transfer encoding. Raises Invalid if they do not have this encoding."""
+    try:
+        if coding == "base64":
+            return base64.b64decode(b"".join(value.split()), validate=True)
+        if not _WRONG_ESCAPE.search(value):
+            return binascii.a2b_qp(value)
+    except binascii.Error:
+        pass
+    fault = tell(
+        "is not {coding}, which its Content-Transfer-Encoding names; send the value without the header.",
+        coding=coding,
+    )
+    raise Invalid(fault, part.name[:60])
 
 
 def _text(part: Field, value: bytes) -> str:

@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 
 from open311.web.calls import Call
 from open311.web.parsing import read_query
+from schemas.arguments import means_key
 
 
 def page_url(call: Call, changes: dict[str, str], *without: str) -> str:
-    """The address of another page of the call's list. It never contains the caller's api_key.
+    """The address of another page of the call's list. It never contains the caller's api_key, under any name.
 
     changes  parameters to set
     without  names of parameters to remove
@@ -30,6 +31,9 @@ def own_url(call: Call) -> str:
 @lru_cache(maxsize=1_024)
 def _kept(query: bytes, without: tuple[str, ...]) -> str:
     """The part of a query that is the same for all pages of a list."""
-    dropped = ("page", "cursor", "api_key", *without)
-    pairs = [(name, value) for name, values in read_query(query).items() for value in values if name not in dropped]
+    dropped = ("page", "cursor", *without)
+    kept = {
+        name: values for name, values in read_query(query).items() if name not in dropped and not means_key(name)
+    }
+    pairs = [(name, value) for name, values in kept.items() for value in values]
     return urlencode(pairs)

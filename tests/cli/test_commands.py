@@ -280,7 +280,7 @@ def test_a_broken_folder_fails_the_check_with_its_reason(
     result = bare_run("jurisdictions", "check", str(folder(tmp_path, toml)), "demo")
     assert result.exit_code == 1
     assert re.search(rf"^broken: .*{re.escape(why)}", result.stdout, re.MULTILINE)
-    assert "sound: city.example, 14 services" in result.stdout
+    assert "sound: city.example, 12 services and 2 that are inactive or replaced\n" in result.stdout
     assert result.stderr == "open311: 1 of 2 are broken.\n"
 
 

@@ -29,6 +29,7 @@ from tests.waiting import until
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 HEADER = "service_request_id,service_code,status,requested_datetime,address\n"
+OBJECT = '{"service_request_id": "%d", "service_code": "potholes", "requested_datetime": "2026-04-03T14:10:00Z"}'
 ALL = {"start_date": "2026-04-01", "end_date": "2026-04-30"}
 
 Run = Callable[..., Result]
@@ -140,6 +141,27 @@ def test_refused_rows_are_shown_with_reasons_and_corrections_are_counted(run: Ru
     assert "       2  a date is impossible for a 311 request, such as 1900 or 2100: the date is dropped" in printed
     assert printed[-1].startswith("newyork.csv: not read: address_type, bbl, ")
     assert len(printed) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("rows.csv", HEADER + lines(1, 1) + "\n,,,,\n" + lines(2, 2), "row 2, line 4"),
+        ("rows.json", f"[{OBJECT % 1}, {{}}, {OBJECT % 2}]", "row 2"),
+        ("rows.jsonl", f"{OBJECT % 1}\n\n{{}}\n{OBJECT % 2}\n", "row 2, line 3"),
+    ],
+)
+def test_a_row_without_values_is_refused_and_counted(
+    run: Run, file: Callable[..., Path], client: FlaskClient, name: str, content: str, place: str
+) -> None:
+    result = run(file(name, content), "--jurisdiction", "city.example")
+    assert result.exit_code == 3
+    assert (
+        f"{name}, {place}: requested_datetime: is missing. service_request_id: is missing."
+        " service_code: is missing, and so is service_name.\n"
+    ) in result.output
+    assert "3 read, 2 new, 0 changed, 0 unchanged, 0 conflicting, 1 refused" in result.output
+    assert ids(client) == ["1", "2"]
 
 
 @pytest.mark.parametrize("name", ["report.csv", "report.jsonl"])

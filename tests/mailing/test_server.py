@@ -16,12 +16,14 @@ from click.testing import CliRunner
 from flask import Flask
 
 from open311.cli import main
+from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.mails import LEASE, MOST_A_DAY
 from open311.domain.workflow import Outcome
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.mailing.sending import send_all
-from open311.operations.mailing.watching import retry_all
+from open311.operations.mailing.watching import retry_all, try_mail
+from open311.settings import Settings
 from tests import world
 from tests.mailing.towns import ANN, Town, city, page_of, settings_for, text_of, town
 from tests.waiting import until
@@ -194,3 +196,23 @@ def test_two_workers_send_each_mail_once(here: Town) -> None:
     with ThreadPoolExecutor(3) as pool:
         assert sum(pool.map(lambda _: send_all(here.platform, here.now), range(3))) == 8
     assert sorted(mail["To"] for mail in here.arrived()) == addresses
+
+
+@pytest.mark.parametrize(
+    ("is_up", "told"),
+    [
+        (False, "; check host and port in OPEN311_SMTP_URL, which names {place}, and that no firewall blocks them"),
+        (True, "; correct user, password and options in OPEN311_SMTP_URL, which names {place}"),
+    ],
+)
+def test_the_test_of_the_mail_server_names_the_setting_and_the_cure_but_no_password(
+    settings: Settings, is_up: bool, told: str
+) -> None:
+    with world.mail_server() as post:  # it has no STARTTLS
+        if not is_up:
+            post.down()
+        place = f"{post.host}:{post.port}"
+        url = f"smtp://desk:s3cr3t@{place}?timeout=2"
+        why = try_mail(replace(settings, smtp_url=url, mail_from="desk@city.example"), ANN, now=utc_now())
+    assert told.format(place=place) in why
+    assert "s3cr3t" not in why

@@ -325,6 +325,11 @@ def test_an_unknown_back_end_is_named_with_the_known_ones(platform: Platform) ->
         find_backend(city, "roads")
 
 
+def test_if_a_city_has_no_back_ends_the_error_says_where_to_declare_one() -> None:
+    with pytest.raises(NotFound, match=r"test\.example has no back ends; declare one in its backends\.toml"):
+        find_backend(build.city(), "roads")
+
+
 def test_a_preview_has_only_fields_that_may_be_sent(settings: Settings, neighbour: world.Neighbour) -> None:
     platform = served(settings, neighbour, shared=("description",))
     receipt = build.submit(platform, description="Deep", reporter=Reporter(email="ann@example.org"))

@@ -89,6 +89,17 @@ def test_an_operator_can_try_stop_and_allow_a_number(here: Town) -> None:
     assert len(here.send()) == 1
 
 
+@pytest.mark.parametrize("status", [0, 401])
+def test_the_test_of_the_gateway_names_the_settings_and_no_secret(make_app: Make, status: int) -> None:
+    with town(make_app, *([world.fault("status", status=status)] if status else [])) as here:
+        if not status:
+            here.gateway.down()
+        told = try_sms(here.platform, here.city, ANN, now=utc_now())
+    host = here.gateway.url.split("/")[2]
+    assert f"; check OPEN311_SMS_URL, which names {host}, OPEN311_SMS_PRIVATE and OPEN311_SMS_SECRET," in told
+    assert world.SECRET not in told
+
+
 def test_the_command_shows_counts_and_causes_and_no_number(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     with town(make_app, world.fault("status", status=422)) as here:
         here.report()

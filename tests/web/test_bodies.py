@@ -171,6 +171,62 @@ def test_a_part_that_declares_latin1_is_read(client: FlaskClient, send: Send) ->
     assert newest(client)["description"] == "café"
 
 
+def coded_part(coding: str, value: bytes, more: str = "") -> bytes:
+    head = f'--x\r\nContent-Disposition: form-data; name="description"{more}\r\n'
+    return f"{head}Content-Transfer-Encoding: {coding}\r\n\r\n".encode() + value + b"\r\n--x--\r\n"
+
+
+@both_formats
+@pytest.mark.parametrize(
+    ("coding", "value"),
+    [
+        ("base64", b"Y2Fmw6kgPSA1IOKCrA=="),
+        ("Base64", b"Y2Fmw6kg\r\nPSA1IOKCrA==\r\n"),
+        ("quoted-printable", b"caf=C3=A9 =3D 5=20=\r\n=e2=82=ac"),
+        ("8bit", "café = 5 €".encode()),
+        ("7BIT", "café = 5 €".encode()),
+        ("binary", "café = 5 €".encode()),
+    ],
+)
+def test_the_transfer_encoding_of_a_field_is_decoded(
+    client: FlaskClient, send: Send, format: str, coding: str, value: bytes
+) -> None:
+    answer = send(
+        coded_part(coding, value), "multipart/form-data; boundary=x", format=format, query=urlencode(PLACE)
+    )
+    assert answer.status_code == 200, answer.text
+    assert newest(client)["description"] == "café = 5 €"
+
+
+@both_formats
+@pytest.mark.parametrize("file", ["", '; filename="1.jpg"'])
+@pytest.mark.parametrize(
+    ("coding", "value", "told"),
+    [
+        ("base64", b"Y2Fm?", "is not base64, which its Content-Transfer-Encoding names"),
+        ("base64", b"Y2Fmw", "is not base64, which its Content-Transfer-Encoding names"),
+        ("base64", b"Y2==Y2==", "is not base64, which its Content-Transfer-Encoding names"),
+        ("quoted-printable", b"5 = 5", "is not quoted-printable, which its Content-Transfer-Encoding names"),
+        ("quoted-printable", b"caf=C", "is not quoted-printable, which its Content-Transfer-Encoding names"),
+        ("x-uuencode", b"#0V%F", "has the Content-Transfer-Encoding x-uuencode, which is not read here"),
+    ],
+)
+def test_the_error_for_a_transfer_encoding_names_the_field(
+    send: Send, format: str, file: str, coding: str, value: bytes, told: str
+) -> None:
+    body = coded_part(coding, value, file)
+    answer = send(body, "multipart/form-data; boundary=x", format=format, query=urlencode(PLACE))
+    assert answer.status_code == 400
+    assert f"description: {told}" in answer.text
+
+
+def test_the_charset_of_a_part_is_that_of_its_decoded_text(client: FlaskClient, send: Send) -> None:
+    coding = "base64\r\nContent-Type: text/plain; charset=ISO-8859-1"
+    body = coded_part(coding, b"Y2Fm6Q==")
+    assert send(body, "multipart/form-data; boundary=x", query=urlencode(PLACE)).status_code == 200
+    assert newest(client)["description"] == "café"
+
+
 def multipart(fields: Mapping[str, str], boundary: str = "x", files: Mapping[str, bytes] | None = None) -> bytes:
     """A multipart body; `files` are pictures."""
     heads = [(f'name="{name}"', value.encode()) for name, value in fields.items()]

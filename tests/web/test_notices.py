@@ -249,6 +249,11 @@ def test_the_error_for_a_faulty_notice_names_the_field(
     assert desk.get().json["notices"] == []
 
 
+def test_in_a_city_without_areas_the_error_for_an_area_says_so(make_app: Callable[..., Flask]) -> None:
+    faults = Desk(make_app(build.city())).refused(area="Nowhere")
+    assert faults["area"] == "'Nowhere' is no area of the city, which has no areas; send a polygon instead."
+
+
 def test_a_language_that_does_not_exist_is_refused(desk: Desk) -> None:
     texts = [{"language": "en", "headline": "Water"}, {"language": "klingon!", "headline": "bIQ"}]
     assert "is no language" in desk.refused(texts=texts)["texts"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,13 @@ def onebusaway(key: str, photo: bytes) -> tuple[str, bytes]:
     )
 
 
+def old_mail_library(key: str, photo: bytes) -> tuple[str, bytes]:
+    """A client that builds the body as a mail: the photo is in base64, in lines."""
+    content_type, body = curl(key, photo)
+    coded = b"Content-Transfer-Encoding: BASE64\r\n\r\n" + base64.encodebytes(photo).replace(b"\n", b"\r\n")
+    return content_type, body.replace(b"\r\n" + photo, coded)
+
+
 def browser(key: str, photo: bytes) -> tuple[str, bytes]:
     """A form in a browser with two fields for files, of which one is empty."""
     content_type, body = curl(key, photo)
@@ -73,7 +81,8 @@ def nameless(key: str, photo: bytes) -> tuple[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("client", "count"), [(curl, 1), (fixmystreet, 2), (onebusaway, 1), (browser, 1), (nameless, 1)]
+    ("client", "count"),
+    [(curl, 1), (fixmystreet, 2), (onebusaway, 1), (old_mail_library, 1), (browser, 1), (nameless, 1)],
 )
 def test_the_photos_of_real_clients_are_shown(
     make_app: Callable[..., Flask],

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from open311.clock import utc_now
+from open311.observe import configure_logs
 from open311.operations.platform import Platform
 from tests import build
 
@@ -110,6 +111,46 @@ def test_a_refused_post_has_warnings_for_misspelt_names(post: Post) -> None:
         "latitude is ignored; did you mean lat?",
         "longitude is ignored; did you mean long?",
     ]
+
+
+@both_formats
+@pytest.mark.requirement("S10")
+@pytest.mark.parametrize("name", ["apikey", "api-key", "apiKey", "key"])
+@pytest.mark.parametrize("is_in_query", [True, False])
+def test_a_refused_post_has_a_warning_for_a_misspelt_api_key_whose_value_is_in_no_log(
+    client: FlaskClient,
+    key: str,
+    format: str,
+    name: str,
+    is_in_query: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("debug")
+    fields, misspelt = PLACE | {"colour": "red"}, {name: key}
+    if is_in_query:
+        answer = client.post(f"{BASE}/requests.{format}", data=fields, query_string=misspelt)
+    else:
+        answer = client.post(f"{BASE}/requests.{format}", data=fields | misspelt)
+    assert answer.status_code == 403
+    assert "api_key: is missing" in answer.text
+    assert warnings_of(answer) == [f"{name} is ignored; did you mean api_key?"]
+    assert client.get(f"{BASE}/requests.{format}&{name}={key}").status_code == 404
+    logged = capsys.readouterr().err
+    assert f'"path":"{BASE}/requests.{format}&{name}=..."' in logged
+    assert key not in logged + answer.text + str(answer.headers)
+
+
+def test_a_post_with_a_key_in_a_header_has_a_warning_for_a_misspelt_api_key(client: FlaskClient, key: str) -> None:
+    answer = client.post(f"{BASE}/requests.json", data=PLACE | {"key": key}, headers={"X-Api-Key": key})
+    assert warnings_of(answer) == ["key is ignored; did you mean api_key?"]
+
+
+@pytest.mark.parametrize("name", ["api_key", "apikey", "api-key", "key"])
+def test_no_address_of_a_page_has_a_key(client: FlaskClient, platform: Platform, name: str) -> None:
+    build.store_all(platform, [{"number": n, "at": utc_now() - timedelta(hours=n)} for n in range(1, 4)])
+    answer = client.get(f"{BASE}/requests.json", query_string={"page_size": "1", name: "s3cr3t"})
+    assert 'rel="next"' in answer.headers["Link"]
+    assert "s3cr3t" not in answer.headers["Link"]
 
 
 def test_after_ten_warnings_the_last_one_counts_the_others(post: Post) -> None:

@@ -94,7 +94,8 @@ def _by_line(lines: Iterable[bytes], ids: Collection[str]) -> Iterator[SourceIte
         if not line.strip():
             continue
         try:
-            items = search.items(_parse(_decoded(line)))
+            found = _parse(_decoded(line))
+            items = search.items([found] if found == {} else found)
         except Invalid as error:
             position += 1
             yield Refusal(position, "", str(error).replace("line 1, ", ""), number)
@@ -164,7 +165,12 @@ class _Search:
         raise Invalid("holds no list of requests.")
 
     def _element(self, item: Any, depth: int) -> list[dict[str, Any] | Refusal]:
-        """The requests in one element of a list. If the element is invalid, only this element is refused."""
+        """The requests in one element of a list. If the element is invalid, only this element is refused.
+
+        An empty object is a request without fields, like a row of a CSV with empty values only.
+        """
+        if item == {}:
+            return [item]
         try:
             return self._unwrapped(item, depth)
         except Invalid as error:

@@ -18,7 +18,7 @@ from open311.domain.notices import (
     stopped_notice,
 )
 from open311.federation.mail import Mailer
-from open311.federation.notifying import ByMail, ByWebhook, Message, Way
+from open311.federation.notifying import ByMail, ByWebhook, Message, Notifier
 from open311.observe import logger
 from open311.operations.delivery.watching import Watched, watch_backends
 from open311.operations.platform import Platform
@@ -39,11 +39,11 @@ LEASE = timedelta(minutes=10)
 def tell_operator(platform: Platform, now: datetime) -> int:
     """Find out what the operator does not know yet, and send what is due by mail and webhook.
 
-    Returns the number of notices sent; 0 if one of the ways has failed. Does nothing if the settings name no
+    Returns the number of notices sent; 0 if one of the notifiers has failed. Does nothing if the settings name no
     recipient. Raises Unavailable.
     """
-    ways = ways_of(platform.settings)
-    if not ways:
+    notifiers = notifiers_of(platform.settings)
+    if not notifiers:
         return 0
     with platform.database.transaction() as connection:
         if not notices.try_lock(connection):
@@ -52,19 +52,19 @@ def tell_operator(platform: Platform, now: datetime) -> int:
         due = notices.due(connection, now, MOST)
         for one in due:
             notices.save(connection, replace(one, due_at=now + LEASE))
-    return _send(platform, due, ways, now) if due else 0
+    return _send(platform, due, notifiers, now) if due else 0
 
 
-def ways_of(settings: Settings) -> dict[str, Way]:
-    """The ways to the operator, by their names in `operator_notice`."""
-    ways: dict[str, Way] = {}
+def notifiers_of(settings: Settings) -> dict[str, Notifier]:
+    """The notifiers, by their names in `operator_notice`."""
+    notifiers: dict[str, Notifier] = {}
     if settings.operator_mail:
         mailer = Mailer(SmtpServer.from_url(settings.smtp_url), read_mailbox(settings.mail_from))
-        ways["mail"] = ByMail(mailer, read_mailbox(settings.operator_mail))
+        notifiers["mail"] = ByMail(mailer, read_mailbox(settings.operator_mail))
     if settings.operator_webhook:
         secrets = settings.operator_webhook_secrets
-        ways["webhook"] = ByWebhook(settings.operator_webhook, secrets, settings.proxy)
-    return ways
+        notifiers["webhook"] = ByWebhook(settings.operator_webhook, secrets, settings.proxy)
+    return notifiers
 
 
 # --- What is new
@@ -119,24 +119,24 @@ def _add(connection: Connection, new: Notice | None, kinds: Sequence[NoticeKind]
 # --- Sending
 
 
-def _send(platform: Platform, due: Sequence[Notice], ways: Mapping[str, Way], now: datetime) -> int:
-    """Send notices by each way that has not sent them yet. No transaction is open meanwhile."""
+def _send(platform: Platform, due: Sequence[Notice], notifiers: Mapping[str, Notifier], now: datetime) -> int:
+    """Send notices by each notifier that has not sent them yet. No transaction is open meanwhile."""
     faults: dict[str, str] = {}
-    for name, way in ways.items():
+    for name, notifier in notifiers.items():
         new = [one for one in due if name not in one.sent_by]
-        fault = way.send(_message(new), now=now) if new else ""
+        fault = notifier.send(_message(new), now=now) if new else ""
         if fault:
             faults[name] = fault
-            log.error("the operator could not be told", way=name, cause=fault, notices=len(new))
+            log.error("the operator could not be told", notifier=name, cause=fault, notices=len(new))
     with platform.database.transaction() as connection:
         for one in due:
-            notices.save(connection, _settled(one, ways, faults, now))
+            notices.save(connection, _settled(one, notifiers, faults, now))
     return 0 if faults else len(due)
 
 
-def _settled(one: Notice, ways: Mapping[str, Way], faults: Mapping[str, str], now: datetime) -> Notice:
-    sent_by = tuple(name for name in ways if name in one.sent_by or name not in faults)
-    if len(sent_by) == len(ways):
+def _settled(one: Notice, notifiers: Mapping[str, Notifier], faults: Mapping[str, str], now: datetime) -> Notice:
+    sent_by = tuple(name for name in notifiers if name in one.sent_by or name not in faults)
+    if len(sent_by) == len(notifiers):
         return replace(one, sent_by=sent_by, sent_at=now, due_at=now, cause="")
     attempts = one.attempts + 1
     due_at = now + timedelta(seconds=max(60.0, wait_after(attempts, 0.5)))

@@ -27,7 +27,7 @@ from open311.plugins import BackendConfig, Jurisdiction
 from open311.plugins.context import CallFailed
 from open311.storage import deliveries
 from open311.storage.engine import Connection
-from schemas.texts import tell
+from schemas.texts import Message, tell
 
 log = logger(__name__)
 
@@ -50,12 +50,18 @@ def find_backend(city: Jurisdiction, name: str) -> BackendConfig:
     """The back end with this name. Raises NotFound, which names the city's back ends."""
     config = city.backend(name)
     if config is None:
-        known = ", ".join(one.name for one in city.backends) or "-"
-        fault = tell(
-            "{value!r} is no back end of {city}; there are: {known}.", value=name, city=city.id, known=known
-        )
-        raise NotFound(fault, "backend")
+        raise NotFound(_unknown(city, name), "backend")
     return config
+
+
+def _unknown(city: Jurisdiction, name: str) -> Message:
+    if not city.backends:
+        return tell(
+            "{city} has no back ends; declare one in its backends.toml, which jurisdictions/README.md explains.",
+            city=city.id,
+        )
+    known = ", ".join(one.name for one in city.backends)
+    return tell("{value!r} is no back end of {city}; there are: {known}.", value=name, city=city.id, known=known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ def _require_mapped(city: Jurisdiction, one: Remote, services: Sequence[RemoteSe
     wanted = [*one.codes, *one.services]
     missing = [code for code in dict.fromkeys(wanted) if one.code_there(code) not in offered]
     if missing:
-        theirs = ", ".join(sorted(offered)[:12])
+        theirs = ", ".join(sorted(offered)[:12]) or "no services"
         raise Invalid(f"the neighbour has no service for {', '.join(missing)}; it has {theirs}. Use --map.", "map")
     if one.pushes and not any(one.code_there(service.code) in offered for service in city.services):
         raise Invalid("none of its codes is one of ours; map them with --map OURS=THEIRS.", "map")

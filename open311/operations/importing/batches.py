@@ -149,5 +149,6 @@ def _match(
         try:
             matched.append(matcher.match(row, now))
         except Invalid as error:
-            refusals.append(Refusal(row.position, clean_text(row.service_request_id.strip()), str(error), row.line))
+            reasons = " ".join(map(str, error.problems))
+            refusals.append(Refusal(row.position, clean_text(row.service_request_id.strip()), reasons, row.line))
     return matched, refusals

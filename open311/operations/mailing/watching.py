@@ -10,7 +10,7 @@ from open311.domain.deliveries import Circuit
 from open311.domain.mails import MailKind, Stop, recipient_of
 from open311.domain.notices import MAIL_SERVER
 from open311.errors import Invalid
-from open311.federation.mail import Mail, Mailer, MailError
+from open311.federation.mail import Mail, MailDeferred, Mailer, MailError
 from open311.operations.mailing.rules import can_mail, mailbox_of
 from open311.operations.platform import Platform
 from open311.outgoing import SmtpServer, read_mailbox
@@ -99,21 +99,31 @@ def allow_address(platform: Platform, city: Jurisdiction, address: str) -> bool:
 
 
 def try_mail(settings: Settings, address: str, *, now: datetime) -> str:
-    """Send a mail to an address. Returns why that failed, or "". Raises Invalid for what is no address."""
+    """Send a mail to an address. Returns why that failed and what to do, or "". Raises Invalid for no address."""
     box = mailbox_of(address)
     if box is None:
         raise Invalid(tell("is not an email address to which mail can be sent; correct it."), "address")
     if not settings.smtp_url:
         return "OPEN311_SMTP_URL is not set"
-    sender = read_mailbox(settings.mail_from)
+    server, sender = SmtpServer.from_url(settings.smtp_url), read_mailbox(settings.mail_from)
     text = "This is a test of the mail server of an Open311 server. It works.\n"
     try:
-        Mailer(SmtpServer.from_url(settings.smtp_url), sender).send(
-            Mail(to=(box,), subject="Open311: a test", text=text), now=now
-        )
+        Mailer(server, sender).send(Mail(to=(box,), subject="Open311: a test", text=text), now=now)
+    except MailDeferred as error:
+        return f"{error}; {_cure(server, error)}"
     except MailError as error:
         return str(error)
     return ""
+
+
+def _cure(server: SmtpServer, error: MailDeferred) -> str:
+    """What the operator can do. The user and the password are not named."""
+    where = f"OPEN311_SMTP_URL, which names {server.host}:{server.port}"
+    if error.is_setup:
+        return f"correct user, password and options in {where}"
+    if error.code is None:
+        return f"check host and port in {where}, and that no firewall blocks them"
+    return "try again later"
 
 
 def _recipient(connection: Connection, city: Jurisdiction, address: str) -> bytes:

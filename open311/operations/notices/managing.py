@@ -304,15 +304,20 @@ def _polygon(value: Any) -> Mapping[str, Any] | None:
 # --- What can be wrong
 
 
+def _unknown_area(city: Jurisdiction, area: str) -> Message:
+    if not city.areas:
+        return tell("{area!r} is no area of the city, which has no areas; send a polygon instead.", area=area[:60])
+    known = ", ".join(list(city.areas)[:20])
+    return tell("{area!r} is no area of the city; its areas are: {known}", area=area[:60], known=known)
+
+
 def _problems(city: Jurisdiction, new: CityNotice, order: NoticeOrder) -> Iterator[Problem]:
     """What is wrong with a notice."""
     if order.texts is not None:
         yield from _text_problems(city, new)
     yield from _service_problems(city, new) if order.service_codes is not None else ()
     if order.area and new.area not in city.areas:
-        known = ", ".join(list(city.areas)[:20]) or "-"
-        fault = tell("{area!r} is no area of the city; its areas are: {known}", area=new.area[:60], known=known)
-        yield Problem("area", fault)
+        yield Problem("area", _unknown_area(city, new.area))
     if order.polygon is not None and new.polygon is not None:
         yield from _polygon_problems(city, order.polygon)
     if new.area and new.polygon is not None:

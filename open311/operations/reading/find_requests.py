@@ -16,7 +16,7 @@ from open311.operations.platform import Platform
 from open311.operations.reading.own_ids import with_own_ids
 from open311.storage import external_ids, tokens
 from open311.storage.hot import searching as storage
-from open311.storage.hot.changes import find_state
+from open311.storage.hot.changes import find_last_transaction
 from open311.storage.hot.items import Items
 from schemas.arguments import EXTRA_FIELDS
 from schemas.limits import MAX_IDS
@@ -76,15 +76,15 @@ def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> 
     For equal searches, the validator is computed at most once a second, unless something public has changed, or the
     search is by words or by the last change.
     """
-    # The state is the id of the last transaction that changed something visible. The search words of a request and
-    # the time of its last change can change without a visible change, so the state does not show such a change.
+    # The transaction is the last one that changed something visible. The search words of a request and the time of
+    # its last change can change without a visible change, so the transaction does not show such a change.
     has_hidden_filter = search.words or search.changed != Window()
-    state = None if has_hidden_filter else find_state(platform.database.hot, search.jurisdiction_id)
-    # Read the state first: the digest may be newer than the state, but must never be older.
-    if state is None:
+    last = None if has_hidden_filter else find_last_transaction(platform.database.hot, search.jurisdiction_id)
+    # Read the transaction first: the digest may be newer than the transaction, but must never be older.
+    if last is None:
         return _digest(platform, search)
 
-    return platform.process.cached(_digest_at)(platform, search, now, state)
+    return platform.process.cached(_digest_at)(platform, search, now, last)
 
 
 def find_request(
@@ -128,7 +128,7 @@ def _digest(platform: Platform, search: RequestSearch) -> str:
 
 
 def _digest_at(platform: Platform, search: RequestSearch, _: datetime, __: tuple[int, int]) -> str:
-    """The same as `_digest`, cached. The last two parameters, time and state, are only part of the cache key."""
+    """The same as `_digest`, cached. The last two parameters are only part of the cache key."""
     return _digest(platform, search)
 
 

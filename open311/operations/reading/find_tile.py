@@ -11,7 +11,7 @@ from open311.domain.tiles import FIRST_POINT_ZOOM, MAX_ZOOM, Tile
 from open311.errors import Invalid, Problem
 from open311.operations.platform import Platform
 from open311.storage.hot import tiles
-from open311.storage.hot.changes import find_state
+from open311.storage.hot.changes import find_last_transaction
 from open311.storage.hot.tiles import FoundTile
 from schemas.extensions import TileArguments
 from schemas.texts import Message, tell
@@ -59,17 +59,17 @@ def find_tile_validator(platform: Platform, tile: Tile, search: RequestSearch) -
     """The validator of a tile. For equal searches, it is computed once until something public has changed.
 
     Returns "" if the validator must be made from the tile itself. Tiles with cells follow the changes a little
-    later, so the state of the publications does not show them. A search by words, or by the time of the last
-    change, can find other requests while the state is the same.
+    later, so the last transaction does not show them. A search by words, or by the time of the last change, can
+    find other requests while the last transaction is the same.
     """
     if not tile.has_points or search.words or search.changed != Window():
         return ""
-    state = find_state(platform.database.hot, search.jurisdiction_id)
-    return "" if state is None else platform.process.cached(_validator_at)(platform, tile, search, state)
+    last = find_last_transaction(platform.database.hot, search.jurisdiction_id)
+    return "" if last is None else platform.process.cached(_validator_at)(platform, tile, search, last)
 
 
 def _validator_at(platform: Platform, tile: Tile, search: RequestSearch, _: tuple[int, int]) -> str:
-    """The validator of a tile, cached. The last parameter, the state, is only part of the cache key."""
+    """The validator of a tile, cached. The last parameter, the last transaction, is only part of the cache key."""
     return find_tile(platform, tile, search).validator
 
 

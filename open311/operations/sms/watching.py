@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from open311.domain.deliveries import Circuit
 from open311.domain.notices import SMS_GATEWAY
 from open311.domain.people import number_for_sms
+from open311.domain.results import Rejected, Retry
 from open311.domain.sms import SmsOccasion, digest_of_number
 from open311.errors import Invalid, Misconfigured
 from open311.operations.platform import Platform
@@ -101,7 +103,10 @@ def retry_all(platform: Platform, *, now: datetime) -> int:
 
 
 def try_sms(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime) -> str:
-    """Send a message to a number. Returns why that failed, or "". Raises Invalid for what is no usable number."""
+    """Send a message to a number. Returns why that failed and what to do, or "".
+
+    Raises Invalid for what is no usable number.
+    """
     number = _number(city, phone)
     try:
         sender = sender_for(platform.settings, city)
@@ -114,7 +119,13 @@ def try_sms(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime
         result = sender.send(message, now=now)
     finally:
         sender.close()
-    return str(getattr(result, "cause", "") or getattr(result, "reason", ""))
+    if isinstance(result, Retry):
+        host = urlsplit(platform.settings.sms_url).netloc.rpartition("@")[2]
+        return (
+            f"{result.cause}; check OPEN311_SMS_URL, which names {host}, OPEN311_SMS_PRIVATE and"
+            " OPEN311_SMS_SECRET, and that no firewall blocks the gateway"
+        )
+    return result.reason if isinstance(result, Rejected) else ""
 
 
 def stop_number(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime) -> bool:

@@ -151,13 +151,13 @@ def read_newest_changes(
     return [_change(row[:-1], row[-1]) for row in hot.rows(_newest(output, before is not None), values)]
 
 
-def find_state(hot: HotConnections, jurisdiction_id: str) -> tuple[int, int] | None:
+def find_last_transaction(hot: HotConnections, jurisdiction_id: str) -> tuple[int, int] | None:
     """The id of the last transaction that changed a publication (0 if there is none), and the timeline.
 
     Returns None while an older transaction is in progress. As long as both numbers are the same, no publication has
     changed: all older transactions have ended, and newer transactions have higher ids.
     """
-    [(last, is_settled, timeline)] = hot.rows(_state(), {"jurisdiction_id": jurisdiction_id})
+    [(last, is_settled, timeline)] = hot.rows(_last_transaction(), {"jurisdiction_id": jurisdiction_id})
     if last is None:
         return 0, timeline
     return (int(last), timeline) if is_settled else None
@@ -347,7 +347,7 @@ def _newest(output: Format, has_position: bool) -> Statement:
 
 
 @cache
-def _state() -> Statement:
+def _last_transaction() -> Statement:
     newest = _last_written(bindparam("jurisdiction_id")).subquery()
     query = select(cast(newest.c.written_by, Text), newest.c.written_by < _horizon(), timeline())
     return Statement.of(query, is_prepared=True)
