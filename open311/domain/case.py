@@ -20,7 +20,7 @@ description  the citizen's text
 address      the address in the citizen's own words
 answers      answers in the citizen's own words; answers that were chosen from a list are always sent
 media        the addresses of photos
-notes        texts for and from citizens, when the request changes
+notes        texts for citizens and from citizens, which come with changes of the request
 """
 
 

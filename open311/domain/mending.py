@@ -1,15 +1,15 @@
 """The correction of imported rows. Cities' open data has many faults, but a faulty row is still worth storing.
 
-A row is refused only if a value would have to be invented: it has no usable id, service or time of the opening. All
-other faults are corrected, counted and reported. These are the rules. Figures in brackets are the rows of New York,
-April to June 2026, to which a rule applies:
+A row is refused only if it has no usable id, service or time of the opening, because a value would have to be
+invented. All other faults are corrected, counted and reported. These are the rules. A figure in brackets is the
+number of rows of New York, April to June 2026, to which the rule applies:
 
 - A time without a zone is in the city's zone. If the time of the opening is unreadable or impossible, the row is
   refused. A closing or an update before 1980 or after tomorrow is dropped, because cities write 1900 and 2100 for
   "none". A closing or an update before the opening gets the time of the opening (170 closings, 10,765 updates).
   Most such updates have only a date, which is read as 00:00.
-- In autumn, clocks repeat an hour. A change in this hour is read as the second such hour if the first is before the
-  opening.
+- In autumn, clocks repeat an hour. A closing or an update in this hour is read as a time in the second of the two
+  hours, if a time in the first would be before the opening.
 - An id that a spreadsheet shortened (`1.01E+11`) has lost digits. Its row is refused, because several requests
   would get the same id. An id, a code or a zipcode that ends in `.0` (`59000001.0`) is restored if it is exact.
 - The status word of the source decides. An open request with a closing date stays open (4,223). The words of all
@@ -260,7 +260,10 @@ class _Case:
         return "" if found.lower() in _PLAIN_WORDS else found
 
     def _closing(self, status: Status, closed_at: datetime | None, updated_at: datetime | None) -> datetime | None:
-        """The closing time; None without one. In GeoReport, this is the time of the last update (A34)."""
+        """The source's closing time, else the time of its last update; None if it has neither.
+
+        GeoReport shows it as `updated_datetime` of a closed request (A34).
+        """
         found = closed_at or updated_at
         if status is Status.CLOSED and found is None:
             self._mendings.append(Mending.CLOSED_UNDATED)
@@ -333,7 +336,7 @@ class _Case:
 
 
 def whole_number(text: str) -> str:
-    """The text, but `42` for `42.0` and `4.2e1`: a whole number that a program wrote as a decimal number."""
+    """The text, or the whole number that a program wrote as a decimal number: `42` for `42.0` and `4.2e1`."""
     if text[-1:] == "0" and (whole := _WHOLE.fullmatch(text)):
         return whole["digits"]
     if ("e" in text or "E" in text) and (found := _EXPONENT.fullmatch(text)):
@@ -368,7 +371,7 @@ _STATUSES = {
 
 
 def _degrees(text: str) -> float | None:
-    """A latitude or a longitude; None if the text is not a number. The range is that of a longitude."""
+    """A latitude or a longitude; None if the text is not a number. Both may have the range of a longitude."""
     try:
         return parse_degrees("long", text)
     except ValueError:

@@ -1,6 +1,6 @@
 """A search for the items that a sentence means: services, or articles.
 
-It also finds items by misspelt words, and by other words for the same. The words of the sentence are compared with
+It also finds items by misspelt words and by synonyms. The words of the sentence are compared with
 the words of the items in several languages. Synonyms lead from what people say to what catalogues say. An item gets
 points for each word that it has: more for a word in its name than in its description, and more for a word that few
 items have.
@@ -23,7 +23,7 @@ from open311.domain.lexicons import Lexicon, Synonym
 from open311.domain.text import folded, most_typos
 
 MOST_WORDS = 60
-"""Further words of a sentence are ignored."""
+"""The words of a sentence after this many are ignored."""
 _WORD = re.compile(r"\w+")
 _SHORTENED = re.compile(r"(?<=\w)['\u2019](?=(?:t|s|d|m|re|ve|ll)\b)")
 _ALGORITHMS = {"ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
@@ -34,7 +34,7 @@ _OTHERS = ("arabic", "russian")
 _WORTH = (4.0, 3.5, 1.0, 2.0, 0.8)
 """The points of a word in each of the texts of an item, in the order of `Texts`."""
 _MOST_WITH_PAIRS = 40
-"""In a text of at most this many words, two neighbouring words are also known as one.
+"""In a text of at most this many words, two neighbouring words are also known as one joined word.
 
 Longer texts would add too many words.
 """
@@ -46,14 +46,14 @@ _COVERED = 0.7
 _PLACE = 0.5
 """The share of a word's points that counts if the word mostly says where something is."""
 _LEAST_IN_PHRASE = 2
-"""A phrase with fewer words that count than this must have all of its words in the sentence: "on blocks" is not
-"block"."""
+"""If fewer than this many words of a phrase count, the sentence must have all words of the phrase, also those that
+do not count: "block" alone is not "on blocks"."""
 _MORE_WORDS = 0.15
-"""How much more a meaning counts for each further word."""
+"""How much more a meaning of several words counts, for each word after the first."""
 _LEAST_KNOWN = 0.2
 """An item must have at least this part of a sentence's words, and one word is always enough.
 
-A guess is half a word.
+A guessed word counts as half a word.
 """
 _LEAST_POINTS = 0.5
 """The least points of an item, as a multiple of the rarity of a word that only one item has."""
@@ -63,12 +63,12 @@ _MOST_IN_DESCRIPTION = 2.0
 """A word with more points than this is in a name or in keywords, and not only in a description."""
 _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
 """A word is found in a longer one if it has this many Latin letters, and this share of the letters of the longer
-one: light in streetlight.
+one, such as `light` in `streetlight`.
 """
 _NAMED = 1.1
 """If somebody types the whole name of an item, it gets the points of the best other item, times this factor."""
 _LONGEST_UNBROKEN = 30
-"""In a word of a script without blanks, only this many first letters are searched for known words."""
+"""In a word of a script without blanks, only this many letters from the beginning are searched for known words."""
 _MOST_GUESSED = 12
 """Only this many unknown words of a sentence, the first ones, are compared with known words."""
 _MOST_ENDING = 3
@@ -76,7 +76,7 @@ _MOST_ENDING = 3
 
 
 class Texts(NamedTuple):
-    """The texts of an item in one language. The group of an article is its topics.
+    """The texts of an item in one language. An article has its topics in `group`.
 
     questions  the questions of a service's form, and their values
     """
@@ -147,7 +147,8 @@ Points = Mapping[int, float]
 
 
 _Phrases = dict[str, list[tuple[tuple[frozenset[str], ...], int]]]
-"""The first form of a phrase -> the phrases, each as the forms of its words, with the number of what they mean."""
+"""Each form of a phrase's first word -> the phrases that begin with it: the forms of each word, and the index of
+the meaning in `_meanings`."""
 
 
 class TextSearch:
@@ -164,9 +165,10 @@ class TextSearch:
         """Read the texts of the items.
 
         items                 the texts of each item by their language
-        least_in_description  the part of the sentence's words that an item must have if it has none elsewhere than
-                              in its description. A long description has common words of any sentence
-        must_tell             whether a sentence of nothing but ignored words finds nothing
+        least_in_description  the part of the sentence's words that an item must have if its name and keywords have
+                              none of them. A long description has common words of any sentence
+        must_tell             if true, a sentence that has only ignored words finds no item; if false, the ignored
+                              words of such a sentence are searched
         """
         self._least_in_description, self._must_tell = least_in_description, must_tell
         lexicons = tuple(lexicons)
@@ -290,7 +292,7 @@ class TextSearch:
                 tally.named.add(number)
 
     def _joined(self, pair: tuple[str, str], stemming: Stemming) -> Iterator[str]:
-        """The forms of two words that are written as one: those that an item has."""
+        """The forms of the word that two words make together; only forms that an item has."""
         if not self._ignored.intersection(pair):
             yield from (one for one in stemming.forms("".join(pair)) if one in self._points)
 

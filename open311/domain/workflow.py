@@ -152,12 +152,12 @@ LEADS_TO = {
 """For each command that says how far the work is, the state of the request after the command."""
 
 OF_MERGED = frozenset({"note", "unmerge", "hide", "show", "release", "correct", "unmask", "mask"})
-"""The commands that are legal for a merged request. All other commands must name the request it was merged into."""
+"""The commands that are legal for a merged request. Give all others to the request into which it was merged."""
 
 NOT_OF_TESTS = frozenset({"assign", "transfer", "merge"})
 """The commands that are refused for requests of test keys.
 
-They would give a test to somebody, or join it to another request.
+They would give a test request to a person or a department, or join it to another request.
 """
 
 

@@ -1,4 +1,4 @@
-"""Masking: personal data in texts that become public. The record and the history keep what was typed."""
+"""Masks personal data in texts that become public. The record and the history keep what was typed."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ class Mask:
         return cls(privacy, city.languages[0], record.unmasked, record.erasure_salt)
 
     def hits(self, text: str) -> Iterator[tuple[Hit, bool]]:
-        """The personal data in a text that the policy masks. The bool is False if staff have unmasked the data."""
+        """The personal data that the policy masks in a text. The bool is False if staff have unmasked the data."""
         for hit in self.privacy.hits_in(text):
             is_unmasked = bool(self.unmasked) and mark_of(text[hit.start : hit.end], self.salt) in self.unmasked
             yield hit, not is_unmasked
 
     def masked(self, text: str, found: set[DataKind] | None = None) -> str:
-        """The text as the public reads it. The kinds of what is masked are added to `found`."""
+        """The text as the public reads it. The kinds of the masked data are added to `found`."""
         if not text or not self.privacy.all_in(text):  # almost every text has none
             return text
         hits = [hit for hit, is_masked in self.hits(text) if is_masked]
@@ -74,7 +74,7 @@ class Mask:
         return self._marked(text, hits)
 
     def cleared(self, text: str) -> str:
-        """The text with a marker for each of its personal data, also for those that the city or staff show."""
+        """The text with markers in place of all its personal data, also of the data that the city or staff show."""
         return self._marked(text, self.privacy.all_in(text))
 
     def _marked(self, text: str, hits: Sequence[Hit]) -> str:
@@ -86,7 +86,8 @@ class Mask:
     def masked_again(self, text: str, note: str) -> str:
         """Replace a note in a published text by the note as it is masked now.
 
-        The text may have any marker, or what was typed, at each place of personal data in the note.
+        Wherever the note has personal data, the published text may have what was typed, or a marker in any
+        language.
         """
         hits = self.privacy.all_in(note)
         if not hits:
@@ -102,7 +103,10 @@ class Mask:
 
 @cache
 def _language_of_markers(tag: str) -> str:
-    """The language of the markers. The first call reads all translations, so only a text with markers makes it."""
+    """The language of the markers.
+
+    The first call reads all translations, so call this only for a text that gets a marker.
+    """
     return closest(tag, languages())
 
 
@@ -131,7 +135,7 @@ def _typed(record: RequestRecord, notes: Iterable[Note]) -> list[str]:
 
 
 def _edited(record: RequestRecord, city: Jurisdiction, edit: Edit) -> RequestRecord:
-    """The record with all texts that become public edited. The same record if none changes."""
+    """The record after `edit` has changed all texts that become public. The same record if no text changes."""
     changes: dict[str, Any] = {}
     for name in ("description", "status_notes", "detailed_status"):
         typed = getattr(record, name)
@@ -157,7 +161,7 @@ def _edited_answers(record: RequestRecord, service: Service | None, edit: Edit) 
 
 
 def _public_texts(record: RequestRecord, service: Service | None) -> Sequence[Answer]:
-    """The answers in free text that become public. Keys of lists and ids of assets are the city's own words."""
+    """The answers in free text that become public. Keys of lists and ids of assets are not among them."""
     if service is None or not record.answers:
         return ()
     free = {
@@ -186,7 +190,7 @@ class Finding:
 
 
 def findings_of(record: RequestRecord, events: Iterable[Event], city: Jurisdiction) -> list[Finding]:
-    """The personal data in all texts of a request that are public or become public when it is released.
+    """The personal data in those texts of a request that are public, or become public when the request is released.
 
     events  the history, for the notes
     """
@@ -199,7 +203,10 @@ def findings_of(record: RequestRecord, events: Iterable[Event], city: Jurisdicti
 
 
 def _texts_of(record: RequestRecord, events: Iterable[Event], city: Jurisdiction) -> Iterator[tuple[str, str]]:
-    """The public texts of a request, each with the name of its part, without `status_notes` that equal a note."""
+    """The public texts of a request, each with the name of its part.
+
+    `status_notes` are left out if they equal a note.
+    """
     notes = [event.note for event in events if event.is_public and event.note]
     yield "description", record.description
     yield "address", record.place.address

@@ -87,7 +87,7 @@ def extras_of(
 ) -> Extras:
     """The fields that `extensions=` can add.
 
-    They have no data of the reporter. Of the answers, they have only those to public questions.
+    They have no data of the reporter, and only the answers to public questions.
     """
     service = names.jurisdiction.service(record.service_code)
     return Extras(
@@ -153,8 +153,9 @@ def publish_requests(
 ) -> None:
     """Write the publications of records whose history is stored. A record without an id is not published yet (A14).
 
-    notes  for new records: the public history of each, by the record's number. They have no publication, no origin
-           and no supporters yet. Otherwise None, and all of these are read from the database
+    notes  only for new records, which have no publication, origin or supporters yet: the public history of each, by
+           the record's number. None for other records: then notes, origins and supporters are read from the
+           database
     """
     city = names.jurisdiction.id
     shown = [record for record in records if record.service_request_id]
@@ -182,7 +183,7 @@ def publish_requests(
 def without_hidden(
     record: RequestRecord, notes: Sequence[Note], names: Names, hidden: Collection[str]
 ) -> tuple[RequestRecord, Sequence[Note]]:
-    """A record and its notes. If `possible_duplicate_of` names a hidden request, its id is removed from both.
+    """A record and its notes. If `possible_duplicate_of` names a hidden request, both lose the id of that request.
 
     hidden  the ids of hidden requests
     A text that names the hidden request is replaced by the city's text for duplicates, which names none.

@@ -89,7 +89,7 @@ def test_a_preview_says_that_the_neighbour_had_the_request_before(
     work(a, b)
     city = with_neighbours(b.platform, b.city)
     found = preview(b.platform, city, find_backend(city, "a"), b.ids()[0], now=b.now())
-    assert found.obstacles == ("it was there before it came here",)
+    assert found.obstacles == ("this back end had it before this server, so it is not sent back",)
 
 
 def test_a_request_reaches_each_city_of_a_triangle_once(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,8 @@ def test_deliveries_of_a_back_end_that_is_gone_are_reported(
     a.report()
     while dispatch(a.platform, a.now()):
         continue
-    with a.platform.database.transaction() as connection:  # as if it had been in a file
+    with a.platform.database.transaction() as connection:
+        # As if the back end had been declared in a file of the city, and then removed from the file.
         connection.exec_driver_sql("DELETE FROM remote")
     later = {one.name: one for one in check_background(a.platform, a.now() + timedelta(days=3))}
     assert later["deliveries"].is_ok
@@ -236,7 +237,7 @@ def test_the_cut_over_begins_when_requests_are_first_sent(open_town: Open, monke
 def test_a_request_is_not_sent_back_to_a_neighbour_that_only_has_a_key(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server with other software sends neither its own id of a request nor the way."""
+    """A server with other software sends neither its own id of a request nor the hops (Open311-Via)."""
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch, areas=("North",))
     a.report(NORTH, api_key=a.key_for("b")[1])

@@ -70,8 +70,8 @@ def visibility_before(history: Sequence[Event]) -> Visibility:
 def _is_cover(event: VisibilityChanged, moves: Collection[int]) -> bool:
     """Whether the event hides the request for now.
 
-    That is `hide`, a move to a private service, or `show` of a hidden request in a private service, which only
-    makes the request private.
+    Three events do so: `hide`; a move to a private service; and `show`, if the request is hidden and its service is
+    private, because the request then becomes private and not public.
 
     moves  the versions of the request right after its changes of service; events of release 0.1 have the version 0
     """

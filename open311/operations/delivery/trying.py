@@ -37,8 +37,8 @@ class Preview:
     """What a back end would get of a request.
 
     case       the request, with only what may be sent
-    withheld   the names of SHAREABLE that the allow-list does not have
-    obstacles  why the server would not send it by itself, as sentences
+    withheld   the names in SHAREABLE that the allow-list does not have
+    obstacles  the reasons why the server would not send the request by itself, as sentences
     """
 
     case: Case
@@ -68,8 +68,8 @@ def _unknown(city: Jurisdiction, name: str) -> Message:
 class Check:
     """What was found when a back office was checked.
 
-    cause  why it cannot be used; "" if no fault was found
-    tried  what was tried; "" if the kind can try nothing
+    cause  why the back office cannot be used; "" if no fault was found
+    tried  what the check has tried; "" if this kind of back end can try nothing
     """
 
     cause: str
@@ -77,7 +77,7 @@ class Check:
 
 
 def check_backend(platform: Platform, city: Jurisdiction, config: BackendConfig) -> Check:
-    """Check a back office, within the back end's deadline. It gets no case."""
+    """Check a back office within its deadline. No case is sent to it."""
     try:
         backend = open_for(platform, city, config, utc_now)
     except Misconfigured as error:
@@ -134,7 +134,7 @@ def _obstacles(
     if not is_after_cut_over(config, record):
         yield "it came before the cut-over (`since`)"
     if config.name in senders_of(connection, city, [record.number], neighbours).get(record.number, ()):
-        yield "it was there before it came here"
+        yield "this back end had it before this server, so it is not sent back"
     for one in deliveries.of_requests(connection, city.id, [record.number]):
         if one.backend == config.name and one.subject is Subject.CASE:
             yield f"delivery {one.id} exists already ({one.state.value})"

@@ -1,4 +1,4 @@
-"""What the doctor checks of the work in the background.
+"""The checks of `open311 doctor` about the work in the background.
 
 It checks the queue, back offices, receivers, mail, text messages, the media store, and neighbours.
 """
@@ -26,7 +26,7 @@ from open311.storage.queue import count_jobs
 from schemas.values import format_instant
 
 ALIVE_S = 40.0
-"""If no worker has given a sign of life for longer, none is running. Workers give one every ten seconds."""
+"""If the last sign of life of any worker is older, no worker is running. Workers give one every ten seconds."""
 BOUNCED_WITHIN = timedelta(days=7)
 FAILED_WITHIN = timedelta(days=1)
 FAILING_FOR = timedelta(hours=1)

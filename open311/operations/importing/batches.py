@@ -40,7 +40,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The number of rows that were read, and the number for each result.
+    """How many rows were read, and how many of them had each result.
 
     read         the sum of new, changed, unchanged, conflicting and refused
     conflicting  rows that differ from a change made here, no matter which of the two counts

@@ -1,4 +1,4 @@
-"""The consumer of changes that makes mails, and the rules for mail to which nobody has agreed."""
+"""The consumer that makes mails about changes, and the rules for mail to people who have not agreed to it."""
 
 from __future__ import annotations
 
@@ -152,7 +152,9 @@ def has_begun(events: Iterable[Event]) -> bool:
 
 
 def invite(desk: MailDesk, new: Follower, kind: MailKind) -> int:
-    """Store a follower who has not agreed, and make the mail that asks for it. Returns the id; 0 if none is made.
+    """Store a follower who has not agreed to mail yet, and make the mail that asks for the agreement.
+
+    Returns the id of the follower; 0 if none is stored.
 
     Nothing is stored if the address cannot get mail, if its owner wants none, or if the limit of the address or of
     the city is reached. Without these limits, reports could be used to flood somebody's mailbox.

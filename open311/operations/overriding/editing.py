@@ -32,7 +32,7 @@ from schemas.texts import tell
 
 PUT, DROP = "override.put", "override.drop"
 NOT_THERE = 0
-"""The version that a caller has seen of an item without an override."""
+"""The version of an item that has no override."""
 _NO_ITEM = tell("The city has nothing with this name that can be changed.")
 
 
@@ -134,7 +134,7 @@ def put_override(
 def drop_override(
     platform: Platform, city: Jurisdiction, name: str, *, seen: int | None, principal: Principal, now: datetime
 ) -> None:
-    """Drop an override, so that the files count again. It may also be one that does not count.
+    """Drop an override, so that the files count again. An override that does not count can be dropped too.
 
     Raises Forbidden, NotFound if there is no such override, Conflict if it has another version, and Invalid if the
     other overrides would not fit without it.
@@ -213,7 +213,7 @@ def _faults(city: Jurisdiction, item: Item, sent: Mapping[str, Any]) -> list[tup
 
 
 def _require_fit(declared: Jurisdiction, others: Sequence[Override], new: Override) -> None:
-    """Raise Invalid if the catalogue would be faulty with an override, or if another would not count any more."""
+    """Raise Invalid if the new override does not fit, or if it stops another override from counting."""
     lost = {one.override.item for one in with_overrides(declared, others)[1] if one.standing is Standing.MISFIT}
     for one in with_overrides(declared, [*others, new])[1]:
         if one.standing is Standing.MISFIT and one.override.item not in lost:

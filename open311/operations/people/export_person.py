@@ -45,7 +45,7 @@ AT_ONCE = 200
 class ExportPage:
     """Some of a person's requests, as plain data.
 
-    subscriptions  the filters about which the person gets mail; all of them on the first page
+    subscriptions  the filters for which the person gets mail; all of them on the first page
     last           the number of the last request; 0 if no page follows
     """
 
@@ -66,9 +66,10 @@ def export_person(
 ) -> Iterator[ExportPage]:
     """Read what the city has about a person, page by page. The audit trail keeps who read it and why.
 
-    Of a request that somebody else sent, the page has only the updates that the person sent.
+    Of a request that somebody else sent, the page has its number, service, status and times, and what the person
+    did with it: the updates and photos sent, the mail asked for, and the support given. It has no report.
 
-    after  the number of a request: only requests with higher numbers
+    after  the number of a request: only requests with higher numbers are read
     Raises Forbidden and Invalid: see `checked_reason`.
     """
     why = checked_reason(principal, city, person, reason)
@@ -152,7 +153,7 @@ def _plain_sms(connection: Connection, city: Jurisdiction, own: Sequence[int]) -
 
 
 def _plain_subscriptions(connection: Connection, city: Jurisdiction, person: Person) -> list[dict[str, Any]]:
-    """The filters about which a person gets mail (PersonSubscriptionSchema)."""
+    """The filters for which a person gets mail (PersonSubscriptionSchema)."""
     mine = followers.subscribed(connection, city.id, person.email)
     known = subscriptions.of_followers(connection, city.id, [one.id for one in mine])
     return [_plain_subscription(one, known[one.id].wanted) for one in mine if one.id in known]
@@ -279,7 +280,7 @@ def _is_among(photos: Iterable[Photo], url: str) -> bool:
 def _plain_update(
     record: RequestRecord, one: Received, events: Sequence[Event], photos: Sequence[Photo]
 ) -> dict[str, Any]:
-    """An update that the person sent (PersonUpdateSchema). `photos`: those that the person sent."""
+    """An update that the person sent (PersonUpdateSchema). `photos`: the photos that the person sent."""
     own = [photo for photo in photos if photo.version == one.version]
     texts = [event.note for event in events if event.version == one.version and event.note]
     names = ("email", "first_name", "last_name", "phone", "account_id")

@@ -20,7 +20,10 @@ CHECK_EVERY = timedelta(hours=20)
 
 
 class CountingStatistics:
-    """The consumer that counts. It reads what the public sees of a request now, so it may see a change twice."""
+    """The consumer that counts. It counts a request as the public sees it now.
+
+    So no harm is done if it gets the same change twice.
+    """
 
     name = counted_requests.CONSUMER
 
@@ -88,7 +91,10 @@ def recount(platform: Platform, city: Jurisdiction, now: datetime) -> int:
 
 
 def mark_overdue(platform: Platform, city: Jurisdiction, now: datetime) -> None:
-    """Let the sums count as overdue what is due now, so that questions have little to count."""
+    """Add the requests that have become overdue by now to the sums.
+
+    A query of the statistics then has to count only the requests that became overdue later.
+    """
     has_reached = False
     while not has_reached:
         with platform.database.transaction() as connection:
@@ -120,7 +126,7 @@ def _correct_sums(platform: Platform, city: Jurisdiction) -> int:
 
 
 def _run(platform: Platform, city: Jurisdiction, now: datetime) -> int:
-    """Count a thousand requests in each transaction, until all are counted. Returns as `count_requests` does."""
+    """Count all requests, a thousand in each transaction. Returns how many were counted differently before."""
     corrected, is_last = 0, False
     while not is_last:
         with platform.database.transaction() as connection:

@@ -31,8 +31,8 @@ LEAST_OF_TERM = 5
 """A model has only words that are in at least this many reports."""
 MOST_TERMS = 20_000
 TESTED = 5
-"""The newest of this many parts of the requests is held back for the test, because a model is used for reports that
-come after those it has learned from.
+"""The requests are divided into this many parts by age. The newest part is held back for the test, because a model
+is used for reports that come after those with which it was trained.
 """
 
 
@@ -78,7 +78,7 @@ def train(platform: Platform, city: Jurisdiction, *, now: datetime) -> Trained:
 
 
 def _fitted(city: Jurisdiction, examples: Sequence[tuple[str, str]]) -> ServiceModel:
-    """A model of service codes and texts."""
+    """Train a model with examples, which are pairs of a service's code and a text."""
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
@@ -104,7 +104,7 @@ def _fitted(city: Jurisdiction, examples: Sequence[tuple[str, str]]) -> ServiceM
     regression: Any = LogisticRegression(C=10.0, max_iter=300)
     regression.fit(vectors, [code for code, _ in used])
     weights, offsets = regression.coef_, regression.intercept_
-    if len(codes) == 2:  # it then has one row of weights, for the second service
+    if len(codes) == 2:  # the regression then has one row of weights, for the second service
         weights, offsets = [-weights[0] / 2, weights[0] / 2], [-offsets[0] / 2, offsets[0] / 2]
     return ServiceModel(
         edition=digest_of(city),

@@ -69,7 +69,7 @@ def receive_update(
 
     photos       photos in the call; the public sees them if it sees the text
     own_address  the address of this server that the sender has called
-    sender       what else is known about who sends the update, for the rules against abuse
+    sender       what else is known about the sender, for the rules against abuse
     problems     faults of the call that the caller of this function has found; they are raised together with those
                  found here
     Raises Invalid, also for an update_id that the sender has used before; NotFound for a request that is unknown or
@@ -113,7 +113,7 @@ def receive_update(
 def _masked(
     before: RequestRecord, sent: SentUpdate, city: Jurisdiction, principal: Principal
 ) -> tuple[DataKind, ...]:
-    """The kinds of personal data that the public does not see; none if it does not see the text at all."""
+    """The kinds of personal data that are masked for the public; none if the public does not see the text."""
     found: set[DataKind] = set()
     if principal.may_update or city.comments == PUBLIC_COMMENTS:
         Mask.of(before, city).masked(clean_text(sent.description), found)
@@ -231,7 +231,7 @@ def _resumed(desk: Desk, before: RequestRecord, actor: str) -> Iterator[Event]:
 
 
 def _orders(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[Sequence[Command], tuple[Message, ...]]:
-    """The commands that an update of the city means, and messages about its parts without effect."""
+    """The commands that the city gives by an update, and messages about parts of the update that have no effect."""
     return commands_for_word(
         before,
         sent.status,
