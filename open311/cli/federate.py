@@ -55,7 +55,13 @@ def federate() -> None:
     help="What is sent to the neighbour: requests in an area of your city, or for a service; repeatable. With areas"
     " and services, a request must be in one of the areas and for one of the services.",
 )
-@click.option("--map", "pairs", multiple=True, metavar="OURS=THEIRS", help="A service code here and there.")
+@click.option(
+    "--map",
+    "pairs",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="Your code of a service, and the neighbour's code of the same service; repeatable.",
+)
 @click.option(
     "--map-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Lines of OURS=THEIRS."
 )
@@ -223,7 +229,7 @@ def _find(platform: Platform, city: Jurisdiction, name: str) -> NeighbourView:
 
 
 def _pairs(given: tuple[str, ...], file: Path | None) -> Iterator[tuple[str, str]]:
-    """Our service codes and the neighbour's. Raises Invalid for a pair without one of them."""
+    """Pairs of our code of a service and the neighbour's. Raises Invalid for a pair without one of them."""
     lines = file.read_text(encoding="utf-8").splitlines() if file else []
     for text in (*lines, *given):
         if not text.strip() or text.startswith("#"):

@@ -1,4 +1,4 @@
-"""Plain data to values. Reads every dialect, and notes each point of `DialectPoint` that shows in the data."""
+"""Makes values of plain data. Reads every dialect, and notes each `DialectPoint` that occurs in the data."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ class Reader:
     ) -> tuple[list[Value], list[UnreadRecord]]:
         """The values of a list, and the records that cannot be read.
 
-        needs_one  whether a list with records, none of which can be read, is an error: then it is probably a list
-                   of something else. Raises Unreadable for such a list
+        needs_one  raise Unreadable if the list has records but none of them can be read, because it is then
+                   probably a list of something else
         """
         read: list[Value] = []
         unread: list[UnreadRecord] = []
@@ -169,7 +169,7 @@ class Reader:
         return _READERS.get(name, Reader._text)(self, plain)
 
     def _place(self, given: dict[str, Any], unread: dict[str, Plain], record: Record) -> None:
-        """A place is both numbers, in range, and not 0, 0."""
+        """Keep the place only if both numbers are there, in range, and not 0, 0."""
         if "lat" not in given and "long" not in given:
             return
         lat, long = given.pop("lat", None), given.pop("long", None)
@@ -320,7 +320,7 @@ def _cut_text(plain: Plain) -> str:
 
 
 def _objects(plain: Plain) -> list[Record]:
-    """The objects of a list that may be wrapped, be a single object, or be empty."""
+    """The objects of a list. The list may be inside another object, be a single object, or be empty."""
     if isinstance(plain, str) and not plain.strip():
         return []
     if isinstance(plain, dict):
@@ -333,7 +333,7 @@ def _objects(plain: Plain) -> list[Record]:
 
 
 def _digits(number: float) -> str:
-    """A number as the text that it stands for: 42.0 is 42."""
+    """A number as text. A whole number has no decimal point: 42.0 is `42`."""
     if isinstance(number, float) and number.is_integer() and abs(number) < 2**53:
         return str(int(number))
     try:

@@ -55,15 +55,15 @@ _SIZES = frozenset({"content-length", "transfer-encoding"})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a call may cost.
+    """How long a call may take, how often it is tried, and how much it may return.
 
     timeout_s       the most seconds for connecting, and between two reads
     deadline_s      the most seconds for the whole answer of one server; after a redirect, the next server has as
                     much time again
     retries         how often a call is repeated; a POST or PATCH only if the server has not taken it: the call was
                     not sent, or got 429
-    backoff_s       half the pause before the first retry; each later pause is twice the one before. Jitter is
-                    added
+    backoff_s       the first retry waits twice as long as this, and each later retry twice as long as the one
+                    before; jitter is added
     patience_s      the longest pause; if a server asks for more by Retry-After, the call fails
     rate_per_s      the most calls in a second; 0 for no limit
     max_body_bytes  the largest body, after decompression
@@ -127,7 +127,8 @@ class Answer:
 class Transport:
     """One session with other servers. Use it in one thread only.
 
-    tls    the files for some hosts; no other host gets our certificate, or is trusted by a private authority
+    tls    the TLS files for some hosts: only these hosts get our certificate, and a private authority counts only
+           for them
     proxy  the HTTP proxy of all calls, such as http://user:password@proxy.example:3128; "" for none. It is never
            taken from the environment. `Guard` says what can be checked with a proxy, and what cannot
     """
@@ -201,7 +202,7 @@ class Transport:
         return answer
 
     def _try(self, call: Call) -> tuple[Answer | None, GeoReportError | None]:
-        """The answer, or the error, which knows whether the server may have taken a POST."""
+        """The answer, or the error. `is_uncertain` of the error says whether the server may have taken a POST."""
         self._keep_pace()
         try:
             return self._redirected(call), None
@@ -375,7 +376,7 @@ class _Session(requests.Session):
 
 
 class _GuardedAdapter(HTTPAdapter):
-    """Opens connections only to addresses that the guard permits, or to the proxy, and has them watched."""
+    """Opens connections only to addresses that the guard permits, or to the proxy. The deadline watches them."""
 
     def __init__(self, guard: Guard, deadline: Deadline, proxy: str) -> None:
         self._pools = _pools(Guard(frozenset({proxy_of(proxy)})) if proxy else guard, deadline)

@@ -1,4 +1,4 @@
-"""Subscriptions and their filters. `subscribers` finds those that match a request."""
+"""Subscriptions and their filters. The module `subscribers` finds the subscriptions that match a request."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def _add() -> ReturningInsert[Any]:
     """The statement that stores a subscription, with its shape for the index.
 
     The shape of a box across the antimeridian is the whole width of the world, so the index finds the subscription
-    for too many requests. The comparison with the whole filter then leaves it out.
+    for too many requests. The comparison with the whole filter then leaves out the subscriptions that do not match.
     """
     outline = bindparam("outline", type_=Text)
     shape = case(

@@ -11,7 +11,7 @@ from schemas.arguments import means_key
 
 
 def page_url(call: Call, changes: dict[str, str], *without: str) -> str:
-    """The address of another page of the call's list. It never contains the caller's api_key, under any name.
+    """The address of another page of the call's list. It never contains the caller's api_key, however it is named.
 
     changes  parameters to set
     without  names of parameters to remove

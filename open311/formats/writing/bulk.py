@@ -38,7 +38,7 @@ class BulkFormat(StrEnum):
 
     @property
     def error_format(self) -> Format:
-        """The format of error answers, which are the standard's list: XML for XML, JSON for JSON and CSV."""
+        """The format of errors, which are a list as in the standard. Errors of CSV and JSON are JSON."""
         return XML if self is BulkFormat.XML else JSON
 
 

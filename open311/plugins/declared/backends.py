@@ -40,7 +40,7 @@ IGNORE = "ignore"
 
 
 class SecretSource(Key):
-    """The place of a secret. The secret itself is never in this file."""
+    """The place of a secret. The secret itself is never in `backends.toml`."""
 
     kind = 'a table such as { env = "NAME" } or { file = "/run/secrets/name" }'
 
@@ -98,7 +98,7 @@ class UrlOrSecret(Url):
 
 
 def is_url(text: str) -> bool:
-    """Whether a call can go to an address."""
+    """Whether a text is an address that can be called."""
     try:
         parts = urlsplit(text)
         has_port = parts.port != 0
@@ -172,7 +172,7 @@ class BackendName(Text):
         return super()._deserialize(value)
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        """The name. Raises ValidationError if it cannot be part of an actor and of a path."""
+        """The name. Raises ValidationError if it cannot be part of a path and of the name of an actor."""
         name = super().deserialize(value, attr, data, **kwargs)
         if not NAME.fullmatch(name):
             raise ValidationError(
@@ -182,7 +182,7 @@ class BackendName(Text):
 
 
 class Shared(Texts):
-    """The allow-list of a back end."""
+    """The allow-list of a back end: the fields that may be sent to it."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> tuple[str, ...]:
         found = super()._deserialize(value, *args, **kwargs)

@@ -24,8 +24,8 @@ request_origin = Table(
     text_column("jurisdiction_id", None),
     Column("request_id", BigInteger, nullable=False),
     Column("via", ARRAY(Text), nullable=False),
-    text_column("url"),  # where the neighbour shows it; only of requests that were pulled
-    Column("is_trusted", Boolean, nullable=False),  # whether a neighbour told the hops, and not just any app
+    text_column("url"),  # where the neighbour shows the request; only for pulled requests
+    Column("is_trusted", Boolean, nullable=False),  # whether the hops are from a neighbour, and not from an app
     PrimaryKeyConstraint("jurisdiction_id", "request_id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],
@@ -68,8 +68,8 @@ remote = Table(
     PrimaryKeyConstraint("jurisdiction_id", "name"),
 )
 
-# The server to which the name of a neighbour belongs. It stays when the neighbour is removed, because the requests
-# keep their ids there under this name.
+# The server to which the name of a neighbour belongs. The row stays when the neighbour is removed, because the ids
+# that requests have at that server are stored under this name.
 remote_name = Table(
     "remote_name",
     metadata,

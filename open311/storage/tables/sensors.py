@@ -1,4 +1,4 @@
-"""The tables of sensors: the last observation of each datastream, and the state of each rule at each thing."""
+"""The tables of sensors: the last observation of each datastream, and the state of each rule for each thing."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ sensor_reading = Table(
     text_column("jurisdiction_id", None),
     text_column("datastream", None),
     text_column("thing", None),
-    instant_column("observed_at"),  # when the result held, by the thing's clock
+    instant_column("observed_at"),  # when the result was true, by the thing's clock
     instant_column("result_at", nullable=True),
     Column("result", Double, nullable=False),
     instant_column("received_at"),  # by our clock
     Column("api_key_id", BigInteger, nullable=False),
-    Column("taken", BigInteger, nullable=False, server_default=text("1")),  # how many observations were the newest
+    # How many observations were the newest when they arrived.
+    Column("taken", BigInteger, nullable=False, server_default=text("1")),
     PrimaryKeyConstraint("jurisdiction_id", "datastream"),
 )
 
-# The state of a rule at a thing. If an observation changes a request too, both change in one transaction.
+# The state of a rule for a thing. If an observation changes a request too, both change in one transaction.
 sensor_condition = Table(
     "sensor_condition",
     metadata,

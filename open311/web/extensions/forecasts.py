@@ -68,7 +68,7 @@ def show_forecasts(call: Call) -> Answer:
 def show_forecasts_as_csv(call: Call) -> Answer:
     """Say how many requests to expect, as CSV (RFC 4180) with the same numbers as stats/forecast.json.
 
-    Each line is a forecast, and begins with what the forecasts of its row have in common.
+    Each line is one forecast. It begins with the fields of the row that has this forecast in stats/forecast.json.
     """
     whole = _SHAPE.plain(_View.of(call))
     lines = [

@@ -18,7 +18,7 @@ from open311.web.portal.shown import ShownRequest
 from schemas.texts import Message
 
 MOST_ON_PAGE = 5
-"""How many notices a page about something else shows. It links to the others."""
+"""How many notices are shown on a page that is not the page of notices. If there are more, it has a link there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class ShownNotices:
 
 
 def notices_of_city(call: Call, frame: Frame, *, most: int | None = MOST_ON_PAGE) -> ShownNotices:
-    """What the city tells everybody now. `most`: None for all."""
+    """The notices of the city that are valid now. `most`: how many of them at most; None for all."""
     found = current_notices(call.platform, call.city, call.now)
     shown = found[:most]
     return ShownNotices([_shown(call, frame, one) for one in shown], len(found) > len(shown))

@@ -116,7 +116,7 @@ def _picture(call: Call, items: Sequence[ShownRequest]) -> Markup:
 
 
 def _joined(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The filters as one value for each name."""
+    """The filters with one value for each name: several values are joined by commas."""
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         found.setdefault(name, []).append(value)

@@ -1,4 +1,5 @@
-"""What to expect: reports in the next months, days until they are closed, and areas above their own past.
+"""What to expect: how many reports in the next months, how many days until they are closed, and which areas have
+more reports than usual for them.
 
 The numbers are those of stats/forecast.json.
 """
@@ -90,7 +91,7 @@ def outlook_page(call: Call) -> Answer:
 
 @dataclass(frozen=True)
 class Month:
-    """A month for which there is a number. `noon`: noon of its first day in the city."""
+    """A month whose forecast is published. `noon`: noon of its first day in the city."""
 
     noon: datetime
     forecast: PeriodForecast
@@ -100,7 +101,8 @@ class Month:
 class _Table:
     """The rows of a table with their names, in the order of the names, and how many are not shown.
 
-    They are never sorted by a number: such a list of areas would say who reports, and not where the problems are.
+    The rows are never sorted by a number: a list of areas by number would show where people send most reports, and
+    not where most problems are.
     """
 
     rows: Sequence[tuple[str, Outlook, PeriodForecast]]
@@ -119,19 +121,19 @@ class _Table:
 
 
 def _inside(rows: Sequence[Outlook], names: Mapping[str, str], code: str, area: str) -> Iterator[Outlook]:
-    """The services in the chosen area, unless a service is chosen."""
+    """The rows of the services in the chosen area; none if a service is chosen."""
     return (row for row in rows if not code and row.service_code in names and row.area == area)
 
 
 def _code(call: Call) -> str:
-    """The code of the chosen service, which an alias may have named."""
+    """The code of the chosen service, also if an alias of the code was sent."""
     code: str = call.values["service_code"]
     service = call.city.service(code)
     return service.code if service else code
 
 
 def _months(head: Outlook | None, city: Jurisdiction) -> list[Month]:
-    """The months with a number."""
+    """The months whose forecasts are published."""
     return [
         Month(_noon(one.first_day, city), one)
         for one in (head.forecasts if head else ())
@@ -140,7 +142,7 @@ def _months(head: Outlook | None, city: Jurisdiction) -> list[Month]:
 
 
 def _week(head: Outlook | None) -> PeriodForecast | None:
-    """The next seven days, if there is a number."""
+    """The forecast for the next seven days; None if it is not published."""
     return next(
         (one for one in (head.forecasts if head else ()) if one.period == WEEKS.name and one.is_published), None
     )

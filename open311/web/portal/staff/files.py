@@ -15,7 +15,7 @@ from schemas.arguments import NoArguments
 
 @endpoint(DESK, f"/{DESK_STYLE}", reads=NoArguments, access=ANYBODY, city=City.NONE)
 def desk_style(call: Call) -> Response:  # noqa: ARG001
-    """What the style sheet of the pages for staff adds to that of the pages for citizens."""
+    """The style sheet of the pages for staff. They also load the style sheet of the pages for citizens."""
     return send_from_directory(folder_of(DESK_STYLE), DESK_STYLE, max_age=A_YEAR_S)
 
 
