@@ -51,7 +51,11 @@ def _both(probe: Probe) -> Iterator[tuple[str, list[Record]]]:
 
 
 def _own(probe: Probe) -> Record:
-    """The city under test. Raises UnmetNeedError if the list lacks it or the run names none of several cities."""
+    """The city under test.
+
+    Raises UnmetNeedError if the list does not contain it, or if the list has several cities and the run does not
+    say which one is tested.
+    """
     _, cities = _places(probe, "jurisdictions")
     wanted = probe.target.jurisdiction_id
     matches = [city for city in cities if text_of(city, "jurisdiction_id") == wanted or len(cities) == 1]

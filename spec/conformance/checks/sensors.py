@@ -1,4 +1,4 @@
-"""Observations of things that report by themselves, an extension: SN1 to SN4."""
+"""An extension: observations that things send by themselves (SN1 to SN4)."""
 
 from __future__ import annotations
 
