@@ -1,4 +1,4 @@
-"""Reads map tiles, and knows where a place is in a tile. The formulas are not those of the server."""
+"""Reads map tiles, and computes where a place is in a tile. The server computes it with other formulas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from open311.domain.requests import RequestRecord
 Tile = tuple[int, int, int]
 """Zoom, column and row."""
 Units = tuple[int, int]
-"""A place in a tile, from its north-west corner."""
+"""A place in a tile: units to the east and to the south of its north-west corner."""
 
 PATH = "/open311/v2/tiles"
 EXTENT, BUFFER = 4096, 256
@@ -56,7 +56,10 @@ def tile_at(long: float, lat: float, zoom: int) -> Tile:
 
 
 def units(tile: Tile, long: float, lat: float) -> list[Units]:
-    """Where a place is in a tile with its buffer; several times if the world is not wider than the tile."""
+    """Where a place is in a tile with its buffer.
+
+    At zoom 0, a place near the edge is there twice, because the buffer repeats the opposite side of the world.
+    """
     zoom, column, row = tile
     x, y = world(long, lat, zoom)
     down = floor((y - row) * EXTENT)

@@ -19,9 +19,9 @@ from open311.domain.requests import RequestRecord, Status
 from open311.domain.services import Service
 from open311.plugins import Jurisdiction
 
-# Thousands of requests, spring of 2026, of the most frequent kinds in NYC Open Data (311 Service Requests,
-# erm2-nwe9). Other kinds get a share by rank. Agencies' shares: NYPD 48 %, HPD 16, DSNY 8, DOT 8, DEP 6, DPR 5, DOB
-# 3.
+# How many thousand requests of each of the most frequent kinds were sent in spring 2026, by NYC Open Data (311
+# Service Requests, erm2-nwe9). Other kinds get a share by rank. The shares of the agencies: NYPD 48 %, HPD 16, DSNY
+# 8, DOT 8, DEP 6, DPR 5, DOB 3.
 THOUSANDS = {
     "Illegal Parking": 164.5,
     "Noise - Residential": 102.2,
@@ -122,7 +122,7 @@ class Chronicle:
         self.kinds = Kinds(jurisdiction)
         self.streets = streets(jurisdiction)
         lengths = [hypot(s.end[0] - s.start[0], s.end[1] - s.start[1]) for s in self.streets]
-        # A few streets have most of the requests: length times a Zipf weight.
+        # A street's weight is its length times a Zipf weight, so a few streets have most of the requests.
         self.street_weights = list(accumulate(size / (1 + rank % 400) for rank, size in enumerate(lengths)))
 
     def records(self, start: datetime, end: datetime, numbers: range) -> Iterator[RequestRecord]:
@@ -205,7 +205,7 @@ class Kinds:
 def span(rows: int, now: datetime) -> tuple[datetime, datetime]:
     """The start and end of the time in which the requests were sent: five years, up to now.
 
-    A small database has less time, so that the default list of 90 days still fills a page.
+    A small database covers less time, so that the default list of 90 days still fills a page.
     """
     end = now.astimezone(UTC).replace(microsecond=0)
     years = 5.0 if rows >= 100_000 else 5.0 * rows / 100_000

@@ -38,7 +38,7 @@ Parameters = dict[str, object]
 Statement = tuple[float, dict[str, Any]]
 """Milliseconds of execution, and the plan as auto_explain writes it."""
 UNCHANGED = "If-None-Match "
-"""A prefix of an address: the call sends the validator of an earlier answer."""
+"""A prefix of an address. A call with this prefix sends the ETag of an earlier answer."""
 FILTERS: dict[str, Parameters] = {
     "90 days": {},
     "30 days": {"start_date": days_ago(760), "end_date": days_ago(730)},
@@ -193,11 +193,11 @@ def explain(
     plans = []
     for title, target in calls_to_make:
         calls = [_observe(server, log, target)]  # this call warms up and is not counted
-        if calls[0]:
+        if calls[0]:  # empty if the filters contradict each other: then no statement runs
             calls += [_observe(server, log, target) for _ in range(TIMES)]
             # If the process has stored the answer to a call, that call runs no statement.
             plans.append(_plan(title, target, list(filter(None, calls[1:])) or calls[:1]))
-        advance()  # filters that contradict each other run no query
+        advance()
     if not plans:
         raise Refused("no plan in the server's log: auto_explain is missing")
     return plans
@@ -239,7 +239,7 @@ def _observe(server: Server, log: Path, target: str) -> list[Statement]:
 
 
 def _entries(log: Path, begins_at: int) -> list[Statement]:
-    """The statements on the public tables after a position of the log. PostgreSQL may log them after the answer."""
+    """The statements on the public tables after a position of the log. They may be logged after the answer."""
     for _ in range(25):
         with log.open("rb") as file:
             file.seek(begins_at)

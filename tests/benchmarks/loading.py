@@ -96,7 +96,9 @@ def _target(port: int, base: str, words: argparse.Namespace) -> tuple[str, float
             " behind nginx, or leave OPEN311_PUBLIC_URL out"
         )
     if answer.status != 200:
-        raise Refused(f"services.json answers {answer.status}; --jurisdiction names a city")
+        raise Refused(
+            f"services.json answers {answer.status}; if the server has several cities, name one with --jurisdiction"
+        )
     if words.writes and not words.key:
         raise Refused("--writes needs --key with an api_key, as `open311 keys add` shows it")
     return words.service, words.lat, words.long
@@ -166,7 +168,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _bounded(most: float, *, least: float = 0.1) -> Callable[[str], float]:
-    """Reads a number of an argument, between bounds."""
+    """Reads an argument as a number between two bounds."""
 
     def number(text: str) -> float:
         found = float(text)

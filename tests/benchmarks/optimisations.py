@@ -67,7 +67,7 @@ class Optimisations:
 
 
 def measure_renderers(rounds: int, count: int) -> Ratio:
-    """CPU time of renditions by generated functions and by marshmallow (0020). Raises Refused if they differ."""
+    """CPU time to render by generated functions and by marshmallow (0020). Raises Refused if the results differ."""
     views = list(_views(count))
     dump = _schema_renderer()
     if any(render_request(*view) != dump(*view) for view in views):
@@ -83,7 +83,7 @@ def measure_renderers(rounds: int, count: int) -> Ratio:
 
 
 def _schema_renderer() -> Callable[[PublicRequest, Extras], Rendition]:
-    """A function that renders by `dump`. Shapes are read before, as in our code."""
+    """A function that renders by `dump`. As in our code, shapes are read once, before it is called."""
     requests, extras = dumping(ServiceRequestSchema), dumping(ExtrasSchema)
     request_shape, extras_shape = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
 
@@ -184,7 +184,7 @@ def _write(database: Database, write: Callable[[Connection], object], count: int
 
 
 def _in_turn(rounds: int, one: Callable[[], T], other: Callable[[], T]) -> tuple[list[T], list[T]]:
-    """The figures of both functions for each round. They take turns to run first. A first round warms up."""
+    """The figures of both functions for each round. The functions run first in turn. A first round warms up."""
     figures: tuple[list[T], list[T]] = ([], [])
     for number in range(-1, rounds):
         for side in (0, 1) if number % 2 else (1, 0):

@@ -28,7 +28,7 @@ ROWS = (OURS.name, NAIVE.name, FASTAPI.name)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """The environment of the workloads: the data, and the API key for POSTs to our server."""
+    """The environment of the workloads: the data, the API key for POSTs to our server, and ids of requests."""
 
     data: Data
     api_key: str
@@ -42,7 +42,7 @@ Requests = Callable[[Field, Server], list[bytes]]
 class Workload:
     """A kind of request that is sent repeatedly.
 
-    requests   makes the requests that are sent in turn, once for each server
+    requests   called once for each server: makes the requests, which are then sent to it in turn
     who        the names of the contestants that can answer this workload
     writes     whether it changes the database, which must be restored afterwards
     compares   whether the bodies of all contestants must be equal
@@ -74,12 +74,12 @@ def address(name: str, **parameters: object) -> str:
 
 
 def days_ago(days: float) -> Callable[[Field], str]:
-    """An instant before the newest request, as text in the standard's form."""
+    """The instant this many days before the newest request, as text in the standard's form."""
     return lambda field: wire(field.data.newest - timedelta(days=days))
 
 
 def last_page(share: float) -> Callable[[Field], int]:
-    """The number of the 1000-row page after this share of all rows."""
+    """The number of the 1000-row page that follows this share of all rows."""
     return lambda field: max(2, int(field.data.rows * share) // 1000)
 
 
@@ -94,7 +94,7 @@ def fixed(name: str) -> Requests:
 
 
 def unchanged(field: Field, server: Server) -> list[bytes]:
-    """The same page again, with its validator."""
+    """The same page again, with the ETag of the first answer."""
     target = address("requests.json")
     etag = ask(server.port, call("GET", target)).header("ETag")
     if not etag:

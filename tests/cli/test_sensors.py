@@ -31,7 +31,7 @@ def test_sensors_are_listed_with_their_last_observation(platform: Platform) -> N
     assert "flooded: calm" in output
 
 
-def test_a_key_of_sensors_names_its_things(platform: Platform) -> None:
+def test_a_key_of_sensors_is_listed_with_its_things(platform: Platform) -> None:
     add = ("keys", "add", "--label", "Gauges", "--thing", "elm-underpass")
     assert run(*add, "--jurisdiction", "city.example").exit_code == 0
     assert "things: elm-underpass" in run("keys", "list").output

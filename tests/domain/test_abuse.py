@@ -1,4 +1,4 @@
-"""The block list and what it compares, without a database."""
+"""The block list, and the values that it compares, without a database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def found(listed: BlockList, city: str = "a.example", **sender: str) -> Block | 
         ("::ffff:203.0.113.0/120", "203.0.113.0/24"),
     ],
 )
-def test_a_range_has_one_form(text: str, form: str) -> None:
+def test_a_range_of_addresses_is_brought_into_one_form(text: str, form: str) -> None:
     assert read_range(text) == form
 
 

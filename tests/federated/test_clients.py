@@ -15,7 +15,7 @@ ONEBUSAWAY = {"address_string": "Stop 75403", "device_id": "phone-1", "account_i
 
 
 def calls(town: Town, point: tuple[float, float], fields: dict[str, str]) -> list[tuple[int, Any]]:
-    """What an app calls one after the other: services, a definition, a report, its request, its list."""
+    """The answers to an app's calls, in their order: a report, services, a definition, the request, the list."""
     answer = town.post(point, **fields)
     [receipt] = answer.json()
     request_id = receipt["service_request_id"]

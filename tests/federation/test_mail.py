@@ -43,7 +43,7 @@ MAIL = Mail(to=(JANE,), subject="Your report", text="The hole at your door is cl
 
 @dataclass
 class Server:
-    """A real SMTP server that keeps what it takes. `replies` are given instead of its own, by command."""
+    """A real SMTP server that keeps the mails that it takes. `replies`: what it answers to some commands."""
 
     replies: dict[str, str] = field(default_factory=dict)
     taken: list[Envelope] = field(default_factory=list)
@@ -158,7 +158,7 @@ def test_a_mail_has_the_expected_headers_texts_and_attachments() -> None:
     assert (attached.get_filename(), attached.get_content()) == ("Loch ü.jpg", b"\xff\xd8\x00")
 
 
-def test_without_an_id_each_mail_has_a_new_one_of_the_own_domain() -> None:
+def test_a_mail_without_an_id_gets_a_new_id_with_the_domain_of_the_sender() -> None:
     ids = {compose(MAIL, sender=CITY, now=NOW)["Message-ID"] for _ in range(2)}
     assert len(ids) == 2
     assert all(each.endswith("@city.example>") for each in ids)
@@ -287,13 +287,13 @@ def test_a_mail_is_sent_with_tls_from_the_beginning(authority: trustme.CA, ca: P
         assert len(server.taken) == 1
 
 
-def test_starttls_that_is_optional_is_used_without_a_check(authority: trustme.CA) -> None:
+def test_optional_starttls_is_used_without_a_check_of_the_certificate(authority: trustme.CA) -> None:
     with served(tls_context=context(authority), require_starttls=True) as server:
         server.mailer("starttls=optional").send(MAIL, now=NOW)
         assert len(server.taken) == 1
 
 
-def test_starttls_is_required_unless_it_is_optional() -> None:
+def test_starttls_is_required_unless_an_option_makes_it_optional() -> None:
     with served() as server, pytest.raises(MailDeferred, match="does not offer STARTTLS") as caught:
         server.mailer("").send(MAIL, now=NOW)
     assert caught.value.is_setup
@@ -348,14 +348,14 @@ def test_the_error_for_a_reply_without_an_enhanced_code_has_no_text_of_the_reply
         server.mailer().send(MAIL, now=NOW)
 
 
-def test_a_connection_that_is_lost_after_data_is_uncertain() -> None:
+def test_a_mail_is_uncertain_if_the_connection_is_lost_after_its_text() -> None:
     with served(drops_after_data=True) as server:
         with pytest.raises(MailUncertain, match="may have taken it"):
             server.mailer().send(MAIL, now=NOW)
         assert len(server.taken) == 1
 
 
-def test_a_slow_answer_to_the_text_is_uncertain() -> None:
+def test_a_mail_is_uncertain_if_the_answer_to_its_text_is_slow() -> None:
     is_done = threading.Event()
     with served(slow=is_done) as server:
         at = SmtpServer(host="localhost", port=server.port, starttls="optional", timeout_s=0.3)
@@ -384,7 +384,7 @@ def test_a_mail_is_tried_later_if_the_greeting_is_not_one_of_smtp(banner: bytes)
         Mailer(SmtpServer(host="127.0.0.1", port=port, timeout_s=2), CITY).send(MAIL, now=NOW)
 
 
-def test_a_reply_byte_by_byte_ends_at_the_deadline() -> None:
+def test_the_wait_for_a_reply_that_comes_byte_by_byte_ends_at_the_deadline() -> None:
     is_done = threading.Event()
 
     def drip(line: socket.socket) -> None:
@@ -419,7 +419,7 @@ def answering(act: Any) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("reply", [b"", b"2", b"45", b"250-all is", b"nonsense\r\n"])
-def test_a_cut_answer_to_the_text_is_uncertain(reply: bytes) -> None:
+def test_a_mail_is_uncertain_if_the_answer_to_its_text_is_cut(reply: bytes) -> None:
     def talk(line: socket.socket) -> None:
         with line.makefile("rb") as read:
             line.sendall(b"220 hello\r\n")

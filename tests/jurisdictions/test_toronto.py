@@ -46,7 +46,7 @@ def test_the_six_codes_of_the_old_endpoint_are_served() -> None:
     assert [service.code for code in codes if (service := jurisdiction.service(code))] == codes
 
 
-def test_division_names_with_commas_are_not_split() -> None:
+def test_names_of_divisions_with_commas_are_not_split() -> None:
     names = {department.name for department in jurisdiction.departments}
     assert {"Parks, Forestry & Recreation", "Environment, Climate & Forestry"} < names
 
@@ -74,7 +74,7 @@ def test_a_request_type_goes_to_its_division(code: str, division: str) -> None:
 @pytest.mark.parametrize(
     ("request_type", "code"), [("Road - Pot hole", "CSROWR-12"), ("Graffiti on Private Property", "30102")]
 )
-def test_an_open_data_type_is_an_alias_of_the_recorded_code(request_type: str, code: str) -> None:
+def test_a_type_of_the_open_data_is_an_alias_of_the_recorded_code(request_type: str, code: str) -> None:
     service = jurisdiction.service(request_type)
     assert service
     assert service.code == code

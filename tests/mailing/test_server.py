@@ -63,7 +63,7 @@ def test_an_address_that_the_server_refuses_gets_no_mail_any_more(make_app: Make
         assert calls(here) == 1
 
 
-def test_a_text_that_the_server_refuses_is_not_sent_again_and_the_next_mail_is(make_app: Make) -> None:
+def test_a_text_that_the_server_refuses_is_not_sent_again_but_the_next_mail_is_sent(make_app: Make) -> None:
     with town(make_app) as here:
         name, _ = here.confirmed()
         here.post.fault(world.fault("status", on="DATA", status=554))
@@ -117,7 +117,7 @@ def test_no_change_is_lost_while_the_mail_server_is_down_for_days(make_app: Make
         assert here.send(hours=24) == []
 
 
-def test_the_check_of_a_worker_names_a_mail_server_that_is_down_and_has_status_0(
+def test_the_check_of_a_worker_exits_with_0_and_names_a_mail_server_that_is_down(
     make_app: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with town(make_app) as here:

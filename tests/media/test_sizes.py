@@ -1,4 +1,4 @@
-"""The number of pixels is read from the first bytes of a picture; no bytes lead to an error."""
+"""The number of pixels is read from the first bytes of a picture. Whatever the bytes are, no error is raised."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_pixels_of_a_picture_are_counted(kind: PhotoKind, content: bytes) ->
     assert pixels_of(kind, content) == 301 * 57
 
 
-def test_the_size_is_that_of_the_picture_and_not_of_its_thumbnail() -> None:
+def test_the_size_of_the_picture_is_read_and_not_the_size_of_its_thumbnail() -> None:
     assert pixels_of(PhotoKind.JPEG, tagged_jpeg()) == 64 * 48
 
 
@@ -49,7 +49,7 @@ def test_a_picture_that_is_cut_off_anywhere_raises_no_error(kind: PhotoKind) -> 
 
 
 @given(st.sampled_from(PhotoKind), st.binary(max_size=200))
-def test_no_bytes_raise_an_error(kind: PhotoKind, content: bytes) -> None:
+def test_arbitrary_bytes_never_raise_an_error(kind: PhotoKind, content: bytes) -> None:
     assert pixels_of(kind, content) >= 0
 
 

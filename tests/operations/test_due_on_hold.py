@@ -81,7 +81,7 @@ def test_another_service_has_another_due_date(platform: Platform) -> None:
     assert moved.expected_at == due(10)
 
 
-def test_a_hold_that_a_closing_ends_is_a_pause_too() -> None:
+def test_a_hold_that_ends_with_a_closing_is_a_pause_too() -> None:
     held = ProgressMade(at=build.NOON, old="", new="on_hold")
     closed = StatusChanged(at=build.NOON + DAY, old="open", new="closed")
     again = ProgressMade(at=build.NOON + 2 * DAY, old="", new="on_hold")

@@ -28,7 +28,10 @@ def examples(platform: Platform, city: Jurisdiction) -> list[RequestRecord]:
 
 @pytest.fixture
 def cities(settings: Settings, clean: None) -> Iterator[tuple[Platform, Jurisdiction, Jurisdiction]]:
-    """A city with service levels in a zone with a place, and one without either."""
+    """Two cities. One has service levels, and a time zone that is named after a place.
+
+    The other has no service levels, and its time zone (UTC) is not named after a place.
+    """
     departments = tuple(
         replace(one, service_level=read_service_level("4 hours")) for one in build.city().departments
     )

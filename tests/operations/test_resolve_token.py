@@ -191,7 +191,7 @@ def test_a_blackbox_request_is_stored_and_never_shown(serve: Serve) -> None:
     assert [tuple(row) for row in rows] == [("Thanks!", "desk")]
 
 
-def test_a_test_key_batch_request_is_resolved_and_readable_but_not_listed(serve: Serve) -> None:
+def test_a_batch_request_of_a_test_key_is_resolved_and_readable_but_not_listed(serve: Serve) -> None:
     platform, client, _ = serve(Accepted())
     build.submit(platform, service_code="trees", key=build.api_key(platform, is_test=True))
     request_id = resolve(platform)

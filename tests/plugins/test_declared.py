@@ -430,8 +430,8 @@ def test_the_error_for_a_fault_in_a_translation_names_the_fault(city: Path, text
 # --- The vicinity in which duplicates are searched
 
 
-def with_duplicates(folder: Path, of_the_city: str, of_the_service: str) -> Jurisdiction:
-    """The valid city with these vicinities, which are written as tables of jurisdiction.toml."""
+def with_tables(folder: Path, of_the_city: str, of_the_service: str) -> Jurisdiction:
+    """The valid city with these tables of jurisdiction.toml, one for the city and one for its first service."""
     text = GOOD.replace("[aliases]", f"{of_the_city}\n[aliases]").replace(
         'notice = "Soon."', f'notice = "Soon."\n{of_the_service}'
     )
@@ -451,7 +451,7 @@ def with_duplicates(folder: Path, of_the_city: str, of_the_service: str) -> Juri
 def test_a_service_has_its_own_vicinity_or_else_the_vicinity_of_the_city(
     city: Path, of_the_city: str, of_the_service: str, expected: Vicinity
 ) -> None:
-    found = with_duplicates(city, of_the_city, of_the_service)
+    found = with_tables(city, of_the_city, of_the_service)
     assert found.vicinity(found.services[0]) == expected
 
 
@@ -471,7 +471,7 @@ def test_a_service_has_its_own_vicinity_or_else_the_vicinity_of_the_city(
 )
 def test_the_error_for_a_vicinity_out_of_range_names_the_value(city: Path, wrong: str, fault: str) -> None:
     with pytest.raises(Misconfigured) as caught:
-        with_duplicates(city, f"[duplicates]\n{wrong}", f"[services.duplicates]\n{wrong}")
+        with_tables(city, f"[duplicates]\n{wrong}", f"[services.duplicates]\n{wrong}")
 
     assert str(caught.value).splitlines() == [
         f"demoville/jurisdiction.toml: duplicates: {fault}",
@@ -495,13 +495,13 @@ def test_the_error_for_a_vicinity_out_of_range_names_the_value(city: Path, wrong
 def test_a_service_has_its_own_retention_or_else_the_retention_of_the_city(
     city: Path, of_the_city: str, of_the_service: str, days: tuple[int | None, int | None]
 ) -> None:
-    found = with_duplicates(city, of_the_city, of_the_service)
+    found = with_tables(city, of_the_city, of_the_service)
     codes = (found.services[0].code, "a service of the past")
     assert tuple(found.retention_of(code).reporter_days for code in codes) == days
 
 
-def test_the_retention_of_photos_is_independent_of_that_of_reporters(city: Path) -> None:
-    found = with_duplicates(
+def test_the_retention_of_photos_does_not_depend_on_the_retention_of_reporters(city: Path) -> None:
+    found = with_tables(
         city, "[retention]\nreporter_days = 365\nphoto_days = 730", "[services.retention]\nphoto_days = 0"
     )
     assert found.retention_of(found.services[0].code) == Retention(reporter_days=365, photo_days=0)
@@ -521,7 +521,7 @@ def test_the_retention_of_photos_is_independent_of_that_of_reporters(city: Path)
 )
 def test_the_error_for_a_faulty_retention_names_the_value(city: Path, wrong: str, fault: str) -> None:
     with pytest.raises(Misconfigured) as caught:
-        with_duplicates(city, f"[retention]\n{wrong}", f"[services.retention]\n{wrong}")
+        with_tables(city, f"[retention]\n{wrong}", f"[services.retention]\n{wrong}")
     assert str(caught.value).splitlines() == [
         f"demoville/jurisdiction.toml: retention: {fault}",
         f"demoville/jurisdiction.toml: service lamp:1: retention: {fault}",
@@ -600,7 +600,7 @@ def test_each_fault_with_a_long_code_is_one_short_line(city: Path) -> None:
 
 
 def test_a_city_and_a_service_say_what_happens_to_personal_data(city: Path) -> None:
-    found = with_duplicates(
+    found = with_tables(
         city,
         "[privacy]\nphone_region = 'FI'\ncard = 'hold'\nplate_pattern = '[A-Z]{3}-[0-9]{3}'\n"
         "own = 'me@city.example'",

@@ -173,7 +173,7 @@ def test_python_that_nothing_calls_is_refused(folder: Callable[..., str], files:
     assert [fault.public_why for fault in load_registry([str(city)]).faults] == [why] * bool(why)
 
 
-def test_a_class_of_an_installed_city_that_nothing_uses_is_refused(install: Install) -> None:
+def test_an_unused_class_of_an_installed_city_is_refused(install: Install) -> None:
     install(alpha=("a.example", HOOKED + "jurisdiction = declared.load(__package__)\n"))
     (fault,) = load_registry(["alpha"]).faults
     assert fault.why == "class City is not used; write jurisdiction = declared.load(__package__, kind=City)."

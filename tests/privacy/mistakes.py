@@ -1,4 +1,4 @@
-"""Calls with personal data that the server refuses, or that fail inside. None of the data may be in the log."""
+"""Calls that have personal data, and that are refused or fail inside. None of the data may be in the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_REPORTERS = "ALTER TABLE reporter ADD CONSTRAINT none_at_all CHECK (email = '
 
 
 def make_mistakes(to: Town) -> Counter[int]:
-    """Make all these mistakes. Returns how many calls got each status."""
+    """Make all of these calls. Returns how many calls got each status."""
     who = to.person("mistake")
     found: Counter[int] = Counter()
 
@@ -90,7 +90,7 @@ def _mistakes_of_staff(to: Town, send: Any) -> None:
 
 
 def _mistakes_of_offices(to: Town, send: Any) -> None:
-    """Calls of back offices that are not signed, and signed ones that cannot be read."""
+    """Calls of back offices: some have a wrong signature, others a right one and a body that cannot be read."""
     who = to.person("mistake")
     for number, body in enumerate((who.text().encode(), json.dumps({"description": who.text()}).encode())):
         signed = world.signed_headers(body, f"wrong-{number}", utc_now())

@@ -1,4 +1,4 @@
-"""What operators see of text messages: the doctor, readiness, and the command."""
+"""What operators see about text messages: in `open311 doctor`, in /readyz, and in `open311 sms`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_gateway_that_is_down_is_a_fault_for_the_doctor_and_in_readiness(make_
         }
 
 
-def test_the_check_of_a_worker_names_a_gateway_that_is_down_and_has_status_0(
+def test_the_check_of_a_worker_exits_with_0_and_names_a_gateway_that_is_down(
     make_app: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with town(make_app) as here:

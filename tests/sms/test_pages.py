@@ -1,4 +1,4 @@
-"""The box for text messages in the form for a report, and what the privacy notice says."""
+"""The checkbox for text messages in the form for a report, and what the privacy notice says about them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_only_a_person_who_ticks_the_box_gets_messages_and_is_told_how_to_end_th
     assert message["to"] == ANN_INTERNATIONAL
 
 
-def test_the_form_names_a_number_that_can_get_no_messages_and_keeps_the_tick(here: Town) -> None:
+def test_a_number_that_cannot_get_messages_is_refused_and_the_box_stays_ticked(here: Town) -> None:
     for phone in ("", "12", "+358 40 1234567"):
         page = here.client.post(FORM, data=SENT | {"go": "send", "phone": phone, "sms": "true"})
         assert page.status_code == 400

@@ -45,7 +45,7 @@ class MeToo(Extensions):
         return 200, headers, payload
 
     def supporters_of(self, stored: dict[str, Any]) -> dict[str, Any]:
-        """The member of extended_attributes."""
+        """The members of extended_attributes about supporters."""
         people = stored.get("supporters") or []
         if self.has("supporters are named"):
             return {"supporters": len(people), "names": ",".join(people)} if people else {}

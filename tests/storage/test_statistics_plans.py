@@ -137,7 +137,7 @@ def generic_plans_of(database: Database) -> dict[str, int]:
 
 
 def answer(read: Read, question: Question) -> None:
-    """Ask as `answer_groupings` does, for two percentiles of each group that lie in a wide bucket."""
+    """Ask as `answer_groupings` does. Each group gets two percentiles, each of them in a wide bucket."""
     mark = build.NOON - timedelta(hours=1)
     found = statistics.tally(read, question, build.NOON, build.NOON.date(), None, mark)
     bucket = bucket_of(400)

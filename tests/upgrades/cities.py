@@ -1,4 +1,4 @@
-"""The invented cities of the dumps. Oldtown has requests of every kind, and Hamlet has almost no requests.
+"""The invented cities of the database dumps. Oldtown has requests of every kind, and Hamlet has almost no requests.
 
 Released dumps were made with these cities. Do not change anything that an answer shows, or the tests fail.
 """
@@ -28,7 +28,7 @@ from open311.plugins import (
 
 
 class Oldtown(Jurisdiction):
-    """A city whose back office answers by the description of a request."""
+    """A city whose back office decides by the description of a request."""
 
     def resolve(self, token: str, draft: Draft) -> Resolution:
         """The outcome that the description of the request names."""

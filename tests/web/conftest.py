@@ -42,7 +42,7 @@ def outlooks(make_database: Callable[[str], str]) -> Iterator[Callable[[float], 
 
 @pytest.fixture
 def foresee(outlooks: Callable[[float], Outlooks]) -> Foresee:
-    """Stores forecasts for the only city, as the daily job does, from 45 requests a month or from another level."""
+    """Stores forecasts of the only city, as the daily job does: for 45 requests a month, or for another `level`."""
 
     def store(platform: Platform, level: float = 45) -> None:
         (city,) = platform.registry

@@ -48,7 +48,7 @@ Multiply = Callable[..., None]
 
 
 def rows(client: FlaskClient, suffix: str = "csv", **query: str) -> list[dict[str, Any]]:
-    """The rows of a bulk file. The values are those of JSON in a JSON file, and texts in the other formats."""
+    """The rows of a bulk file. In JSON, the values have JSON's types; in the other formats, all are texts."""
     answer = client.get(f"{BULK}.{suffix}", query_string=query)
     assert answer.status_code == 200, answer.text
     return read(suffix, answer.data)
@@ -288,7 +288,7 @@ def test_a_disconnected_client_ends_the_query(served: int, platform: Platform, m
 
 @pytest.fixture
 def dumped(make_app: MakeApp, tmp_path: Path) -> Flask:
-    """A server with a licence, whose city has dumps of two days."""
+    """A server that names a licence. Its city has dumps of two days."""
     app = make_app(build.city(), data_dir=str(tmp_path), licence="https://cc.example/0")
     platform = platform_of(app)
     (city,) = platform.registry

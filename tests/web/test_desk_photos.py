@@ -48,7 +48,7 @@ class Held:
 
     @property
     def page(self) -> str:
-        """The path of the page of the photo, from the list of held photos."""
+        """The path of the photo's page, as the list of held photos has it."""
         return str(checked(self.ada.get("photos")).xpath("//main//li/a/@href")[0])
 
     def states(self) -> list[PhotoState]:

@@ -177,7 +177,7 @@ def test_a_comma_list_in_the_path_is_read_as_ids(client: FlaskClient, platform: 
         build.store(platform, service_request_id=name)
     assert ids(client.get(f"{BASE}/requests/B,nope,%20A.{format}")) == ["B", "A"]
     assert ids(client.get(f"{BASE}/requests/A,B.{format}")) == ["A,B"], (
-        "an id that equals the whole text is used before the ids in the text"
+        "if the whole text is an id, it is not split at its commas"
     )
     assert client.get(f"{BASE}/requests/nope,never.{format}").status_code == 404
 

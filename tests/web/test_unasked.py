@@ -1,4 +1,4 @@
-"""Attributes that a service does not ask for: kept for staff where the city says so, and public nowhere."""
+"""Attributes that a service does not ask for. They are kept for staff if the city wants it, and never public."""
 
 from __future__ import annotations
 
