@@ -104,7 +104,7 @@ def test_a_message_that_the_gateway_takes_later_is_tried_again_under_the_same_id
         assert here.send(hours=30) == []
 
 
-def test_a_message_that_the_gateway_refuses_is_not_sent_again_and_the_next_one_is(make_app: Make) -> None:
+def test_a_message_that_the_gateway_refuses_is_not_sent_again_but_the_next_one_is_sent(make_app: Make) -> None:
     with town(make_app, world.fault("status", status=422)) as here:
         name = here.report()
         assert here.send() == []
