@@ -189,7 +189,7 @@ class Watch:
 
 
 class _SensorDesk:
-    """The request of a condition, within one transaction. It is loaded once, with a lock."""
+    """The request of a condition, within one transaction. The request is loaded at most once, with a lock."""
 
     def __init__(self, watch: Watch, connection: Connection) -> None:
         self._watch, self._connection = watch, connection
@@ -262,7 +262,7 @@ class _SensorDesk:
     def _is_taken_up(self, record: RequestRecord) -> bool:
         """Whether somebody works on the request, or a person of the city has done anything with it.
 
-        The status of a merged request follows that of the other one.
+        A merged request counts as taken up, because it is closed and opened together with the other request.
         """
         if record.progress or record.assignee or record.merged_into:
             return True

@@ -1,4 +1,4 @@
-"""What people answer to text messages. Two answers count: one ends the messages, one lets them come again."""
+"""What people answer to text messages. Two answers have an effect: one ends the messages, one starts them again."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ log = logger(__name__)
 
 
 def take_answer(platform: Platform, city: Jurisdiction, call: RawCall, *, now: datetime) -> Wish:
-    """Read a call of a city's gateway with what somebody has answered. The last call of a number counts.
+    """Read a call of a city's gateway with what somebody has answered, and store whether the person wants messages.
 
-    A number that is stopped gets no messages of any city of this server, because the person answers the gateway.
+    A later call about the same phone number replaces an earlier one. A number that is stopped gets no messages of
+    any city of this server, because the person answers the gateway, and all cities use the same gateway.
     Raises NotFound if the city sends no messages, Unauthenticated for a call that the gateway has not signed,
     Invalid for a call that cannot be read, and Unavailable for a fault of this server: then the gateway should call
     again.

@@ -175,7 +175,7 @@ def _limit(connection: Connection, city: Jurisdiction, queued: QueuedSms, recipi
 
 
 def _is_suspected(connection: Connection, city: Jurisdiction, record: RequestRecord) -> bool:
-    """Whether a report broke a rule against abuse and was not released. Its number may be that of a victim."""
+    """Whether a report broke a rule against abuse and was not released. Its phone number may belong to a victim."""
     if record.visibility not in (Visibility.HELD, Visibility.WITHDRAWN):
         return False
     events = history.load_events(connection, city.id, record.number)

@@ -1,4 +1,4 @@
-"""The state of text messages, for operators, health checks and metrics. Nothing here has a number."""
+"""The state of text messages, for operators, health checks and metrics. It has no phone numbers."""
 
 from __future__ import annotations
 

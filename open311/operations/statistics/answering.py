@@ -42,7 +42,7 @@ from open311.storage.statistics import Chosen
 from schemas.texts import tell
 
 MOST_LIVE = 50_000
-"""The number of requests that a live search may find: one with words, a place or another filter without sums."""
+"""The most requests that a live search may find. It has words, a place or another filter without sums."""
 
 _KEPT = 32
 """For how many questions a process keeps the answers. An answer by day for a year needs a fifth of a megabyte."""
@@ -59,8 +59,8 @@ def answer_groupings(
 ) -> dict[Grouping, Statistics]:
     """The numbers that a question asks for, by several groupings, all from one snapshot of the database.
 
-    live  a search with filters that are not in the question; its dates are those of the question. None for a
-          question that stored sums answer
+    live  a search with filters that are not in the question; its dates are those of the question. None if stored
+          sums can answer the question
     Raises Invalid if a live search finds too many requests, and Unavailable until the city is counted.
     """
     chosen = None if live is None else _choose(platform, city, question, live)
@@ -83,7 +83,10 @@ def answer_groupings(
 
 
 def _whole_of(tallies: Mapping[Grouping, Mapping[str, Tally]]) -> Tally | None:
-    """The counts of all requests, as the sum over another grouping that counts each once; None if there is none."""
+    """The counts of all requests: the sum over a grouping that counts each request once.
+
+    None if the tallies have no such grouping.
+    """
     found = [groups for grouping, groups in tallies.items() if grouping is not Grouping.AREA]
     return _sum([*min(found, key=len).values()]) if found else None
 
@@ -117,7 +120,7 @@ def answers_of_minute(
     now: datetime,
     live: RequestSearch | None = None,
 ) -> Mapping[Grouping, Statistics]:
-    """Like `answer_groupings`. Within a minute, a process gives the same answers, each as of its first call.
+    """Like `answer_groupings`, but within a minute, a process gives the same answers again, as of the first call.
 
     So a page and stats.json agree, although they ask for different groupings.
     """
@@ -143,7 +146,7 @@ class _Count:
     mark: datetime
 
     def tallies(self) -> dict[str, Tally]:
-        """The counts by key; with the grouping by group, by the codes of services."""
+        """The counts by key. If the question groups by group of services, the keys are still codes of services."""
         found = self._tally(self.question)
         for key, counts in self._left_out(found).items():
             found[key].leave_out_times(counts)
@@ -175,7 +178,7 @@ class _Count:
     def _count_hours(
         self, members: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence[Place]]
     ) -> dict[tuple[str, Place], int]:
-        """The hours at places of groups, from the counts of the parts of each group."""
+        """The hours at the place of each percentile of each group, from the counts of the parts of the group."""
         parts = {part: wanted[key] for key, inside in members.items() for part in inside}
         counted = statistics.count_hours(self.read, self.question, parts, self.chosen, without=self.without)
         found: dict[tuple[str, Place], int] = {}
@@ -188,7 +191,7 @@ class _Count:
 
 
 def _hours(key: str, place: Place | None, found: Mapping[tuple[str, Place], int]) -> int | None:
-    """The hours at a place of a group; None without a place."""
+    """The hours at the place of a group's percentile; None without a place."""
     return found.get((key, place), place.least) if place else None
 
 
@@ -199,7 +202,7 @@ def require_counted(state: statistics.State) -> None:
 
 
 def _choose(platform: Platform, city: Jurisdiction, question: Question, live: RequestSearch) -> Chosen:
-    """What a live search finds: requests reported in the question's days, and those that may be closed in them."""
+    """What a live search finds: requests reported on the question's days, and those perhaps closed on them."""
     start = None if question.first is None else datetime.combine(question.first, time(), city.zone)
     end = None if question.last is None else datetime.combine(question.last + timedelta(days=1), time(), city.zone)
     past = None if end is None else end - timedelta(microseconds=1)
@@ -317,7 +320,7 @@ def _department_of(city: Jurisdiction, code: str) -> str:
 
 
 def _target_days(question: Question, city: Jurisdiction) -> str:
-    """What the targets of the counted services count: calendar or working time, or both."""
+    """Whether the targets of the counted services are in calendar or working time, or both; "" without targets."""
     codes = question.service_codes
     units = {
         rule.level.unit.needs_calendar

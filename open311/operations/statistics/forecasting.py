@@ -71,9 +71,11 @@ def find_forecasts(
 def find_usual_days(
     platform: Platform, city: Jurisdiction, service_code: str, areas: Sequence[str] = ()
 ) -> Outlook | None:
-    """How long requests to a service usually take: in the only area of a request, else in the whole city.
+    """How long requests to a service usually take.
 
-    None if that is not published, also before the first forecasts.
+    If the request has exactly one area, and the days in this area are published, the result is about the area.
+    Otherwise the result is about the whole city. None if these days are not published either, and before the first
+    forecasts.
     """
     with platform.database.reading() as connection:
         found = stored.load_near(connection, city.id, service_code, areas)
@@ -178,7 +180,7 @@ class _Counts:
 def _series(counts: Mapping[int, int], whole: frozenset[int], newest: int) -> Series:
     """The series of a cell. It begins after the first period with requests, because that may be incomplete.
 
-    A whole period of the city without requests of the cell counts as 0.
+    A period that is whole for the city, but has no requests of the cell, counts as 0.
     """
     if not counts:
         return {}
@@ -187,7 +189,7 @@ def _series(counts: Mapping[int, int], whole: frozenset[int], newest: int) -> Se
 
 
 def _blocks(weeks: Series) -> Series:
-    """Blocks of four weeks. The newest one is 0; a block with a missing week is missing."""
+    """The sums of blocks of four weeks. The newest block has number 0. A block with a missing week is left out."""
     found = {}
     for block in range(min(weeks, default=0) // WEEKS_OF_BLOCK, 1):
         parts = [weeks.get(WEEKS_OF_BLOCK * block - number) for number in range(WEEKS_OF_BLOCK)]

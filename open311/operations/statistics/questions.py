@@ -19,12 +19,12 @@ MOST_DAYS = 366
 LIVE = ("q", "bbox", "radius", "agency_responsible", "has_photo", "updated_after", "updated_before")
 """Parameters that no stored sum knows."""
 _EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
-"""Instants outside are read as these, so that days before and after them exist in every time zone."""
+"""An earlier or later instant is read as one of these two, so that the days around it exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, and a search if only that can answer it. `warnings`: what was not read as it was sent."""
+    """A question, and a search if stored sums cannot answer it. `warnings`: what was not read as it was sent."""
 
     question: Question
     live: RequestSearch | None

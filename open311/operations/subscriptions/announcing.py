@@ -1,4 +1,4 @@
-"""The consumer that announces changes to subscriptions."""
+"""The consumer that announces changed requests to the subscriptions whose filters they match."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def groups_of(platform: Platform, jurisdiction_id: str) -> Groups:
 def announce(
     connection: Connection, jurisdiction_id: str, recorded: Sequence[RecordedChange], groups: Groups, now: datetime
 ) -> list[int]:
-    """Make the notifications of these changes. Returns the number of the subscription for each of them.
+    """Make the notifications of these changes. Returns the id of the subscription of each notification.
 
     A request that has changed several times is announced once. It does not matter if a change is announced again,
     because the public version is the same then.

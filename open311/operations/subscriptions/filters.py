@@ -19,9 +19,9 @@ from schemas.texts import tell
 def read_filter(
     platform: Platform, city: Jurisdiction, values: Mapping[str, Any], problems: list[Problem]
 ) -> RequestFilter:
-    """The filter of a new subscription, from values as lists have them. Adds what is wrong to `problems`.
+    """The filter of a new subscription. Adds what is wrong to `problems`.
 
-    service_request_id may be missing.
+    values  the same parameters as those of a list of requests. `service_request_id` may be missing
     """
     problems += _unknown(city, values)
     id, number = values.get("service_request_id", ""), None
@@ -49,7 +49,7 @@ def _codes(city: Jurisdiction, sent: Iterable[str]) -> Iterator[str]:
 
 
 def _unknown(city: Jurisdiction, values: Mapping[str, Any]) -> Iterator[Problem]:
-    """A problem for each part of a filter that the city does not know, because nothing would ever match."""
+    """A problem for each part of a filter that the city does not know. No request would ever match such a part."""
     for code in values["service_code"]:
         if city.service(code) is None:
             yield Problem(

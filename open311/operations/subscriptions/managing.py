@@ -55,7 +55,9 @@ def notice_of(owned: Owned) -> str:
 def create_subscription(
     platform: Platform, city: Jurisdiction, values: Mapping[str, Any], *, principal: Principal, now: datetime
 ) -> Owned:
-    """Subscribe a receiver to the requests of a filter. It is told after it has answered a challenge.
+    """Subscribe a receiver to the requests of a filter.
+
+    The receiver gets changes only after it has answered a challenge.
 
     values  the values of `NewSubscriptionArguments`
     Raises Invalid with all problems.
@@ -194,7 +196,7 @@ def _save(connection: Connection, owned: Owned, changed: Webhook) -> None:
 
 
 def _url_problems(platform: Platform, url: str) -> Iterator[Problem]:
-    """What is wrong with the address of a receiver. Its name is resolved."""
+    """What is wrong with the address of a receiver. The name of its host is resolved."""
     settings = platform.settings
     if not url:
         return

@@ -32,9 +32,9 @@ def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
 
     These are keys of repeatable POSTs (A15) and of commands after a day, notices to the operator after 90 days,
     deliveries of changes after a year, old updates of back offices, and expired blocks of senders and sessions of
-    staff. Followers are deleted too: those who have not agreed to get mail after a week, and those who get mail
-    about a filter and have not prolonged it for a year. So are, after a month, mails and text messages that have
-    ended, and counts of bounces.
+    staff. Mails and text messages that have ended are deleted after a month, and so are counts of bounces.
+    Followers who do not agree to get mail are deleted after a week. Followers who get mail about a filter are
+    deleted if they do not prolong it within a year.
 
     Returns the number of deleted rows by kind.
     """

@@ -4,8 +4,8 @@ The files are `<data_dir>/dumps/<jurisdiction>/requests-YYYY-MM-DD.{csv.gz,ndjso
 its checksum, and one manifest per day. All files of a day come from one snapshot of the database. The manifest is
 written last: a day without a manifest is incomplete and is not listed.
 
-Dumps must not show what was hidden, withdrawn, corrected or erased after they were made. Then a dump is made anew,
-and the older ones are deleted, because nobody can make the dump of a past day again.
+Dumps must not show what was hidden, withdrawn, corrected or erased after they were made. So after such a change, a
+new dump is made. All older dumps are deleted, because nobody can make the dump of a past day again.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class Check:
 def check_readiness(platform: Platform, now: datetime) -> list[Check]:
     """Check what this server needs. Never raises.
 
-    That is the database and the work in it, the replica, the media store, the store of the rate limits, and
-    plugins.
+    The server needs the database and the work in it, the replica, the media store, the store of the rate limits,
+    and plugins.
     """
     checks = [*_ending(platform), *_database(platform, now)]
     if platform.replica is not None:
@@ -201,7 +201,7 @@ def _jobs(connection: Connection) -> Check:
 def _deliveries(watched: Sequence[Watched]) -> Iterator[Check]:
     """Check that deliveries are tried in time, and that no back office is down or waits for a person.
 
-    Neither is vital. The texts are public: they have no address and no cause.
+    Neither check is vital. The texts are public, so they have no address and no cause.
     """
     late = [_name(one) for one in watched if one.is_late]
     waiting = sum(one.moving for one in watched if not one.is_gone)

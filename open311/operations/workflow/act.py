@@ -44,7 +44,8 @@ def act(
     name        the request's service_request_id, token or number; an int is always the number
     version     the version that the caller has seen; None to accept any version
     repeat_key  the caller's own id of this call; "" for none. If a call of the last day had the same id, nothing
-                changes, and the request is returned in its present state. It must have been the same call
+                changes, and the request is returned in its present state. If the earlier call had other commands,
+                Invalid is raised
     Raises NotFound for an unknown request, Forbidden, Invalid, and Conflict for another version, or for a command
     that is not legal in the request's state.
     """
@@ -111,10 +112,11 @@ def act_within(
 def changes_by(
     desk: Desk, before: RequestRecord, commands: Sequence[Command], *, version: int | None = None
 ) -> list[Change]:
-    """The changes that commands on a request lead to, that of the request first; none if nothing changes.
+    """The changes that commands on a request lead to; none if nothing changes.
 
-    Nothing is written. The caller has loaded the request with a lock. Raises Conflict if the request no longer has
-    this version, Forbidden for another department's request, and whatever `_require` raises.
+    The first one is the change of the request itself. Nothing is written. The caller has loaded the request with a
+    lock. Raises Conflict if the request no longer has this version, Forbidden for another department's request, and
+    whatever `_require` raises.
     """
     require_department(desk.principal, desk.jurisdiction, before)
     if version is not None and version != before.version:

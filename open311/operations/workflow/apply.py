@@ -33,9 +33,9 @@ def load_request(
 ) -> RequestRecord:
     """Load a request. Raises NotFound for an unknown name, Conflict for an ambiguous one.
 
-    name       the service_request_id, else the token, else the number, else the id in another system: requests of
-               blackbox services have no id, and those of batch services have none at first. An int is always the
-               number
+    name       the service_request_id, else the token, else the number, else the id in another system. An int is
+               always the number. Not every request has a service_request_id: those of blackbox services never have
+               one, and those of batch services have none at first
     is_locked  whether to lock the request until the transaction ends. Whoever changes the request must lock it
     """
     load = partial(requests.load_record, connection, jurisdiction.id, is_locked=is_locked)
@@ -67,7 +67,9 @@ def _number(name: str) -> int:
 
 
 def change_requests(connection: Connection, changes: Iterable[Change], names: Names) -> list[RequestRecord]:
-    """Apply events to stored requests, in the caller's transaction. Returns the changed requests, in this order.
+    """Apply events to stored requests, in the caller's transaction.
+
+    Returns the requests of `changes` as they are after the change, in the same order.
 
     If a request is closed or opened again, the requests that are merged into it are closed or opened again too.
     The caller must have loaded the requests with a lock. Raises Conflict if a request was changed since it was
@@ -136,7 +138,7 @@ def publish_supported(connection: Connection, numbers: Collection[int], names: N
 
 
 def _naming(connection: Connection, after: RequestRecord, city: Jurisdiction) -> list[RequestRecord]:
-    """The requests that are merged into one, and those that may repeat it."""
+    """The requests that name this one: those that are merged into it, and those that may repeat it."""
     children = requests.load_merged(connection, city.id, [after.number])
     others = requests.load_naming(connection, city.id, after.service_request_id)
     return list({one.number: one for one in (*children, *others)}.values())

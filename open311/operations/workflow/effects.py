@@ -1,4 +1,4 @@
-"""The events that each command causes. `act` has checked before that the command is allowed and legal."""
+"""The events that each command causes. `act` has already checked that the command is allowed and legal."""
 
 from __future__ import annotations
 
@@ -349,7 +349,7 @@ def _found(text: str, record: RequestRecord, desk: Desk) -> tuple[str, str]:
 def report_after(command: commands.Command, record: RequestRecord, desk: Desk) -> RequestRecord:
     """The record with the report as it is after the command. Most commands do not change the report.
 
-    Events do not contain the report, so this function changes it instead of an event.
+    Events do not contain the report, so no event can change it. Only this function changes it.
     """
     if isinstance(command, commands.Correct):
         return corrected(command, record, desk)

@@ -109,7 +109,7 @@ def erase_parts(
     rows["media"] += len(photos)
     names = names_for(connection, jurisdiction)
     after = change_requests(connection, changes, names)
-    if rows["supporter"]:  # who has supported both a request and one that was merged into it now counts twice
+    if rows["supporter"]:  # a person who supported a request and also one merged into it now counts twice
         publish_supported(connection, {record.merged_into for record in records} - {0}, names)
     return Erasure(after, rows, photos)
 

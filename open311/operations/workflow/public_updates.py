@@ -45,9 +45,10 @@ def updates_of(
 
 
 def mask_again(connection: Connection, records: Sequence[RequestRecord], city: Jurisdiction) -> None:
-    """Bring the stored updates of requests up to date, after the policy or what staff have unmasked has changed.
+    """Mask the stored updates of requests again, after a change of the policy or of what staff have unmasked.
 
-    An update keeps a text that replaces a note, such as one without the name of a hidden request.
+    Some updates have another text in place of a note, such as a text without the name of a hidden request. Such a
+    text stays.
     """
     stored = updates.texts_of(connection, city.id, [record.number for record in records])
     if not stored:
@@ -64,7 +65,10 @@ def mask_again(connection: Connection, records: Sequence[RequestRecord], city: J
 
 
 def _missed(connection: Connection, before: RequestRecord) -> tuple[RequestRecord, Sequence[Event]]:
-    """The hidden request as the public saw it last, and the events after that; all if nobody saw it."""
+    """The hidden request as the public saw it last, and the events since then.
+
+    If the public never saw the request, these are the request after its first event, and all later events.
+    """
     events = history.load_events(connection, before.jurisdiction_id, before.number)
     past = [event for event in events if event.version <= before.version]
     hiding = max((index for index, event in enumerate(past) if _hides(event)), default=0)

@@ -79,7 +79,7 @@ def reroute_requests(
     stays. A request whose service is retired and has no rule stays too. The rules see when the request was
     received, and its present place, answers and description. The due date stays.
 
-    Each batch is a transaction, so a killed run can be repeated. A dry run locks and writes nothing.
+    Each batch is a transaction, so a killed run can be repeated. A dry run locks nothing and writes nothing.
     """
     database = platform.database
     last = 0

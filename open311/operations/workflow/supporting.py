@@ -129,11 +129,13 @@ def _target(connection: Connection, city: Jurisdiction, name: str, principal: Pr
 
 
 def locked_target(connection: Connection, city: Jurisdiction, named: RequestRecord) -> RequestRecord:
-    """The request that counts the supporters of another, locked: itself, or the one that it was merged into.
+    """Lock and return the request that counts the supporters of the request `named`.
 
-    named  the other request, which the caller has read without a lock. With a lock, this call would lock a merged
-           request first and then the one that counts. `withdraw` locks these two in the opposite order, so both
-           calls could be in a deadlock
+    This is `named` itself or, if `named` was merged into another request, the other request.
+
+    named  a request that the caller has read without a lock. If the caller had locked a merged request, this
+           function would then lock the request that counts. `withdraw` locks these two in the opposite order, so
+           both calls could be in a deadlock
     Raises NotFound if the public cannot read the named request any more. Raises Conflict if it was merged into a
     request that the public cannot read, or if the request that counts was itself merged just now.
     """
