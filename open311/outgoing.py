@@ -20,7 +20,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105  # a name, not a secret
 _KEY_BYTES = range(24, 65)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _INVISIBLE = r"\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-"""Characters that turn the direction of a text or cannot be seen, as a part of a set."""
+"""Characters that turn the direction of a text or cannot be seen, for use in a set of a regular expression."""
 _LOCAL_PART = re.compile(rf"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE}]{{1,64}}")
 _NAMED = re.compile(r"(?P<name>\"[^\"<>\r\n]*\"\s*|[^\"<>,;:@\r\n]*)<(?P<address>[^<>]*)>")
 _DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", re.ASCII)

@@ -18,7 +18,10 @@ from open311.outgoing import LOOPBACK, SmtpServer, key_of, proxy_of, read_mailbo
 
 PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
-"""No settings. `open311 run` sets OPEN311_PARENT_PIPE for its children; `open311 conformance` reads the key."""
+"""Variables with our prefix that are no settings.
+
+`open311 run` sets OPEN311_PARENT_PIPE for its children. `open311 conformance` reads OPEN311_CONFORMANCE_KEY.
+"""
 NO_DATABASE = "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."
 MOST_PORT = 65_535
 MOST_SERVING = 1_000
@@ -413,8 +416,8 @@ class Settings:
     def from_environ(cls) -> Settings:
         """Read all settings from the environment.
 
-        Raises Misconfigured. The error names every variable that cannot be read, or else the first that breaks a
-        rule of `check`.
+        Raises Misconfigured. The error names every variable that cannot be read. If all can be read, it names the
+        first variable that breaks a rule of `check`.
         A value can also be read from a file: DATABASE_URL_FILE=/run/secrets/database-url.
         """
         source = FileAwareEnv(strip_whitespace=True)
@@ -539,7 +542,7 @@ class Settings:
             raise Misconfigured("OPEN311_MAP_HOSTS: must look like https://fonts.city.example, without a path.")
 
     def _check_rate_storage(self) -> None:
-        """Check the address of the counts. No error quotes it, because it may hold a password."""
+        """Check the address of the store of the rate limits. No error quotes it, because it may have a password."""
         kind, _, rest = self.rate_storage.partition("://")
         if kind not in RATE_STORAGES:
             raise Misconfigured("OPEN311_RATE_STORAGE: must be memory:// or a redis:// address.")
@@ -588,7 +591,7 @@ class Settings:
 
     @property
     def past_pooler(self) -> Settings:
-        """The settings for what a pooler of transactions does not admit: worker, migrations, imports, commands."""
+        """The settings for all that cannot use a transaction pooler: worker, migrations, imports, commands."""
         if not self.direct_database_url:
             return self
         return replace(self, database_url=self.direct_database_url, direct_database_url="")

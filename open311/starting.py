@@ -1,4 +1,4 @@
-"""The first moments of the command `open311`, before its modules are imported; imports almost nothing itself."""
+"""What the command `open311` does before it imports its modules. This module imports almost nothing itself."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def _open_null(number: int, name: str) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    """End immediately: an exception would leave an import half done, and some libraries catch it there."""
+    """End immediately, because an exception would interrupt an import, and some libraries catch it."""
     os.write(2, b"open311: stopped.\n")
     os._exit(STOPPED)

@@ -102,9 +102,10 @@ def update_document(update: CaseUpdate, key: str) -> dict[str, Any]:
 
 
 def read_update(record: object, update_id: str = "") -> RemoteUpdate:
-    """An update from plain data with some of these members, all of them texts:
+    """An update from plain data.
 
-    update_id, service_request_id, reference, status, updated_datetime, description and media_url.
+    record     has some of these members, all of them texts: update_id, service_request_id, reference, status,
+               updated_datetime, description and media_url
     update_id  the id to use if the record has no update_id. Updates of different cases may have the same id
 
     `service_request_id` is the back office's own id of the case, and `reference` is our name for the case. If there

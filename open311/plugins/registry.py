@@ -105,7 +105,7 @@ class Registry:
 
     @property
     def overridable(self) -> Sequence[Jurisdiction]:
-        """Those whose files allow overrides, as their files declare them."""
+        """The jurisdictions whose files allow overrides, as the files declare them."""
         return self._layers.overridable
 
     @property
@@ -142,7 +142,7 @@ class Registry:
         return self.jurisdictions.get(jurisdiction_id)
 
     def renew(self, city: Jurisdiction) -> None:
-        """Replace a jurisdiction as its files declare it. What was added to it is added again."""
+        """Put `city` in the place of what the files declared before. The layers of the city are added again."""
         layers = self._layers
         with layers.lock:
             layers.declared[city.id] = city

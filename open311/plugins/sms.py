@@ -78,8 +78,8 @@ class SmsAnswer:
 class SmsSender(Protocol):
     """A configured sender. Only one thread uses it, and closes it at the end.
 
-    It is made with an `SmsConfig`, without any call of the network. If a setting is missing or
-    wrong, it raises Misconfigured, whose text names the setting. Its class has `api_version = SMS_API_VERSION`.
+    The constructor gets an `SmsConfig` and must not use the network. If a setting is missing or wrong, the
+    constructor raises Misconfigured, whose text names the setting. The class has `api_version = SMS_API_VERSION`.
     """
 
     def send(self, sms: Sms, *, now: datetime) -> SmsResult:

@@ -101,14 +101,15 @@ def check_sms_sender(
 ) -> None:
     """Try a sender of text messages with a gateway of the test kit: first with recorded answers, then with faults.
 
-    exchanges  the answers of the gateway. The path of the first one is that of `SmsConfig.url`
+    exchanges  the answers of the gateway. `SmsConfig.url` has the path of the first exchange
     answer     `body` and `headers` of a call with what a person has answered, signed at NOON of `plugins.trials`
-    secret     `SmsConfig.secret`; "" for one in the form of Standard Webhooks
+    secret     `SmsConfig.secret`; "" for the kit's own secret, which has the form of Standard Webhooks
 
     The gateway has these faults: it answers 500, 502 or 429; it takes the message and drops the connection; it is
     down. The sender must fulfil these rules:
 
-    - It raises nothing when it sends. A fault gives a `Retry`, after 429 with the pause of `Retry-After`.
+    - It raises nothing when it sends. A fault gives a `Retry`. The answer 429 gives a `Retry` with the pause of
+      `Retry-After`.
     - Each call has the id of the message.
     - No log and no result has the number, the text or the secret.
     - Without settings, it raises Misconfigured. A call without a valid and recent signature is a BadCall.
@@ -198,7 +199,7 @@ def example_drafts(jurisdiction: Jurisdiction, service: Service) -> Iterator[Dra
 def example_place(jurisdiction: Jurisdiction, service: Service | None = None) -> Place:
     """A place with a point where the city accepts requests, or offers the service.
 
-    The point is 0, 0 if this is everywhere or nowhere.
+    The point is 0, 0 if every point fits, or if no point fits.
     """
     region = region_of(jurisdiction, service)
     if region.is_empty:
@@ -381,7 +382,10 @@ def _citizen_texts(jurisdiction: Jurisdiction) -> Iterator[str]:
 
 
 def _unfit_translation(where: str, translation: Translation) -> Iterator[str]:
-    """A name that is left empty is shown in the original language, but a blank one would be shown as it is."""
+    """Faults in the texts of a translation.
+
+    An empty name is no fault, because pages then show the original name. A name of blanks would be shown as it is.
+    """
     for group, name in translation.groups.items():
         yield from _unfit_if_there(f"{where}: group {group!r}", name)
     for text in translation.texts:

@@ -176,10 +176,12 @@ def holder_of_name(
 ) -> Holder | None:
     """The valid account with this name that may work for the jurisdiction, locked until the transaction ends.
 
-    None if there is none. The jurisdiction's own account is preferred to one of all jurisdictions.
+    None if there is none. An account with exactly this name is preferred. Among equal names, the jurisdiction's own
+    account is preferred to one of all jurisdictions.
 
-    ignores_case  whether the case of ASCII letters does not count. Other letters always count exactly: a person
-                  could otherwise get another one's account with a similar address, such as `ß` for `ss`
+    ignores_case  whether names of ASCII characters may differ in case. All other names must be exactly equal,
+                  because a person could otherwise get the account of somebody with a similar address, such as `ß`
+                  for `ss`
     """
     columns = staff_account.c
     query = (

@@ -63,8 +63,8 @@ def _whole() -> Statement:
 def lock_list(connection: Connection) -> str:
     """Lock the list and give it a higher version, before a change. Returns the secret of the digests.
 
-    The version is a time in microseconds. So it is also higher than those that processes have seen before an older
-    backup was restored.
+    The version is a time in microseconds. So even after an older backup was restored, the new version is higher
+    than every version that a process has seen before.
     """
     now_us = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
     row = pg_insert(block_list).values(jurisdiction_id=ALL_JURISDICTIONS, version=now_us, secret=new_block_secret())

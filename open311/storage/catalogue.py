@@ -81,7 +81,7 @@ def _fields(item: Any) -> dict[str, Any]:
 
 
 def lock_catalogues(connection: Connection) -> None:
-    """Take the lock of catalogues and overrides until the transaction ends. Waits while another one has it."""
+    """Take the lock of catalogues and overrides until the transaction ends. Waits until nobody else has it."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 

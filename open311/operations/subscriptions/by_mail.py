@@ -81,7 +81,7 @@ def subscribe_by_mail(
 def queue_news(
     platform: Platform, connection: Connection, jurisdiction_id: str, numbers: Collection[int], now: datetime
 ) -> None:
-    """Make mails for those of these subscriptions that belong to people, unless one waits already."""
+    """Make a mail for each person to whom one of these subscriptions belongs, unless a mail to the person waits."""
     city = platform.registry.get(jurisdiction_id)
     if not numbers or city is None or not mails_followers(platform.settings, city):
         return

@@ -104,7 +104,7 @@ def find_subscription(platform: Platform, city: Jurisdiction, name: str, princip
 
 
 def pause(platform: Platform, city: Jurisdiction, name: str, *, principal: Principal, now: datetime) -> Owned:
-    """Send nothing until `resume`. What would be told is collected.
+    """Send nothing until `resume`. Until then, notifications are collected.
 
     Raises NotFound, and Invalid if the subscription is neither active nor paused.
     """

@@ -178,13 +178,13 @@ class Line:
 
 
 def disable(connection: Connection, place: Place, now: datetime) -> None:
-    """Stop a subscription. If its owner resumes it later, everything that it has not told is told then."""
+    """Stop a subscription. If its owner resumes it, the receiver then gets all changes that it has not got yet."""
     webhooks.replay_undelivered(connection, place)
     subscriptions.set_state(connection, *place, SubscriptionState.DISABLED, now)
 
 
 def start_again(platform: Platform, connection: Connection, owned: Owned, now: datetime) -> None:
-    """Send to a receiver soon, also after failures, a pause or a stop. One that is not verified stays so.
+    """Send to a receiver soon, also after failures, a pause or a stop. An unverified subscription stays unverified.
 
     A worker may be sending to the receiver now. Its claim is left as it is: with two workers, an older version
     could come after a newer one. A claim looks the same as a short wait, so a short wait is left too.

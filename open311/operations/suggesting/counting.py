@@ -51,7 +51,7 @@ def _is_public(city: Jurisdiction, code: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """How often a service was suggested at a rank, from 1, and how often it was chosen then."""
+    """How often a service was suggested at a rank, and how often it was then chosen. The first rank is 1."""
 
     service_code: str
     rank: int

@@ -1,4 +1,4 @@
-"""A city's files with its overrides in them. The comments of the files and their order stay."""
+"""A city's files with its overrides in them. The comments in the files and the order of the keys stay."""
 
 from __future__ import annotations
 

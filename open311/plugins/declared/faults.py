@@ -24,7 +24,7 @@ def explain(whole: Table, found: Any, data: Any, where: str) -> Iterator[str]:
 def explain_with_lines(whole: Table, found: Any, data: Any, where: str, text: str) -> Iterator[str]:
     """Like `explain`, with the line after the file's name. `text` is the TOML of the file, from its first line.
 
-    For a missing key, it is the line of the table, or the first line if the key belongs to the whole file.
+    For a missing key, the sentence has the line of the table, or line 1 if the key belongs to the whole file.
     """
     lines = TextLines(text)
     for path, part in _parts(found):

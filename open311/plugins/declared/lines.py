@@ -68,7 +68,7 @@ class Lines:
 
     @cached_property
     def _lines(self) -> TextLines | None:
-        """The lines of a file that can be read; otherwise None."""
+        """The lines of the file; None if the file cannot be read."""
         if self._folder is None:
             return None
         try:

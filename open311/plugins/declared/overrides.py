@@ -1,7 +1,7 @@
-"""Overrides of a city's files: what can be overridden, with the keys of the files, and the city with overrides.
+"""Overrides of a city's files: which keys of the files can be overridden, and the city with its overrides.
 
-The tables here use the same types of keys as those of the files, and `find_faults` checks the whole city. So an
-override must be valid in the files too. In addition, its texts and lists have limits.
+The tables here use the same types of keys as the tables of the files, and `find_faults` checks the whole city. So
+an override must be valid in the files too. In addition, its texts and lists have limits.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def _codes(value: Plain) -> list[str]:
 def reduced(base: Plain, sent: Plain) -> dict[str, Any]:
     """The fields of a valid override that differ from its base. {} if the override changes nothing.
 
-    Of a form, the codes of all questions stay, because they say the order.
+    For a form, the result has the codes of all questions, because the order of the codes can be overridden too.
     """
     value = _normal(sent)
     if isinstance(base.get("attributes"), list) and "attributes" in value:
@@ -350,7 +350,7 @@ def _with_fitting(ground: Jurisdiction, stands: Sequence[Stand]) -> tuple[Jurisd
     for stand in stands:
         faults = find_faults(_all(ground, [*fitting, stand.override])) if _counts(stand) else []
         if faults:
-            fault = _PLACE.sub("", faults[0])  # the line is that of the files, which do not have the fault
+            fault = _PLACE.sub("", faults[0])  # without file and line: the files do not have the fault
             checked.append(replace(stand, standing=Standing.MISFIT, fault=fault))
             continue
         fitting += [stand.override] if _counts(stand) else []

@@ -46,7 +46,7 @@ def _with_inner(table: Table) -> Iterator[Table]:
 
 
 def _rows(table: Table) -> str:
-    """The keys of a table, as a table in Markdown. A kind of back end has only the keys that not all kinds have."""
+    """The keys of a table, in Markdown. For a kind of back end, only the keys that the kind adds or changes."""
     common = BackendTable().fields if type(table) is not BackendTable and isinstance(table, BackendTable) else {}
     lines = ["| Key | Type | Default | Meaning |", "|---|---|---|---|"]
     for key, field in table.fields.items():

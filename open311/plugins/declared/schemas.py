@@ -837,7 +837,7 @@ class ServiceTextsTable(Table):
 
 
 class SensorTextsTable(Table):
-    """The texts of a rule for sensors in another language. The request has them below the first language's."""
+    """The texts of a rule for sensors in another language. A request has these below the first language's texts."""
 
     makes, header, noun = SensorTexts, '[sensor_rules."CODE"]', "sensor rule"
 
