@@ -246,7 +246,7 @@ class _SensorDesk:
         self._record = act_within(desk, condition.number, [command])
 
     def _standing(self, condition: Condition) -> Standing | None:
-        """What is known of the request; None if there is none, or if it is deleted."""
+        """What is known about the request; None if there is none, or if it is deleted."""
         city = self._watch.city.id
         if not condition.number:
             return None

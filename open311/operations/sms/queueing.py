@@ -60,7 +60,10 @@ def _who_wants(connection: Connection, city: Jurisdiction, numbers: Sequence[int
 
 
 def occasion_of(events: Iterable[Event]) -> SmsOccasion | None:
-    """What reporters are told of a change; None for nothing. A suspected report comes in when it is released."""
+    """What reporters are told about a change; None for nothing.
+
+    For a suspected report, the occasion RECEIVED is the change that releases it.
+    """
     found = list(events)
     if any(isinstance(one, StatusChanged) and one.new == Status.CLOSED for one in found):
         return SmsOccasion.CLOSED

@@ -163,7 +163,7 @@ def _composed(
 
 
 def _limit(connection: Connection, city: Jurisdiction, queued: QueuedSms, recipient: bytes, now: datetime) -> str:
-    """The limit that a message is above; "" for none. One that may have been sent before does not count again."""
+    """The limit that a message exceeds; "" for none. A message that may have been sent before exceeds none."""
     if queued.state is MailState.SENDING:
         return ""
     rules, since = city.sms, now - _DAY

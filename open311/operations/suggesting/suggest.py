@@ -17,7 +17,7 @@ from open311.plugins.lexicon import lexicons_of
 from schemas.limits import MOST_SUGGESTIONS
 
 MODEL_WEIGHT, LEAST_LIKELY = 2.0, 0.2
-"""How the model counts in addition to the search: see `with_model`."""
+"""The arguments `weight` and `least` of `with_model`, which adds the model to the search."""
 
 
 def suggest(

@@ -215,7 +215,7 @@ def _deliveries(watched: Sequence[Watched]) -> Iterator[Check]:
 
 
 def _troubles(one: Watched) -> Iterator[str]:
-    """What a person should know of a back office."""
+    """What a person should know about a back office."""
     circuit = one.circuit
     if circuit.is_resting and circuit.failing_since is not None:
         yield f"{_name(one)} is down since {format_instant(circuit.failing_since)}"

@@ -100,7 +100,7 @@ def _mask(record: RequestRecord) -> tuple[object, ...]:
 def _publish_naming(
     connection: Connection, befores: Sequence[RequestRecord], applied: Sequence[Change], names: Names
 ) -> None:
-    """Publish again the requests that name one which has become hidden or public."""
+    """Publish again the requests that name a request that has become hidden or public."""
     changed = {after.number for after, _ in applied}
     for before, (after, _) in zip(befores, applied, strict=True):
         was_public, is_public = (one.visibility is Visibility.PUBLIC for one in (before, after))

@@ -117,7 +117,7 @@ def withdraw(connection: Connection, city: Jurisdiction, record: RequestRecord, 
 
 
 def _target(connection: Connection, city: Jurisdiction, name: str, principal: Principal) -> RequestRecord:
-    """The request that counts the supporters of the named one, locked."""
+    """Lock and return the request that counts the supporters of the request with this id."""
     named = requests.load_record(connection, city.id, service_request_id=name, is_locked=False) if name else None
     if named is None or not named.visibility.is_shown:
         raise _unknown(name)
@@ -136,7 +136,7 @@ def locked_target(connection: Connection, city: Jurisdiction, named: RequestReco
     named  a request that the caller has read without a lock. If the caller had locked a merged request, this
            function would then lock the request that counts. `withdraw` locks these two in the opposite order, so
            both calls could be in a deadlock
-    Raises NotFound if the public cannot read the named request any more. Raises Conflict if it was merged into a
+    Raises NotFound if the public cannot read `named` any more. Raises Conflict if `named` was merged into a
     request that the public cannot read, or if the request that counts was itself merged just now.
     """
     locked = requests.load_record(connection, city.id, number=named.merged_into or named.number)

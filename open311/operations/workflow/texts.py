@@ -42,8 +42,8 @@ def text_for(
 
     at        the instant for {date}: now, or the time of the visit
     into      the id of the request into which this one was merged; "" if the public does not see that request
-    language  BCP 47 tag; without a tag, or without texts in that language, the city's first language counts. If the
-              server has no text in that language either, the text is in English
+    language  BCP 47 tag; without a tag, or without texts in that language, the city's first language is used. If
+              the server has no text in that language either, the text is in English
     """
     outcome = Outcome.DUPLICATE if outcome == MERGED_TEXT and not into else outcome
     own = _template(jurisdiction.texts_in(language), record, outcome, into)
