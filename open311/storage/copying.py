@@ -34,7 +34,7 @@ _HEADER_BYTES = 19  # the signature, and two empty fields
 _COUNT, _LENGTH = struct.Struct("!h"), struct.Struct("!i")
 _TEXT_OID, _TEXTS_OID = 25, 1009  # text and text[]
 _TEXTS_HEAD = struct.Struct("!iiIii")
-"""The head of an array: dimensions, whether it has NULL, its elements' type and count, the number of the first."""
+"""The head of an array: number of dimensions, whether it has NULL, type and count of the elements, first index."""
 _NO_TEXTS = struct.pack("!iiI", 0, 0, _TEXT_OID)
 
 
@@ -67,7 +67,7 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None
 
 
 def computed(connection: Connection, expression: str, texts: Sequence[str]) -> list[bytes]:
-    """What PostgreSQL computes from each of the texts, as bytes in the type's binary form.
+    """What PostgreSQL computes from each of the texts, as bytes in the binary form of the result's type.
 
     expression  SQL that refers to a text as `given`
     """

@@ -134,7 +134,7 @@ def _sums_of(rows: Iterable[Counted]) -> Sums:
 
 
 def _names_of(row: Counted, hours: int) -> list[str]:
-    """The names of the sums of reported requests to which a closed request adds 1."""
+    """The names of the sums to which a closed request adds 1, in the periods in which it was reported."""
     names = ["closed", f"bucket_{bucket_of(hours)}"]
     if row.is_quick:
         names.append("quick")

@@ -1,4 +1,4 @@
-"""The number of requests by jurisdiction, department and status. Each change adds its differences to them."""
+"""The counts of requests by jurisdiction, department and status. A consumer adds the effect of each change."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def stored_counts(connection: Connection) -> Counts:
 
 
 MOST_ADDED = 2_000
-"""How many uncounted changes are added at once. After an import there may be a million of them."""
+"""`current_counts` adds at most this many uncounted changes. After an import there may be a million of them."""
 
 
 def current_counts(connection: Connection, jurisdiction_id: str) -> tuple[dict[tuple[str, str], int], int]:
@@ -100,7 +100,7 @@ def true_counts(connection: Connection) -> Counts:
 
 
 def corrections(connection: Connection) -> Counts:
-    """The differences that correct the stored counts. The changes in the backlog are not part of them.
+    """The differences that correct the stored counts, without what the consumer has still to count.
 
     The result is right only in a transaction whose statements all see the same snapshot.
     """

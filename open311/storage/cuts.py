@@ -18,7 +18,7 @@ CUTS = {
     "area_department": ("department", "area"),
     "service_area": KINDS,
 }
-"""By which columns the sums of each cut are kept apart."""
+"""The columns by which each cut groups the requests. Each group has its own sums."""
 KEYS = ("jurisdiction_id", "cut", "grain", "service_code", "department", "area", "period")
 Key = tuple[str, str, str, str, str, str, date]
 """The primary key of a row of sums, in the order of KEYS."""

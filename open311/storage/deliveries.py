@@ -47,9 +47,9 @@ from open311.storage.tables import delivery, destination, remote_update, service
 Place = tuple[str, str]
 """A jurisdiction_id, and the name of one of its back ends."""
 ERASED = "erased"
-"""The cause of a delivery whose cause was erased."""
+"""The text that replaces an erased cause."""
 BLOCKED_FOR = timedelta(hours=1)
-"""How long a delivery is put off if it waits for an earlier one. When the earlier one ends, it is due at once."""
+"""How long a delivery is put off if it waits for an earlier one. It is due at once when the earlier one ends."""
 _MOST_PUT_OFF = 200
 """A claim puts off deliveries of at most this many requests. It locks the circuit, so it must not take long."""
 
@@ -117,9 +117,10 @@ def hasten_first(connection: Connection, jurisdiction_id: str, number: int, now:
 
 
 def delete_old(connection: Connection, before: datetime) -> int:
-    """Delete the deliveries of changes that ended before an instant, and return their number.
+    """Delete the deliveries of changes, if the deliveries ended before an instant. Returns their number.
 
-    The delivery of a request itself stays as long as the request: it says that the back office has the request.
+    The delivery of a request itself stays as long as the request, because it says that the back office has the
+    request.
     """
     columns = delivery.c
     old = delete(delivery).where(columns.subject == Subject.UPDATE.value, columns.ended_at < before)
@@ -258,11 +259,11 @@ def next_due(connection: Connection, place: Place, now: datetime) -> Delivery | 
 
 
 def all_due(connection: Connection, place: Place, now: datetime, *, rows: int) -> list[Delivery]:
-    """The next deliveries to send, locked. Those that others have locked are left out.
+    """The next deliveries to send, locked. Deliveries that others have locked are left out.
 
-    A delivery waits until the earlier ones of the same request to the same back office have ended. Those that are
-    due and wait are put off by `BLOCKED_FOR`, so that the next claims do not read them again. The end of the
-    earlier one makes them due.
+    A delivery waits until the earlier ones of the same request to the same back office have ended. A due delivery
+    that waits is put off by `BLOCKED_FOR`, so that the next claims do not read it again. When an earlier delivery
+    ends, the next one becomes due.
     """
     columns, put_off = delivery.c, 0
     query = _due(place, now).order_by(columns.due_at, columns.id).limit(literal_column(str(rows)))
@@ -276,7 +277,7 @@ def all_due(connection: Connection, place: Place, now: datetime, *, rows: int) -
         if free or not found:
             return free
         put_off += len(blocked)
-    return []  # the next claim goes on
+    return []  # the next claim continues
 
 
 def _blocked_of(connection: Connection, place: Place, ids: Sequence[int]) -> set[int]:

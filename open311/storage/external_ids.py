@@ -133,7 +133,7 @@ def of_shown(connection: Connection, jurisdiction_id: str, system: str, ids: Seq
 def shown_as(connection: Connection, jurisdiction_id: str, system: str, name: str) -> str:
     """The service_request_id of the request with this id in another system; "" if no publication has it.
 
-    A tombstone has it too, so the caller must still look whether the public can read the request.
+    The publication may be a tombstone, so the caller must still check whether the public can read the request.
     """
     shown, columns = publication.c, external_id.c
     query = select(shown.service_request_id).where(

@@ -80,8 +80,8 @@ def takes_no_writes(error: BaseException | None) -> bool:
 def has_lost_statement(error: BaseException | None) -> bool:
     """Whether the error says that the connection no longer has one of its prepared statements.
 
-    Somebody ran DEALLOCATE or DISCARD ALL on it. The statement has not run. Close the connection, because a new one
-    prepares its statements again.
+    Somebody ran DEALLOCATE or DISCARD ALL on the connection, or a pooler ran the statement on another connection to
+    the server. The statement has not run. Close the connection, because a new one prepares its statements again.
     """
     return isinstance(error, _UNPREPARED)
 

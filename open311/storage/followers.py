@@ -1,4 +1,4 @@
-"""People who follow a request, or the requests of a filter, by mail, as rows."""
+"""The rows of people who get mail about a request, or about the requests of a filter."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def of_requests(
 
 
 def confirm(connection: Connection, one: Follower, version: int, now: datetime) -> None:
-    """Store that the owner of the address has agreed, and up to which version the person knows the changes."""
+    """Store that the owner of the address has agreed, and the version up to which the person knows the changes."""
     connection.execute(
         update(follower)
         .where(follower.c.jurisdiction_id == one.jurisdiction_id, follower.c.id == one.id)
@@ -67,7 +67,7 @@ def confirm(connection: Connection, one: Follower, version: int, now: datetime) 
 
 
 def tell(connection: Connection, one: Follower, version: int) -> None:
-    """Store up to which version of the request a mail tells the changes."""
+    """Store the version of the request up to which a mail has told the changes."""
     connection.execute(
         update(follower)
         .where(follower.c.jurisdiction_id == one.jurisdiction_id, follower.c.id == one.id)
@@ -91,9 +91,9 @@ def _change(connection: Connection, one: Follower, **values: object) -> None:
 
 
 def of_subscriptions(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> list[Follower]:
-    """The followers of these subscriptions who need a new mail: no mail to them waits that can take further news.
+    """The followers of these subscriptions who need a new mail, because no waiting mail to them can take the news.
 
-    They cannot be deleted until the transaction ends. A person who leaves at this moment is left out.
+    The followers cannot be deleted until the transaction ends. A person who leaves at this moment is left out.
     """
     columns, theirs, waits = follower.c, subscription.c, text(IS_OPEN_TO_CHANGES)
     has_mail = select(mail.c.id).where(
@@ -118,7 +118,7 @@ def of_subscriptions(connection: Connection, jurisdiction_id: str, numbers: Coll
 
 
 def remove(connection: Connection, jurisdiction_id: str, ids: Iterable[int]) -> int:
-    """Delete followers, their subscriptions, and the mails that wait for them. Returns how many there were.
+    """Delete followers, their subscriptions, and the mails that wait for them. Returns the number of followers.
 
     The subscriptions go first, because the dispatcher too locks subscriptions before it locks followers.
     """
@@ -147,7 +147,7 @@ def remove_from(
 def with_address(
     connection: Connection, jurisdiction_id: str, email: str, numbers: Sequence[int] | None = None
 ) -> list[Follower]:
-    """The followers with an address, without regard to case. `numbers`: only of these requests."""
+    """The followers with this address, without regard to case. `numbers`: only followers of these requests."""
     columns = follower.c
     query = select(follower).where(
         columns.jurisdiction_id == jurisdiction_id, func.lower(columns.email) == func.lower(email)
@@ -165,7 +165,7 @@ def of_person(
 
 
 def subscribed(connection: Connection, jurisdiction_id: str, email: str) -> list[Follower]:
-    """The followers of filters with an address."""
+    """The followers with this address who follow a filter."""
     return [one for one in with_address(connection, jurisdiction_id, email) if not one.number]
 
 

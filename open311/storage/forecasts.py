@@ -1,4 +1,4 @@
-"""What forecasts are made of, read from the counts of the statistics, and the forecasts that are stored."""
+"""The counts of the statistics from which forecasts are made, and the stored forecasts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CUTS: dict[str, tuple[str, ...]] = {
     "area": ("area",),
     "service_area": ("service_code", "area"),
 }
-"""The cuts of the statistics that have forecasts, and by which columns their cells are kept apart."""
+"""The cuts of the statistics that have forecasts, and the columns by which each cut groups the requests."""
 _NONE: ColumnElement[str] = literal_column("''")
 
 
@@ -196,8 +196,9 @@ def load(
 ) -> Outlooks | None:
     """The forecasts of a city, by service and area; None if there are none.
 
-    Without a filter: of the city, of each service, and of each area. With a filter, those that match it: a service
-    with its areas, an area with its services, or a service in an area. They are read from one snapshot.
+    Without a filter, these are the forecasts of the city, of each service, and of each area. With a filter, these
+    are the forecasts that match: a service with its areas, an area with its services, or a service in an area. All
+    are read from one snapshot.
     """
     run, stored, codes = forecast_run.c, forecast.c, list(service_codes)
     conditions: list[ColumnElement[bool]] = []

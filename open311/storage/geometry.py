@@ -128,7 +128,7 @@ def world_y(lat: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def cell_x(long: ColumnElement[Any], zoom: int) -> ColumnElement[int]:
-    """The column of the cell of the web map at a zoom. 180 degrees east are 180 west."""
+    """The column of the cell of the web map at a zoom. 180 degrees east is in the column of 180 degrees west."""
     column = cast(func.floor(world_x(long) * literal_column(str(1 << zoom))), Integer)
     return column.op("&", return_type=Integer())(literal_column(str((1 << zoom) - 1)))
 

@@ -113,7 +113,7 @@ def _without_key(connection: Connection) -> list[Difference]:
 def invalid_indexes(connection: Connection) -> list[str]:
     """The indexes that PostgreSQL does not use, because building them was interrupted.
 
-    Those of a table for which a session builds an index now are not among them.
+    The indexes of a table are left out while a session builds an index for this table.
     """
     rows = connection.execute(
         text(

@@ -64,7 +64,7 @@ def add(connection: Connection, new: QueuedMail) -> None:
 
 
 def add_work(connection: Connection, new: QueuedMail) -> None:
-    """Store a mail to a department. If one of the same kind waits, it names these requests too."""
+    """Store a mail to a department. If a mail of the same kind waits, add the requests to that mail instead."""
     row = pg_insert(mail).values(_values(new))
     both = mail.c.numbers + row.excluded.numbers
     connection.execute(

@@ -1,7 +1,7 @@
 """The numbers of public requests in the cells of the map.
 
-`mapped_request` has where each request is counted, so the numbers change by the difference to its publication. An
-event cannot say where a request was, because events hold no places.
+`mapped_request` says where each request is counted. If its publication differs, the numbers change accordingly.
+An event cannot say where a request was, because events have no places.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def settle(connection: Connection, photo: Photo) -> None:
 
 
 def move(connection: Connection, jurisdiction_id: str, number: int, old: int, new: int) -> None:
-    """Store that the photos of a request's update belong to another version, because the update does so now."""
+    """Store that the photos of a request's update belong to another version, as the update itself now does."""
     columns = media.c
     connection.execute(
         update(media)
@@ -207,7 +207,7 @@ def claims_among(
 ) -> dict[bytes, bool]:
     """Which of these contents belong to photos, and for each whether a photo needs the original.
 
-    A photo needs it until it is prepared, and while it is kept for staff.
+    A photo needs the original until the photo is prepared, and while the original is kept for staff.
     """
     columns = media.c
     is_due = columns.state.in_((PhotoState.ARRIVING, PhotoState.WAITING)) | (columns.original_until > now)
@@ -286,7 +286,7 @@ def waiting_among(connection: Connection, jurisdiction_id: str, numbers: Sequenc
 
 
 def load_page(connection: Connection, jurisdiction_id: str, after: str, most: int) -> list[Photo]:
-    """The city's photos that requests have, by id, after the id of the page before; "" for the first page."""
+    """A page of the city's photos that requests have, by id. `after`: the last id of the page before, or ""."""
     columns = media.c
     query = select(media).where(
         columns.jurisdiction_id == jurisdiction_id, columns.id > after, columns.state != PhotoState.ARRIVING

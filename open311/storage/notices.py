@@ -51,7 +51,7 @@ def last(connection: Connection, place: Place, kinds: Collection[NoticeKind]) ->
 
 
 def places(connection: Connection, backend: str) -> list[str]:
-    """The cities about which there are notices with this name of a back office."""
+    """The cities that have notices about a back office with this name."""
     columns = operator_notice.c
     query = select(columns.jurisdiction_id).where(columns.backend == backend).distinct()
     return list(connection.execute(query.order_by(columns.jurisdiction_id)).scalars())

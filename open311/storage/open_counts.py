@@ -84,7 +84,7 @@ def _as_json(sums: Sums) -> str:
 
 
 def load_mark(connection: Connection, jurisdiction_id: str) -> datetime:
-    """The sums count a request as overdue if it was due before this instant."""
+    """A city's mark. The sums count a request as overdue if it was due before this instant."""
     query = select(overdue_mark.c.due_before).where(overdue_mark.c.jurisdiction_id == jurisdiction_id)
     return connection.execute(query).scalar_one_or_none() or NEVER
 

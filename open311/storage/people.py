@@ -125,8 +125,8 @@ def _among(
 def delete_reporters(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> int:
     """Delete who sent these requests, and return how many were known.
 
-    A repeated POST of the last day is compared with a digest of what was sent, which is erased too. Such a POST is
-    then refused, so that it does not bring the data back.
+    A repeated POST is compared with the digest of the first POST. This function erases these digests, too. So
+    for a day, a repeated POST is refused, and does not bring the data back.
     """
     columns, among = repeatable_post.c, bindparam(None, list(numbers), ARRAY(BigInteger))
     connection.execute(

@@ -31,7 +31,7 @@ def is_pooled(connection: Connection) -> bool:
 
 
 def unmet_settings(connection: Connection, wanted: Mapping[str, str]) -> dict[str, str]:
-    """The settings that have another value than wanted in the session of a statement, each with this value."""
+    """The settings that do not have the wanted value in the session of a statement, each with its actual value."""
     rows = connection.execute(
         text("SELECT lower(name), setting FROM pg_settings WHERE lower(name) = ANY(:names)"),
         {"names": list(wanted)},

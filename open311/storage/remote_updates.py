@@ -162,7 +162,7 @@ def last_snapshot(connection: Connection, place: Place, remote_id: str) -> Store
 def quarantined(
     connection: Connection, jurisdiction_id: str, *, backend: str = "", after: int = 0, rows: int = 100
 ) -> list[StoredUpdate]:
-    """The updates in quarantine, by id. Those of unknown requests are among them while they are tried again.
+    """The updates in quarantine, by id, with the updates of unknown requests that will be tried again.
 
     backend  only updates of this back end; "" for all
     after    only updates with a larger id

@@ -53,8 +53,8 @@ def remove(connection: Connection, key: Key) -> bool:
 def bind_name(connection: Connection, key: Key, federation_id: str, *, is_moved: bool = False) -> bool:
     """Bind the name of a neighbour to a server. Returns False if the name belongs to another server or back end.
 
-    is_moved  whether the operator says that it is the same server, which only moved; then the name is bound to its
-              new federation_id
+    is_moved  whether the operator says that the server has only moved and is still the same. The name is then bound
+              to the new federation_id
     """
     columns = remote_name.c
     own = (columns.jurisdiction_id == key[0], columns.name == key[1])

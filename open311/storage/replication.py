@@ -70,7 +70,7 @@ class Standing:
 class Lookout:
     """A connection that looks at one server again and again. It is not thread-safe.
 
-    The timeout of a look ends with its transaction: a pooler gives the connection to others afterwards.
+    The timeout of a look ends with its transaction, because a pooler then gives the connection to others.
     """
 
     def __init__(self, hot: HotConnections) -> None:
@@ -106,7 +106,7 @@ class Lookout:
     def is_connected(self) -> bool:
         """Whether the last look reached the server.
 
-        A server that is too slow, or refuses the statement, is reached.
+        True also for a server that is too slow, or that refuses the statement.
         """
         return self._session is not None
 

@@ -1,7 +1,7 @@
 """The records of requests and their reporters.
 
-Among the GETs that need no account of staff, only those whose address has a secret read them: a status link, or the
-link in a mail.
+Without an account of staff, a GET reads them only if its address has a secret: a status link, or the link in a
+mail.
 """
 
 from __future__ import annotations

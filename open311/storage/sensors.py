@@ -148,7 +148,7 @@ def _condition(row: Mapping[str, Any]) -> Condition:
 
 
 def load_conditions(connection: Connection, jurisdiction_id: str) -> dict[tuple[str, str], Condition]:
-    """The state of every rule of a city that was ever looked at, by thing and rule."""
+    """The stored states of the rules of a city, by thing and rule."""
     columns = sensor_condition.c
     query = select(columns.thing, columns.rule, *(columns[name] for name in _STATE))
     rows = connection.execute(query.where(columns.jurisdiction_id == jurisdiction_id))

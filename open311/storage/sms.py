@@ -134,7 +134,7 @@ def start(connection: Connection, recipient: bytes) -> bool:
 
 
 def count_stopped(connection: Connection) -> int:
-    """How many numbers get no messages."""
+    """How many numbers get no messages. Counting stops at `MOST_COUNTED`."""
     some = select(sms_stop.c.recipient).limit(MOST_COUNTED).subquery()
     return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 

@@ -4,8 +4,8 @@ Counts are sums of stored sums. An exact percentile needs two steps: the sums te
 this bucket. Then the request at this position is found, or the hours in this bucket are counted. The requests of a
 live search are counted one by one.
 
-All statements are compiled once for each kind of question. To plan them anew would take longer than to run them,
-because a sum has more than a hundred columns.
+All statements are compiled once for each kind of question. The statements that read sums are also prepared:
+to plan them takes longer than to run them, because a row of sums can have more than a hundred columns.
 """
 
 from __future__ import annotations
@@ -469,7 +469,7 @@ def _tally_of(sums: Sequence[int]) -> Tally:
 def _closed(kind: _Kind) -> Statement:
     span, conditions = _spans(kind, _SUMMED)
     key = _key(kind.grouping, _SUMMED, _SUMMED.period).label("group_key")
-    # The sums are one text, because an object for each of them takes longer than the statement.
+    # The sums are one array, read as bytes, because an object for each of them takes longer than the statement.
     sums: ColumnElement[Any] = literal_column(
         f"ARRAY[{', '.join(f'coalesce(sum(closed_count.{name}), 0)' for name in _NAMES)}]"
     )

@@ -1,4 +1,4 @@
-"""Which subscriptions match changed requests. Indexes find them, so the cost does not grow with all subscriptions.
+"""Which subscriptions match changed requests. Indexes find the subscriptions, so all others cost nothing.
 
 `announced_request` has each public request as the filters saw it last. So a subscriber is also told of a request
 that has left the filter: of one that is hidden, erased, or has another service, status, department or place now.
@@ -262,7 +262,7 @@ _COMPARED = """
     AND (s.circle IS NULL OR ST_DWithin(state.point::geography,
         ST_SetSRID(ST_MakePoint(s.circle[1], s.circle[2]), 4326)::geography, s.circle[3]))
 """
-"""The whole filter. Each alternative of the query finds candidates by an index of its own."""
+"""The whole filter. Each of the two SELECTs in `_PAIRS` first finds candidates with its own index."""
 _STATE = """
 state AS MATERIALIZED (
     SELECT *, CASE WHEN long IS NOT NULL THEN ST_SetSRID(ST_MakePoint(long, lat), 4326) END AS point

@@ -145,7 +145,7 @@ class StoredText:
 
 
 def texts_of(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[StoredText]:
-    """The public updates of requests that have a text, by their numbers."""
+    """The texts of the public updates of requests, oldest update first. Updates without a text are left out."""
     columns = public_update.c
     rows = connection.execute(
         select(columns.jurisdiction_id, columns.id, columns.request_id, columns.version, columns.description)
@@ -287,7 +287,7 @@ def find_received(
 
 
 def settle_held(connection: Connection, jurisdiction_id: str, number: int, held: int, version: int) -> bool:
-    """End the wait of an update. Returns False if no update of this request waits.
+    """End the wait of an update. Returns False if no update with the version `held` waits.
 
     held     the version of the request at which the update came
     version  the version of the request after a person has decided

@@ -95,7 +95,7 @@ def replay(connection: Connection, place: Place, position: Position | None) -> N
 
 
 def _position(position: Position | None) -> dict[str, Any]:
-    """A position as values of its columns. None stands for the end of the feed, also with changes in progress."""
+    """A position as values of its columns. None: the end of the feed, before all transactions in progress."""
     if position is None:
         horizon = func.pg_snapshot_xmin(func.pg_current_snapshot())
         return {"replayed_by": horizon, "replayed_number": literal_column(str(BEGINNING.number), BigInteger)}
@@ -215,7 +215,7 @@ def due_places(connection: Connection, now: datetime, rows: int) -> list[Place]:
 
 
 def _waiting() -> CTE:
-    """Each subscription with notifications, once. However many there are, finding it takes one index step."""
+    """Each subscription that has notifications. Each takes one step in an index, however many these are."""
     first = (notification.c.jurisdiction_id, notification.c.subscription_id)
     one: ColumnElement[int] = literal_column("1")
     found = select(*first).order_by(*first).limit(one).cte("waiting", recursive=True)
@@ -248,7 +248,7 @@ def held(connection: Connection, place: Place, lease: datetime) -> Owned | None:
 
 
 def release(connection: Connection, place: Place, lease: datetime, next_at: datetime) -> None:
-    """End a claim that still holds: `next_at` is still the end of its lease."""
+    """Set the time of the next try, if the claim with this lease still holds."""
     connection.execute(update(webhook).where(_is(place), webhook.c.next_at == lease).values(next_at=next_at))
 
 

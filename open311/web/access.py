@@ -155,7 +155,7 @@ def _is_from_elsewhere(request: Request, public_url: str) -> bool:
 ANYBODY = Access("anybody", None)
 """Public. No key is needed. Most views do not look at a key.
 
-Those that call `find_partner` or `require_partner` do, and so does the list of updates.
+Only views that call `find_partner` or `require_partner`, and the list of updates, look at a key.
 """
 SIGNED = Access("signature", None)
 """Only back offices, and the gateway for text messages. The operation checks the signature of the call."""

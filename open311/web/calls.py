@@ -144,7 +144,7 @@ class Answer:
     headers        more headers; a 304 has them too
     tag            the whole ETag, for answers whose ETag clients send in If-Match; such an answer is never 304
     is_weak        whether the ETag is weak: the same data may come in other bytes
-    has_tag        whether a GET gets an ETag; not if nobody may keep the body
+    has_tag        whether a GET gets an ETag; False if nobody may keep the body
     warnings       more sentences for the header Warning, beside those of the call
     """
 

@@ -40,8 +40,9 @@ class HotConnections:
         """Run a statement that changes nothing. Raises Unavailable and Refused.
 
         If the connection has died before or dies during the statement, the statement runs on a new connection. So
-        it is not tested before, which takes a system call. If the connection has lost a prepared statement, it is
-        replaced, but this call fails: behind a pooler, a silent repetition would hide that a setting is wrong.
+        the connection is not tested first, which would take a system call. If the connection has lost a prepared
+        statement, the connection is replaced, but this call fails: behind a pooler, a silent repetition would hide
+        that a setting is wrong.
         """
         session: Session = getattr(self._own, "session", None) or self._session()
         try:
@@ -105,8 +106,8 @@ class HotConnections:
     def losses(self) -> int:
         """How many connections have been lost and replaced, including that of the calling thread if it is lost now.
 
-        Meanwhile a replica may have become the primary. It may not know which numbers of requests the former
-        primary had given out.
+        Meanwhile a replica may have become the primary. The new primary may not know which numbers of requests the
+        former primary had given out.
         """
         self._session()
         return self._losses

@@ -91,7 +91,8 @@ class Session:
     def _failure(self, error: psycopg.Error, text: bytes) -> Unavailable | Refused:
         """What callers get for a driver's error. Closes a connection that would fail each time.
 
-        Raise it outside of the `except`. The driver's error quotes rows, so Refused must not bring it into the log.
+        Raise the result outside of the `except`, so that Refused has no context. The context would be the driver's
+        error, which quotes rows, and rows must not get into the log.
         """
         if is_lost(error) or has_lost_statement(error):
             self.close()

@@ -78,7 +78,7 @@ class NewRequest:
     token        "" if the request has no token
     language     the language in which the reporter gets mail; "" if the city sends none
     sms_language the language in which the reporter wants text messages; "" if the reporter wants none
-    origin       where another server says that it comes from; `storage.origins` stores it
+    origin       where the request comes from, as another server says; `storage.origins` stores it
     """
 
     record: RequestRecord

@@ -79,7 +79,7 @@ class FoundTile:
 
 
 def find_points(hot: HotConnections, tile: Tile, search: RequestSearch) -> FoundTile:
-    """The requests in a tile that a search finds. If the search has a box, they are in both."""
+    """The requests in a tile that a search finds. If the search has a box, they are in the tile and in the box."""
     if search.is_void:
         return FoundTile(b"")
     [(count, has_more, points, notice)] = hot.rows(*points_query(tile, search, _way(hot, tile, search)))
@@ -146,8 +146,8 @@ def cells_query(
 def _way(hot: HotConnections, tile: Tile, search: RequestSearch) -> Way:
     """The quickest way for a search.
 
-    The index of words has no places and no order. So all requests with frequent words would have to be fetched, or
-    all requests from the newest one on.
+    The index of words has no places and no order. So to find frequent words in a tile, PostgreSQL would have to
+    fetch all requests with these words, or all requests from the newest one on. SOME avoids both.
     """
     if tile.zoom > _MOST_BY_CELL or len(halves(tile.box)) > 1:
         return Way.PLACE
@@ -180,9 +180,9 @@ def _words_plan(kind: SearchKind) -> Statement:
 
 
 def _is_rare(hot: HotConnections, tile: Tile, search: RequestSearch) -> bool:
-    """Whether a search is for one service, and the whole city has fewer of its requests than the tile has of all.
+    """Whether a search is for one service that has fewer requests in the whole city than all services in the tile.
 
-    Tiles that are smaller than a cell of the table have few requests.
+    False for a tile that is smaller than the cells of the table, because such a tile has few requests.
     """
     wider = CELL_ZOOMS[-1] - tile.zoom
     if wider < 0 or search.service_codes is None or len(search.service_codes) != 1:
@@ -200,7 +200,7 @@ def _is_rare(hot: HotConnections, tile: Tile, search: RequestSearch) -> bool:
 
 
 def _close_cells_of(tile: Tile) -> dict[str, Any]:
-    """The numbers of the cells of CLOSE_ZOOM that a tile has, and of those that its buffer has too.
+    """The numbers of the cells of CLOSE_ZOOM that a tile touches, and of those that it touches with its buffer.
 
     The arithmetic is that of `close_cell`. A tile beyond the 180th meridian does not use these numbers.
     """
@@ -245,7 +245,7 @@ def _cells_of(tile: Tile) -> dict[str, Any]:
 
 
 def _most_of_each(cells: Sequence[int], most: int) -> int:
-    """How many requests of each cell are read to find the time since which all cells have `most`.
+    """How many requests of each cell are read to find the time since which all cells together have `most`.
 
     Any number gives a right result. If the requests are spread unevenly, a small number gives too early a time.
     """

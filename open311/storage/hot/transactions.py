@@ -13,7 +13,7 @@ Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
 """A function that runs a statement with its values and returns the rows.
 
 `HotConnections.rows` and `HotConnections.write` run each statement in a separate transaction. The functions from
-`HotConnections.transaction` and `within(connection)` run all statements in that transaction.
+`HotConnections.transaction` and `within(connection)` run all statements in one transaction.
 """
 
 

@@ -1,6 +1,6 @@
 """Functions that run procrastinate's own migrations from its installed release. Names and digests are checked.
 
-Procrastinate's schema.sql is not used, because it changes with each release. Then databases that were made with
+Procrastinate's schema.sql is not used, because it changes with each release. With it, databases that were made with
 different releases would differ.
 """
 

@@ -1,4 +1,4 @@
-"""The tables of cities, departments and services. They hold names, and services that are retired."""
+"""The tables of cities, departments and services. They have the names, also those of retired services."""
 
 from __future__ import annotations
 

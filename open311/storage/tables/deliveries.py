@@ -99,7 +99,7 @@ destination = Table(
     PrimaryKeyConstraint("jurisdiction_id", "backend"),
 )
 
-# What back ends keep for themselves. No personal data: an erasure does not look here.
+# What back ends keep for themselves. Personal data must not be here, because an erasure does not look here.
 backend_value = Table(
     "backend_value",
     metadata,
@@ -211,7 +211,7 @@ operator_notice = Table(
     instant_column("created_at"),
     instant_column("due_at"),
     instant_column("sent_at", nullable=True),
-    Column("sent_by", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # the ways by which it was sent
+    Column("sent_by", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # mail, webhook
     Column("attempts", BigInteger, nullable=False, server_default=text("0")),
     text_column("cause"),
     PrimaryKeyConstraint("jurisdiction_id", "id"),

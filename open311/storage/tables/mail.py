@@ -63,7 +63,7 @@ mail = Table(
     Column("follower_id", BigInteger),  # NULL for a mail to a department
     text_column("department"),  # "" for a mail to a follower
     Column("numbers", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),  # requests for a department
-    Column("recipient", LargeBinary, nullable=False),  # a digest of the address as it is counted
+    Column("recipient", LargeBinary, nullable=False),  # a digest of the address, for counting mails to it
     text_column("state", "waiting"),
     Column("since_version", BigInteger, nullable=False, server_default=text("0")),
     Column("upto_version", BigInteger, nullable=False, server_default=text("0")),  # 0 until the first try

@@ -22,7 +22,7 @@ city_notice = Table(
     instant_column("starts_at"),
     instant_column("ends_at"),
     instant_column("ended_at", nullable=True),  # when staff ended it early
-    Column("sent_at", ARRAY(TIMESTAMP(timezone=True)), nullable=False),  # of each message about it, for CAP
+    Column("sent_at", ARRAY(TIMESTAMP(timezone=True)), nullable=False),  # times of the messages about it, for CAP
     instant_column("created_at"),
     instant_column("changed_at"),
     text_column("actor", None),  # who has changed it last, such as staff:3

@@ -93,9 +93,9 @@ edition = Table(
 )
 
 published_department = func.published_department(publication.c.json_extras)
-"""The code of the department of a publication, from its extended_attributes; "" for none. Migration 0005 has it."""
+"""The code of the department of a publication, from its extended_attributes; "" for none. See migration 0005."""
 close_cell = func.close_cell(publication.c.lat, publication.c.long)
-"""The number of the cell of `domain.tiles.CLOSE_ZOOM` that a publication's place is in. Migration 0023 has it."""
+"""The number of the cell of `domain.tiles.CLOSE_ZOOM` that a publication's place is in. See migration 0023."""
 
 _listed = text("visibility = 'public'")
 _newest = (publication.c.requested_at.desc(), publication.c.id.desc())

@@ -1,6 +1,6 @@
 """The tables of requests, tokens, reporters and events. GETs that anybody can call read only the table of tokens.
 
-Those whose address has a secret, such as a status link, read requests and events too.
+GETs whose address has a secret, such as a status link, read requests and events too.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ service_request = Table(
     text_column("address_id"),
     text_column("zipcode"),
     Column("is_outside", Boolean, nullable=False, server_default=text("false")),
-    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names of those around the point
+    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # the areas that the point is in
     Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     # [{"code": …, "values": […]}]; only staff see an answer that also has `"is_asked": false`
     Column("answers", JSONB, nullable=False, server_default=text("'[]'")),
@@ -153,7 +153,7 @@ Index(
     postgresql_using="gist",
     postgresql_where=_waits,
 )
-# The requests that may repeat another one. If that one is hidden, they must not name it any more.
+# The requests that may repeat another one. If the other one is hidden, these requests must not name it any more.
 Index(
     "service_request_repeats_idx",
     service_request.c.jurisdiction_id,

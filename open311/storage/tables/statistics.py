@@ -183,7 +183,8 @@ feedback = Table(
     PrimaryKeyConstraint("jurisdiction_id", "request_id"),
 )
 
-# The requests whose number of supporters has changed, which is no event, until the dispatcher has counted them.
+# The requests whose number of supporters has changed. Such a change is no event, so the dispatcher finds the
+# requests here. It deletes the rows when it counts the requests again.
 support_change = Table(
     "support_change",
     metadata,

@@ -130,7 +130,7 @@ notification = Table(
     text_column("jurisdiction_id", None),
     Column("subscription_id", BigInteger, nullable=False),
     Column("request_id", BigInteger, nullable=False),
-    Column("revision", BigInteger, nullable=False, server_default=text("1")),  # counts changes while it waits
+    Column("revision", BigInteger, nullable=False, server_default=text("1")),  # grows with each change
     Column("is_gone", Boolean, nullable=False, server_default=text("false")),  # the filter does not match any more
     Column("changes", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # kinds of public events
     instant_column("created_at"),
@@ -151,8 +151,8 @@ Index(
     notification.c.request_id,
 )
 
-# Each public request as the filters were compared with it last. With this row, the consumer finds
-# the subscribers who must be told that a request has left their filter.
+# Each public request as it was when the filters were last compared with it. With this row, the consumer finds the
+# subscribers who must be told that a request has left their filter.
 announced_request = Table(
     "announced_request",
     metadata,
