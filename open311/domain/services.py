@@ -93,7 +93,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition on the answer to another attribute: one of its values must be one of `values`."""
+    """A condition on the answer to another attribute: the answer must contain one of `values`."""
 
     attribute: str
     values: tuple[str, ...]
@@ -109,10 +109,10 @@ class Attribute:
     public       whether everybody may see the answers. None means yes for the two list datatypes and no for the
                  others, because what people type may contain personal data and a key cannot
     hidden       whether the standard's definition leaves the attribute out; its answers are never public
-    set_to       the answer that the server gives, with the fields of `forms.FIELDS`; apps cannot send one
+    set_to       the answer that the server gives, with names of `forms.FIELDS` in braces; apps cannot send it
     default      the answer if the app sends none
     only_if      conditions on earlier attributes; if one is not met, the question is not asked
-    asset_layer  name of the layer that has the assets, one of whose ids is the answer
+    asset_layer  name of a layer of assets; the answer is the id of one of these assets
     review       whether a request with an answer is shown only after a person has released it
     """
 

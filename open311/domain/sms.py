@@ -1,4 +1,4 @@
-"""Text messages to reporters: a city's rules, what fits into a message, and the words by which people end them.
+"""Text messages to reporters: a city's rules, what fits into a message, and the words by which people end messages.
 
 All functions are pure.
 """
@@ -21,9 +21,9 @@ LEASE = timedelta(minutes=5)
 MOST_PARTS = 2
 """A text that needs more parts than this is cut. Gateways take money for each part."""
 GSM_SINGLE, GSM_PART = 160, 153
-"""The characters of a message in the alphabet of GSM 03.38, and of each part of a longer one."""
+"""How many characters of GSM 03.38 fit into a message, and into each part of a longer message."""
 UCS_SINGLE, UCS_PART = 70, 67
-"""The characters of a message with any other character, and of each part of a longer one, in units of UTF-16."""
+"""The same two numbers for a message that has any other character, in units of UTF-16."""
 _LEAST_TEXT = 20
 """If a link leaves fewer characters than this to the sentence, the message goes without the link."""
 _GSM = frozenset(
@@ -35,7 +35,7 @@ _GSM_TWICE = frozenset("^{}\\[~]|€")
 _PLAIN = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "\u202f": " "}
 )
-"""Signs that would halve the room of a message, and look almost like others that do not."""
+"""Signs that are not in GSM 03.38 and would halve the room of a message -> similar signs that are in GSM 03.38."""
 _ISOLATES, _END_OF_ISOLATE = "\u2066\u2067\u2068", "\u2069"
 _CUT = "..."
 _BREAKS = ("Cc", "Cs", "Zl", "Zp")
@@ -52,7 +52,7 @@ class SmsOccasion(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsRules:
-    """Which text messages a city sends to reporters who ask for them. Without a gateway in the settings, none.
+    """Which text messages a city sends to reporters who ask for them; none without a gateway in the settings.
 
     kind        the kind of sender, such as `webhook`; "" if the city sends none
     about       what messages are about: `received`, `status`, `closed`

@@ -26,7 +26,7 @@ class Standing:
 
     base     the state of the request before any work: the state of an open request without progress
     outcome  how the request ended; UNKNOWN if it is open
-    text     what the public reads last; None for the city's text about how the request ended
+    text     the newest public text; None for the city's text about how the request ended
     """
 
     state: State
@@ -55,9 +55,14 @@ def standing_of(record: RequestRecord) -> Standing:
 
 
 def moved(standing: Standing, meaning: Meaning | None, hidden: Collection[State]) -> Standing:
-    """The standing after a word. It stays the same if the state of the request does not allow what the word says.
+    """The standing after a word, which is one of mySociety's.
 
-    hidden  the states that the city does not use
+    A word with an outcome closes the request. Any other word with a meaning opens a closed request again, in its
+    base state. Then the state of the word becomes the state of the request, unless TRANSITIONS does not allow this
+    or the city does not use the state.
+
+    meaning  the meaning of the word; None for a word that changes nothing
+    hidden   the states that the city does not use
     """
     is_closed = standing.state is State.CLOSED
     if meaning is None:

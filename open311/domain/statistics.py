@@ -1,7 +1,8 @@
 """The rules of the statistics: what is counted, the ages of open requests, and exact percentiles. Pure functions.
 
 Hours to close are whole hours, rounded down. They are counted in buckets, because a sum over buckets is quick. The
-buckets tell in which one a percentile lies, and the counts of the hours of this bucket then give the exact hour.
+counts of the buckets show in which bucket a percentile lies. The counts of each hour in this bucket show the exact
+hour.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ said."""
 
 
 def _bounds() -> tuple[int, ...]:
-    """The least hours of all buckets.
+    """The least number of hours of each bucket.
 
     Up to 11 hours, each hour is a bucket. Then the width of a bucket is about a tenth of its least hours. The last
     bucket begins after 3 years. The days of WITHIN_DAYS are bounds too.
@@ -46,7 +47,8 @@ def _bounds() -> tuple[int, ...]:
 
 
 BUCKETS = _bounds()
-"""The least number of hours of each bucket; the last has no upper bound. The columns of a table depend on them."""
+"""The least number of hours of each bucket; the last has no upper bound. The columns of a table depend on these
+numbers."""
 
 
 def bucket_of(hours: int) -> int:
@@ -281,7 +283,10 @@ class Place:
 
 
 def places_of(buckets: Sequence[int], shares: Iterable[float]) -> list[Place | None]:
-    """The place of the least number of hours within which each share of the requests were closed; None for none."""
+    """The place of the least number of hours within which each share of the requests was closed.
+
+    The place is None if no request was closed.
+    """
     upto = list(accumulate(buckets))
     return [_place_of(buckets, upto, ceil(share * upto[-1])) for share in shares]
 
@@ -295,7 +300,7 @@ def _place_of(buckets: Sequence[int], upto: Sequence[int], rank: int) -> Place |
 
 
 def hours_at(place: Place, counts: Mapping[int, int]) -> int:
-    """The exact hours at a place. `counts`: hours -> requests, at least of the place's bucket."""
+    """The exact hours at a place. `counts`: hours -> requests, at least for the hours of the place's bucket."""
     position = place.position
     for hours in sorted(hours for hours in counts if place.least <= hours and not _is_beyond(place, hours)):
         position -= counts[hours]
@@ -389,9 +394,10 @@ class Row:
 class Statistics:
     """The answer to a question.
 
-    as_of        all changes before this time are counted; ages and targets are judged at it
+    as_of        all changes before this time are counted; ages and targets are judged at this time
     left_out     codes of the services whose times are left out, because they are closed at intake
-    target_days  "calendar", "working", or "both": what the targets of the counted services count; "" for none
+    target_days  the days in which the targets of the counted services are given: "calendar", "working" or "both";
+                 "" if there are no targets
     """
 
     question: Question

@@ -87,7 +87,7 @@ class Traits:
 def keys_of_filter(jurisdiction_id: str, wanted: RequestFilter) -> tuple[str, ...]:
     """The keys by which a subscription is found.
 
-    Empty for a filter with a place that is not about one request: its shape finds the subscription.
+    Empty if the filter has a place and is not about one request: an index of shapes finds such a subscription.
     """
     if wanted.number is not None:
         return (_key(jurisdiction_id, str(wanted.number)),)
@@ -143,7 +143,8 @@ class Subscription:
 LONGEST_PAUSE_S = 21_600.0
 """The longest wait before a receiver that fails is tried again: about six hours, see `wait_after`."""
 OLD_SECRET_LASTS = timedelta(days=1)
-"""How long a former secret also signs what is sent, so that its owner can exchange it without a loss."""
+"""How long a former secret also signs what is sent, so that the receiver loses no message
+until it knows the new secret."""
 UNVERIFIED_LASTS = timedelta(days=1)
 """How long a receiver may take to answer the challenge. Then its subscription is deleted."""
 PAUSED_LASTS = timedelta(days=30)
@@ -188,7 +189,7 @@ class Webhook:
         return replace(self, challenge="", failures=0, failing_since=None, cause="", succeeded_at=now, next_at=now)
 
     def rested(self, now: datetime) -> Webhook:
-        """The webhook after a claim with which nothing was sent."""
+        """The webhook after a worker has claimed it and has sent nothing."""
         return replace(self, next_at=now)
 
     def accepted(self, count: int, now: datetime) -> Webhook:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 else:
 
     def quick_dataclass(*, frozen: bool, **options: Any) -> Any:
-        """Like `dataclass`, but only mypy refuses to change a field, and no code runs for it.
+        """Like `dataclass`, but only mypy refuses a change of a field. Nothing refuses the change at run time.
 
         A frozen dataclass sets each field by `object.__setattr__`, in three times the time of an assignment.
         """

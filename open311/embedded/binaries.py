@@ -31,7 +31,8 @@ Do one of these:
 def find_binaries() -> Path | None:
     """The folder with initdb, postgres and pg_ctl of a PostgreSQL that has PostGIS; None if there is none.
 
-    Searches PG_BINDIR, then Debian's folders (newest first), Homebrew's folders and the folder of `pg_config`.
+    If PG_BINDIR is set, the folder is PG_BINDIR. Otherwise the function searches Debian's folders (newest first),
+    Homebrew's folders and the folder of `pg_config`.
     Raises `Misconfigured` if PG_BINDIR is set but has no such programs.
     """
     chosen = os.environ.get("PG_BINDIR")

@@ -46,7 +46,10 @@ def superuser(sockets: Path, database: str = MAINTENANCE) -> Iterator[Any]:
 
 
 def is_answering(sockets: Path) -> bool:
-    """Whether the superuser can connect. PostgreSQL reserves some connections for superusers."""
+    """Whether the superuser can connect.
+
+    Other users may get no connection, because PostgreSQL reserves some connections for superusers.
+    """
     try:
         with superuser(sockets) as cursor:
             cursor.execute("SELECT 1")

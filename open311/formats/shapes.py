@@ -59,7 +59,7 @@ class Column:
     """One field of a body.
 
     name              the field's name on the wire
-    path              the attribute of the value that holds the field, such as `place.address`
+    path              where a value has the field: its attribute, such as `place.address`
     item              the shape of each item, if the field is a list of bodies
     body              the shape of the field, if the field is a body itself
     xml_item          the name of the element of each word, if the field is a list of words

@@ -78,7 +78,10 @@ class PlaceThreads:
             thread.join()
 
     def start(self, place: Place, work: Callable[[], object], *, most: int = 1) -> None:
-        """Do work for one place in a thread, unless `most` threads work for it already, or too many run at all."""
+        """Do work for one place in a thread. Nothing happens if a limit for threads is reached.
+
+        most  how many threads may work for this place at a time
+        """
         with self._lock:
             own = self._threads.setdefault(place, set())
             if len(own) >= most or (self._most and sum(map(len, self._threads.values())) >= self._most):
@@ -92,7 +95,7 @@ class PlaceThreads:
     def _run(self, place: Place, work: Callable[[], object]) -> None:
         try:
             work()
-        except Exception as error:  # a lease ends, and another thread takes the work over
+        except Exception as error:  # when the lease of the work ends, another thread does it
             end_if_cut_off(error)
             log.exception("work in a thread failed", work=self._name, city=place[0], place=place[1])
         finally:
@@ -115,7 +118,7 @@ def end_if_cut_off(error: BaseException) -> None:
     """
     if not is_lost(error):
         return
-    _ending.acquire()  # the first thread logs, and the others do not come here again
+    _ending.acquire()  # the first thread goes on; any other thread waits here
     log.error("the database is gone; this worker ends")
     sys.stderr.flush()
     os._exit(1)

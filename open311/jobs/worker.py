@@ -87,8 +87,8 @@ class Jobs(JobManager):
     async def retry_job(self, job: Job, *args: Any, **options: Any) -> None:
         """Put a job back into the queue, unless an equal job waits there already: one with the same queueing lock.
 
-        Two of them may not wait, and the second does the work of both. So the first is deleted. Otherwise it would
-        be `doing` for ever, and its lock would keep the second one waiting.
+        Procrastinate lets only one of two equal jobs wait. The waiting job does the work of both, so this job is
+        deleted. Otherwise this job would be `doing` for ever, and its lock would keep the other job waiting.
         """
         try:
             await super().retry_job(job, *args, **options)
@@ -120,7 +120,7 @@ def run_worker(
 
 
 async def _work_until_signal(app: procrastinate.App, lines: Collection[Line], options: Mapping[str, Any]) -> bool:
-    """Run jobs until a signal arrives, or until they end by themselves. Returns whether it was a signal.
+    """Run jobs until a signal arrives, or until the lines end by themselves. Returns True after a signal.
 
     A second signal kills this process.
 
@@ -147,7 +147,7 @@ async def _work_until_signal(app: procrastinate.App, lines: Collection[Line], op
 
 
 async def _run_lines(app: procrastinate.App, lines: Collection[Line], options: Mapping[str, Any]) -> None:
-    """Run the jobs of each line until one of the lines ends, or until this is cancelled; then end all of them."""
+    """Run the jobs of each line until one line ends, or until this task is cancelled. Then end all lines."""
     running = [
         asyncio.create_task(
             app.run_worker_async(queues=[line], name=line, install_signal_handlers=False, **options)

@@ -25,7 +25,7 @@ SIZES = (("large", 2048), ("medium", 1024), ("small", 320))
 """The renditions, largest first, with the most pixels of their longer side. A smaller photo is never enlarged."""
 
 DEADLINE_PER_CPU_S = 10
-"""How many seconds a child may take for each second of its CPU time. The machine may be busy."""
+"""How many seconds a child may take for each second of its CPU time, because the machine may be busy."""
 
 _FAULTS_OF_DECODERS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP}
 
@@ -147,7 +147,7 @@ def _ask_child(task: dict[str, Any], picture: bytes) -> bytes:
         raise _unavailable(type(error).__name__) from None
     with child:
         try:
-            # The child ends itself by an alarm. The timeout here is for one that has not set its alarm.
+            # The child ends itself by an alarm. The timeout here is for a child that has not set its alarm.
             answer, _ = child.communicate(_line(task) + picture, timeout=task["deadline_s"] + 5)
         except subprocess.TimeoutExpired:
             raise _unavailable("deadline") from None

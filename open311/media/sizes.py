@@ -10,7 +10,7 @@ from __future__ import annotations
 from open311.media.kinds import PhotoKind
 
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-"""The markers of a JPEG's blocks that have its size (SOF0 to SOF15)."""
+"""The markers of those blocks of a JPEG that have the size of the picture (SOF0 to SOF15)."""
 _MOST_BLOCKS = 1_000
 
 

@@ -29,7 +29,7 @@ MARKER = "_store"
 _CHECK = "_check"
 """The key that a check uses. In a folder, a check writes and deletes this file; in S3, it only lists the file."""
 _OURS = frozenset({MARKER, _CHECK})
-"""Keys that are never listed. No city's files begin with one, because `_` in a city's id is encoded."""
+"""Keys that are never listed. No key of a city begins with one of them, because `_` in a city's id is encoded."""
 _MISSING_IN_S3 = frozenset({"NoSuchKey", "404"})
 
 

@@ -97,7 +97,7 @@ def iso_instant(text: str, order: Order = Order.MONTH_FIRST) -> str:
 
 @lru_cache(maxsize=8_192)
 def _american(text: str) -> str:
-    """The usual American form as ISO 8601; "" for other texts. Many rows have the same time twice."""
+    """The usual American form as ISO 8601; "" for other texts. Cached: many rows have the same time twice."""
     usual = _AMERICAN.fullmatch(text)
     if usual is None:
         return ""

@@ -26,12 +26,13 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
 _CHUNK_BYTES = 32_768
 _EVENT_BYTES = 128
-"""Each start and each end of an element adds this number to a request's size, because it takes memory too."""
+"""Each start and each end of an element adds this number to a request's size, because elements take memory too."""
 _ITEMS = {"request", "service_request"}
 _LISTS = {"requests", "service_requests"}
 
 _Event = tuple[bool, Element]
-"""True if an element begins, False if it ends; and the element, which already has its children from the chunk."""
+"""True if an element begins, False if it ends; and the element. When an element begins, it already has its children
+from the same chunk."""
 
 
 def read_elements(stream: BinaryIO) -> Iterator[Columns]:

@@ -26,11 +26,11 @@ _WRAPPERS = (
 _PARTS = ("attributes", "properties")
 """The members in which ArcGIS and GeoJSON have the fields of a feature."""
 _TOTALS = ("numberMatched", "total", "total_count", "totalCount", "nhits", "count", "@odata.count")
-"""Members beside a list in which publishers say how many there are in all."""
+"""Members beside a list in which publishers say how many requests there are in all."""
 _NEXT = ("next", "next_page", "nextLink", "@odata.nextLink", "nextPageToken")
 """Members beside a list in which publishers name the next page."""
 _NO_PAGE = ("0", "-1", "null")
-"""What some publishers write there on the last page."""
+"""What some publishers write in these members on the last page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class _Search:
             return [Refusal(0, "", str(error))]
 
     def _unwrapped(self, item: Any, depth: int) -> list[dict[str, Any] | Refusal]:
-        """The requests in an object: the object itself, the feature that it is, or the requests in a wrapper."""
+        """The requests in an object, which is a request, a feature, or a wrapper of requests."""
         if not isinstance(item, dict):
             raise Invalid(f"holds {json.dumps(item)[:40]} where a request should be.")
         if any(plain_name(name) in self._ids for name in item):

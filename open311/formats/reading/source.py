@@ -190,7 +190,7 @@ def _noting_unread(rows: Iterator[SourceItem], column_map: ColumnMap, unread: se
 
 
 class _Sample:
-    """The first rows of a file, which are examined before they are read."""
+    """The first rows of a file, which are examined before the caller gets them."""
 
     def __init__(self, found: Iterator[SourceItem]) -> None:
         self._found = found
@@ -236,7 +236,7 @@ class _Sample:
         return _judge(column_map, shown, examples)
 
     def _dates(self, column_map: ColumnMap, begin: int) -> Iterator[str]:
-        """The dates that may not be ISO."""
+        """The dates in the rows from `begin` on that are perhaps not in the form of ISO 8601."""
         for item in islice(self._head, begin, None):
             if not isinstance(item, Refusal):
                 for name in column_map.date_columns:
@@ -254,7 +254,7 @@ def _judge(
 ) -> tuple[Order, tuple[str, ...]]:
     """The order that the dates show, and notes. If the dates show no order or both, the order is the map's order.
 
-    A note says so if there are dates that can be misread.
+    If some dates can be misread, a note says how they are read.
     """
     notes = []
     order = column_map.order

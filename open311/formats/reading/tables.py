@@ -70,8 +70,8 @@ class Table:
 
         wanted  the columns to read; all others are left out
         Blank lines are not rows. Empty values beyond the header are allowed if every row has the same number of
-        them, because some publishers end each row with a delimiter. If only one row has such values, the row has a
-        delimiter that is not in quotes.
+        them, because some publishers end each row with a delimiter. A row with another number of values is refused.
+        It often has a delimiter that is not in quotes.
         """
         position = 0
         width, expected = len(self.names), 0

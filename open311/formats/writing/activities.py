@@ -60,7 +60,7 @@ class Outbox:
 
     @property
     def actor(self) -> dict[str, str]:
-        """The city, which is the actor of all activities: nobody learns who has sent a request."""
+        """The city. It is the actor of all activities, so that nobody learns who has sent a request."""
         return {"type": "Organization", "id": tag(self.jurisdiction_id), "name": self.city, "url": self.pages}
 
 
@@ -145,5 +145,5 @@ def _place(request: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _paragraph(text: str) -> str:
-    """A text as HTML, which `content` is unless `mediaType` says otherwise."""
+    """A text as HTML, because `content` is HTML unless `mediaType` says otherwise."""
     return f"<p>{escape(text).replace(chr(10), '<br>')}</p>"

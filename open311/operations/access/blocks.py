@@ -58,8 +58,8 @@ def note_block_version(platform: Platform) -> None:
 def add_block(platform: Platform, order: BlockOrder, *, principal: Principal, now: datetime) -> Block:
     """Add a block.
 
-    Raises Forbidden unless the caller is an admin there, Invalid for a faulty value, reason or number of days, and
-    Conflict if there is such a block.
+    Raises Forbidden unless the caller is an admin of the jurisdiction, Invalid for a faulty value, reason or number
+    of days, and Conflict if the value is blocked already.
     """
     _require_admin(principal, order.jurisdiction_id)
     reason = _reason(order.reason)

@@ -1,6 +1,6 @@
 """Counts of calls and of reports, in this process or in Redis.
 
-`Counters` is a storage for `limits` that needs no thread to delete expired counts.
+`Counters` is a storage for the library `limits`. It needs no thread to delete expired counts.
 """
 
 from __future__ import annotations
@@ -154,7 +154,10 @@ def _open(storage: str) -> Storage:
 
 
 def _hit(limiter: FixedWindowRateLimiter, rates: Iterable[RateLimitItem], caller: Sequence[str]) -> int:
-    """Count a call at each rate, up to the first that is exceeded. Returns the seconds to wait there, or 0."""
+    """Count a call at each rate, up to the first that is exceeded.
+
+    Returns the seconds until this rate allows a call again; 0 if no rate is exceeded.
+    """
     for rate in rates:
         if not limiter.hit(rate, *caller):
             reset = limiter.get_window_stats(rate, *caller).reset_time

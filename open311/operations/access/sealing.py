@@ -1,4 +1,4 @@
-"""Small values in addresses that only this server can read (decision 0043).
+"""Encrypts small values, so that an address can contain them and only this server can read them (decision 0043).
 
 All processes of a server share the key, because it is made from a secret in the database.
 """

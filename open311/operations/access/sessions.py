@@ -84,7 +84,10 @@ def end_session(platform: Platform, secret: str, *, principal: Principal, now: d
 
 
 def end_former_session(platform: Platform, secret: str, *, now: datetime) -> None:
-    """End the session that a browser had before somebody signed in there again. It may belong to another person."""
+    """End the session that a browser had before somebody signed in there again.
+
+    The session may belong to another person.
+    """
     holder = staff_sessions.holder_of_session(
         platform.database.hot.rows, secret, now=now, used_after=used_after(platform.settings, now)
     )

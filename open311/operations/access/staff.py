@@ -66,8 +66,8 @@ def add_account(
 ) -> Issued:
     """Add an account and its first token; both are stored, or neither is.
 
-    Raises Invalid for a faulty value, Forbidden unless the caller is an admin there, NotFound for an unknown
-    jurisdiction, and Conflict for a name that is taken.
+    Raises Invalid for a faulty value, Forbidden unless the caller is an admin of the jurisdiction, NotFound for an
+    unknown jurisdiction, and Conflict for a name that is taken.
 
     jurisdiction_id  ALL_JURISDICTIONS for an account that is valid in every city
     departments      codes of departments; empty for all
@@ -115,8 +115,8 @@ def change_account(
 
     role         the new role; None to keep the old one
     departments  codes of the new departments; None to keep the old ones; empty for all
-    Raises Invalid for a faulty value or if nothing is to be changed, Forbidden unless the caller is an admin there,
-    and NotFound for an unknown or revoked account.
+    Raises Invalid for a faulty value or if nothing is to be changed, Forbidden unless the caller is an admin of the
+    jurisdiction, and NotFound for an unknown or revoked account.
     """
     _require_admin(principal, jurisdiction_id)
     if role is None and departments is None:
@@ -150,7 +150,7 @@ def restore_account(
     """Make a revoked account valid again with its old rights, and give it a new token.
 
     The old tokens stay invalid. Raises Invalid for faulty days or a faulty label, Forbidden unless the caller is an
-    admin there, NotFound for an unknown account, and Conflict for an account that is valid.
+    admin of the jurisdiction, NotFound for an unknown account, and Conflict for an account that is valid.
     """
     _require_admin(principal, jurisdiction_id)
     expires_at, cleaned = _lasting(days, now), _read_label(label)
@@ -256,7 +256,7 @@ def issue_login(
 ) -> Issued:
     """Make a secret with which the account's owner can sign in once within LOGIN_FOR.
 
-    Earlier ones become invalid.
+    Earlier login secrets of the account become invalid.
     """
     order = _Order("login.add", now + LOGIN_FOR, kind=SecretKind.LOGIN, others_end=now)
     return _issue(platform, jurisdiction_id, name, order, principal=principal, now=now)

@@ -78,7 +78,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Desktop:
-    """What is needed to apply an update: the desk, whose principal is the back office, and its configuration."""
+    """What is needed to apply an update: a desk and the configuration of the back end.
+
+    desk  its principal is the back office
+    """
 
     desk: Desk
     config: BackendConfig
@@ -279,7 +282,7 @@ def _applied(place: Desktop, update: StoredUpdate) -> StoredUpdate:
 
 
 def _without_erased(record: RequestRecord, update: StoredUpdate, events: Sequence[Event]) -> StoredUpdate:
-    """The update without a text that was erased here, which the back office still has."""
+    """The update. Its text is left out if the text was erased here, because the back office may still have it."""
     if not update.description:
         return update
     marks = {mark for event in events if isinstance(event, Erased) for mark in event.marks or ()}
@@ -383,7 +386,9 @@ def _fitted_in(
     """Apply an update that came after newer ones: store its text, and in most cases nothing else.
 
     Its status counts only if it changes what the newer updates lead to, for example if it is a closing and the only
-    newer update is the text "thank you". So the result does not depend on the order in which updates come.
+    newer update is the text "thank you". So the result does not depend on the order in which updates come. But if
+    the request is not in the state to which the other updates have led, for example because of a command of staff,
+    the status does not count.
     """
     config, city = place.config, place.desk.jurisdiction
     first, hidden = _before_all(record), unused_states(city)

@@ -1,4 +1,4 @@
-"""Deliveries that are missing: open requests whose back ends have changed since they came."""
+"""Make the deliveries that are missing because a city's destinations have changed since open requests came."""
 
 from __future__ import annotations
 

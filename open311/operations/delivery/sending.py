@@ -96,8 +96,8 @@ class Load:
     before        the delivery before the claim
     update        None if the case itself is sent
     obstacle      the result, if nothing can be sent, for example because the request is hidden; None to send
-    unless_found  the result for a request that may not be sent now, unless the back office has it already; None to
-                  send
+    unless_found  the result if the request may not be sent now and the back office does not have it already; None
+                  to send
     """
 
     before: Delivery
@@ -351,7 +351,8 @@ class Line:
             stored = deliveries.lock_all(connection, self._city.id, ids)
             held = {claim.before.id for claim in claims if _is_held(claim, stored.get(claim.before.id))}
             untried = [claim.before for claim in claims[len(tries) :] if claim.before.id in held]
-            # Take only state and due_at from before the claim: an erasure may have blanked the cause after it.
+            # Take only state and due_at from the delivery before the claim. An erasure may have blanked the stored
+            # cause since then.
             free = [replace(stored[one.id], state=one.state, due_at=one.due_at) for one in untried]
             deliveries.save_all(connection, free)
             done = list(zip(claims, tries, strict=False))
@@ -425,7 +426,7 @@ class Line:
             log.info("a back office works again", was_down_since=failing_since, **what)
 
     def _link(self, connection: Connection, done: Sequence[tuple[Claim, Tried]], now: datetime) -> dict[int, str]:
-        """Store the back office's ids of requests. Returns faults by delivery: ids that another request has."""
+        """Store the back office's ids of requests. Returns, by delivery, a fault if another request has the id."""
         given = {
             claim.before.id: (tried.result.service_request_id, claim.before.number)
             for claim, tried in done

@@ -69,7 +69,7 @@ def _differing(
 def find_number(connection: Connection, place: Place, update: StoredUpdate) -> int:
     """The number of the request that an update is about; 0 if there is none.
 
-    A back office can only name requests that were delivered to it, or whose id there is stored.
+    A back office can only name requests that were delivered to it, or whose id in the back office is stored.
     """
     city, backend = place
     if update.remote_id and (number := external_ids.number_of(connection, city, backend, update.remote_id)):

@@ -124,7 +124,7 @@ def _blackened(platform: Platform, photo: Photo, parts: tuple[Box, ...]) -> Prep
 def _photo_of(old: Photo, prepared: Prepared, now: datetime) -> Photo:
     """The photo with the black boxes, which no request has yet.
 
-    Its hash is that of a word and the picture, so that no file that somebody sends has the same hash.
+    Its hash is made of a word and the picture, so that no file that somebody sends has the same hash.
     """
     largest = prepared.renditions[0].data
     return Photo(

@@ -122,8 +122,8 @@ class _Chosen:
     """A request that a command is for.
 
     number  the number; 0 if the request is unknown
-    known   the result, without what the command does
-    repeat  with it, a repeated call finds the result for the request; None without a key
+    known   the result before the command is carried out
+    repeat  the repeated call, by which the stored result for the request is found; None if the call has no key
     """
 
     selected: Selected

@@ -74,7 +74,7 @@ def _cities(platform: Platform, account: Account) -> list[Jurisdiction]:
 
 
 def _work(platform: Platform, account: Account, *, departments: Collection[str]) -> Iterator[Work]:
-    """The open requests of departments other than these that are assigned to an account."""
+    """The open requests that are assigned to an account and belong to none of these departments."""
     with platform.database.reading() as connection:
         for city in _cities(platform, account):
             found = requests.load_assigned(connection, city.id, str(account))

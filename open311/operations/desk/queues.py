@@ -186,7 +186,7 @@ def _former_departments(platform: Platform, city: Jurisdiction) -> set[str]:
 
 
 def _all_departments(platform: Platform, city: Jurisdiction, search: QueueSearch) -> QueueSearch:
-    """The search with a list of all departments: the index of closed requests begins with the department."""
+    """The search with a list of all departments, because the index of closed requests begins with departments."""
     if search.departments is not None:
         return search
     known = {department.code for department in city.departments} | _former_departments(platform, city) | {""}
