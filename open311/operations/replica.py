@@ -49,7 +49,7 @@ class View:
 
     @property
     def counts(self) -> bool:
-        """Whether the servers were looked at shortly before."""
+        """Whether the result is younger than `LASTS_S`."""
         return time.monotonic() < self.at + LASTS_S
 
     @property
@@ -69,7 +69,7 @@ _UNKNOWN = View(fault="nobody has looked at it yet", is_primary_down=False, is_n
 class Replica:
     """The replica of one primary, as a process sees it. Thread-safe; a fork looks for itself.
 
-    database  the replica's connections; operations read there by the platform that `platform.lagging` returns
+    database  the replica's connections; operations use them through the platform that `lagging` returns
     """
 
     def __init__(self, primary: Database, database: Database, *, most_lag_s: float) -> None:
@@ -101,7 +101,8 @@ class Replica:
         with _beginning:
             if self._process == os.getpid():
                 return
-            if self._process or self._ended.is_set():  # a fork, or closed before: `serve` closes what it prepares
+            # This process is a fork, or this object was closed: `serve` closes what it prepares.
+            if self._process or self._ended.is_set():
                 self._begin()
             self._process = os.getpid()
         self.look()

@@ -1,4 +1,4 @@
-"""What looks like abuse: a named person drops reports, and releases or drops updates (decision 0038)."""
+"""Decide about what is held because it looks like abuse: drop reports, release or drop updates (decision 0038)."""
 
 from __future__ import annotations
 
@@ -119,5 +119,5 @@ def _decide(
         events = decision(Desk(connection, city, principal, now), before, one)
         [after] = change_requests(connection, [(before, events)], names_for(connection, city))
         history.blank_comments(connection, city.id, [(before.number, version)])
-        media.move(connection, city.id, before.number, version, after.version)  # where an erasure looks for them
+        media.move(connection, city.id, before.number, version, after.version)  # where an erasure looks for photos
     return after.number

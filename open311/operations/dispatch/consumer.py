@@ -21,8 +21,9 @@ class Consumer(Protocol):
         """The consumer's permanent name."""
 
     def consume(self, platform: Platform, connection: Connection, changes: Changes, now: datetime) -> None:
-        """Handle changes in the dispatcher's transaction. For any work outside the database, defer a job in it.
+        """Handle changes in the dispatcher's transaction.
 
+        For work outside the database, defer a job in the same transaction.
         Each change is handled exactly once, and the changes of a request are handled in order. This is true only if
         a rollback undoes all effects of this method. So the method must not send anything or keep anything in
         memory. If the method raises an exception, it gets the same changes again later.

@@ -12,7 +12,10 @@ from open311.storage.outbox import RecordedChange
 
 
 class Counting:
-    """The consumer that keeps the counts. A batch updates each row, of a department and a status, at most once."""
+    """The consumer that keeps the counts.
+
+    A row has the count of one department and one status. A batch updates each row at most once.
+    """
 
     name = counts.CONSUMER
 
@@ -33,8 +36,8 @@ def recount(platform: Platform) -> int:
     Release 0.1 does not write the outbox. Changes that it makes during an upgrade are counted only by this
     function.
 
-    The snapshot must begin after the last dispatcher's commit. A snapshot begins with the first statement of its
-    transaction, so the dispatcher's lock is taken before, in a separate transaction.
+    The snapshot must begin after the dispatcher's last commit. A snapshot begins with the first statement of its
+    transaction, so the dispatcher's lock is taken first, in a separate transaction.
     """
     with platform.database.transaction() as guard:
         outbox.lock(guard)

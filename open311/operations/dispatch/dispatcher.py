@@ -37,9 +37,9 @@ LONGEST_WAIT_S = 600
 def dispatch(platform: Platform, now: datetime, *, rows: int = BATCH_ROWS) -> int:
     """Handle the next changes in one transaction, and count requests whose supporters have changed.
 
-    Returns the number of both. 0 means that nothing is due, or that another dispatcher is running. Raises
-    Unavailable. Raises KeyError if the outbox holds a kind of event that only a newer release knows; that release's
-    dispatcher will handle the event.
+    Returns the number of these changes plus the number of these requests. 0 means that nothing is due, or that
+    another dispatcher is running. Raises Unavailable. Raises KeyError if the outbox has a kind of event that only a
+    newer release knows; that release's dispatcher will handle the event.
     """
     with platform.database.transaction() as connection:
         if not outbox.try_lock(connection):

@@ -35,9 +35,10 @@ class Mapping:
 def recount(platform: Platform) -> int:
     """Compare the cells with all publications and correct them. Returns how many requests and cells were wrong.
 
-    Changes during an upgrade that the dispatcher of the previous release handles are counted only by this
-    function. It reads while the dispatcher works, and holds the dispatcher's lock only to correct. Two calls must
-    not run at the same time, because both would correct the same differences of cells.
+    A release without these cells does not count its changes here. If it still runs during an upgrade, only this
+    function counts its changes. This function reads while the dispatcher works, and holds the dispatcher's lock
+    only to correct. Two calls must not run at the same time, because both would correct the same differences of
+    cells.
     """
     with platform.database.snapshot() as connection:
         cells = map_cells.find_wrong_cells(connection)

@@ -23,7 +23,7 @@ class Renewing:
         changes: Sequence[RecordedChange],
         now: datetime,  # noqa: ARG002
     ) -> None:
-        """Defer a job for each city with such a change, unless one waits already."""
+        """Defer a job for each city in which a change hides something, unless a job of the city waits already."""
         for city in {one.jurisdiction_id for one in changes if any(event.takes_back for event in one.events)}:
             lock = f"{Task.RENEW_DUMPS}:{city}"
             platform.queue.defer_once(connection, Task.RENEW_DUMPS, lock, jurisdiction_id=city)

@@ -129,7 +129,7 @@ def _examine_platform(
 
 
 def _database(connection: Connection) -> Iterator[Finding]:
-    if is_pooled(connection):  # what a check sets for its session would stay with another client
+    if is_pooled(connection):  # other clients would get the session with what a check has set
         yield from pooler.unexpected()
         return
     yield from stored.check_writes(health.use_read_only(connection), connection)

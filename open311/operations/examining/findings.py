@@ -31,7 +31,7 @@ class Finding:
 
     subject  what was checked, such as `indexes`
     what     one sentence, without secrets and personal data
-    cure     a command or a setting that corrects it; "" if it is in order
+    cure     a command or a setting that corrects what is wrong; "" if the subject is in order
     """
 
     level: Level

@@ -27,7 +27,8 @@ class Bloat:
     rows   fewer dead or changed rows do not matter, nor does a smaller table that was never analysed
     dead   dead rows for each living row
     stale  changed rows for each living row since the statistics were made
-    Autovacuum acts at 0.2 (dead) and 0.1 (stale), so a table reaches these limits only if it does not keep up.
+    Autovacuum acts at 0.2 (dead) and 0.1 (stale), so a table reaches these limits only if autovacuum does not keep
+    up.
     """
 
     rows: int = 10_000

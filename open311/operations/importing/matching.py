@@ -1,10 +1,10 @@
 """Finds the services and departments of rows in a city's catalogue.
 
 A row's service is the service of the catalogue with the row's code, also if the code is an alias or the service has
-ended. If no code fits, the service is found by its name. Any other code is stored, with its name, as a retired
-service (A69), so that every request's code has a name. The agency of a request is stored as the file has it. The
-request goes to the department with that name or code. If there is none, the city's routing chooses a department as
-it does for a POST.
+ended. If no code fits, the service is found by its name, but only if the row has no code or the column map has
+`find_by_name`. Any other code is stored, with its name, as a retired service (A69), so that each code has a name.
+The agency of a request is stored as the file has it. The request goes to the department with that name or code. If
+there is none, the city's routing chooses a department as it does for a POST.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Matcher:
         self._covered: dict[tuple[float, float], bool] = {}
 
     def expect(self, rows: Iterable[SourceRow]) -> None:
-        """Look up the points of the next rows in the city at once, which takes much less time than one by one."""
+        """Find out which points of the next rows the city covers. One by one would take much longer."""
         points = {point for row in rows if (point := _point(row)) is not None}
         self._covered = dict(zip(points, self._jurisdiction.covers_each([*points]), strict=True))
 

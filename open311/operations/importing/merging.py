@@ -1,14 +1,14 @@
 """Decides what a row changes in a stored request. These are pure functions of the record, its history and the row.
 
-- A field that is missing in a row does not change. So a row never removes an address, description or photo, and a
-  note only if the row reopens the request, because the note was about the closing.
+- A field that is missing in a row does not change. So a row never removes an address, description or photo. A row
+  removes a note only if it reopens the request, because the note was about the closing.
 - If a source dates its changes, a row that is older than an earlier imported row changes nothing. If the source
   does not, the row that is imported later counts. When the same import runs again, only the last row of a request
   counts.
 - A field that was changed here stays as it is, unless the row has a later date. In both cases the difference is
   reported as a conflict.
-- A text that was erased here stays erased, and so does a text with a sentence that was erased. The result
-  of the import counts such rows. Another text counts as usual.
+- A text that was erased here stays erased, and so does a text with a sentence that was erased. The result of the
+  import has the number of such rows. The other rules decide about any other text.
 - A closed request keeps its first closing time, unless the source has another one in a field for closing times.
 """
 
@@ -161,7 +161,10 @@ def _reopens(before: RequestRecord, row: MatchedRow) -> bool:
 
 
 def _department(before: RequestRecord, row: MatchedRow) -> str:
-    """The department that the row names. If it names none, routing decides for a new service or agency."""
+    """The department that the row names. If the row names none, the department of the request stays.
+
+    But routing decides for an imported request if its service or agency is new, or if it has no department.
+    """
     if row.named is not None:
         return row.named.department
     if before.source not in BROUGHT:

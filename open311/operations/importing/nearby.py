@@ -1,4 +1,4 @@
-"""Finds, for a batch of imported requests at once, earlier requests nearby that they may repeat."""
+"""Finds the earlier requests nearby that imported requests may repeat, for a whole batch at once."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _among(wanted: Mapping[str, Vantage]) -> Iterator[tuple[str, NearRequest]]:
 
 
 def _first(spots: list[_Spot], vantage: Vantage) -> NearRequest | None:
-    """The first spot of a cell that is near and recent enough; None without one. `spots` is sorted by time."""
+    """The first spot of a cell that is near and recent enough; None if there is none. `spots` is sorted by time."""
     for near, circle in spots[bisect_left(spots, vantage.since, key=lambda spot: spot[0].requested_at) :]:
         if _metres(circle, vantage.circle) <= vantage.circle.radius_m:
             return near

@@ -1,4 +1,4 @@
-"""Recognise requests that were here before, among those that other servers send (decision 0031)."""
+"""Recognise a request that comes from another server and was here before (decision 0031)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Checked:
     is_offered  whether the service is offered at the point
     unknown     codes of sent attributes that are not in the service's definition and are not kept
     kept        answers to attributes that are not in the service's definition; they are kept for staff
-    put_aside   answers to questions that are not asked, which are kept for staff
+    put_aside   answers to questions that are not asked; they are kept for staff
     replaced    the code that was sent, if another service has replaced its service; "" if none has
     remarks     what the caller is told about answers
     candidates  who may be responsible for a point near a border, the city first; found after the check

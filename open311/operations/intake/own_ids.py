@@ -27,7 +27,8 @@ class OwnId:
     """A partner's own id of the request that it sends.
 
     system  the principal of the partner's key
-    digest  a digest of the report and its photos without ids, by which a reuse for another report is noticed
+    digest  a digest of the report and its photos, without the ids that the partner sends. It shows whether the
+            partner uses the own id again for another report
     """
 
     system: str

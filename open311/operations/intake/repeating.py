@@ -11,7 +11,7 @@ from open311.errors import Unavailable
 from schemas.texts import tell
 
 MOST_WAIT_S = 0.5
-"""Repeats of a call wait for its end until this many seconds after its start.
+"""A repeat waits for the end of the first call, but only until this many seconds after the first call's start.
 
 Each waiting call holds a thread.
 """

@@ -10,7 +10,7 @@ The transaction of a POST writes all of these rows or none of them:
 - `repeatable_post`, if the client sends a key for repeated calls
 - `external_id`, if the client sends its own id of the request
 - `request_origin`, if another server says that the request comes from it
-- `media`, for each photo: its row was written before, and now gets the number of the request
+- `media`, for each photo: the row exists already, and now gets the number of the request
 - `status_link`, if the client asks for the reporter's link
 - what the argument `also` stores
 storage/hot/submissions.py has the statement that writes most of these rows.
@@ -145,7 +145,7 @@ def is_repeat(
 
 
 def _post(submission: Submission, jurisdiction: Jurisdiction, principal: Principal) -> repeats.Post | None:
-    """The call, if its client may repeat it; None without a key for that."""
+    """The call, if its client may repeat it; None if the client has sent no key for repeats."""
     if not submission.client_request_id:
         return None
     return repeats.Post(

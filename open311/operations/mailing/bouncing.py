@@ -33,7 +33,7 @@ class Bounce(StrEnum):
     """What a mail that came back has led to.
 
     STOPPED   the address gets no mail any more
-    COUNTED   the mail may arrive another time; too many of these stop the address
+    COUNTED   the failure may be temporary; after too many of them, the address gets no mail any more
     DELAYED   nothing: our mail is still on its way, or what came is no report about a delivery
     UNKNOWN   nothing: it came to an address that belongs to no follower
     """
@@ -102,7 +102,7 @@ def _stop(connection: Connection, one: Follower, report: _Report, now: datetime)
 
 
 def _report(message: Message) -> _Report | None:
-    """The report in a mail; None if it has none, such as an answer of a person or of a vacation program."""
+    """The report in a mail; None without one, as in an answer of a person or of a vacation program."""
     for part in message.walk():
         if part.get_content_type() == "message/delivery-status":
             return _read(part)
@@ -110,7 +110,7 @@ def _report(message: Message) -> _Report | None:
 
 
 def _read(part: Message) -> _Report | None:
-    """The report about the first recipient: the first block of fields with an Action; None without one."""
+    """The report about the first recipient: the first block of fields with an Action; None if no block has one."""
     blocks = part.get_payload()
     for block in blocks if isinstance(blocks, list) else ():
         if not isinstance(block, Message):

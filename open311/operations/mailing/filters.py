@@ -23,7 +23,7 @@ from open311.translations import in_language
 from schemas.texts import Message, tell, tell_count
 
 REMINDED_BEFORE = timedelta(days=30)
-"""For this long before mail about a filter ends, each such mail says when it ends."""
+"""Mail about a filter ends on some day. In this time before that day, each of these mails names the day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

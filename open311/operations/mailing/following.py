@@ -45,7 +45,7 @@ class Following:
     service        the name of the service in the follower's language
     is_shown       whether the public can read the request
     answer         what the reporter has said after the last closing; "" for nothing
-    can_answer     whether the reporter is asked
+    can_answer     whether the page asks the reporter if the problem is solved
     is_supporter   whether the person has said "me too"
     can_support    whether the person can say "me too": not the reporter, and only while the request is open and the
                    public can read it

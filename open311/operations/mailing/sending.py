@@ -229,7 +229,7 @@ def _letter(connection: Connection, about: Subject, claimed: QueuedMail, now: da
 
 
 def _id(mark: str, claimed: QueuedMail) -> str:
-    """The Message-ID, the same at each try. That of the first mail is the beginning of the thread."""
+    """The Message-ID, the same at each try. Later mails of the thread refer to the Message-ID of the first mail."""
     own = "" if claimed.kind.is_unasked else f"{claimed.id}."
     return f"<{own}{mark}>"
 
@@ -320,7 +320,7 @@ def _settle(platform: Platform, ready: _Ready, result: Tried, now: datetime) -> 
     with platform.database.transaction() as connection:
         circuit = deliveries.load_circuit(connection, MAIL_SERVER)
         deliveries.save_circuit(connection, MAIL_SERVER, circuit.after(outcome, now, chance=chance))
-        # The dispatcher locks what is to be told before it locks the follower.
+        # The notifications are locked before the follower, in the same order as in the dispatcher.
         if ready.place is not None and after.state is MailState.DONE:
             notifications.settle(connection, ready.place, ready.told)
         # The follower is locked before the mail, in the same order as when a follower leaves.

@@ -99,7 +99,10 @@ def allow_address(platform: Platform, city: Jurisdiction, address: str) -> bool:
 
 
 def try_mail(settings: Settings, address: str, *, now: datetime) -> str:
-    """Send a mail to an address. Returns why that failed and what to do, or "". Raises Invalid for no address."""
+    """Send a mail to an address. Returns why that failed and what to do, or "".
+
+    Raises Invalid if the text is not an address.
+    """
     box = mailbox_of(address)
     if box is None:
         raise Invalid(tell("is not an email address to which mail can be sent; correct it."), "address")

@@ -1,4 +1,4 @@
-"""Copy the photos of reports that are on other servers, if the city wants that.
+"""Copy photos of reports from other servers, if the city wants that.
 
 A report can have the addresses of photos on other servers. The worker fetches each photo, and gives the request a
 copy that waits like a photo that was sent. When the copy is prepared, its address replaces the original address. If
@@ -53,8 +53,9 @@ def copy_photos(
 ) -> int:
     """Copy those photos of a request that are on other servers. Returns how many were fetched.
 
-    No transaction is open while an address is fetched. Staff see a photo that cannot be copied as a refused one,
-    and its address stays as it was sent. If the job runs twice, what was stored or refused is not fetched again.
+    No transaction is open while an address is fetched. If a photo cannot be copied, staff see it among the refused
+    photos, and its address stays as it was sent. If the job runs twice, what was stored or refused is not fetched
+    again.
 
     is_last  whether this is the last try, so that a failure that may pass is final too
     Raises Misconfigured if the city is not served at present, and NotPrepared if some photos cannot be copied now.
@@ -152,7 +153,7 @@ class _Copying:
         raise NotFetchedError(CopyFault.NOT_AN_IMAGE)
 
     def _is_wanted(self, connection: Connection, address: str) -> bool:
-        """Lock the request. Returns whether it still has the address, which was neither copied nor refused."""
+        """Lock the request. Returns whether it still has the address, and no copy was stored or refused."""
         record = requests.load_record(connection, self.city.id, number=self.number)
         photos = media.load_all(connection, self.city.id, self.number)
         return record is not None and address in _elsewhere(record, photos)

@@ -1,6 +1,6 @@
 """The files of photos in the media store.
 
-A city's files have keys such as `CITY/ab/HASH/original` and `CITY/ab/HASH/small.jpg`, where HASH is that of the
+A city's files have keys such as `CITY/ab/HASH/original` and `CITY/ab/HASH/small.jpg`, where HASH is the hash of the
 original. Photos with the same content share the files. A row of the table `media` claims the files of its content:
 the row is written before the files, and the files are deleted only when no row claims them any more. Claims and
 deletions of one content take turns, so that no call deletes a file that another call has just claimed.
@@ -41,7 +41,10 @@ JPEG = "image/jpeg"
 CHECK_EVERY_S = 10
 _KEY = re.compile(rf".+/(?P<content>[0-9a-f]{{64}})/(?:{ORIGINAL}|[a-z]+\.jpg)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]|^\.")
-"""What a city's folder cannot have. Each byte becomes `_` and two hexadecimal digits, and so does `_` itself."""
+"""The characters that a city's folder cannot have in its name, such as `_` and a dot at the beginning.
+
+Each of their bytes becomes `_` and two hexadecimal digits.
+"""
 
 
 def store_of(platform: Platform) -> MediaStore:

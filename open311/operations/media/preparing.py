@@ -38,7 +38,8 @@ MEDIA_BASE = "/open311/v2/media"
 class NotPrepared(Exception):
     """A photo cannot be copied or prepared now.
 
-    Not Unavailable: the worker ends at Unavailable, because that means that the database is gone.
+    The operations do not raise Unavailable for this. Unavailable would mean that the database is gone, and end the
+    worker.
     """
 
 

@@ -21,7 +21,7 @@ _REASONS: dict[str, Message] = {
     "too_much_memory": tell("It is not kept, because it needs too much memory."),
     "broken": tell("It is not kept, because the file is broken."),
 }
-"""Why a photo could not be prepared (`media.preparing.Reason`)."""
+"""Why a photo could not be prepared (`open311.media.preparing.Reason`)."""
 
 
 def own_photos(photos: Sequence[Photo], *, is_request_shown: bool, language: str) -> OwnPhotos:

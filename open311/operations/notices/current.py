@@ -26,7 +26,7 @@ def current_notices(platform: Platform, city: Jurisdiction, now: datetime) -> li
     """The notices of a city that are valid, the worst first.
 
     A process reads the notices of all cities by one statement, and keeps them for `MOST_AGE`. So most POSTs and
-    pages cost no statement. While the database is dead, those that were read last are shown.
+    pages cost no statement. While the database is dead, the notices that were read last are shown.
     """
     process = platform.process
     kept = process.lagging_notices if platform.is_lagging else process.notices
@@ -71,7 +71,10 @@ def _is_old(kept: KeptNotices, now: datetime) -> bool:
 
 
 def _read_again(platform: Platform, kept: KeptNotices, now: datetime) -> None:
-    """Read all open notices. If another thread is reading them, wait only if nothing has been read yet."""
+    """Read all open notices.
+
+    If another thread is reading them, wait only if nothing has been read yet, or if this process changed a notice.
+    """
     if not kept.lock.acquire(blocking=kept.read_at is None):
         return
     try:

@@ -12,7 +12,7 @@ from open311.domain.city_notices import CityNotice
 class KeptNotices:
     """The notices that are valid or planned, the worst first. `operations.notices.current` reads them again.
 
-    read_at  when they were read, or when reading them failed; None before the first time
+    read_at  when they were read, or when reading them failed; None before the first time and after `forget`
     """
 
     def __init__(self) -> None:

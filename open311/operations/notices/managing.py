@@ -277,7 +277,7 @@ def _sorted(city: Jurisdiction, texts: Sequence[NoticeText]) -> tuple[NoticeText
 
 
 def _tag(language: str) -> str:
-    """The BCP 47 tag in its usual spelling, such as zh-Hans; as it is if it is no tag."""
+    """The text in the upper and lower case of a BCP 47 tag, such as zh-Hans. Whether it is a tag is not checked."""
     parts = language.strip().replace("_", "-").split("-")
     return "-".join(
         part.lower() if at == 0 else part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part
@@ -286,13 +286,16 @@ def _tag(language: str) -> str:
 
 
 def _codes(city: Jurisdiction, codes: Sequence[str]) -> tuple[str, ...]:
-    """The codes, each once; a retired code is replaced by the current one."""
+    """The codes, each once. The code of the service replaces an alias."""
     known = ((code, city.service(code)) for code in map(str.strip, codes))
     return tuple(dict.fromkeys(service.code if service else code for code, service in known))
 
 
 def _polygon(value: Any) -> Mapping[str, Any] | None:
-    """The polygon as it is stored; the value itself if it is none, for `_problems`."""
+    """The polygon as it is stored; None for {}.
+
+    If the value is not a polygon, the result is not None, so that `_problems` reports the value.
+    """
     if value == {}:
         return None
     try:

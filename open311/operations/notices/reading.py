@@ -30,7 +30,7 @@ def begun_notices(
 
 
 def alerting_notices(platform: Platform, city: Jurisdiction, now: datetime) -> list[CityNotice]:
-    """The notices of the index of alerts: also those that staff ended before their time. Raises Unavailable."""
+    """The notices in the index of alerts, with those that staff ended before their time. Raises Unavailable."""
     with platform.database.reading() as connection:
         found = city_notices.unexpired(connection, city.id, now)
     return sorted((one for one in found if one.was_public(now)), key=lambda one: one.sent_at[-1], reverse=True)

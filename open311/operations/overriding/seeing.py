@@ -1,7 +1,7 @@
 """See the changes of overrides that other processes make. The registry then has the cities with their overrides.
 
 The registry calls `see_overrides` whenever somebody asks it for a city. So nobody can get a city without its
-overrides. A server without a city whose files allow overrides never asks the database.
+overrides. If no city's files allow overrides, the server never asks the database for them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def see_overrides(platform: Platform, *, is_fresh: bool = False) -> None:
     """Renew the cities whose overrides have changed, unless the process has looked shortly before.
 
     is_fresh  whether to look in any case
-    Raises Unavailable if the database is down and the process has never read the overrides. If it has, those that
-    it knows count until the database answers.
+    Raises Unavailable if the database is down and the process has never read the overrides. If the process has read
+    them, it goes on with the overrides that it knows until the database answers.
     """
     cities = platform.registry.overridable
     kept = platform.process.overrides

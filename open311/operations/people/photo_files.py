@@ -26,7 +26,7 @@ class ExportedFile:
 def read_photo_files(
     platform: Platform, city: Jurisdiction, number: int, ids: Collection[str], now: datetime
 ) -> Iterator[ExportedFile]:
-    """The files of photos of a request: the largest size, and what was sent while it is kept."""
+    """The files of photos of a request: the largest size, and the original as long as it is kept."""
     with platform.database.reading() as connection:
         photos = [photo for photo in media.load_all(connection, city.id, number) if photo.id in ids]
     for photo in photos:

@@ -76,8 +76,8 @@ def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> 
     For equal searches, the validator is computed at most once a second, unless something public has changed, or the
     search is by words or by the last change.
     """
-    # The transaction is the last one that changed something visible. The search words of a request and the time of
-    # its last change can change without a visible change, so the transaction does not show such a change.
+    # `last` is the last transaction that changed something visible. The search words of a request and the time of
+    # its last change can change without a visible change, so `last` does not show such a change.
     has_hidden_filter = search.words or search.changed != Window()
     last = None if has_hidden_filter else find_last_transaction(platform.database.hot, search.jurisdiction_id)
     # Read the transaction first: the digest may be newer than the transaction, but must never be older.

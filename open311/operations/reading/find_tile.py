@@ -58,9 +58,9 @@ def filter_problems(tile: Tile, values: Mapping[str, Any]) -> Iterator[Problem]:
 def find_tile_validator(platform: Platform, tile: Tile, search: RequestSearch) -> str:
     """The validator of a tile. For equal searches, it is computed once until something public has changed.
 
-    Returns "" if the validator must be made from the tile itself. Tiles with cells follow the changes a little
-    later, so the last transaction does not show them. A search by words, or by the time of the last change, can
-    find other requests while the last transaction is the same.
+    Returns "" if the validator must be made from the tile itself. The cells are updated a little later than the
+    requests, so the last transaction does not show whether a tile with cells has changed. A search by words, or by
+    the time of the last change, can find other requests while the last transaction is the same.
     """
     if not tile.has_points or search.words or search.changed != Window():
         return ""
@@ -74,7 +74,7 @@ def _validator_at(platform: Platform, tile: Tile, search: RequestSearch, _: tupl
 
 
 def find_tile(platform: Platform, tile: Tile, search: RequestSearch) -> FoundTile:
-    """The tile with what a search finds: requests from FIRST_POINT_ZOOM on, else cells."""
+    """The tile with what a search finds: requests from FIRST_POINT_ZOOM on, cells at lower zooms."""
     hot = platform.database.hot
     if tile.has_points:
         return tiles.find_points(hot, tile, search)

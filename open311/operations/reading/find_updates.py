@@ -27,11 +27,11 @@ def find_updates(
 ) -> Sequence[PublicUpdate]:
     """All updates of public requests that were recorded from `start` to `end`, oldest first.
 
-    start   a day before `end`, if it is None
-    end     now, if it is None
-    secret  the secret of the caller's key; "" for none. With it, the caller's own updates have their ids.
-    Raises Invalid for an empty window, and for one with more than MAX_UPDATES updates, because the list would not
-    be complete.
+    start   None means a day before `end`
+    end     None means now
+    secret  the secret of the caller's key; "" for none. Updates sent with this key have the sender's ids.
+    Raises Invalid for a window that ends before it begins, and for one with more than MAX_UPDATES updates, because
+    the list would not be complete.
     """
     last = end or now
     first = start or _day_before(last)

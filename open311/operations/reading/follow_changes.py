@@ -34,7 +34,7 @@ __all__ = [
 POLL_S = 0.25
 MARKS_LAST = timedelta(days=90)
 MARKS_SETTLE = timedelta(minutes=1)
-"""How much later than the clock the time of a mark is, because the clocks of servers differ."""
+"""The time of a mark is this much later than the clock, because the clocks of servers differ."""
 
 LOST = tell("belongs to changes that this database does not have; start again without it.")
 _WITHDRAWN = shape_of(WithdrawnSchema)
@@ -77,7 +77,7 @@ def find_changes(
     department  only the requests of this department, by its code. A request that another department has got is
                 withdrawn for the reader. The page may be empty though more changes follow
 
-    Raises Gone if the position may not be one of this history, because the database was restored from an older
+    Raises Gone if the position may belong to another history, because the database was restored from an older
     backup, or a replica became the primary.
     """
     found = changes.read_changes(
@@ -151,7 +151,7 @@ def follow_changes(
 class NewestChanges:
     """Some changes, the newest first: the id of each request, and its JSON; b"" if it is no longer public.
 
-    ended_at  the position before which the next ones are; None if there are none
+    ended_at  the position before which the next, older changes are; None if no change is older
     """
 
     items: Sequence[tuple[str, bytes]]
