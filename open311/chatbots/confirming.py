@@ -1,8 +1,8 @@
 """The confirmation of a report: proof that the same report was shown before it is sent.
 
 A confirmation is a time, and a digest of the time and the report, made with the api_key. The chatbot's model does
-not know the key, so it cannot make a confirmation. No confirmation is stored: every process with the key can check
-it. It is valid for this report only, and for half an hour.
+not know the key, so it cannot make a confirmation. No confirmation is stored, because every process with the key
+can check it. A confirmation is valid for one report only, and for half an hour.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ MOST_NEARBY = 10
 MOST_ANSWERS = 3
 INQUIRY = "Inquiry_v1"
 _ANSWER_PATHS = {"service": "services", "facility": "facilities", "faq": "web_faqs"}
-"""`type` of a found answer -> the path of its fields."""
+"""`type` of a found answer -> the path below which the whole answer is read."""
 INSTRUCTIONS = """\
 This server reads and files non-emergency reports ("311") of one city.
 - Answer only from what the tools return. If they return nothing, say so; never guess.

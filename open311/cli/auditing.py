@@ -73,7 +73,7 @@ def audit(jurisdiction: str, account: str, since: str, most: int, as_json: bool)
 
 
 def _zone(platform: Platform, city: str | None) -> tzinfo:
-    """The time zone of a date without one: the zone of the city, or of the only city, else UTC."""
+    """The time zone for a date that names none: the zone of the city, or of the only city; otherwise UTC."""
     cities = [one for one in platform.registry if city in (None, one.id)]
     return cities[0].zone if len(cities) == 1 else UTC
 

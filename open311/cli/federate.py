@@ -194,7 +194,8 @@ def sync(name: str, jurisdiction_id: str) -> None:
     for refusal in pulled.refused[:_MOST_REFUSALS]:
         say(f"{refusal.service_request_id or 'a record'} is left out: {refusal.reason}")
     if len(pulled.refused) > _MOST_REFUSALS:
-        say(f"{len(pulled.refused) - _MOST_REFUSALS} more are left out; the fault in `federate status` counts all")
+        more = len(pulled.refused) - _MOST_REFUSALS
+        say(f"{more} more are left out; `open311 federate status` shows the number of all of them under `fault`")
     if pulled.cause:
         fail(f"the requests could not be read to the end: {pulled.cause}")
 

@@ -90,7 +90,7 @@ def _with_option_name(problem: Problem) -> str:
 
 
 def _cure(error: Open311Error) -> str:
-    """Where to look for what exists, if the error says that something does not."""
+    """A sentence with the command that shows what exists, if the error says that something does not exist."""
     field = error.problems[0].field if error.problems else ""
     return f" See `open311 {LISTS[field]}`." if isinstance(error, NotFound) and field in LISTS else ""
 

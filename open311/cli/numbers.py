@@ -14,7 +14,7 @@ class Number(click.FloatRange):
     """A number in a range. `nan` is in no range, but click's own check lets it pass."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number. Fails if `value` is none or outside the range."""
+        """The number. Fails if `value` is not a number or is outside the range."""
         found: float = super().convert(value, param, ctx)
         if math.isnan(found):
             self.fail(f"{value!r} is not a number.", param, ctx)

@@ -22,7 +22,10 @@ _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u
 
 @cache
 def console() -> Console:
-    """Standard output. Rich is imported when it is needed: the server prints nothing, and needs 4 MB less."""
+    """Standard output.
+
+    Rich is imported only when it is needed. So the server, which prints nothing, needs 4 MB less.
+    """
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else 160)

@@ -1,4 +1,7 @@
-"""Ends a child of `open311 run` when the parent ends. The pipe between them then closes, even after a crash."""
+"""Ends a child of `open311 run` when the parent ends.
+
+The child notices the end of the parent because the pipe between them closes, even after a crash.
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def find_jurisdiction(platform: Platform, jurisdiction_id: str) -> Jurisdiction:
 def chosen_cities(platform: Platform, jurisdiction_id: str | None) -> list[Jurisdiction]:
     """The city that --jurisdiction names; all cities that are served if the option is None, so not given.
 
-    Raises Invalid for "", which a shell gives for a variable that is not set, if several cities are served.
+    Raises Invalid for "" if several cities are served. A shell passes "" for a variable that is not set.
     """
     return list(platform.registry) if jurisdiction_id is None else [find_jurisdiction(platform, jurisdiction_id)]
 

@@ -113,7 +113,7 @@ def _facts(view: StaffView, names: Mapping[str, str], now: datetime) -> Iterator
 
 
 def _due(view: StaffView, now: datetime) -> str:
-    """By when it should be done, how long it is overdue, and the service level or the reason for the date."""
+    """The due date of a request, how long it is overdue, and the service level or the reason for the date."""
     record = view.record
     if record.expected_at is None:
         return ""

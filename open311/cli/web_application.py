@@ -1,6 +1,6 @@
 """What each web process of `open311 serve` needs: the application, and its threads.
 
-The process that starts web processes does not import this module, so that it stays small.
+The process that starts web processes does not import this module, so that this process stays small.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ OBJECTS_BEFORE_COLLECTION = 20_000
 PARENT_CHECK_S = 1.0
 DRAIN_CHECK_S = 0.1
 PATIENCE_S = 2.0
-"""A web process that stops waits for its parent to stop listening: for `drain_s`, and so many seconds more."""
+"""A stopping web process waits until its parent stops listening: at most `drain_s` and this many seconds more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What web processes share.
 
-    loader  the id of the process that has prepared it
+    loader  the id of the process that has prepared the application
     """
 
     application: Flask
@@ -111,7 +111,7 @@ def serve_prepared(
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The limits for clients. With trusted proxies an address has no limit, because all calls come from them."""
+    """The limits for clients. With trusted proxies an address has no limit: all calls come from the proxies."""
     return Limits(
         head_s=settings.header_timeout_s,
         body_s=settings.body_timeout_s,

@@ -124,7 +124,7 @@ def digest_of(secret: str, kind: BlockKind, value: str) -> str:
 
 
 def read_address(text: str) -> IPv4Address | IPv6Address | None:
-    """A network address; None if the text is none. An IPv4 address that is written as IPv6 becomes IPv4 again."""
+    """A network address; None for any other text. An IPv4 address that is written as IPv6 becomes IPv4 again."""
     try:
         found = ip_address(text.strip().partition("%")[0])
     except ValueError:
@@ -151,7 +151,7 @@ def read_range(text: str) -> str:
     addresses, and ValueError for other faults.
     """
     if "%" in text:
-        raise ValueError(text)  # read_address leaves out the zone, so a range with one would hold no caller
+        raise ValueError(text)  # read_address leaves out the zone, so a range with a zone would never fit a caller
     found = ip_network(text.strip(), strict=False)
     address = ip_address(text.strip().partition("/")[0])
     if isinstance(found, IPv6Network) and found.network_address.ipv4_mapped and found.prefixlen >= 96:
@@ -202,7 +202,7 @@ class BlockList:
         return self._named.get((kind, digest_of(self.secret, kind, value)), ())
 
     def _around(self, text: str) -> Iterator[Block]:
-        """The blocks whose ranges hold an address. One look-up for each length of a prefix, not for each block."""
+        """The blocks whose ranges contain an address, by one look-up for each length of a prefix."""
         address = read_address(text) if BlockKind.ADDRESS in self._kinds else None
         if address is None:
             return

@@ -68,7 +68,7 @@ class Scope:
         return self.jurisdiction_id in (ALL_JURISDICTIONS, jurisdiction_id)
 
     def covers_department(self, department: str) -> bool:
-        """Whether the scope includes the requests of this department. "" is the department of none."""
+        """Whether the scope includes the requests of this department. "" stands for no department."""
         return not self.departments or department in self.departments
 
 
@@ -86,7 +86,7 @@ class Principal:
     notice   what the users of the app with this key are told; "" for nothing
     user     the name of the shell's user; "" if it is not known
     token    the number of the token that an account called with; 0 for none
-    expires_at  when the token expires; None without one
+    expires_at  when the token expires; None without a token
     things   the things whose observations a key of sensors may send
     """
 
@@ -124,6 +124,6 @@ SHELL = Principal(kind="shell", role=Role.OPERATOR)
 PORTAL = Principal(kind="portal", role=Role.APP)
 """Whoever sends a report by the pages for citizens."""
 REPORTER = Principal(kind="reporter", role=Role.AGENT)
-"""A reporter who answers by the link in a mail, or opens the request again by it. No call has this principal."""
+"""A reporter who uses the link in a mail to answer or to open the request again. No call has this principal."""
 PROMETHEUS = Principal(kind="prometheus", role=Role.MONITOR)
 """The program that reads the metrics."""

@@ -65,7 +65,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArticleTexts:
-    """The texts of an article in another language. Where one is empty, readers get that of the article itself.
+    """The texts of an article in another language. If a text is empty, readers get the text of the article itself.
 
     html   the body as HTML, made of Markdown
     plain  the body without markup
@@ -92,7 +92,7 @@ class Article:
     categories    the city's words for its topics; Inquiry v1 filters services and FAQs by them
     expires       the article is gone from midnight of this day on; None if it does not expire
     promoted      the lists of Inquiry v1 in which it is shown first
-    related       ids of articles about services that belong to it
+    related       ids of other articles that belong to this one; all of them are about services
     credit        where its facts come from; "" if the city itself has written them
     type          the type of a facility, such as Library; Inquiry v1 filters facilities by it
     point         (long, lat) of a facility in degrees, WGS 84; None if it is not known

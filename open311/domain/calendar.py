@@ -20,7 +20,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 MINUTES_A_DAY = 24 * 60
 CLOSING_DAY = "closing day of the city"
 _FARTHEST = timedelta(days=366 * 40)
-"""How far ahead a search for a working day goes. It ends the search in a calendar without working days."""
+"""How far ahead a search for a working day goes. This limit ends the search in a calendar without working days."""
 
 
 class DayKind(StrEnum):
@@ -28,7 +28,8 @@ class DayKind(StrEnum):
 
     HOLIDAY      a public holiday or a closing day of the city
     WORKING_DAY  a day with office hours that is no holiday
-    DAY_OFF      any other day: a day of the week without office hours. For `Moment.is_on`, a holiday is one too
+    DAY_OFF      any other day: a day of the week without office hours. `Moment.is_on(DAY_OFF)` is also true on a
+                 holiday
     """
 
     HOLIDAY = "holiday"
@@ -226,7 +227,7 @@ def public_holidays(code: str, year: int) -> Mapping[date, str]:
 
 
 def _import_single_countries() -> None:
-    """Let the library import the module of a country alone. Its package imports all 250, which need 8 MB.
+    """Let the library import the module of one country. Its package would import all 250 modules, which need 8 MB.
 
     Registers the package without running its `__init__`, which only imports names for users' convenience.
     """

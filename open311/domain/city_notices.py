@@ -145,7 +145,7 @@ class CityNotice:
         return tuple(text.language for text in self.texts)
 
     def headline_in(self, languages: Iterable[str]) -> tuple[str, str]:
-        """A language and the headline in it: the first of the languages that has one, else the first text."""
+        """A language and the headline in it: the first of `languages` that has one, or else the first headline."""
         return self._in(languages, "headline")
 
     def description_in(self, languages: Iterable[str]) -> tuple[str, str]:

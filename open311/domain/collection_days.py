@@ -16,7 +16,7 @@ _FARTHEST = timedelta(weeks=5)
 """How far from its usual day a shift can move a collection."""
 
 HolidayOf = Callable[[date], str]
-"""A function from a day to the name of its holiday; "" if the day is none."""
+"""A function from a day to the name of its holiday; "" if the day is no holiday."""
 
 
 class Shift(StrEnum):
@@ -25,7 +25,7 @@ class Shift(StrEnum):
     NONE           nothing: collections come on holidays too
     SKIP           a collection on a holiday does not come
     NEXT_DAY       a collection on a holiday comes on the next day that is neither a holiday nor in `never`
-    PREVIOUS_DAY   a collection on a holiday comes on the last day before that is neither a holiday nor in `never`
+    PREVIOUS_DAY   a collection on a holiday comes on the last earlier day that is neither a holiday nor in `never`
     REST_OF_WEEK   from a holiday to the end of the week (Monday to Sunday), each collection comes a day later for
                    each holiday of the week up to its usual day. Holidays on days in `never` do not count, and no
                    collection is moved to such a day
@@ -285,7 +285,7 @@ def _is_off(one: Round, day: date, holiday_of: HolidayOf) -> bool:
 
 
 def _statuses(item: Item) -> Iterator[tuple[date, DayStatus]]:
-    """The days that name a collection, each with the status of the collection."""
+    """The days on which a collection is listed, each with the status that the collection has there."""
     if item.actual is not None:
         yield item.actual, DayStatus.COLLECTED
     if item.usual is not None and item.usual != item.actual:

@@ -64,8 +64,8 @@ class Delivery:
     backend     the name of the back office in the city's `backends.toml`
     key         the idempotency key, the same at each try
     due_at      when the next try is due; during a try, when the lease ends
-    attempts    how many tries there were, without those that ended in Pending, Skip or Defer, and those that found
-                the back office down while its circuit rested
+    attempts    how many tries there were. Two kinds of tries are not counted: tries that ended in Pending, Skip or
+                Defer, and tries that found the back office down while its circuit rested
     is_uncertain  whether an earlier try may have reached the back office
     token       the token with which the back office is asked about a pending delivery
     remote_id   the id that the back office gave, if parts are still missing
@@ -107,8 +107,8 @@ def settled(
     """The delivery after a try.
 
     can_recover  whether the back office can be asked about the key, or ignores a second call with the same key
-    is_resting   whether the back office is down: then the pauses of the back office count, and not those of the
-                 delivery
+    is_resting   whether the circuit of the back office rests. If the try has found the back office down, the
+                 delivery then waits only for the circuit
     chance       a random number between 0 and 1, which spreads the waits
     """
     tried = replace(delivery, attempts=delivery.attempts + 1)
@@ -190,8 +190,8 @@ class DeliverySearch:
     """The filters and the page of a list of deliveries, newest first.
 
     backends        deliveries to one of these back ends; empty for all
-    states          deliveries in one of these states. Empty for all of the request `number`; without a number, for
-                    all that have not ended
+    states          deliveries in one of these states. If empty: with a `number`, deliveries in any state; without
+                    a number, deliveries that have not ended
     number          the number of the only request; 0 for all requests
     created_before  only deliveries that were made before this instant; None for all
     departments     codes of the requests' departments; None for all

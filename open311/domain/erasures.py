@@ -30,7 +30,7 @@ def marks_of(values: Iterable[Any], salt: str) -> tuple[str, ...]:
 
 
 def holds_erased(value: Any, marks: Collection[str], salt: str) -> bool:
-    """Whether a value is, or has a part that was, among the values with these marks."""
+    """Whether a value, or a part of the value, has one of these marks."""
     return any(mark in marks for mark in marks_of([value], salt))
 
 

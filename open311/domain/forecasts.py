@@ -1,8 +1,8 @@
 """Forecasts of the number of requests, with a test on the past that decides which are published. Pure functions.
 
 A series has one number for each period: a month, or a block of seven days or of four weeks. A period is missing if
-the city lacks data for too many of its days (`gaps`), and is never read as 0. Lags are counted in periods of the
-calendar, never in numbers of a list, so that a gap moves nothing.
+the city lacks data for too many of its days (`gaps`), and is never read as 0. A distance, such as a year, is
+counted in periods of the calendar and not in known numbers, so that a gap shifts nothing.
 
 Each forecast is made again for the past, with only what was known then (a rolling origin). It is published only if
 it was nearer to the truth than both simple guesses: the newest number, and that of the same period a year ago. The
@@ -301,7 +301,7 @@ class Past:
 
 
 class Errors:
-    """The errors of a method at one distance, as shares of its guesses, and the interval that follows from them."""
+    """The errors of a method for one `ahead`, as shares of its guesses, and the interval that follows from them."""
 
     def __init__(self) -> None:
         self._newest: list[float] = []

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 PROOF = 20
-"""Days in a row without any request are a gap if at least this many requests were to be expected in all of them."""
+"""Days in a row without any request are a gap if at least this many requests were to be expected in total."""
 NEAR_WEEKS = 4
 """The number to expect on a day: the mean of this many days of the same weekday before a gap, and as many after."""
 MOST_DAYS = 3

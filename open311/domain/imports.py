@@ -169,6 +169,6 @@ class Refusal(Finding):
 
 
 class Conflict(Finding):
-    """A row that differs from what was changed here after the import, and which of both counts."""
+    """A row that contradicts a change made here. The reason says whether the row or the change was kept."""
 
     __slots__ = ()

@@ -23,7 +23,7 @@ MOST_UNASKED_AN_HOUR = 500
 MOST_A_DAY = 30
 """How many mails an address gets within a day. Further changes wait, and come together."""
 GIVEN_UP_AFTER = timedelta(days=5)
-"""For how long a mail is sent again after temporary refusals. Tries at a server that is down do not count."""
+"""For how long a mail is sent again after temporary refusals. While the server is down, no mail is given up."""
 PAUSE = timedelta(hours=1)
 """How long a mail waits that is above a limit, or whose city is not served."""
 UNCONFIRMED_FOR = timedelta(days=7)
@@ -143,7 +143,7 @@ class MailRules:
 class Follower:
     """Somebody who gets mail about one request, or about all requests of a filter.
 
-    number        the number of the request; 0 for a filter, which is that of a subscription
+    number        the number of the request; 0 for a filter, which a subscription has
     language      a BCP 47 tag
     is_reporter   whether the follower is the reporter, who may also read the request while the public may not
     told_version  up to which version of the request the person knows the changes
@@ -221,7 +221,7 @@ class QueuedMail(Queued):
     numbers        the requests that a mail to a department names
     recipient      the digest of the address
     since_version  the mail tells the changes after this version of the request
-    upto_version   the last version that it tells; 0 until it is first tried, so that a repetition tells the same
+    upto_version   the last version that the mail tells; 0 until the first try. Later tries tell the same versions
     """
 
     kind: MailKind

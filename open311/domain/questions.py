@@ -43,7 +43,7 @@ def answered_at(past: Sequence[Event]) -> datetime | None:
 
 
 def feedback_since_closing(past: Sequence[Event]) -> list[str]:
-    """The reporter's answers since the last closing about whether the problem is solved, oldest first.
+    """What the reporter has answered since the last closing: whether the problem is solved. Oldest first.
 
     Empty if the request was opened again. The last answer counts. Each answer is a value of `mails.Feedback`.
     """

@@ -67,7 +67,7 @@ class ExtendedAttributes:
     """Public fields of a request that the standard does not have (spec/extensions.md, E3).
 
     supporters  how many people say "me too"
-    origin  the address of the request at the neighbour for which it is shown here; "" for other requests
+    origin  the address of the request at the neighbour from which it was pulled; "" for other requests
     via     the servers that the request passed before: see domain.origins
     """
 
@@ -165,8 +165,8 @@ class Receipt:
     candidates          the names of all who may have to act, if the point is near a border
     photos              how many photos are stored and will be prepared
     lost_photos         how many photos could not be stored
-    masked              the kinds of personal data that the public does not read in its texts
-    is_held             whether it is shown only after a person has released it
+    masked              the kinds of personal data that the public does not read in the request's texts
+    is_held             whether the request is shown only after a person has released it
     status_secret       the secret of the link with which the reporter can read the request; "" without a link
     is_new              whether this call has made the request, and does not repeat an earlier one
     """

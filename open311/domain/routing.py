@@ -1,4 +1,4 @@
-"""Choose the department of a request: the first rule that fits decides, else the service, else it is triage."""
+"""Choose the department of a request: by the first rule that fits, else by the service, else by triage."""
 
 from __future__ import annotations
 

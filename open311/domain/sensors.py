@@ -39,7 +39,7 @@ class SensorRule:
     above             the condition holds while results are greater than this number
     below             the condition holds while results are less than this number
     hysteresis        how far below `above`, or above `below`, a result must be to end the condition
-    minimum_minutes   how long the condition must hold until it is reported, and be over until it counts as over
+    minimum_minutes   how long the condition must hold to be reported, and be over for the request to be closed
     silent_minutes    the condition holds if the sensor has sent nothing for this time
     cool_down_minutes  how long no new request is made after the last one was closed
     attributes        the answers to the questions of the service
@@ -114,7 +114,7 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One observation. `at`: when the result held; `result_at`: when the thing had the result; None if not sent."""
+    """One observation. `at`: when the result was true; `result_at`: when the thing had it; None if not sent."""
 
     datastream: str
     at: datetime

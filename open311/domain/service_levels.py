@@ -69,7 +69,7 @@ class ServiceLevel:
 
 
 def read_service_level(words: str) -> ServiceLevel:
-    """Parse the words of a city. Raises ValueError with the end of a sentence whose subject is the words."""
+    """Parse the words of a city. Raises ValueError, whose text continues a sentence that begins with the words."""
     text = " ".join(words.split())
     match = _WRITTEN.fullmatch(text)
     if match is None:

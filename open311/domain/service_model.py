@@ -18,7 +18,7 @@ _MARKER = re.compile(r"\[[^\]]*\]")
 
 
 def terms_of(text: str, stemming: Stemming) -> list[str]:
-    """The stems of a text without numbers and markers such as `[phone number]`, and each two stems in sequence."""
+    """The stems of a text without numbers and markers such as `[phone number]`, and all pairs of adjacent stems."""
     words = [word for word in words_of(_MARKER.sub(" ", text)) if len(word) > 1 and word.isalpha()]
     stems = [stemming.forms(word)[-1] for word in words]
     return stems + [" ".join(pair) for pair in pairwise(stems)]
@@ -72,7 +72,7 @@ def with_model(
     """The codes of services in the order of their points and of how likely they are.
 
     points  the points of the services that the search has found, the best first
-    weight  how much a service with the probability 1 counts. The best service of the search counts 1
+    weight  how many points the probability 1 adds to a service. The best service of the search has 1 point
     least   the least probability of a service that only the model has found
     """
     best = points[0][1] if points else 1.0

@@ -46,8 +46,8 @@ _COVERED = 0.7
 _PLACE = 0.5
 """The share of a word's points that counts if the word mostly says where something is."""
 _LEAST_IN_PHRASE = 2
-"""If fewer than this many words of a phrase count, the sentence must have all words of the phrase, also those that
-do not count: "block" alone is not "on blocks"."""
+"""Ignored words of a phrase need not be in the sentence. But if a phrase has fewer than this many other words, the
+sentence must have the ignored words too: "block" alone does not match the phrase "on blocks"."""
 _MORE_WORDS = 0.15
 """How much more a meaning of several words counts, for each word after the first."""
 _LEAST_KNOWN = 0.2
@@ -66,7 +66,8 @@ _LEAST_INSIDE, _LEAST_OF_WORD = 4, 0.4
 one, such as `light` in `streetlight`.
 """
 _NAMED = 1.1
-"""If somebody types the whole name of an item, it gets the points of the best other item, times this factor."""
+"""If somebody types the whole name of an item, it gets the points of the best item (which may be itself), times
+this factor."""
 _LONGEST_UNBROKEN = 30
 """In a word of a script without blanks, only this many letters from the beginning are searched for known words."""
 _MOST_GUESSED = 12
@@ -166,7 +167,8 @@ class TextSearch:
 
         items                 the texts of each item by their language
         least_in_description  the part of the sentence's words that an item must have if its name and keywords have
-                              none of them. A long description has common words of any sentence
+                              none of them. This is for items with long descriptions: they contain a few
+                              common words of almost every sentence, and would be found by chance
         must_tell             if true, a sentence that has only ignored words finds no item; if false, the ignored
                               words of such a sentence are searched
         """

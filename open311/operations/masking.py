@@ -74,7 +74,7 @@ class Mask:
         return self._marked(text, hits)
 
     def cleared(self, text: str) -> str:
-        """The text with markers in place of all its personal data, also of the data that the city or staff show."""
+        """The text with a marker for each piece of personal data, even if the city or staff show it."""
         return self._marked(text, self.privacy.all_in(text))
 
     def _marked(self, text: str, hits: Sequence[Hit]) -> str:

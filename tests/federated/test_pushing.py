@@ -107,7 +107,9 @@ def test_a_request_reaches_each_city_of_a_triangle_once(open_town: Open, monkeyp
 def test_a_request_that_is_sent_back_to_its_origin_is_refused(
     open_town: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sender does not know the federation_id of the neighbour, as if the city's files declared the back end."""
+    """The sender does not know the neighbour's federation_id. The same is true of a back end that is declared in
+    the city's files.
+    """
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch)
     b.federate(a, monkeypatch, partner_key=0)
@@ -213,7 +215,9 @@ def test_deliveries_of_a_back_end_that_is_gone_are_reported(
     assert "1 deliveries wait for b of a.example, which is not a back end any more" in later["back_offices"].detail
 
 
-def test_adding_a_neighbour_again_keeps_the_cut_over(open_town: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_adding_a_neighbour_again_keeps_the_time_from_which_requests_are_sent(
+    open_town: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a, b = open_town("a"), open_town("b")
     a.federate(b, monkeypatch, areas=("North",))
     held = a.report(NORTH)

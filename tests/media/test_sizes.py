@@ -54,7 +54,7 @@ def test_arbitrary_bytes_never_raise_an_error(kind: PhotoKind, content: bytes) -
 
 
 @pytest.mark.parametrize("block", [b"\xff\xe0\x00\x02", b"\xff"])
-def test_the_search_for_the_size_ends_in_a_jpeg_with_thousands_of_short_blocks(block: bytes) -> None:
+def test_the_search_for_the_size_gives_up_after_too_many_short_blocks_of_a_jpeg(block: bytes) -> None:
     size = picture("JPEG").partition(b"\xff\xc0")
     content = b"\xff\xd8" + block * 2_000 + size[1] + size[2]
     assert pixels_of(PhotoKind.JPEG, content) == 0

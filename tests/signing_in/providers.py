@@ -43,7 +43,7 @@ class TestProvider:
 
 @contextmanager
 def running_provider() -> Iterator[TestProvider]:
-    """Run a provider as a process: to import it gives a warning, and warnings are errors in tests."""
+    """Run a provider as a process, because importing it gives a warning, and warnings are errors in tests."""
     port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

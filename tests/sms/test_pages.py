@@ -36,7 +36,7 @@ def test_a_number_that_cannot_get_messages_is_refused_and_the_box_stays_ticked(h
     assert here.rows("SELECT id FROM service_request") == []
 
 
-def test_a_ticked_box_is_kept_on_the_way_back_and_is_never_in_an_address(here: Town) -> None:
+def test_a_ticked_box_is_kept_on_the_way_back_and_an_address_cannot_tick_it(here: Town) -> None:
     page = here.client.post(FORM, data=SENT | {"go": "details", "phone": ANN, "sms": "true"})
     assert '<input type="hidden" name="sms" value="true">' in page.text
     assert "checked" not in here.client.get(f"{FORM}?service_code=potholes&step=check&sms=true&phone={ANN}").text

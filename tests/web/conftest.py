@@ -22,7 +22,10 @@ Foresee = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def outlooks(make_database: Callable[[str], str]) -> Iterator[Callable[[float], Outlooks]]:
-    """The forecasts of a town for a level of `history`. Each level is forecast once, because this takes seconds."""
+    """Returns the forecasts of a town whose `history` has `level` requests a month.
+
+    They are made once for each level and kept, because making them takes seconds.
+    """
     services = (Service(code="potholes", name="Pothole"), Service(code="trees", name="Tree"))
     city = build.city(services=services)
     platform = build.platform(Settings(database_url=make_database("outlooks")), city)

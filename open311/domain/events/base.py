@@ -23,7 +23,7 @@ REPORTER = "reporter"
 
 
 MERGED = "merged"
-"""Where an open request is counted, instead of its status, while it is merged into another: it is in no queue."""
+"""The word that replaces the status when an open merged request is counted, because it is in no queue."""
 
 Counted = tuple[str, str]
 """Where a request is counted: the code of its department, and its status or MERGED."""

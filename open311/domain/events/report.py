@@ -455,7 +455,7 @@ class PhotoCopied(Event):
         return self.new
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The copy has the place of the photo elsewhere, if the public sees it."""
+        """The address of the copy replaces the old one. A photo whose copy the public does not see is left out."""
         salt = record.erasure_salt
         urls = (self.new if mark_of(url, salt) == self.old else url for url in record.media_urls)
         return touched(replace(record, media_urls=tuple(filter(None, urls))), self.at)
@@ -565,7 +565,7 @@ class Erasable(StrEnum):
     """A part of a request that can be erased.
 
     DESCRIPTION  the report's text
-    NOTES        the texts of all notes; that there were notes stays
+    NOTES        the texts of all notes; the history still shows that there were notes
     ANSWERS      the answers to the service's questions
     MEDIA        the photos that the server keeps, and the addresses of all photos
     REPORTER     name, email, phone, device and account of the reporter and of people who sent updates

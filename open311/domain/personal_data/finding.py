@@ -28,7 +28,7 @@ _IBAN = b"aa00"
 
 
 def may_hold_any(texts: Iterable[str]) -> bool:
-    """A cheap first look at several texts at once. If it is False, none of them has personal data but plates.
+    """A cheap look at several texts at once. If it is False, no text has personal data, except perhaps plates.
 
     A control character divides the texts, and no finder looks across it.
     """

@@ -101,7 +101,7 @@ def _over_two_lines(text: str, region: str) -> Iterator[Hit]:
 def _exists(text: str, region: str) -> bool:
     """Whether a text is a valid number.
 
-    With `+`, a number that only may be one is not enough here: its last digits may be on the next line.
+    With `+`, it is not enough here that the number is possible: its last digits may be on the next line.
     """
     if "+" in text[:2]:
         return _is_valid(f"+{_digits(text)}", None)
@@ -160,7 +160,7 @@ def _is_phone(text: str, region: str, *, says_phone: bool) -> bool:
 def _has_national_form(text: str, digits: str, region: str) -> bool:
     """Whether a number is written as in its region: it begins with 0, or has a bracket.
 
-    If the numbers of the region do not begin with 0, every number is.
+    True for every number if the numbers of the region do not begin with 0.
     """
     return digits.startswith("0") or not _begins_with_zero(region) or "(" in text
 

@@ -13,8 +13,8 @@ from open311.domain.personal_data.kinds import DataKind, Hit
 
 _MARK_DIGITS = 6
 _LEAST_OWN_DIGITS = 7
-"""Two numbers are the same if one ends with the other, and the shorter one has at least this many digits: the
-longer one begins with the code of an area or a country."""
+"""Two numbers are the same if one ends with the other, and the shorter one has at least this many digits. Then the
+longer one only has the code of an area or a country in addition."""
 
 
 class Treatment(StrEnum):

@@ -43,7 +43,7 @@ class Tally:
     """How many rows were read, and how many of them had each result.
 
     read         the sum of new, changed, unchanged, conflicting and refused
-    conflicting  rows that differ from a change made here, no matter which of the two counts
+    conflicting  rows that contradict a change made here, whether the row or the change was kept
     mended       the number of rows for each kind of repair
     """
 

@@ -234,7 +234,10 @@ class TlsTable(Table):
     makes, header, noun = TlsFiles, "[backends.tls]", "table"
 
     ca = Path(
-        "PEM file with the authorities of a server with a private certificate", default="", unset="public ones"
+        "PEM file with the certificate authorities to trust, if no public authority has signed the server's"
+        " certificate",
+        default="",
+        unset="public ones",
     )
     cert = Path("PEM file with our certificate, for a server that wants one", default="", unset="none")
     key = Path("PEM file with its private key, without a password", default="", unset="in `cert`")

@@ -29,7 +29,7 @@ sensor_reading = Table(
     Column("result", Double, nullable=False),
     instant_column("received_at"),  # by our clock
     Column("api_key_id", BigInteger, nullable=False),
-    # How many observations were the newest when they arrived.
+    # How many observations have been stored in this row so far: those that were newer than the one before.
     Column("taken", BigInteger, nullable=False, server_default=text("1")),
     PrimaryKeyConstraint("jurisdiction_id", "datastream"),
 )

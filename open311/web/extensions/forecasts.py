@@ -68,7 +68,8 @@ def show_forecasts(call: Call) -> Answer:
 def show_forecasts_as_csv(call: Call) -> Answer:
     """Say how many requests to expect, as CSV (RFC 4180) with the same numbers as stats/forecast.json.
 
-    Each line is one forecast. It begins with the fields of the row that has this forecast in stats/forecast.json.
+    Each line is one forecast. It begins with the fields of the whole answer and those of the row that has this
+    forecast in stats/forecast.json.
     """
     whole = _SHAPE.plain(_View.of(call))
     lines = [

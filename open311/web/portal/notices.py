@@ -18,7 +18,8 @@ from open311.web.portal.shown import ShownRequest
 from schemas.texts import Message
 
 MOST_ON_PAGE = 5
-"""How many notices are shown on a page that is not the page of notices. If there are more, it has a link there."""
+"""How many notices a page shows, other than the page of notices. If there are more, the page links to the page of
+notices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

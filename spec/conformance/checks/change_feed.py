@@ -15,7 +15,7 @@ from spec.conformance.registry import check
 
 _MOST = 1000
 _PAGES = 5
-"""A walk has room for this many pages in addition to one empty page for each pause."""
+"""A walk always has room for this many pages, apart from the empty pages that make it pause."""
 _PAUSES = 10
 """The number of one-second pauses that a walk makes while older transactions delay the feed."""
 _TOMBSTONE = {"service_request_id", "withdrawn"}
