@@ -12,7 +12,7 @@ from typing import Any
 
 @contextmanager
 def imported_later(*names: str) -> Iterator[None]:
-    """During the block, an import of one of these modules gives a stand-in, which imports the module when it is used.
+    """During the block, an import of one of these modules gives a stand-in, which imports the module at its use.
 
     So the library that is imported in the block works as usual, but needs less memory. `LazyLoader` of the standard
     library does not help: Python 3.11 loads its module as soon as the module is imported a second time.
