@@ -185,7 +185,9 @@ def _usable(entries: Catalog, tag: str) -> Texts:
     write_mo(compiled, entries)
     compiled.seek(0)
     texts = Texts(compiled)
-    texts.templates = frozenset(intern(_forms(entry.id)[0]) for entry in entries if entry.id and is_translated(entry))
+    texts.templates = frozenset(
+        intern(_forms(entry.id)[0]) for entry in entries if entry.id and is_translated(entry)
+    )
     return texts
 
 
