@@ -16,14 +16,17 @@ from typing import Any, Protocol, TextIO, cast
 import orjson
 
 from open311.clock import exact_now
+from open311.later import imported_later
 
 # structlog imports Rich and Pygments if they are there, for a kind of traceback that this server does not write.
 # They take 3 MB of memory. A module that is None in `sys.modules` cannot be imported (language reference, 5.3.1).
+# It also imports asyncio, which only its methods for coroutines use, and which takes 3 MB too.
 _rich = sys.modules.get("rich")
 sys.modules["rich"] = None  # type: ignore[assignment]  # typeshed does not know None
 try:
-    import structlog
-    from structlog.typing import FilteringBoundLogger, Processor
+    with imported_later("asyncio"):
+        import structlog
+        from structlog.typing import FilteringBoundLogger, Processor
 finally:
     del sys.modules["rich"]
     if _rich is not None:

@@ -21,7 +21,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from open311.app import create_app
 from open311.clock import utc_now
 from open311.federation.addresses import Guard
-from open311.federation.transport import Call, Limits, Transport
+from open311.federation.calls import Call, Limits
+from open311.federation.transport import Transport
 from open311.federation.webhooks import trusted_hosts
 from open311.observe import configure_logs
 from open311.operations.access.api_keys import add_key

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from open311.cli.group import fail_with
-from open311.cli.memory import collection_paused
+from open311.cli.memory import collection_paused, return_freed_memory
 from open311.cli.output import fail
 from open311.cli.signals import GRACE_S
 from open311.errors import Open311Error
@@ -33,6 +33,7 @@ def serve_application(settings: Settings) -> None:
     with _listener(settings) as listener:
         work = partial(_serve, listener, settings, Shares(settings.workers), os.getpid())
         raise_file_limit()
+        return_freed_memory()  # of imports: this process stays as long as the server
         processes = Processes(
             partial(_prepare, settings),
             work,

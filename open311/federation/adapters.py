@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from open311.domain.results import Failed, Rejected, Retry
 from open311.errors import Misconfigured
 from open311.federation.addresses import Guard, host_of
+from open311.federation.calls import Answer, Call, Limits, open_transport, retry_after_s
 from open311.federation.failures import (
     ForbiddenAddress,
     GeoReportError,
@@ -20,7 +21,6 @@ from open311.federation.failures import (
 from open311.federation.mail import Mail, MailDeferred, Mailer, MailRefused, MailUncertain
 from open311.federation.oauth import AuthorizedTransport, ClientCredentials
 from open311.federation.tls import Tls, UnusableTls
-from open311.federation.transport import Answer, Call, Limits, Transport, retry_after_s
 from open311.outgoing import SmtpServer, read_mailbox
 from open311.plugins.backends import HttpConfig
 from open311.plugins.context import CallFailed, HttpAnswer, Letter, Method
@@ -44,7 +44,7 @@ class HttpSession:
         try:
             host = host_of(self._base)
             trusted = frozenset({host, *((host_of(oauth.token_url),) if oauth else ())})
-            plain = Transport(limits, Guard(trusted), tls={host: tls} if tls else {}, proxy=proxy)
+            plain = open_transport(limits, Guard(trusted), tls={host: tls} if tls else {}, proxy=proxy)
         except (GeoReportError, UnusableTls) as error:
             raise Misconfigured(f"{error}.") from None
         self._transport = AuthorizedTransport(plain, oauth, hosts=[host]) if oauth else plain

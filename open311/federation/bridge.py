@@ -24,13 +24,15 @@ import tomli
 from open311.clock import exact_now
 from open311.errors import Misconfigured
 from open311.federation.addresses import Guard, host_of
+from open311.federation.calls import Answer, Call, Limits, open_transport, retry_after_s
 from open311.federation.failures import GeoReportError
 from open311.federation.tls import Tls, UnusableTls
-from open311.federation.transport import Answer, Call, Limits, Transport, retry_after_s
 from open311.observe import logger
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
+
+    from open311.federation.transport import Transport
 
 log = logger(__name__)
 
@@ -267,7 +269,7 @@ class Bridge:
         """Bridge until `stop`. Raises Misconfigured if the API refuses the key at the start."""
         host = host_of(self._config.url)
         tls = {host: self._config.server_tls}
-        with closing(Transport(_LIMITS, Guard(frozenset({host})), tls=tls, pause=self._pause)) as transport:
+        with closing(open_transport(_LIMITS, Guard(frozenset({host})), tls=tls, pause=self._pause)) as transport:
             self._check_key(transport)
             with self._connecting():
                 while not self._stopping.is_set():

@@ -19,11 +19,10 @@ from typing import Self, TypedDict, TypeVar, Unpack
 from urllib.parse import quote, urljoin, urlsplit
 from uuid import uuid4
 
-from requests.utils import parse_header_links
-
 from open311.clock import utc_now
 from open311.federation import bodies
 from open311.federation.addresses import Guard, host_of
+from open311.federation.calls import Answer, Call, Limits, open_transport, retry_after_s
 from open311.federation.dialects import Dialect, DialectPoint, Seen
 from open311.federation.failures import (
     ForbiddenAddress,
@@ -39,7 +38,6 @@ from open311.federation.failures import (
 from open311.federation.oauth import AuthorizedTransport, ClientCredentials
 from open311.federation.reading import Reader, Record, problems_of
 from open311.federation.tls import Tls
-from open311.federation.transport import Answer, Call, Limits, Transport, retry_after_s
 from open311.federation.values import (
     Attribute,
     AttributeValue,
@@ -185,7 +183,7 @@ class GeoReportClient:
         named = [*trusted, *((base_url,) if trusts_base else ()), *((oauth.token_url,) if oauth else ())]
         host = host_of(base_url)
         guard = Guard(frozenset(map(host_of, named)))
-        plain = Transport(self.limits, guard, tls={host: tls} if tls else {}, proxy=proxy, pause=pause)
+        plain = open_transport(self.limits, guard, tls={host: tls} if tls else {}, proxy=proxy, pause=pause)
         self._transport = AuthorizedTransport(plain, oauth, hosts=[host]) if oauth else plain
 
     def __enter__(self) -> Self:
@@ -373,6 +371,8 @@ class GeoReportClient:
 
     def _following(self, call: Call, answer: Answer, query: Query, number: int) -> Call | None:
         """The call for the next page: by `Link`, or else by number. None after the last page."""
+        from requests.utils import parse_header_links  # imported here for the same reason as in `open_transport`
+
         links = {link.get("rel", ""): link["url"] for link in parse_header_links(answer.headers.get("link", ""))}
         if not links.keys() & _PAGES:
             following = self._call("GET", "requests", [*query, ("page", str(number))])

@@ -10,10 +10,10 @@ from typing import Protocol
 import orjson
 
 from open311.federation.addresses import Guard, host_of
+from open311.federation.calls import Call, Limits, open_transport
 from open311.federation.failures import GeoReportError
 from open311.federation.mail import Mail, Mailer, MailError, MailUncertain
 from open311.federation.signing import sign
-from open311.federation.transport import Call, Limits, Transport
 from open311.outgoing import Mailbox
 
 WEBHOOK_TYPE = "back_offices.notice"
@@ -78,7 +78,7 @@ class ByWebhook:
         """Send the webhook. The receiver recognises a repeated one by its id."""
         body = orjson.dumps({"type": WEBHOOK_TYPE, "timestamp": now, "data": {"notices": list(message.data)}})
         headers = sign(body, message.id, secrets=self.secrets, now=now) | {"Content-Type": "application/json"}
-        transport = Transport(_LIMITS, Guard(frozenset({host_of(self.url)})), proxy=self.proxy)
+        transport = open_transport(_LIMITS, Guard(frozenset({host_of(self.url)})), proxy=self.proxy)
         try:
             answer = transport.send(Call("POST", self.url, headers=headers, body=body))
         except GeoReportError as error:

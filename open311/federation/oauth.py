@@ -11,13 +11,17 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus, urlsplit
 
 from open311.federation import bodies
 from open311.federation.addresses import Host, host_of
+from open311.federation.calls import Answer, Call, retry_after_s
 from open311.federation.failures import GeoReportError, NotAuthorized, Unreadable
-from open311.federation.transport import Answer, Call, Transport, retry_after_s
 from open311.outgoing import LOOPBACK
+
+if TYPE_CHECKING:
+    from open311.federation.transport import Transport
 
 _USUAL_LIFE_S = 300.0
 _LEEWAY_S = 60.0

@@ -20,12 +20,14 @@ from urllib.parse import quote_plus, urlsplit
 
 from open311.federation import bodies
 from open311.federation.addresses import Guard, host_of
+from open311.federation.calls import Answer, Call, Limits, open_transport
 from open311.federation.failures import GeoReportError, Unreadable
 from open311.federation.tls import Tls, UnusableTls
-from open311.federation.transport import Answer, Call, Limits, Transport
 
 if TYPE_CHECKING:
     from joserfc import jwt
+
+    from open311.federation.transport import Transport
 
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -226,7 +228,7 @@ class Provider:
         try:
             host, client = host_of(self.client.issuer), self.client
             tls = {host: Tls(ca=client.ca)} if client.ca else {}
-            transport = Transport(_LIMITS, Guard(frozenset({host})), tls=tls, proxy=client.proxy)
+            transport = open_transport(_LIMITS, Guard(frozenset({host})), tls=tls, proxy=client.proxy)
             try:
                 yield transport
             finally:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from open311.domain.photos import CopyFault
 from open311.federation.adapters import USER_AGENT
 from open311.federation.addresses import Guard
+from open311.federation.calls import Call, Limits, open_transport
 from open311.federation.failures import ForbiddenAddress, GeoReportError, Refused, TooLarge, TooSlow
-from open311.federation.transport import Call, Limits, Transport
 
 TIMEOUT_S = 10.0
 DEADLINE_S = 15.0
@@ -34,7 +34,7 @@ def fetch_picture(url: str, *, most_bytes: int, proxy: str, guard: Guard) -> byt
     guard  checks the host at each connection, also after a redirect
     """
     limits = Limits(timeout_s=TIMEOUT_S, deadline_s=DEADLINE_S, retries=0, rate_per_s=0, max_body_bytes=most_bytes)
-    transport = Transport(limits, guard, proxy=proxy)
+    transport = open_transport(limits, guard, proxy=proxy)
     try:
         answer = transport.send(Call("GET", url, headers=_HEADERS))
     except GeoReportError as error:

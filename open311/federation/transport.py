@@ -1,12 +1,15 @@
-"""Sends calls to other servers: in time, at a steady rate, with retries, and with limits on what comes back."""
+"""Sends calls to other servers: in time, at a steady rate, with retries, and with limits on what comes back.
+
+Other modules open a transport by `calls.open_transport`, so that processes without calls do not import this module.
+"""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -14,10 +17,11 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, ProtocolError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError
 from urllib3.util.retry import RequestHistory, Retry
 
 from open311.federation.addresses import Guard, Host, host_of
+from open311.federation.calls import Answer, Call, Limits, retry_after_s, shown_address
 from open311.federation.deadlines import Deadline
 from open311.federation.failures import (
     ForbiddenAddress,
@@ -51,77 +55,6 @@ _CERTIFICATE_ALERTS = frozenset(
 """With these alerts, a server refuses our certificate. With TLS 1.3, they come after the call was sent, but the
 server has not read the call."""
 _SIZES = frozenset({"content-length", "transfer-encoding"})
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a call may take, how often it is tried, and how much it may return.
-
-    timeout_s       the most seconds for connecting, and between two reads
-    deadline_s      the most seconds for the whole answer of one server; after a redirect, the next server has as
-                    much time again
-    retries         how often a call is repeated; a POST or PATCH only if the server has not taken it: the call was
-                    not sent, or got 429
-    backoff_s       the first retry waits twice as long as this, and each later retry twice as long as the one
-                    before; jitter is added
-    patience_s      the longest pause; if a server asks for more by Retry-After, the call fails
-    rate_per_s      the most calls in a second; 0 for no limit
-    max_body_bytes  the largest body, after decompression
-    max_pages       the most pages of a list
-    repeats_posts   whether the server honours Idempotency-Key, so that a POST is repeated as a GET is
-    """
-
-    timeout_s: float = 15.0
-    deadline_s: float = 60.0
-    retries: int = 3
-    backoff_s: float = 0.5
-    patience_s: float = 60.0
-    rate_per_s: float = 5.0
-    max_body_bytes: int = 20_000_000
-    max_pages: int = 10_000
-    repeats_posts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call to send. `repr` shows no parameter, because some are personal.
-
-    data           the text fields of the form; a GET has none
-    files          the files of the form; a GET has none
-    body           the bytes of a call without a form, such as JSON; the Content-Type is in `headers`
-    is_repeatable  whether sending a POST twice does no harm
-    needs_body     whether an answer without body and without its size counts as cut
-    """
-
-    method: str
-    url: str = field(repr=False)
-    query: Sequence[tuple[str, str]] = field(default=(), repr=False)
-    data: Sequence[tuple[str, str]] = field(default=(), repr=False)
-    files: Sequence[tuple[str, tuple[str, bytes, str]]] = field(default=(), repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes | None = field(default=None, repr=False)
-    is_repeatable: bool = False
-    needs_body: bool = True
-
-    def __post_init__(self) -> None:
-        if self.body is not None and (self.data or self.files):
-            raise ValueError("a call has either a body or a form")
-        if self.method == "GET" and (self.body is not None or self.data or self.files):
-            raise ValueError("a GET has neither a body nor a form")
-
-    def __str__(self) -> str:
-        """The call without query."""
-        return f"{self.method} {_shown(self.url)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer. The names of its headers are in lower case; `url` is the address after redirects."""
-
-    url: str = field(repr=False)
-    status: int
-    headers: Mapping[str, str]
-    content: bytes = field(repr=False)
 
 
 class Transport:
@@ -294,15 +227,6 @@ class Transport:
         self._last_s = time.monotonic()
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """The pause in seconds that Retry-After asks for; None without a header that can be read."""
-    value = headers.get("retry-after", "")
-    try:
-        return float(Retry().parse_retry_after(value)) if value else None
-    except (InvalidHeader, OverflowError, ValueError):
-        return None
-
-
 _PUBLIC = Tls()
 
 
@@ -359,13 +283,7 @@ def _joined(url: str, target: str) -> str:
     try:
         return urljoin(url, target)
     except ValueError:
-        raise ForbiddenAddress(f"{_shown(url)} leads to an address that is not a URL") from None
-
-
-def _shown(url: str) -> str:
-    """An address without user and query, for errors."""
-    host, port = host_of(url)
-    return f"{urlsplit(url).scheme}://{host}:{port}{urlsplit(url).path}"
+        raise ForbiddenAddress(f"{shown_address(url)} leads to an address that is not a URL") from None
 
 
 class _Session(requests.Session):

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import orjson
 
 from open311.federation.addresses import Guard, Host, host_of
+from open311.federation.calls import Call, Limits, open_transport, retry_after_s
 from open311.federation.failures import ForbiddenAddress, GeoReportError, Refused, TooLarge, TooSlow
 from open311.federation.signing import sign
-from open311.federation.transport import Call, Limits, Transport, retry_after_s
 
 MOST_ANSWER_BYTES = 65_536
 """The largest answer that is read. Only the answer to a challenge matters."""
@@ -68,7 +68,7 @@ class Receivers:
         limits = Limits(
             timeout_s=timeout_s, deadline_s=timeout_s, retries=0, rate_per_s=0, max_body_bytes=MOST_ANSWER_BYTES
         )
-        self._transport = Transport(limits, self._guard, proxy=proxy)
+        self._transport = open_transport(limits, self._guard, proxy=proxy)
 
     def close(self) -> None:
         """End the connections."""

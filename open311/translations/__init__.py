@@ -12,6 +12,8 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from string import Formatter
+from sys import intern
+from typing import Any
 
 from babel.core import get_global
 from babel.messages.catalog import Catalog
@@ -147,6 +149,11 @@ class Texts(Translations):
 
     templates: frozenset[str]
 
+    def _parse(self, fp: Any) -> None:
+        """Read the translations. All languages share their English texts, which takes a megabyte less memory."""
+        super()._parse(fp)
+        self._catalog = {_shared(text): translation for text, translation in self._catalog.items()}
+
 
 @cache
 def _ours() -> Mapping[str, Texts]:
@@ -178,8 +185,15 @@ def _usable(entries: Catalog, tag: str) -> Texts:
     write_mo(compiled, entries)
     compiled.seek(0)
     texts = Texts(compiled)
-    texts.templates = frozenset(_forms(entry.id)[0] for entry in entries if entry.id and is_translated(entry))
+    texts.templates = frozenset(
+        intern(_forms(entry.id)[0]) for entry in entries if entry.id and is_translated(entry)
+    )
     return texts
+
+
+def _shared(text: str | tuple[str, int]) -> str | tuple[str, int]:
+    """The same text for all who ask for it; gettext adds the number of the plural form to a text with forms."""
+    return intern(text) if isinstance(text, str) else (intern(text[0]), text[1])
 
 
 def is_from_right(language: str) -> bool:

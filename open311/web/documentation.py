@@ -10,10 +10,10 @@ from typing import Any
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
-from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
 from open311 import __version__
+from open311.later import imported_later
 from open311.web.endpoints import Endpoint
 from open311.web.openapi import (
     HEADERS,
@@ -32,6 +32,9 @@ from open311.web.routes import CONVERTERS, paths_of
 from open311.web.surfaces import SURFACES, Surface
 from schemas.georeport import ErrorSchema
 from schemas.parameters import AnswersParameter
+
+with imported_later("yaml"):  # takes 1 MB of memory; only commands of flask-smorest use it
+    from flask_smorest import Api, Blueprint
 
 GUIDE = "/docs/extensions"
 """The page that explains our extensions."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from open311.federation.addresses import Guard, host_of
+from open311.federation.calls import Call, Limits
 from open311.federation.client import (
     ClientCredentials,
     ForbiddenAddress,
@@ -18,7 +19,7 @@ from open311.federation.client import (
     Unreachable,
 )
 from open311.federation.oauth import AuthorizedTransport
-from open311.federation.transport import Call, Limits, Transport
+from open311.federation.transport import Transport
 from tests.federation.scripted import QUICK, Reply, Script, as_json, serve
 
 SECRET = "s&cret: 100%"

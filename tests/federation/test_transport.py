@@ -10,9 +10,10 @@ import pytest
 import trustme
 
 from open311.federation.addresses import Guard, host_of
+from open311.federation.calls import Call, Limits
 from open311.federation.client import ForbiddenAddress, GeoReportClient, NewRequest, Refused, Unreachable
 from open311.federation.tls import Tls, UnusableTls
-from open311.federation.transport import Call, Limits, Transport
+from open311.federation.transport import Transport
 from open311.outgoing import proxy_of
 from tests.federation.proxying import proxy_to
 from tests.federation.scripted import QUICK, Reply, Script, as_json, serve

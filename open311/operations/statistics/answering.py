@@ -44,7 +44,7 @@ from schemas.texts import tell
 MOST_LIVE = 50_000
 """The most requests that a live search may find. It has words, a place or another filter without sums."""
 
-_KEPT = 32
+_KEPT = 16
 """For how many questions a process keeps the answers. An answer by day for a year needs a fifth of a megabyte."""
 
 

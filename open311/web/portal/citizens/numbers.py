@@ -29,7 +29,7 @@ MOST_ROWS = 20
 """How many services or areas a table shows. The CSV has all of them."""
 MOST_SPANS = 60
 """How many months or weeks the page shows: the newest ones."""
-_KEPT = 16
+_KEPT = 8
 """How many pages a process keeps. A page has some 70 kilobytes, and few are asked for twice in a minute."""
 _IN_FORM = ("service_code", "area", "start_date", "end_date", "group_by")
 _CACHING = "public, max-age=60"
