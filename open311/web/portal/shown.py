@@ -85,7 +85,7 @@ class ShownRequest:
 
     @cached_property
     def service(self) -> str:
-        """The name of the service, translated if the catalogue has it."""
+        """The name of the service. It is translated if the catalogue has a service with this code and this name."""
         service = self._call.city.service(str(self["service_code"]))
         if service is None or service.name != self["service_name"]:
             return str(self["service_name"])

@@ -103,7 +103,7 @@ def _form(call: Call) -> ReportForm:
 
 
 def _next(form: ReportForm, step: str) -> Answer:
-    """The step after this one; the same again if something in it is wrong, or if answers lead to new questions."""
+    """The next step; the same step again if something in it is wrong, or if answers lead to new questions."""
     if step == "details" and (first := form.first_new_question):
         return _go(form, step, at=first)
     _check(form, step)
