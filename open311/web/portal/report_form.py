@@ -282,7 +282,7 @@ class ReportForm:
         return in_languages(found, call.city, self.frame.catalogue_languages)
 
     def of_other_service(self, service: Service) -> str:
-        """The address of the form for another service, with the description and the place; "" if it is too long."""
+        """The address of the form for another service, with description and place; "" if `seal` returns ""."""
         kept = {name: [self.value(name)] for name in (*_OF_DETAILS, *_OF_PLACE) if self.value(name)}
         if not (sealed := seal(self.call.platform, kept)):
             return ""

@@ -47,7 +47,7 @@ class ShownRequest:
     """A public request, or a reporter's own request, in the language of the page.
 
     frame    the frame of the page
-    content  the request as the API answers with it in JSON, with all extensions
+    content  the request as the API answers with it in JSON, with the extensions that the page shows
     """
 
     def __init__(self, call: Call, frame: Frame, content: bytes) -> None:

@@ -35,7 +35,7 @@ _IN_FORM = ("service_code", "area", "start_date", "end_date", "group_by")
 _CACHING = "public, max-age=60"
 _COMMON = (Grouping.ALL, Grouping.SERVICE)
 _NOT_SENT = ("group_by", "locale", "langcode", "jurisdiction_id", "api_key")
-"""Parameters of the page that are not copied into the address of the CSV. It has its own group_by and city."""
+"""Parameters of the page that are not copied into the address of the CSV. The CSV has its own group_by."""
 
 
 @endpoint(
@@ -117,7 +117,10 @@ class Span:
 
 @dataclass(frozen=True)
 class _Table:
-    """The rows of a table with their names. It has the rows with the most requests; `hidden` counts all others."""
+    """The rows of a table with their names: only those with the most requests.
+
+    hidden  how many other rows there are, which the table does not show
+    """
 
     rows: Sequence[tuple[str, Row]]
     hidden: int

@@ -36,7 +36,7 @@ class DeskFrame(Frame):
 
     @cached_property
     def name(self) -> str:
-        """The name of the account; "" where nobody is signed in. It is read once, and only for a page that shows it."""
+        """The name of the account; "" where nobody is signed in. It is read once, and only if a page shows it."""
         return name_of(self.platform, self.principal) if self.platform and self.principal else ""
 
     @property

@@ -78,7 +78,7 @@ def _find(call: Call, person: Person) -> Answer:
 
 
 def _export(call: Call, person: Person) -> Response:
-    """A file with all data at once. `requests` and `subscriptions` are as on the pages of the staff API."""
+    """A file with all data, not in pages. `requests` and `subscriptions` are as in the answer of the staff API."""
     pages = list(export_person(call.platform, call.city, person, **_asked(call)))
     body = {
         "jurisdiction_id": call.city.id,
