@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _LIMITS = "open311.limits"
-"""Key of a WSGI environment: the object that counts for the endpoint."""
+"""Key of the WSGI environment: the `RateLimits` that counts what only the endpoint knows, such as the api_key."""
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 NO_HOST = tell("the header Host is missing, came twice or is no host; send one, such as 311.city.example.")
@@ -41,8 +41,9 @@ class KnownHost:
     """WSGI middleware that refuses a call if its Host is no name and no address, for example an empty Host.
 
     The HTTP server has already refused calls that HTTP forbids (RFC 9112, 3.2): calls without a Host header, with
-    two Host headers, or with invalid characters in it. Answers contain addresses made from Host. If a proxy
-    forwards a scheme other than http and https, the scheme is ignored, because the proxy's caller may have sent it.
+    two Host headers, or with invalid characters in it. Host must be valid, because answers contain addresses that
+    are made from it. If a proxy forwards a scheme other than http and https, the scheme is ignored, because the
+    proxy's caller may have sent it.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
@@ -100,8 +101,9 @@ class HttpsOnly:
 
     Calls that change data, and all calls of staff, are refused over plain HTTP.
 
-    OPTIONS is answered as over HTTPS, because browsers do not follow a redirect of a preflight. After the answer to
-    OPTIONS, the browser sends the call itself, and the page can read the reason of the refusal.
+    OPTIONS gets the same answer as over HTTPS, because browsers do not follow a redirect of a preflight. After the
+    answer to OPTIONS, the browser sends the call itself, and the page that made the call can read why the server
+    refuses it.
     """
 
     def __init__(self, application: WSGIApplication, public_url: str) -> None:
@@ -140,8 +142,8 @@ def _path_as_sent(request: Request) -> str:
 def limit_key(environ: WSGIEnvironment, principal: Principal) -> None:
     """Count a call with a key or by an account of staff. Raises TooManyRequests above the rate for keys.
 
-    Only the endpoint knows the key, because the key may be in the body. `RateLimits` has counted the address
-    before.
+    Only the endpoint knows the key, because the key may be in the body. `RateLimits` has already counted the call
+    for the client's address.
     """
     if principal.number:
         _limit(environ, "key", principal.kind, str(principal.number))
@@ -181,7 +183,8 @@ def _limit(environ: WSGIEnvironment, kind: str, *caller: str) -> None:
 class RateLimits:
     """WSGI middleware that counts calls per client address, and answers 429 with Retry-After above the rate.
 
-    What else is counted, only the endpoint knows. It finds this object in the environment.
+    An endpoint also counts keys, devices and more, which only the endpoint knows. It finds this object in the
+    environment.
     """
 
     def __init__(self, application: WSGIApplication, settings: Settings, counts: Rates) -> None:
@@ -212,10 +215,10 @@ class RateLimits:
         return self._application(environ, start_response)
 
     def wait_s(self, kind: str, *caller: str) -> int:
-        """Count what a caller does. Returns the seconds until the caller may do it again; 0 if that is now.
+        """Count what a caller does. Returns the seconds until the caller may do it; 0 if the rate allows it now.
 
         kind    the rate: `key`, `device`, `thing`, `portal` or `sign in`
-        caller  for whom is counted; no two kinds count for the same
+        caller  identifies the caller. The first part differs from kind to kind, so two kinds never share a count
         """
         rates = self._kinds[kind]
         return self._counts.wait_s(rates, *caller) if rates else 0

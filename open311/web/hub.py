@@ -15,7 +15,7 @@ def city_at(registry: Registry, sent: Parameters) -> Jurisdiction | None:
     """The only city that has the point of a call; None if the call has no point.
 
     Also None if the server has only one city. Raises Invalid if no city or several cities have the point. The error
-    names the cities to choose from. A city without a boundary is left out.
+    names the cities to choose from. The point is never in a city without a boundary.
     """
     point = _point(sent)
     if point is None or registry.is_single:

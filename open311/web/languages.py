@@ -38,7 +38,7 @@ def content_language(jurisdiction: Jurisdiction, languages: tuple[str, ...]) -> 
 def in_languages(
     services: Iterable[Service], jurisdiction: Jurisdiction, languages: Iterable[str]
 ) -> tuple[Service, ...]:
-    """The services with their texts in the first of the languages that has each text."""
+    """The services. Each of their texts is in the first of the languages that has the text."""
     texts = [jurisdiction.translations[tag] for tag in languages if tag in jurisdiction.translations]
     return translate_all(services, texts)
 

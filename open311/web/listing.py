@@ -36,8 +36,8 @@ class Listing:
     def of(cls, call: Call) -> Listing:
         """Make the search of a call. Raises Invalid for faulty parameters.
 
-        Raises NotFound for an unknown service if the operator wants 404 for it. For the own ids of a partner, may
-        also raise what `require_partner` raises.
+        Raises NotFound for an unknown service if the operator wants 404 for it. If the call searches for an id that
+        a partner has given to a request, also raises what `require_partner` raises.
 
         Searches are cached. The cache key has `now` in whole seconds, so a query is read again each second.
         """
@@ -119,8 +119,11 @@ class Listing:
         return links
 
     def _total(self, page: Page) -> int | None:
-        """The number of items on all pages. None if the list has several pages, and the call asks for no count or
-        there are too many items to count."""
+        """The number of items on all pages; None if it is unknown.
+
+        The number is unknown only if there are several pages. Then the call has asked for no count, or there are
+        too many items to count.
+        """
         search = self.search
         if search.ids or (page.next_key is None and search.after is None and search.page == 1):
             return len(page.items)

@@ -83,7 +83,7 @@ STAFF_HEADERS = {
     "If-Match": "The ETag of what you change, as you have read it. If it has changed since, the answer is 409.",
     "Idempotency-Key": "Your own id of this call. A call that repeats it within a day changes nothing more.",
 }
-"""The headers with which staff guard a change. An endpoint names those that it reads in its `conditions`."""
+"""The headers with which staff guard a change. The `conditions` of an endpoint name the headers that it reads."""
 STAFF_SCHEME = {"staff_token": {"type": "http", "scheme": "bearer", "description": "The token of a staff account."}}
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "api_key_header": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
@@ -167,7 +167,7 @@ def _message(body: type[Body]) -> dict[str, Any]:
 
 
 class Parts:
-    """Marks the parameters of a multipart body."""
+    """A base class without members. It marks a schema whose parameters are the parts of a multipart body."""
 
 
 @cache
@@ -239,7 +239,7 @@ def _success(endpoint: Endpoint, suffix: Format | None) -> dict[str, Any]:
 
 
 def _is_form(endpoint: Endpoint) -> bool:
-    """Whether the call has the parameters of a form, as those of the standard have."""
+    """Whether the call sends its parameters as a form, as the calls of the standard do."""
     return not (endpoint.surface.is_for_staff or endpoint.is_raw or endpoint.body is not None)
 
 

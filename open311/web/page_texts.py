@@ -1,7 +1,7 @@
 """Texts of pages: templates mark them with `{% trans %}` and `_()`, and Flask-Babel shows them.
 
 The translations are in the same files as those of all other texts, and the language is chosen in the same way. But
-a placeholder is written `%(name)s`.
+a placeholder is written `%(name)s`, not `{name}`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from open311.web.languages import caller_language
 
 
 class PageTexts(Babel):  # type: ignore[misc]  # Flask-Babel has no types
-    """Flask-Babel with our translations. Its own loader reads compiled files only."""
+    """Flask-Babel with our translations. The loader of Flask-Babel reads only compiled files."""
 
     @cached_property
     def domain_instance(self) -> Domain:

@@ -35,7 +35,7 @@ def read_query(raw: bytes) -> Parameters:
 
 
 def first(sent: Parameters, name: str) -> str:
-    """The first value of a parameter that is not blank, stripped; "" if there is none."""
+    """The first value of a parameter, stripped. Blank values do not count; "" if no value is left."""
     return next((value for value in map(str.strip, sent.get(name, ())) if value), "")
 
 

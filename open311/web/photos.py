@@ -12,7 +12,7 @@ STAFF_CACHING = "private, no-cache"
 
 
 def photo_response(request: Request, file: PhotoFile, *, cache_control: str, is_download: bool = False) -> Response:
-    """A file of a photo: the whole, a range of it, or 304 if the client has it.
+    """The answer with the file of a photo: the whole file, a range of it, or 304 if the client has the file.
 
     is_download  whether a browser saves the file instead of showing it
     A browser that opens the address shows the picture in a sandbox, so nothing in the file could run.

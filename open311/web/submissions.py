@@ -90,7 +90,7 @@ def mail_language(call: Call) -> str:
 
 
 def _via(call: Call) -> tuple[str, ...]:
-    """Where another server says that the request was before. Raises Invalid if that cannot be read."""
+    """The hops of the request so far, as the sending server names them. Raises Invalid for a faulty header."""
     try:
         return origins.read(call.request.headers.get(origins.HEADER, ""))
     except ValueError:
@@ -99,7 +99,7 @@ def _via(call: Call) -> tuple[str, ...]:
 
 @contextmanager
 def repeat_key_named_as_sent(call: Call) -> Iterator[None]:
-    """Let an error name the header Idempotency-Key if the caller has sent that, and not client_request_id."""
+    """Let errors name the header Idempotency-Key, not client_request_id, if the caller has sent the header."""
     try:
         yield
     except Open311Error as error:
@@ -168,7 +168,7 @@ def _emergency(call: Call) -> Iterator[Message]:
 
 
 def emergency_notice(number: str) -> Message:
-    """What a reporter is told whose report sounds like an emergency."""
+    """What a reporter is told if the report sounds like an emergency."""
     return tell(
         "If somebody is in danger now, call {number}. The city may read this report only hours or days later.",
         number=number,
@@ -226,7 +226,7 @@ def photo_sentences(kept: int, lost: int, dropped: Sequence[Dropped], rule: Phot
 
 
 def photo_warnings(lost: int, dropped: Sequence[Dropped]) -> Iterator[Message]:
-    """A sentence for each file of a call that is not stored."""
+    """A sentence for each file that is not accepted, and one sentence for all photos that could not be stored."""
     for one in dropped:
         yield tell("the file in {name} is not kept as a photo: {reason}", name=_place_of(one), reason=one.reason)
     if lost:

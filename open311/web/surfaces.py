@@ -50,8 +50,8 @@ class Surface:
     is_quiet         whether calls are logged at level debug only
     has_quick_lane   whether the quick lane may serve calls
     is_documented    whether OpenAPI describes the calls
-    referrer_policy  the value of Referrer-Policy; "" for none. It decides who learns the address of a page from the
-                     browser, when a link leads away from it
+    referrer_policy  the value of Referrer-Policy; "" for none. When a link leads away from a page, the value
+                     decides to whom the browser tells the address of the page
     is_for_staff     whether callers are staff: parameters are in the query only, and bodies are JSON
     content_policy   the value of Content-Security-Policy of answers that do not send their own; "" for none
     source           which server of a replicated database answers GET
@@ -309,7 +309,7 @@ ROUTE, CALLER = "open311.route", "open311.caller"
 """Keys of a WSGI environment: the name of the endpoint, and the principal, for the log and metrics."""
 
 AHEAD = "open311.ahead"
-"""Key of a WSGI environment: the reads of a call whose statement is expected (`Endpoint.expects`)."""
+"""Key of a WSGI environment: the `ReadAhead` of a call, if its endpoint declares one (`Endpoint.expects`)."""
 
 LOCALE = "open311.locale"
 """Key of a WSGI environment: the parameter locale of a form. The locale of a query is read from the query."""

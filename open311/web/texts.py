@@ -80,7 +80,7 @@ def _of_werkzeug() -> Iterator[str]:
 
 
 def _of_marshmallow() -> Iterator[str]:
-    """The texts of fields and schemas that have no values in them."""
+    """The error texts of marshmallow's fields and schemas, except texts with placeholders."""
     kinds: list[Mapping[str, Any]] = [kind.default_error_messages for kind in _FIELDS]
     kinds.append(Schema().error_messages)
     yield from sorted({text for kind in kinds for text in kind.values() if "{" not in text})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Traces:
-    """WSGI middleware that makes a span of each call, except health checks and the like.
+    """WSGI middleware that makes a span of each call, except on quiet surfaces such as health checks.
 
     The span ends when the answer begins, as the time in the log does.
     """

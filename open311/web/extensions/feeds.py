@@ -71,7 +71,8 @@ _LIST: dict[str, Any] = {
     "headers": ("Link", "X-Attribution", "X-Total-Count"),
 }
 _LINKED = (Feed.ATOM, Feed.GEOJSON)
-"""Formats with a link to the next page in the body. The link contains the time from which 90 days are counted."""
+"""Formats whose body has a link to the next page. The link contains the time from which the 90 days are counted, so
+the same requests may come in other bytes, and the ETag is weak."""
 _NO_FILTERS = frozenset({"page", "page_size", "cursor", "jurisdiction_id", "api_key"})
 
 
@@ -172,7 +173,7 @@ def _atom(listing: Listing, page: Page) -> AtomFeed:
 
 
 def _filters(call: Call) -> list[tuple[str, str]]:
-    """The filters of a call, sorted, so that all pages of a list have the same."""
+    """The filters of a call. They are sorted, so that all pages of a list have the same text of filters."""
     schema = RequestSearchArguments()
     sent = read_query(call.request.query_string).items()
     return sorted(

@@ -196,7 +196,7 @@ def _alert(call: Call, notice: CityNotice) -> Alert:
 
 
 def _where(city: Jurisdiction, notice: CityNotice) -> str:
-    """The name of the part of the city that a notice is about; of the city if it is about all of it."""
+    """The place of a notice in words: its area, "A part of" the city if it has a drawn shape, or the city."""
     return notice.area or (part_of(city.name) if notice.polygon else city.name)
 
 

@@ -40,14 +40,14 @@ def get_own_request(call: Call, secret: str) -> Answer:
 
 
 def status_url(call: Call, secret: str) -> str:
-    """The address of a link, in the format of the call."""
+    """The address that shows a reporter's own request by its secret. Its suffix is the format of the call."""
     return link_address(call.platform, call.city, secret, own_address=call.own_address(), suffix=call.output)
 
 
 def link_address(
     platform: Platform, city: Jurisdiction, secret: str, *, own_address: str, suffix: Format = JSON
 ) -> str:
-    """The address of a link. It names the city only if the server has several.
+    """The address that shows a reporter's own request. The address names the city only if the server has several.
 
     own_address  the address of this server; "" for an address without a host
     """

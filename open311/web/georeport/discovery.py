@@ -95,7 +95,7 @@ def _answer(call: Call) -> Answer:
 
 
 def _endpoints(call: Call, changeset: str) -> Iterator[DiscoveredEndpoint]:
-    """This endpoint, the other endpoint of the settings with the same catalogue, and Inquiry v1.
+    """This endpoint, the other endpoint that the settings name, and Inquiry v1. All get the same changeset.
 
     Inquiry comes last, because some clients read only the first endpoint.
     """

@@ -110,12 +110,12 @@ class _Found(_Item):
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The categories or the type."""
+        """The topics of the article: its categories, or the type of a facility."""
         return self._article.topics
 
     @property
     def api_url(self) -> str:
-        """The address of all fields."""
+        """The address at which Inquiry v1 shows the article with all its fields."""
         path = f"{INQUIRY.prefix}/{_PATHS[self._article.kind]}/{quote(self._article.id)}.{self._call.output}"
         return f"{self._call.own_address()}{path}?{urlencode({'jurisdiction_id': self._call.city.id})}"
 
@@ -168,7 +168,7 @@ def search_answers(call: Call) -> Answer:
 
 
 def expiration(article: Article, city: Jurisdiction) -> datetime:
-    """When an article expires: midnight of the city; 2099-12-31 in UTC if it does not expire."""
+    """When an article expires: a midnight in the city's time zone; 2099-12-31 in UTC if it never expires."""
     if article.expires is None:
         return datetime.combine(NEVER, time(), UTC)
     return instant(article.expires, 0, city.zone)

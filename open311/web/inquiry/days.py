@@ -162,7 +162,7 @@ def get_today(call: Call) -> Answer:
 
 
 def calendar_address(call: Call, zone: str) -> str:
-    """The address of a zone's calendar for phones; "" as the zone means the whole city."""
+    """The address of the calendar for phones: of a zone, or of the whole city if `zone` is ""."""
     pairs = {"jurisdiction_id": call.city.id} | ({"zone": zone} if zone else {})
     return f"{call.own_address()}{INQUIRY.prefix}/calendar.ics?{urlencode(pairs, quote_via=quote)}"
 
@@ -181,7 +181,7 @@ def _items(day: Day, language: str) -> Iterator[_Item]:
 
 
 def _lines(day: Day, language: str) -> Iterator[str]:
-    """The lines of a day in the feed. Zones with the same line share it."""
+    """The lines of a day in the feed. If a line is the same for several zones, it comes once and names them."""
     if day.holiday:
         yield day.holiday
     shared: dict[tuple[str, str], list[str]] = {}

@@ -1,4 +1,4 @@
-"""How long caches may keep what changes with the days of a city."""
+"""How long caches may keep an answer that changes at midnight in the city."""
 
 from __future__ import annotations
 

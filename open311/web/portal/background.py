@@ -11,7 +11,7 @@ from open311.settings import Settings
 from open311.web.surfaces import OWN_FILES_ONLY
 
 _OF_MAPS = "connect-src 'self'{hosts}; worker-src blob:"
-"""MapLibre fetches tiles and reads them in a worker, which it makes from its own text."""
+"""MapLibre fetches tiles from this server and the hosts. It reads them in a web worker whose script is a blob."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ _MOST_TICKS = 4
 _MOST_LABELS = 4
 """How many spans have their name below a chart. No more names fit on a narrow phone."""
 _EDGE = 10
-"""A name whose middle is nearer to an edge, in percent, begins or ends at the edge."""
+"""If the middle of a name is less than this many percent from an edge, the name begins or ends at the edge."""
 
 
 @dataclass(frozen=True, slots=True)

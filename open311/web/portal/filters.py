@@ -71,7 +71,7 @@ class FilterForm:
         return self._kept(_services_of)(self.call.city, self.frame.catalogue_languages)
 
     def options(self, name: str) -> Markup:
-        """The options of the services or the areas, with that of the call selected.
+        """The options of the services or the areas. The option that the call has as a filter is selected.
 
         There may be hundreds of them on each page, so they are rendered once for each language.
         """

@@ -22,7 +22,7 @@ SIZE = 288
 """Width and height of a picture in pixels: it fits on a narrow phone beside the margins of the page."""
 LEAST_ZOOM, MOST_ZOOM = 1, 19
 CLOSER = 2
-"""How many zooms nearer than the whole city the surroundings of a point are shown."""
+"""The surroundings of a point are shown this many zooms nearer than the whole city."""
 _MOST_LAT = 85.0
 """Web Mercator ends near the poles."""
 _TILE = 256
@@ -55,7 +55,7 @@ class MapView:
         return round((long + 180) % 360 - 180, 6), round(lat, 6)
 
     def moved(self, right: float, down: float) -> MapView:
-        """The view after a move by parts of the picture's width."""
+        """The view after a move. `right` and `down` are parts of the picture's width."""
         long, lat = self.point(SIZE * (0.5 + right), SIZE * (0.5 + down))
         return MapView(long, _bounded(lat), self.zoom)
 
@@ -152,7 +152,10 @@ def _numbers(view: MapView, numbered: Mapping[int, tuple[float, float]]) -> Iter
 
 
 def _scale(view: MapView) -> str:
-    """A line in the left lower corner with its length in metres or kilometres: the longest round one that fits."""
+    """A line in the left lower corner, with its length in metres or kilometres.
+
+    The length is the greatest round one that is not more than a third of the picture's width.
+    """
     metres_a_pixel = metres_across(view) / SIZE
     most = metres_a_pixel * SIZE / 3
     power = 10 ** floor(log10(most))

@@ -71,7 +71,8 @@ _NAMES = {
     "ar": "العربية",
     "zh-Hans": "简体中文",
 }
-"""Names of languages, so that a page need not read the data of each. CLDR has those of further languages."""
+"""The names of our languages. They are written here, because to take them from CLDR, a page would have to read the
+data of each language. The names of further languages come from CLDR."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Frame:
         return translated_texts(self.city, self.catalogue_languages)
 
     def text_lang(self, text: str) -> Markup:
-        """The attributes of an element with a text of the city's catalogue, if it is in another language.
+        """The attributes of an element with a text of the city's catalogue; none if it is in the page's language.
 
         Each text has its own language, because a catalogue need not have all texts in each language.
         """
@@ -192,7 +193,7 @@ class Frame:
 def qr_code(address: str) -> Markup:
     """A picture of an address that phones can read from paper, as SVG.
 
-    The mask is fixed, because to try all eight takes 12 ms instead of 4, and phones can read each of them.
+    The mask is fixed, because trying all eight masks takes 12 ms instead of 4, and phones can read every mask.
     """
     code = segno.make(address, micro=False, error="m", boost_error=False, mask=2)
     return Markup(code.svg_inline(scale=3, dark="#000", light="#fff"))  # noqa: S704  # made of lines only
@@ -359,7 +360,9 @@ def _environment(language: str) -> Environment:
         undefined=StrictUndefined,
         auto_reload=False,
         bytecode_cache=_COMPILED,
-        optimized=False,  # otherwise the compiled code would have what filters of one language make of a constant
+        # The optimizer runs filters on constants at compile time. The languages share the compiled code, so all of
+        # them would get the results for one language.
+        optimized=False,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],

@@ -43,7 +43,7 @@ MOVES: Mapping[str, tuple[float, float, int]] = {
     "in": (0, 0, 1),
     "out": (0, 0, -1),
 }
-"""The buttons of the map: parts of the picture to the right and down, and steps of the zoom."""
+"""The buttons of the map: how far they move it right and down, in parts of the picture, and by how many zooms."""
 SHOW, MIDDLE = "show", "middle"
 """The buttons that show the point that was typed, and that select the middle of the picture."""
 CONTACT = ("first_name", "last_name", "email", "phone")
@@ -152,7 +152,7 @@ class ReportForm:
         return self.call.request.method == "POST"
 
     def _sent_form_id(self) -> str:
-        """The id that the form has; "" if it has none that this server can have made.
+        """The id that was sent with the form; "" if none was sent, or one that this server cannot have made.
 
         The id is never taken from an address. Two people who open the same link have two forms.
         """
@@ -180,7 +180,7 @@ class ReportForm:
         return Reporter(**{name: self.value(name) for name in CONTACT})
 
     def contact_problems(self) -> Iterator[Problem]:
-        """What is wrong with the contact fields. An app may send other addresses, so the API takes them."""
+        """What is wrong with the contact fields. The API is less strict, because apps may send other addresses."""
         email = self.value("email")
         if email and ("@" not in email or " " in email):
             yield Problem("email", tell("is not an email address; correct it or leave it out."))
@@ -282,7 +282,7 @@ class ReportForm:
         return in_languages(found, call.city, self.frame.catalogue_languages)
 
     def of_other_service(self, service: Service) -> str:
-        """The address of the form for another service, with the description and the place; "" if it is too long."""
+        """The address of the form for another service, with description and place; "" if `seal` returns ""."""
         kept = {name: [self.value(name)] for name in (*_OF_DETAILS, *_OF_PLACE) if self.value(name)}
         if not (sealed := seal(self.call.platform, kept)):
             return ""

@@ -47,7 +47,7 @@ class ShownRequest:
     """A public request, or a reporter's own request, in the language of the page.
 
     frame    the frame of the page
-    content  the request as the API answers with it in JSON, with all extensions
+    content  the request as the API answers with it in JSON, with the extensions that the page shows
     """
 
     def __init__(self, call: Call, frame: Frame, content: bytes) -> None:
@@ -85,7 +85,7 @@ class ShownRequest:
 
     @cached_property
     def service(self) -> str:
-        """The name of the service, translated if the catalogue has it."""
+        """The name of the service. It is translated if the catalogue has a service with this code and this name."""
         service = self._call.city.service(str(self["service_code"]))
         if service is None or service.name != self["service_name"]:
             return str(self["service_name"])

@@ -121,7 +121,7 @@ def number_of(notice: str) -> int:
 
 
 def order_of(body: Mapping[str, Any]) -> NoticeOrder:
-    """What a body orders. A polygon of null means none."""
+    """What a body orders. The polygon null means that the notice has no polygon."""
     polygon = body.get("polygon")
     return NoticeOrder(
         texts=[NoticeText(**text) for text in body["texts"]] if "texts" in body else None,

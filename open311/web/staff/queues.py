@@ -60,7 +60,8 @@ def list_queue(call: Call) -> Answer:
     return staff_answer(page.json, validator=page.validator, headers=links)
 
 
-# Registered before /requests/<id> of requests.py, which would match this path too: modules are read by name.
+# The rule /requests/<id> of requests.py matches this path too, so this endpoint must be registered first. The order
+# is that of the modules' names.
 @endpoint(
     STAFF,
     "/requests/nearby",

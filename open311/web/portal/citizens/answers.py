@@ -42,7 +42,7 @@ SHOWN_DAYS = 42
 
 @dataclass(frozen=True, slots=True)
 class ShownAction:
-    """An action with its address; "" if it is only a text."""
+    """An action. Its address is "" if the action is only a text."""
 
     label: str
     address: str
@@ -50,7 +50,7 @@ class ShownAction:
 
 @dataclass(frozen=True, slots=True)
 class Pickup:
-    """A collection on the page: the day, what is told about that day, and the day on which it usually comes."""
+    """A collection on the page: a day, and what happens to the collection on that day."""
 
     day: date
     item: Item

@@ -35,7 +35,7 @@ _IN_FORM = ("service_code", "area", "start_date", "end_date", "group_by")
 _CACHING = "public, max-age=60"
 _COMMON = (Grouping.ALL, Grouping.SERVICE)
 _NOT_SENT = ("group_by", "locale", "langcode", "jurisdiction_id", "api_key")
-"""Parameters of the page that the address of the CSV does not repeat as they are."""
+"""Parameters of the page that are not copied into the address of the CSV. The CSV has its own group_by."""
 
 
 @endpoint(
@@ -117,7 +117,10 @@ class Span:
 
 @dataclass(frozen=True)
 class _Table:
-    """The rows of a table with their names: those with the most requests, and how many are not shown."""
+    """The rows of a table with their names: only those with the most requests.
+
+    hidden  how many other rows there are, which the table does not show
+    """
 
     rows: Sequence[tuple[str, Row]]
     hidden: int
@@ -128,7 +131,7 @@ class _Table:
 
     @property
     def most_hours(self) -> int:
-        """The longest time that nine of ten of a row's requests needed; 0 if there is none."""
+        """The greatest `p90_hours` of the rows, as the scale of their bars; 0 if no row has one."""
         return max((row.p90_hours or 0 for _, row in self.rows), default=0)
 
     @property

@@ -103,7 +103,7 @@ def _form(call: Call) -> ReportForm:
 
 
 def _next(form: ReportForm, step: str) -> Answer:
-    """The step after this one; the same again if something in it is wrong, or if answers lead to new questions."""
+    """The next step; the same step again if something in it is wrong, or if answers lead to new questions."""
     if step == "details" and (first := form.first_new_question):
         return _go(form, step, at=first)
     _check(form, step)
@@ -126,7 +126,7 @@ def _go(form: ReportForm, step: str, *, at: str = "", told: str = "", checked: s
     """Lead the browser to the address of a step, so that its buttons for reload and back send nothing again.
 
     If an address cannot have all that was typed, this answer is the step itself. That is so for contact data, for
-    very long texts, and for characters that cannot be read.
+    very long texts, for characters that cannot be read, and while the database is down.
 
     at       the id of the part of the page to which the browser scrolls
     told     a key of NOTICES

@@ -1,4 +1,4 @@
-"""The first page of a city: what can be reported, a search among it, and the look-up of a report by its number."""
+"""The first page of a city: what can be reported, a search for services, and the look-up of a report by number."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def start_page(call: Call) -> Answer:
 
 
 def _named(call: Call, frame: Frame, words: str) -> str:
-    """The id of the report whose number somebody has typed into the search for services; "" if it is none."""
+    """The id of the report whose number somebody has typed into the search for services; "" if there is none."""
     if len(words.split()) != 1 or not any(map(str.isdigit, words)):
         return ""
     try:
@@ -81,7 +81,7 @@ def _public_id(call: Call, frame: Frame, number: str) -> str:
 
 
 def grouped(services: Iterable[Service]) -> Sequence[tuple[str, Sequence[Service]]]:
-    """The services of each group. Groups and services keep their order; those without a group come last."""
+    """The services of each group. Groups and services keep their order; services without a group come last."""
     found: dict[str, list[Service]] = {}
     for service in services:
         found.setdefault(service.group, []).append(service)

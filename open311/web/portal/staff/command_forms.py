@@ -87,7 +87,7 @@ class Sent:
 class CommandForms:
     """Makes the forms of commands for the pages of a call.
 
-    report  the parts of the report that `correct` begins with; none for several requests
+    report  the parts of the report with which the form of `correct` is filled in; none for several requests
     """
 
     def __init__(self, call: Call, report: Mapping[str, str] | None = None) -> None:
@@ -151,7 +151,7 @@ class CommandForms:
         return self._accounts
 
     def _details(self, command: str) -> list[tuple[str, str]]:
-        """The states that the city has added to the one that the command leads to."""
+        """The city's own, finer states of the state to which the command leads: code and name."""
         state = LEADS_TO.get(command)
         return [(one.code, one.name) for one in self._city.states if one.state is state and one.code]
 

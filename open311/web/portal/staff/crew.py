@@ -85,7 +85,8 @@ def finish_request(call: Call, number: str) -> Answer:
     try:
         _finish(call, given)
     except (Conflict, Invalid, NotFound) as error:
-        # The next line raises NotFound if there is no such request. Else, a value of the form was not found.
+        # The next line raises NotFound if there is no such request. If it raises nothing, a NotFound in `error` is
+        # about a value of the form.
         whole = read_whole_request(call.platform, call.city, given, principal=call.caller)
         status = 400 if isinstance(error, NotFound) else STATUSES[type(error)]
         return _form(call, whole, Sent.of(call, error.problems), status=status)

@@ -36,7 +36,7 @@ class DeskFrame(Frame):
 
     @cached_property
     def name(self) -> str:
-        """The name of the account; "" where nobody is signed in. A page reads it once; a redirect does not."""
+        """The name of the account; "" where nobody is signed in. It is read once, and only if a page shows it."""
         return name_of(self.platform, self.principal) if self.platform and self.principal else ""
 
     @property
@@ -46,7 +46,7 @@ class DeskFrame(Frame):
 
     @property
     def form_token(self) -> str:
-        """What each form has to send."""
+        """The token that each form has to send. Other sites cannot know it."""
         return form_token(read_secret(self.request))
 
     @property
@@ -90,7 +90,7 @@ class DeskFrame(Frame):
 
     @property
     def sign_out(self) -> str:
-        """Where the form is sent that ends the session."""
+        """The address to which the form that ends the session is sent."""
         return self._address("/sign-out")
 
     @property
@@ -108,7 +108,7 @@ class DeskFrame(Frame):
         return self.link(f"requests/{number}", **query)
 
     def public_page(self, service_request_id: str) -> str:
-        """The address of the page that citizens see of a request."""
+        """The address of a request's page for citizens."""
         assert self.city is not None
         return f"{city_path(self.request.root_path, self.city.id)}requests/{quote(service_request_id, safe='')}"
 

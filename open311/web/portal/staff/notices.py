@@ -55,7 +55,7 @@ _UNKNOWN_CHOICE = tell("This choice does not exist. Please choose another one.")
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The fields of the form for one language. `name`: the language in itself."""
+    """The fields of the form for one language. `name`: the name of the language in the language itself."""
 
     number: int
     language: str
@@ -68,7 +68,7 @@ class Slot:
 class _Form:
     """The form of a notice: what it holds, and what is wrong with it.
 
-    values  what the fields hold, by name; those of `service_code` are several
+    values  the content of each field by its name; for `service_code`, several codes
     """
 
     slots: Sequence[Slot]
@@ -198,7 +198,7 @@ def _sent(call: Call, problems: Sequence[Problem]) -> _Form:
 
 
 def _slots(call: Call, texts: Sequence[NoticeText]) -> list[Slot]:
-    """Fields for the texts that there are, for the languages of the city, and for those of this server."""
+    """The fields for each language: of the texts that exist already, of the city, and of this server."""
     by_tag = {text.language: text for text in texts}
     tags = dict.fromkeys([call.city.languages[0], *by_tag, *call.city.languages, *languages()])
     found = []
@@ -259,12 +259,15 @@ def _order(call: Call, *, is_new: bool) -> NoticeOrder:
 
 
 def _kept(call: Call, starts_at: datetime | None) -> datetime | None:
-    """The beginning that a change orders; None if the form has none."""
+    """The new beginning of the notice; None if the field is empty."""
     return starts_at if call.values["start_datetime"] else None
 
 
 def _instant(call: Call, name: str, problems: list[Problem]) -> datetime | None:
-    """A time that a form holds, in the zone of the city; None if it is empty."""
+    """The time in a field of a form, read in the zone of the city.
+
+    None if the field is empty, or if it is faulty. The fault is added to `problems`.
+    """
     if not call.values[name]:
         return None
     try:

@@ -136,7 +136,7 @@ def _list(call: Call, *, notice: Message | None = None, alarm: Message | None = 
 
 
 def _title(city: Jurisdiction, item: Item) -> Message:
-    """What a person calls an item."""
+    """The title of an item on the pages."""
     service = city.service(item.code) if item.code else None
     name = service.name if service else item.code
     if item.kind is OverrideKind.FORM:

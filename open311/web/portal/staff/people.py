@@ -1,6 +1,6 @@
 """The data of a person: find them, export them as a file, and erase them. Only for admins of all departments.
 
-What names a person is only in the bodies of forms, so that it is in no address and no log.
+Data that identify a person are sent only in the bodies of forms, so that no address and no log has them.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _find(call: Call, person: Person) -> Answer:
 
 
 def _export(call: Call, person: Person) -> Response:
-    """A file with everything, on one page. `requests` and `subscriptions` are as in the answer of the staff API."""
+    """A file with all data, not in pages. `requests` and `subscriptions` are as in the answer of the staff API."""
     pages = list(export_person(call.platform, call.city, person, **_asked(call)))
     body = {
         "jurisdiction_id": call.city.id,

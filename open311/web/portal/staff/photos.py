@@ -113,7 +113,7 @@ def _shown(
 
 
 def _faults(problems: tuple[Problem, ...]) -> dict[str, Message]:
-    """What is wrong, by field; "" for what no field has."""
+    """What is wrong, by field. A fault that belongs to no field has the key ""."""
     return {
         one.field if one.field in ("reason", "boxes") else "": for_staff(one.message) for one in reversed(problems)
     }

@@ -204,7 +204,7 @@ def shown_request(
 def _groups(call: Call, whole: WholeRequest, sent: Sent) -> list[tuple[Message, list[CommandForm]]]:
     """The forms of the commands that the account may give now, by group.
 
-    The form that was sent is shown too if its command is not possible any more, so that nothing typed is lost.
+    The form that was sent is shown even if its command is not possible any more, so that nothing typed is lost.
     """
     forms = CommandForms(call, report_of(whole))
     found = [
@@ -233,7 +233,7 @@ def after_act(call: Call, number: int, act_name: str, *, department: str | None 
 
 
 def _refused(form: str, problems: Sequence[Problem]) -> Shown:
-    """What the page shows after it has refused a form that is not that of a command.
+    """What the page shows after a form was refused. Forms of commands do not use this function.
 
     form  the name of the form, such as `reporter`
     """

@@ -178,7 +178,7 @@ def _page(
 
 
 def _back(call: Call) -> str:
-    """The address to which the sign-in service leads. The operator has registered it there."""
+    """The address to which the sign-in service leads the browser back. The operator registers it at the service."""
     return f"{call.own_address()}{SIGN_IN.prefix}/back"
 
 
@@ -225,6 +225,6 @@ def _cities(call: Call, principal: Principal) -> list[Jurisdiction]:
 
 
 def _first_page(call: Call, principal: Principal, frame: DeskFrame) -> str:
-    """The queue of the account's city; the list of cities if it has several, or none that is served."""
+    """The queue of the account's city; the list of cities if the account has several, or no served one."""
     found = _cities(call, principal)
     return frame.city_link(found[0].id) if len(found) == 1 else frame.home

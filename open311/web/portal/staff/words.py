@@ -13,7 +13,7 @@ COMMAND_GROUPS: Mapping[Message, tuple[str, ...]] = {
     tell("Words"): ("note", "ask_reporter", "correct"),
     tell("More"): ("merge", "unmerge", "hide"),
 }
-"""The commands of a request's page. `mask` and `unmask` stand beside the texts that they are about."""
+"""The commands in the groups of a request's page. `mask` and `unmask` are elsewhere, beside the texts."""
 
 COMMANDS: Mapping[str, Message] = {
     "assign": tell("Give it to a person"),
@@ -259,7 +259,7 @@ PERSON_FIELDS: Mapping[str, Message] = {
     "device_id": tell("Id of the device"),
     "account_id": tell("Id of the account with an app"),
 }
-"""By what a person is found."""
+"""The fields by which a person is found."""
 ERASE = tell("erase")
 """The word that confirms an erasure."""
 
