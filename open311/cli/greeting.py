@@ -17,13 +17,18 @@ log = logger(__name__)
 
 
 def announce(platform: Platform) -> None:
-    """Log the address, cities and database of a server that starts, and what the operator should look at.
+    """Log what the operator should look at, and then the address, cities and database of a server that starts.
 
     Deletes the call counts of earlier runs.
     """
     settings = platform.settings
     if platform.process.calls is not None:
         platform.process.calls.clear()
+    if remark := remark_about_pooler(platform):
+        log.error(remark)
+    for city in platform.registry:
+        if remark := remark_about_counts(city, settings):
+            log.warning(remark, city=city.id)
     log.info(
         "serving",
         address=settings.public_url or f"http://{settings.host}:{settings.port}",
@@ -35,11 +40,6 @@ def announce(platform: Platform) -> None:
         processes=settings.workers,
         threads=settings.threads,
     )
-    if remark := remark_about_pooler(platform):
-        log.error(remark)
-    for city in platform.registry:
-        if remark := remark_about_counts(city, settings):
-            log.warning(remark, city=city.id)
 
 
 def announce_worker(platform: Platform, lines: Collection[Line]) -> None:

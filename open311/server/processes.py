@@ -235,10 +235,21 @@ class Processes(Generic[T]):
             log.error("a web process ended and is started again", process=process, status=status)
 
     def _drain(self) -> None:
-        """Tell the processes to stop, and let them go on for a while. Processes that die are not replaced."""
-        end_at = time.monotonic() + self._drain_s
-        self._tell(signal.SIGTERM, *self._born)
-        while self._born and not self._signals.is_urgent and (left_s := end_at - time.monotonic()) > 0:
+        """Tell the processes to stop, and let them go on for a while. Processes that die are not replaced.
+
+        A start may not be over yet. Its loader ends at once, and each process that it has forked is told as soon as
+        the process reports.
+        """
+        end_at, told = time.monotonic() + self._drain_s, set[int]()
+        if self._start:
+            self._tell(signal.SIGTERM, self._start.process)
+        while True:
+            known = {*self._born, *(self._start.reported() if self._start else ())}
+            self._tell(signal.SIGTERM, *(known - told))
+            told |= known
+            left_s = end_at - time.monotonic()
+            if self._signals.is_urgent or left_s <= 0 or not (self._born or self._start):
+                return
             self._wait(min(left_s, BEAT_S))
             self._settle()
 

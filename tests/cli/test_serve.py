@@ -36,6 +36,11 @@ with (here / "loaded").open("a") as loaded:
     loaded.write(f"{os.getpid()} ")
 if (here / "gate").exists():
     (here / "gate").read_bytes()
+forks = []
+def wait():
+    if len(forks) == 1 and (here / "second").exists():
+        (here / "second").read_bytes()
+os.register_at_fork(after_in_child=wait, after_in_parent=lambda: forks.append(1))
 jurisdiction = Jurisdiction(
     id="city.example",
     name="City",
@@ -57,7 +62,10 @@ def port() -> int:
 
 @pytest.fixture
 def city(tmp_path: Path) -> Path:
-    """An installed city that records the processes that load it. Loading waits for the pipe `gate` if it exists."""
+    """An installed city that records the processes that load it.
+
+    Loading waits for the pipe `gate` if it exists, and the second web process for the pipe `second`.
+    """
     info, package = tmp_path / "kit-1.0.dist-info", tmp_path / "kit"
     info.mkdir()
     package.mkdir()
@@ -341,6 +349,21 @@ def test_a_server_that_drains_serves_and_says_that_it_is_not_ready(started: Star
         assert said.startswith(b"HTTP/1.1 200 OK")
         assert CLOSES in said.lower()
         server.send_signal(signal.SIGTERM)  # a second signal ends the wait
+        assert server.wait(GRACE_S) == 0
+    assert not is_listening(port)
+
+
+@forked
+def test_a_server_that_is_stopped_while_it_starts_drains(started: Started, port: int, city: Path) -> None:
+    os.mkfifo(city / "second")
+    with started(OPEN311_DRAIN_S="600") as server:
+        until(lambda: answers(port), "the first web process")
+        server.send_signal(signal.SIGTERM)
+        until(lambda: b" 503 " in asked(port, READY).partition(b"\r\n")[0], "the first web process to drain")
+        (city / "second").write_bytes(b"")
+        until(lambda: len(children(server.pid)) == 2, "the second web process to be the server's child")
+        assert answers(port)
+        server.send_signal(signal.SIGTERM)
         assert server.wait(GRACE_S) == 0
     assert not is_listening(port)
 
