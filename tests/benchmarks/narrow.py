@@ -231,9 +231,9 @@ def _page(found: Sequence[Narrow], begun_at: datetime, database: str) -> Iterato
     yield f"# Plans with {most.rows:,} narrow rows, {begun_at:%d %B %Y}\n"
     yield (
         f"SQL has copied the publications of {BASE_ROWS:,} requests of New York until there were enough rows,"
-        " spread evenly over five years. Each copy is at another time and up to 50 m away. It keeps its service, agency,"
-        " words, photo, area and the time until it was closed, so each filter matches the same share of rows. Its"
-        " renditions have only a few bytes. So a page reads fewer blocks than in a real city of this size, but the"
+        " spread evenly over five years. Each copy is at another time and up to 50 m away. It keeps its service,"
+        " agency, words, photo, area and the time until it was closed, so each filter matches the same share of"
+        " rows. Its renditions have only a few bytes. So a page reads fewer blocks than in a real city of this size, but the"
         " indexes have their real sizes, and PostgreSQL chooses plans with real statistics."
         " `python -m tests.benchmarks.narrow` makes this page.\n"
     )
@@ -244,7 +244,8 @@ def _page(found: Sequence[Narrow], begun_at: datetime, database: str) -> Iterato
     )
     yield from table(["machine", ""], _machine(found, begun_at, database))
     yield "\n## Goals\n"
-    goals = [Goal(f"plans that read the whole table, {one.rows:,} narrow rows", 0, [len(one.whole)], "") for one in found]
+    what = "plans that read the whole table"
+    goals = [Goal(f"{what}, {one.rows:,} narrow rows", 0, [len(one.whole)], "") for one in found]
     yield from table(["goal", "wanted", "found", ""], [(g.text, g.wanted, g.shown, g.verdict) for g in goals])
     yield "\n## Sizes, MB\n"
     yield from table(
