@@ -233,8 +233,8 @@ def _page(found: Sequence[Narrow], begun_at: datetime, database: str) -> Iterato
         f"SQL has copied the publications of {BASE_ROWS:,} requests of New York until there were enough rows,"
         " spread evenly over five years. Each copy is at another time and up to 50 m away. It keeps its service,"
         " agency, words, photo, area and the time until it was closed, so each filter matches the same share of"
-        " rows. Its renditions have only a few bytes. So a page reads fewer blocks than in a real city of this size,"
-        " but the indexes have their real sizes, and PostgreSQL chooses plans with real statistics."
+        " rows. Its renditions have only a few bytes. So a page reads fewer blocks than in a real city of this"
+        " size, but the indexes have their real sizes, and PostgreSQL chooses plans with real statistics."
         " `python -m tests.benchmarks.narrow` makes this page.\n"
     )
     yield (
