@@ -146,7 +146,7 @@ def main() -> int:
             cursor.execute("SELECT split_part(version(), ' ', 2), postgis_lib_version()")
             database = "PostgreSQL {}, PostGIS {}".format(*cursor.fetchone())
     page = words.out / f"{begun_at:%Y-%m-%d}-{found[-1].rows // 1000}k-narrow.md".replace("000k", "m")
-    page.write_text("\n".join(_page(found, begun_at, database)) + "\n", encoding="utf-8")
+    page.write_text("\n".join(page_of(found, begun_at, database)) + "\n", encoding="utf-8")
     sys.stdout.write(f"Written: {page}\n")
     return int(any(one.whole for one in found))
 
@@ -226,7 +226,7 @@ def _tiles(field: Field, server: Server) -> Iterator[tuple[str, str]]:
     return (call for call in view_targets(field, server) if call[0] in titles)
 
 
-def _page(found: Sequence[Narrow], begun_at: datetime, database: str) -> Iterator[str]:
+def page_of(found: Sequence[Narrow], begun_at: datetime, database: str) -> Iterator[str]:
     most = found[-1]
     yield f"# Plans with {most.rows:,} narrow rows, {begun_at:%d %B %Y}\n"
     yield (
