@@ -11,7 +11,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg2
 from rich.progress import Progress, track
+from sqlalchemy import Table
 from sqlalchemy.engine import make_url
 from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement
 
@@ -241,7 +242,7 @@ def _find(cluster: Cluster, name: str, seal: str) -> datetime | None:
 
 
 def _fill(data: Data) -> None:
-    restoring = _drop_indexes(data)
+    restoring = drop_indexes(data, TABLES)
     parts = [range(first, min(first + PART_ROWS, data.rows + 1)) for first in range(1, data.rows + 1, PART_ROWS)]
     with Progress(transient=True) as progress, ProcessPoolExecutor() as pool:
         task = progress.add_task(f"Making {data.rows:,} requests", total=data.rows)
@@ -279,14 +280,14 @@ def _count(data: Data) -> None:
             cursor.execute(f"VACUUM ANALYZE {table.name}")
 
 
-def _drop_indexes(data: Data) -> list[str]:
+def drop_indexes(data: Data, tables: Sequence[Table]) -> list[str]:
     """Drop the foreign keys of the tables to fill, and the indexes that no constraint needs.
 
     Returns the statements that restore them, indexes first.
     """
     restoring: list[str] = []
     with data.cursor() as cursor:
-        for table in reversed(TABLES):
+        for table in reversed(tables):
             cursor.execute(
                 "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass"
                 " AND contype = 'f'",
@@ -295,7 +296,7 @@ def _drop_indexes(data: Data) -> list[str]:
             for name, definition in cursor.fetchall():
                 cursor.execute(f'ALTER TABLE {table.name} DROP CONSTRAINT "{name}"')
                 restoring.append(f'ALTER TABLE {table.name} ADD CONSTRAINT "{name}" {definition}')
-        for table in TABLES:
+        for table in tables:
             cursor.execute(
                 "SELECT i.indexrelid::regclass, pg_get_indexdef(i.indexrelid) FROM pg_index i"
                 " LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')"
