@@ -128,7 +128,7 @@ def _changes(field: Field) -> Iterator[tuple[str, str]]:
     with field.data.cursor() as cursor:
         cursor.execute(
             "SELECT written_by::text, id FROM publication WHERE jurisdiction_id = %s AND was_public"
-            " ORDER BY written_by, id OFFSET %s LIMIT 1",
+            " ORDER BY publication.written_by, id OFFSET %s LIMIT 1",
             (CITY, field.data.rows // 2),
         )
         written_by, number = cursor.fetchone()
