@@ -80,9 +80,12 @@ def _strip_namespaces(root: Any) -> str:
     """Remove all namespaces. Returns the first element with a wrong namespace; "" if there is none."""
     foreign = ""
     for element in root.iter("{*}*"):
-        namespace, _, name = element.tag.rpartition("}")
-        if namespace and namespace != f"{{{NAMESPACE}":
-            foreign = foreign or element.tag
+        tag = element.tag
+        if tag[0] != "{":
+            continue  # setting the same name again would take longer than parsing the element
+        namespace, _, name = tag.rpartition("}")
+        if namespace != f"{{{NAMESPACE}":
+            foreign = foreign or tag
         element.tag = name
     return foreign
 

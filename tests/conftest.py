@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import socket
@@ -26,6 +27,7 @@ from open311.embedded import Cluster, find_binaries, install_binaries
 from open311.media.stores import MARKER
 from open311.operations.access.api_keys import add_key
 from open311.operations.federation import looking
+from open311.operations.overriding.seeing import see_overrides
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
@@ -50,6 +52,8 @@ SWEEP = "; ".join(
     f"DELETE FROM {name}"
     for name in (*(table.name for table in reversed(metadata.sorted_tables)), "procrastinate_jobs")
 )
+CATALOGUE = ("jurisdiction", "department", "service", "edition")
+"""The tables in which the server stores the catalogue of a city without requests."""
 COUNTED = ("service_request", "request_count", "outbox", "held_change")
 ARE_COUNTED = f"SELECT {' OR '.join(f'EXISTS (SELECT FROM {name})' for name in COUNTED)}"
 MOST_KEPT = 2
@@ -331,12 +335,36 @@ def shared_app(test_settings: Settings) -> Iterator[Flask]:
     platform_of(app).close()
 
 
-@pytest.fixture
-def app(shared_app: Flask, clean: None) -> Flask:
-    """A server with only the demo city; the database contains its catalogue and no requests."""
+@pytest.fixture(scope="session")
+def catalogue(shared_app: Flask, sweeper: Database) -> str:
+    """Statements that store the demo city's catalogue as the server does, in a fifth of the time."""
     platform_of(shared_app).process.is_synced.clear()
-    platform_of(shared_app).process.notices.forget()
     ensure_synced(platform_of(shared_app))
+    with sweeper.reading() as connection:
+        rows = [
+            (name, connection.exec_driver_sql(f"SELECT json_agg(each) FROM {name} each").scalar_one())
+            for name in CATALOGUE
+        ]
+    return "; ".join(
+        f"INSERT INTO {name} SELECT * FROM json_populate_recordset(NULL::{name}, $rows${json.dumps(found)}$rows$)"
+        for name, found in rows
+    )
+
+
+@pytest.fixture
+def app(shared_app: Flask, catalogue: str, sweeper: Database, clean: None) -> Flask:
+    """A server with only the demo city; the database contains its catalogue and no requests."""
+    platform = platform_of(shared_app)
+    platform.process.notices.forget()
+    with sweeper.transaction() as connection:
+        is_empty = connection.exec_driver_sql("SELECT NOT EXISTS (SELECT FROM jurisdiction)").scalar_one()
+        if is_empty:
+            connection.exec_driver_sql(catalogue)
+    if is_empty:
+        see_overrides(platform, is_fresh=True)
+    else:  # another fixture has stored a catalogue already
+        platform.process.is_synced.clear()
+        ensure_synced(platform)
     return shared_app
 
 

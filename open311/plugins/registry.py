@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -266,7 +266,7 @@ def _refusal(jurisdiction: object, served: Mapping[str, Jurisdiction]) -> str:
 
 
 def _loaders(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], object]]]:
-    installed = {point.name: partial(_installed, point) for point in entry_points(group=GROUP)}
+    installed = {point.name: partial(_installed, point) for point in _points(tuple(sys.path))}
     if not names:
         yield from sorted(installed.items())
     for name in names:
@@ -276,6 +276,15 @@ def _loaders(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], object]]]
             yield name, partial(_from_folder, Path(name))
         else:
             yield name, partial(_by_id, name)
+
+
+@lru_cache(maxsize=1)
+def _points(_path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """The entry points of cities. Finding them reads the metadata of every package on the path.
+
+    _path  sys.path, as the cache key
+    """
+    return tuple(entry_points(group=GROUP))
 
 
 def _from_folder(folder: Path) -> Jurisdiction:
@@ -318,7 +327,7 @@ def _installed(point: EntryPoint) -> object:
 
 def _by_id(wanted: str) -> Jurisdiction:
     """The installed jurisdiction with this jurisdiction_id. Raises Misconfigured if it is not installed."""
-    for point in entry_points(group=GROUP):
+    for point in _points(tuple(sys.path)):
         try:
             jurisdiction = point.load()
         except (Exception, SystemExit):  # noqa: S112  # a broken plugin has no id, so it cannot be the wanted one

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
@@ -58,9 +58,21 @@ class BoundEndpoint:
         self._name = endpoint.name
         self._is_open = endpoint.access.identify is None and endpoint.method == "GET"
         """Whether anybody may call, and all parameters are in the query."""
-        self._schema = lru_cache(maxsize=64)(self._make_schema)
-        self._remembered = lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query)
-        self._remembered_for = lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query_for)
+
+    # Most endpoints are never called in a process. So each makes its caches at its first call, not when the server
+    # starts.
+
+    @cached_property
+    def _schema(self) -> Callable[[Jurisdiction | None], Arguments]:
+        return lru_cache(maxsize=64)(self._make_schema)
+
+    @cached_property
+    def _remembered(self) -> Callable[[bytes, int], _Reading]:
+        return lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query)
+
+    @cached_property
+    def _remembered_for(self) -> Callable[[bytes, Jurisdiction | None], _Reading]:
+        return lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query_for)
 
     def serve(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Response:
         """Answer a call.

@@ -8,9 +8,10 @@ register it.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -160,11 +161,16 @@ def endpoint(
     return declare
 
 
-def endpoints_in(*packages: ModuleType) -> Iterator[Endpoint]:
+@lru_cache(maxsize=2)
+def endpoints_in(*packages: ModuleType) -> tuple[Endpoint, ...]:
     """Every endpoint that a module of these packages declares, in the order of the modules' names.
 
     A module may also have a tuple of endpoints that it makes from a table.
     """
+    return tuple(_declared_in(packages))
+
+
+def _declared_in(packages: Iterable[ModuleType]) -> Iterator[Endpoint]:
     for package in packages:
         for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             module = import_module(found.name)

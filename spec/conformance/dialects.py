@@ -74,6 +74,17 @@ def _body(pattern: bytes) -> Look:
     return lambda survey: any(expression.search(answer.content[:4000]) for answer in _answers(survey))
 
 
+def _names(*names: str) -> Look:
+    """Whether an answer has one of these names, in any case. Patterns that ignore case take ten times longer."""
+    wanted = [name.encode() for name in names]
+
+    def look(survey: Survey) -> bool:
+        texts = (answer.content[:4000].lower() for answer in _answers(survey))
+        return any(name in text for text in texts for name in wanted)
+
+    return look
+
+
 def _list_of(size: int) -> Look:
     return lambda survey: len(survey.requests) == size
 
@@ -116,14 +127,18 @@ _HABITS: dict[str, tuple[Habit, ...]] = {
     ),
     "Connected Bits (Spot)": (
         Habit(2, "a host of Connected Bits", _host_is("spotmobile", "connectedbits", "spotreporters")),
-        Habit(2, "the software's name in an answer", _body(rb"(?i)connected ?bits|spotmobile|spotreporters")),
+        Habit(
+            2,
+            "the software's name in an answer",
+            _names("connectedbits", "connected bits", "spotmobile", "spotreporters"),
+        ),
         Habit(1, "service codes of 24 hexadecimal digits", _codes_are_hex),
         Habit(1, "fifty requests a page", _list_of(50)),
         Habit(1, "addresses of photos at Spot", _body(rb"spot[a-z-]*\.s3|cloudinary\.com/spot")),
     ),
     "SeeClickFix": (
         Habit(2, "a host of SeeClickFix", _host_is("seeclickfix.com")),
-        Habit(2, "the software's name in an answer", _body(rb"(?i)seeclickfix")),
+        Habit(2, "the software's name in an answer", _names("seeclickfix")),
         Habit(1, "twenty requests a page", _list_of(20)),
         Habit(1, "request ids as numbers", _body(rb'"service_request_id"\s*:\s*\d')),
     ),

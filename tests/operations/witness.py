@@ -1,21 +1,14 @@
-"""A consumer that records the changes that it gets, and a dispatcher that kills itself during its work.
-
-`python -m tests.operations.witness URL BATCHES` dispatches until the outbox is empty. It kills itself with -9 in
-the middle of batch number BATCHES, when half of the batch is written.
-"""
+"""A consumer that records the changes that it gets, and a dispatcher that kills itself during its work."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from open311.clock import utc_now
 from open311.operations.dispatch import consumers
@@ -25,8 +18,8 @@ from open311.settings import Settings
 from open311.storage.engine import Connection, Database
 from open311.storage.outbox import RecordedChange
 from tests import build
+from tests.forking import forked
 
-REPOSITORY = Path(__file__).parents[2]
 SMALL_BATCH = 20
 
 
@@ -79,20 +72,19 @@ def _versions(platform: Platform, statement: str) -> dict[int, list[int]]:
     return versions
 
 
-def run_until_killed(url: str, batches: int) -> int:
-    """Run a dispatcher as a process; returns its return code."""
-    command = [sys.executable, "-m", "tests.operations.witness", url, str(batches)]
-    return subprocess.run(command, cwd=REPOSITORY, timeout=120, check=False).returncode
+def run_until_killed(url: str, batches: int) -> int | None:
+    """Run a dispatcher as a process; returns its exit code.
+
+    The dispatcher kills itself with -9 in the middle of batch number `batches`, when half of the batch is written.
+    """
+    with forked(_dispatch, url, batches) as process:
+        process.join(120)
+        return process.exitcode
 
 
-def main() -> None:
+def _dispatch(url: str, batches: int) -> None:
     """Dispatch small batches until the outbox is empty or the process kills itself."""
-    url, batches = sys.argv[1:]
-    consumers.CONSUMERS = (*consumers.CONSUMERS, Witness(int(batches)))
+    consumers.CONSUMERS = (*consumers.CONSUMERS, Witness(batches))
     platform = build.platform(Settings(database_url=url), build.city())
     while dispatch(platform, utc_now(), rows=SMALL_BATCH):
         pass
-
-
-if __name__ == "__main__":
-    main()

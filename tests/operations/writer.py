@@ -1,23 +1,18 @@
-"""Runs as a process that writes at full speed: `python -m tests.operations.writer URL NUMBER REQUESTS [CITY]`.
+"""A process that writes at full speed.
 
 The process sends requests, and each request gets several notes. Sometimes a slow transaction stays open while quick
-transactions begin later and end earlier. At the end, the process prints a line for each request: its id and the
-number of its last note.
-
-CITY is the name of a plugin and one of its services. The default is the city of tests/build.py.
+transactions begin later and end earlier. At the end, the process tells the id of each request and the number of its
+last note.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from multiprocessing.connection import Connection
 from random import Random
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 from open311.domain.access import Principal
 from open311.domain.events import NoteAdded
@@ -31,44 +26,38 @@ from open311.plugins.registry import load_registry
 from open311.settings import Settings
 from open311.storage import requests
 from tests import build
+from tests.forking import CONTEXT, Process, forked
 
-REPOSITORY = Path(__file__).parents[2]
 NOTES = 2
 
 
 @dataclass(slots=True)
-class Process:
-    """A running writer and the file for its output. A pipe would fill up and block the writer."""
+class Writing:
+    """A running writer and the end of the pipe that it writes its only message to."""
 
-    running: subprocess.Popen[str]
-    output: IO[str]
+    process: Process
+    output: Connection
 
     @property
     def is_writing(self) -> bool:
-        return self.running.poll() is None
+        return not self.output.poll()
 
     def notes(self) -> dict[str, int]:
         """Wait for the end of the writer; returns the number of the last note on each request."""
-        if self.running.wait() != 0:
-            raise RuntimeError(f"a writer ended with {self.running.returncode}")
-        self.output.seek(0)
-        return {name: int(note) for name, note in (line.split() for line in self.output)}
+        found: dict[str, int] = self.output.recv()  # EOFError if the writer failed
+        return found
 
 
 @contextmanager
-def writing(url: str, number: int, count: int, *, city: Iterable[str] = ()) -> Iterator[Process]:
+def writing(url: str, number: int, count: int, *, city: Iterable[str] = ()) -> Iterator[Writing]:
     """Start a writer; kill it at the end of the block if it still runs.
 
-    city  plugin and service; the default is the city of tests/build.py
+    city  the name of a plugin and one of its services; the default is the city of tests/build.py
     """
-    command = [sys.executable, "-m", "tests.operations.writer", url, str(number), str(count), *city]
-    with TemporaryFile("w+") as output:
-        running = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, text=True)
-        try:
-            yield Process(running, output)
-        finally:
-            running.kill()
-            running.wait()
+    output, end = CONTEXT.Pipe(duplex=False)
+    with output, forked(write, end, url, number, count, *city) as process:
+        end.close()
+        yield Writing(process, output)
 
 
 @dataclass(slots=True)
@@ -116,16 +105,13 @@ class Writer:
         notes |= others
 
 
-def main() -> None:
-    """Write, then print the requests and their last notes."""
-    url, number, count, *named = sys.argv[1:]
+def write(output: Connection, url: str, number: int, count: int, *named: str) -> None:
+    """Write, then send the requests and their last notes."""
     jurisdiction, fields = _city(*named)
     platform = build.platform(Settings(database_url=url, pool_size=2), jurisdiction)
     ensure_synced(platform)
     key = build.api_key(platform, label=f"writer {number}")
-    writer = Writer(platform, jurisdiction, key, Random(int(number)), fields)
-    for name, last in writer.write(int(count)).items():
-        sys.stdout.write(f"{name} {last}\n")
+    output.send(Writer(platform, jurisdiction, key, Random(number), fields).write(count))
     platform.close()
 
 
@@ -135,7 +121,3 @@ def _city(plugin: str = "", service_code: str = "") -> tuple[Jurisdiction, dict[
         return build.city(), {}
     [jurisdiction] = load_registry((plugin,))
     return jurisdiction, {"service_code": service_code}
-
-
-if __name__ == "__main__":
-    main()

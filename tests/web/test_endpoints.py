@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from open311.web import extensions
+from open311.web.endpoints import endpoints_in
 
 MODULE = '''
 """Trees of a city, for the test."""
@@ -41,7 +42,9 @@ def with_trees(make_app: Callable[..., Flask], tmp_path: Path, monkeypatch: pyte
     """A server with an additional extension module."""
     (tmp_path / "trees.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.setattr(extensions, "__path__", [*extensions.__path__, str(tmp_path)])
+    endpoints_in.cache_clear()
     yield make_app()
+    endpoints_in.cache_clear()
     sys.modules.pop("open311.web.extensions.trees", None)
 
 
