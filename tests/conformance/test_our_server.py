@@ -158,7 +158,7 @@ def test_the_command_writes_a_page(judge: Callable[..., Result], served: Served)
     assert "Conforms: all 1 MUST requirements that could be checked passed." in texts
 
 
-@pytest.mark.parametrize("fault", ["wrong root of services", "required is not checked"])
+@pytest.mark.parametrize("fault", ["wrong root of services", "required attributes are not checked"])
 def test_the_command_finds_a_planted_fault_in_another_server(judge: Callable[..., Result], fault: str) -> None:
     with serve(StubServer(fault)) as origin:
         result = judge("--write", "--api-key", "goodkey", "--level", "must", url=f"{origin}/one/v2")

@@ -6,6 +6,7 @@ or over HTTP through `serve`.
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import re
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.parser import BytesParser
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -138,12 +141,13 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
     """Answers calls. Each name in `faults` switches one fault on, here or in Extensions.
 
     A name that begins with `-` is a condition or a legal way to behave, not a fault: no check may fail for it.
+    A name that is nowhere in the code of the stub is an error, because it would switch nothing.
     """
 
     columns = tuple(REQUEST.members)
 
     def __init__(self, *faults: str) -> None:
-        self.faults = set(faults)
+        self.switch(*faults)
         self.now = datetime.now(UTC).replace(microsecond=0)
         self._times: dict[float, str] = {}
         self.changes = 0
@@ -170,6 +174,12 @@ class StubServer(MeToo, Statistics, Subscriptions, Inquiry):
             ]
         feed = self.cities["city.example"]["feed"]
         feed.append((feed[0][0], self.now))  # the checks of `changes` need a request that has changed twice
+
+    def switch(self, *faults: str) -> None:
+        """Switch on these faults, and switch off all others."""
+        if unknown := {*faults} - _texts():
+            raise ValueError(f"the stub has no fault with the name {sorted(unknown)}")
+        self.faults = {*faults}
 
     def has(self, fault: str) -> bool:
         return fault in self.faults
@@ -1178,3 +1188,11 @@ def serve(stub: StubServer) -> Iterator[str]:
 
     with serving(answer) as server:
         yield server.origin
+
+
+@cache
+def _texts() -> frozenset[str]:
+    """All texts in the code of the stub."""
+    trees = (ast.parse(file.read_text(encoding="utf-8")) for file in Path(__file__).parent.glob("stub_*.py"))
+    constants = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return frozenset(text for text in constants if isinstance(text, str))
