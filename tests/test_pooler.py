@@ -33,7 +33,7 @@ from open311.storage import overrides
 from open311.storage.engine import libpq_dsn, open_database
 from open311.storage.failures import why_down
 from open311.storage.pooling import POOLED, UNPREPARED
-from tests.checked_client import CheckedClient, platform_of
+from tests.checked_client import CheckedClient, plain_client, platform_of
 from tests.desk import Desk
 from tests.pgbouncer import Pooler, pooling
 from tests.ports import free_port
@@ -218,8 +218,7 @@ def test_a_worker_listens_past_the_pooler(
             until(partial(count, direct, f"{LISTENING} AND query ~ '^LISTEN'"), "a worker that listens")
             [sent] = post(client, key, service_code="trees", lat="60.1718", long="24.9414").json
             token = f"{BASE}/tokens/{sent['token']}.json"
-            # The usual client of the tests also reads XML, and the worker may give the id between the two calls.
-            plain = FlaskClient(client.application, client.application.response_class)
+            plain = plain_client(client)
             until(lambda: "service_request_id" in plain.get(token).json[0], "an id")
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(60) == 0

@@ -27,6 +27,7 @@ from open311.operations.workflow.erase_request import erase_from_request
 from open311.plugins import PhotoRule
 from open311.storage.queue import Task
 from tests import build
+from tests.checked_client import plain_client
 from tests.desk import Desk
 from tests.federation.proxying import proxy_to
 from tests.photos import BASE, PLANTED, Sender, jpeg, prepare_waiting, tagged_jpeg
@@ -335,7 +336,8 @@ def test_a_server_that_hangs_does_not_delay_other_jobs(make_app: MakeApp, tmp_pa
                 until(lambda: bool(vendor.asked), "a fetch")
                 token = city.sender.post(service_code="trees").json[0]["token"]
                 read = f"{BASE}/tokens/{token}.json"
-                until(lambda: "service_request_id" in city.sender.client.get(read).json[0], "an id")
+                plain = plain_client(city.sender.client)
+                until(lambda: "service_request_id" in plain.get(read).json[0], "an id")
                 assert not vendor.released.is_set(), "the fetch still waits"
                 vendor.released.set()
                 worker.send_signal(signal.SIGTERM)
