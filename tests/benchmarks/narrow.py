@@ -175,8 +175,8 @@ def _measure(base: Data, rows: int, progress: Progress) -> Narrow:
                 cursor.execute(statement)
             cursor.execute(SIZES)
             sizes = dict(cursor.fetchall())
-            _read_all(data, progress, sizes)
         seconds = (datetime.now(UTC) - begun_at).total_seconds()
+        _read_all(data, progress, sizes)
         return Narrow(rows, _explain(data, Path(folder) / "server.log", progress), sizes, seconds)
 
 
