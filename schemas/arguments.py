@@ -48,7 +48,7 @@ EXTRA_FIELDS = tuple(ExtrasSchema().fields)
 """The fields that `extensions=` can add to an item (spec/extensions.md, E1)."""
 PAGE_SIZE_ALIASES = ("per_page", "limit", "max_requests")
 _NAMES_ELSEWHERE = {
-    "api_key": "key",
+    "api_key": "key xapikey",
     "lat": "latitude",
     "long": "lng lon longitude",
     "radius": "distance",
@@ -247,7 +247,7 @@ HEADER_SAFE = "".join(sign for sign in map(chr, range(32, 127)) if sign not in '
 
 def means_key(name: str) -> bool:
     """Whether a parameter is the api_key, also if its name is written differently or is that of another API."""
-    return _letters(name) in ("apikey", _NAMES_ELSEWHERE["api_key"])
+    return _letters(INDEX.sub("", name)) in ("apikey", *_NAMES_ELSEWHERE["api_key"].split())
 
 
 def _letters(name: str) -> str:

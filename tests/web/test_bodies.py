@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import quote, urlencode
@@ -182,6 +183,7 @@ def coded_part(coding: str, value: bytes, more: str = "") -> bytes:
     [
         ("base64", b"Y2Fmw6kgPSA1IOKCrA=="),
         ("Base64", b"Y2Fmw6kg\r\nPSA1IOKCrA==\r\n"),
+        ("base64", b" Y2 Fmw6kg\tPSA1I OKCrA== "),
         ("quoted-printable", b"caf=C3=A9 =3D 5=20=\r\n=e2=82=ac"),
         ("8bit", "café = 5 €".encode()),
         ("7BIT", "café = 5 €".encode()),
@@ -196,6 +198,17 @@ def test_the_transfer_encoding_of_a_field_is_decoded(
     )
     assert answer.status_code == 200, answer.text
     assert newest(client)["description"] == "café = 5 €"
+
+
+def test_blanks_in_base64_need_no_memory(send: Send) -> None:
+    body = coded_part("base64", b"AA " * 2_000_000, '; filename="a.jpg"')
+    tracemalloc.start()
+    try:
+        send(body, "multipart/form-data; boundary=x", query=urlencode(PLACE))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 8 * len(body)
 
 
 @both_formats

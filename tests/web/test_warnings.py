@@ -145,12 +145,18 @@ def test_a_post_with_a_key_in_a_header_has_a_warning_for_a_misspelt_api_key(clie
     assert warnings_of(answer) == ["key is ignored; did you mean api_key?"]
 
 
-@pytest.mark.parametrize("name", ["api_key", "apikey", "api-key", "key"])
-def test_no_address_of_a_page_has_a_key(client: FlaskClient, platform: Platform, name: str) -> None:
+@pytest.mark.parametrize("name", ["api_key", "api_key[0]", "apikey", "api-key", "X-Api-Key", "key"])
+def test_no_address_has_a_key(client: FlaskClient, platform: Platform, name: str) -> None:
     build.store_all(platform, [{"number": n, "at": utc_now() - timedelta(hours=n)} for n in range(1, 4)])
-    answer = client.get(f"{BASE}/requests.json", query_string={"page_size": "1", name: "s3cr3t"})
+    sent = {"page_size": "1", "status": "open", name: "s3cr3t"}
+    answer = client.get(f"{BASE}/requests.json", query_string=sent)
     assert 'rel="next"' in answer.headers["Link"]
     assert "s3cr3t" not in answer.headers["Link"]
+    city = "/c/city.example"
+    for path in (f"{BASE}/requests.atom", f"{city}/requests", "/map/city.example", f"{city}/numbers"):
+        page = client.get(path, query_string=sent)
+        assert page.status_code == 200, path
+        assert "s3cr3t" not in page.text, path
 
 
 def test_after_ten_warnings_the_last_one_counts_the_others(post: Post) -> None:

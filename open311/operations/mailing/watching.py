@@ -123,7 +123,7 @@ def _cure(server: SmtpServer, error: MailDeferred) -> str:
     """What the operator can do. The user and the password are not named."""
     where = f"OPEN311_SMTP_URL, which names {server.host}:{server.port}"
     if error.is_setup:
-        return f"correct user, password and options in {where}"
+        return f"correct host, user, password and options in {where}"
     if error.code is None:
         return f"check host and port in {where}, and that no firewall blocks them"
     return "try again later"

@@ -103,7 +103,7 @@ def retry_all(platform: Platform, *, now: datetime) -> int:
 
 
 def try_sms(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime) -> str:
-    """Send a message to a number. Returns why that failed and what to do, or "".
+    """Send a message to a number. Returns why that failed, with what to do if a later try may succeed, or "".
 
     Raises Invalid for what is no usable number.
     """

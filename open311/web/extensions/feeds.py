@@ -29,7 +29,7 @@ from open311.web.parsing import read_query
 from open311.web.portal.rendering import city_path
 from open311.web.surfaces import GEOREPORT
 from open311.web.terms import term_headers
-from schemas.arguments import RequestSearchArguments
+from schemas.arguments import RequestSearchArguments, means_key
 from schemas.extensions import TableArguments
 from schemas.georeport import ExtendedRequestSchema
 
@@ -73,7 +73,7 @@ _LIST: dict[str, Any] = {
 _LINKED = (Feed.ATOM, Feed.GEOJSON)
 """Formats whose body has a link to the next page. The link contains the time from which the 90 days are counted, so
 the same requests may come in other bytes, and the ETag is weak."""
-_NO_FILTERS = frozenset({"page", "page_size", "cursor", "jurisdiction_id", "api_key"})
+_NO_FILTERS = frozenset({"page", "page_size", "cursor", "jurisdiction_id"})
 
 
 @endpoint(
@@ -176,6 +176,5 @@ def _filters(call: Call) -> list[tuple[str, str]]:
     """The filters of a call. They are sorted, so that all pages of a list have the same text of filters."""
     schema = RequestSearchArguments()
     sent = read_query(call.request.query_string).items()
-    return sorted(
-        (name, value) for name, values in sent for value in values if schema.own_name(name) not in _NO_FILTERS
-    )
+    filters = ((name, values) for name, values in sent if schema.own_name(name) not in _NO_FILTERS)
+    return sorted((name, value) for name, values in filters if not means_key(name) for value in values)

@@ -15,6 +15,7 @@ from open311.web.calls import Call
 from open311.web.languages import in_languages
 from open311.web.portal.rendering import Frame, text_lang, translated_texts
 from open311.web.surfaces import BASE
+from schemas.arguments import means_key
 from schemas.texts import Message, tell
 
 P = ParamSpec("P")
@@ -42,7 +43,7 @@ CHOICES: Mapping[str, Mapping[str, Message]] = {
 }
 """The choices of a field: value -> text."""
 _OF_PAGING = ("page", "cursor", "page_size", "jurisdiction_id", "langcode")
-_NO_FILTERS = (*_OF_PAGING, "locale", "api_key")
+_NO_FILTERS = (*_OF_PAGING, "locale")
 _ORDERS = ("sort", "group_by")
 _OF_MAIL = ("service_code", "group", "status", "department", "area", "lat", "long", "radius", "bbox")
 
@@ -107,20 +108,15 @@ class FilterForm:
 
     def kept(self) -> Iterator[tuple[str, str]]:
         """The filters without a field in the form."""
-        for name, value in self.call.request.args.items(multi=True):
-            if name not in (*self.fields, *_OF_PAGING) and value.strip():
-                yield name, value
+        yield from _sent(self.call, *self.fields, *_OF_PAGING)
 
     def pairs(self) -> list[tuple[str, str]]:
         """The filters of the call, without order and language, for the address of another page."""
-        sent = self.call.request.args.items(multi=True)
-        return [(name, value) for name, value in sent if value.strip() and name not in (*_NO_FILTERS, *_ORDERS)]
+        return _sent(self.call, *_NO_FILTERS, *_ORDERS)
 
     def download(self, suffix: str) -> str:
         """The address of the same list in a format of the API."""
-        sent = self.call.request.args.items(multi=True)
-        pairs = [(name, value) for name, value in sent if value.strip() and name not in _NO_FILTERS]
-        query = urlencode([("jurisdiction_id", self.call.city.id), *pairs])
+        query = urlencode([("jurisdiction_id", self.call.city.id), *_sent(self.call, *_NO_FILTERS)])
         return f"{self.call.request.root_path}{BASE}/requests.{suffix}?{query}"
 
     def on_map(self) -> str:
@@ -167,10 +163,15 @@ class MailForm:
         """The form of a list or a map; None if the city sends no such mail."""
         if not mails_followers(call.platform.settings, call.city):
             return None
-        sent = [(name, value) for name, value in call.request.args.items(multi=True) if value.strip()]
+        sent = _sent(call, *_NO_FILTERS, *_ORDERS)
         known = tuple((name, value) for name, value in sent if name in _OF_MAIL)
-        rest = {name for name, _ in sent} - {*_OF_MAIL, *_NO_FILTERS, *_ORDERS}
-        return cls(frame.link("follow"), known, bool(rest))
+        return cls(frame.link("follow"), known, len(known) < len(sent))
+
+
+def _sent(call: Call, *without: str) -> list[tuple[str, str]]:
+    """The parameters of a call that are not empty, without its api_key and without some others."""
+    sent = ((name, value) for name, value in call.request.args.items(multi=True) if value.strip())
+    return [(name, value) for name, value in sent if name not in without and not means_key(name)]
 
 
 def _with(address: str, pairs: list[tuple[str, str]]) -> str:

@@ -47,6 +47,7 @@ from open311.translations import (
 from open311.web.calls import Answer, Call, PageFormat
 from open311.web.languages import caller_language, wanted_languages
 from open311.web.surfaces import CITIES, DESK, LOCALE, MAP_PAGE, PORTAL, SIGN_IN, SURFACE
+from schemas.arguments import means_key
 
 _CITIZENS, _STAFF = (Path(__file__).parent / name for name in ("citizens", "staff"))
 STYLE, PLACE_SCRIPT, SEND_SCRIPT, MAP_SCRIPT = "style.css", "place.js", "send.js", "map.js"
@@ -185,7 +186,8 @@ class Frame:
     def _in(self, tag: str) -> str:
         raw = self.request.query_string
         sent = self.request.args.items(multi=True) if len(raw) <= _KEPT_IN_SWITCH else ()
-        pairs = [(name, value) for name, value in sent if name not in ("locale", "langcode")]
+        kept = ((name, value) for name, value in sent if name not in ("locale", "langcode"))
+        pairs = [(name, value) for name, value in kept if not means_key(name)]
         return f"{quote(self.request.root_path + self.request.path)}?{urlencode([*pairs, ('locale', tag)])}"
 
 

@@ -23,6 +23,7 @@ from open311.web.portal.filters import FilterForm
 from open311.web.portal.rendering import Frame, page
 from open311.web.portal.wording import filter_faults
 from open311.web.surfaces import BASE, PORTAL
+from schemas.arguments import means_key
 from schemas.portal import NumbersArguments
 
 MOST_ROWS = 20
@@ -34,7 +35,7 @@ _KEPT = 8
 _IN_FORM = ("service_code", "area", "start_date", "end_date", "group_by")
 _CACHING = "public, max-age=60"
 _COMMON = (Grouping.ALL, Grouping.SERVICE)
-_NOT_SENT = ("group_by", "locale", "langcode", "jurisdiction_id", "api_key")
+_NOT_SENT = ("group_by", "locale", "langcode", "jurisdiction_id")
 """Parameters of the page that are not copied into the address of the CSV. The CSV has its own group_by."""
 
 
@@ -221,7 +222,8 @@ def _names_of(codes: Sequence[str], call: Call, frame: Frame) -> dict[str, str]:
 def _address(call: Call, grouping: Grouping) -> str:
     """The address of the same numbers as CSV."""
     sent = call.request.args.items(multi=True)
-    pairs = [(name, value) for name, value in sent if value.strip() and name not in _NOT_SENT]
+    kept = ((name, value) for name, value in sent if name not in _NOT_SENT and not means_key(name))
+    pairs = [(name, value) for name, value in kept if value.strip()]
     if not call.request.args.get("start_date") and (start := _start(call)) is not None:
         pairs.append(("start_date", str(start.date())))
     if grouping.value:
