@@ -202,7 +202,7 @@ def test_two_workers_send_each_mail_once(here: Town) -> None:
     ("is_up", "told"),
     [
         (False, "; check host and port in OPEN311_SMTP_URL, which names {place}, and that no firewall blocks them"),
-        (True, "; correct user, password and options in OPEN311_SMTP_URL, which names {place}"),
+        (True, "; correct host, user, password and options in OPEN311_SMTP_URL, which names {place}"),
     ],
 )
 def test_the_test_of_the_mail_server_names_the_setting_and_the_cure_but_no_password(
