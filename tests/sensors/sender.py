@@ -10,7 +10,7 @@ from tests import build
 from tests.sensors.things import Town, city
 
 RULE: dict[str, Any] = {"minimum_minutes": 2, "cool_down_minutes": 15}
-RESULTS = ([50.0] * 6 + [5.0] * 24) * 3 + ([50.0] * 6 + [5.0] * 6) * 3 + [5.0] * 20 + [50.0] * 90 + [5.0] * 30
+RESULTS = ([50.0] * 6 + [5.0] * 24) * 8 + ([50.0] * 6 + [5.0] * 6) * 3 + [5.0] * 20 + [50.0] * 90 + [5.0] * 30
 
 
 def send(output: Connection, url: str) -> None:

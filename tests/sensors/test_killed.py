@@ -49,7 +49,7 @@ def test_killed_processes_leave_the_same_history_as_a_process_that_was_not_kille
     with town.platform.database.transaction() as connection:
         for table in ("sensor_condition", "sensor_reading", "service_request", "outbox", "request_count"):
             connection.exec_driver_sql(f"DELETE FROM {table}")
-    for minute in (3, 11, 23, 60, 109):
+    for minute in (3, 11, 23, 90, 259):
         kill_at(minute, settings.database_url)
     town.run(RESULTS)
     assert story(town) == expected

@@ -41,7 +41,7 @@ from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 FORMER_SERVER = Path(__file__).parent / "former_server.py"
-CALLS_A_STEP = 15
+CALLS_A_STEP = 30
 """The number of calls that must be answered before the next process is exchanged."""
 
 

@@ -137,7 +137,7 @@ def test_the_standards_operations_answer_as_described(
 def test_our_extensions_answer_as_described(operations: dict[str, Any], platform: Platform, key: str) -> None:
     make_due_forecasts(platform, utc_now())  # without forecasts, the answer is 503
     for call in sorted(set(operations) - STANDARD):
-        try_out(operations[call], key, GenerationMode.POSITIVE, examples=4)
+        try_out(operations[call], key, GenerationMode.POSITIVE, examples=8)
 
 
 # Input that OpenAPI does not describe: every parameter with every kind of value, on every URL, as raw bytes.
