@@ -52,7 +52,7 @@ def list_all() -> None:
             (
                 jurisdiction.id,
                 jurisdiction.name,
-                str(sum(service.is_current for service in jurisdiction.services)),
+                str(_count_current(jurisdiction)),
                 str(len(jurisdiction.departments)),
                 ", ".join(jurisdiction.languages),
                 jurisdiction.time_zone,
@@ -176,9 +176,14 @@ def drop_overrides(jurisdiction: str) -> None:
         say("No override says the same as the files.")
 
 
+def _count_current(city: Jurisdiction) -> int:
+    """How many services the city still has, as `sync` counts them."""
+    return sum(service.is_current for service in city.services)
+
+
 def _services(city: Jurisdiction) -> str:
-    """The number of services that the city still has, as `sync` counts them, and the number of the others."""
-    current = sum(service.is_current for service in city.services)
+    """The number of services that the city still has, and the number of the others."""
+    current = _count_current(city)
     former = len(city.services) - current
     return counted(current, "service") + (f" and {former} that are inactive or replaced" if former else "")
 
