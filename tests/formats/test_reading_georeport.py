@@ -346,7 +346,13 @@ class _Endless(io.RawIOBase):
     "piece", [f"<request>{ONE_XML}</request>", "<service><name>x</name></service>", "<!-- x -->"]
 )
 def test_memory_does_not_grow_with_the_file(piece: str) -> None:
-    parts = (b"<requests>", 1), (piece.encode() * (1_000 // len(piece)), 3_000), (b"</requests>", 1)
+    # Other threads of this process allocate too, and can only add to a peak.
+    assert min(_peak(piece) for _ in range(3)) < 700_000
+
+
+def _peak(piece: str) -> int:
+    """The most bytes that are allocated while a file with a megabyte of these pieces is read."""
+    parts = (b"<requests>", 1), (piece.encode() * (1_000 // len(piece)), 1_000), (b"</requests>", 1)
     tracemalloc.start()
     try:
         for _ in read_elements(cast("BinaryIO", _Endless(*parts))):
@@ -354,7 +360,7 @@ def test_memory_does_not_grow_with_the_file(piece: str) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 1_500_000, "half of the file"
+    return peak
 
 
 # Anything
