@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from open311.domain.deliveries import Circuit
 from open311.domain.notices import SMS_GATEWAY
@@ -13,6 +12,7 @@ from open311.domain.people import number_for_sms
 from open311.domain.results import Rejected, Retry
 from open311.domain.sms import SmsOccasion, digest_of_number
 from open311.errors import Invalid, Misconfigured
+from open311.federation.addresses import host_of
 from open311.operations.platform import Platform
 from open311.operations.sms.rules import can_text, sender_for
 from open311.plugins import Jurisdiction
@@ -120,9 +120,9 @@ def try_sms(platform: Platform, city: Jurisdiction, phone: str, *, now: datetime
     finally:
         sender.close()
     if isinstance(result, Retry):
-        host = urlsplit(platform.settings.sms_url).netloc.rpartition("@")[2]
+        host, port = host_of(platform.settings.sms_url)
         return (
-            f"{result.cause}; check OPEN311_SMS_URL, which names {host}, OPEN311_SMS_PRIVATE and"
+            f"{result.cause}; check OPEN311_SMS_URL, which names {host}:{port}, OPEN311_SMS_PRIVATE and"
             " OPEN311_SMS_SECRET, and that no firewall blocks the gateway"
         )
     return result.reason if isinstance(result, Rejected) else ""
