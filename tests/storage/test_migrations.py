@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sqlalchemy import inspect, text
 from open311.errors import Misconfigured, Unavailable
 from open311.storage.catalogue import lock_catalogues
 from open311.storage.engine import Connection, Database, open_database
-from open311.storage.migrations import current, head, migrate, migrate_live, versions
+from open311.storage.migrations import CHANGED_TABLES, current, head, migrate, migrate_live, versions
 from open311.storage.migrations.indexes import BUILDING
 from open311.storage.migrations.procrastinate_files import apply_files, installed_files
 from open311.storage.tables import metadata
@@ -211,6 +212,41 @@ def test_a_migration_releases_its_locks_while_it_waits_for_a_session_that_needs_
             reader.exec_driver_sql(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
         reader.rollback()
         assert migrating.result() == head()
+
+
+TABLE_IDS = "SELECT oid, relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+LOCKED = """
+    SELECT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation'
+    AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+"""
+"""The tables that nobody can write to while this session's transaction is open."""
+
+
+def locked_by_step(database: Database, revision: str) -> set[str]:
+    """The tables that a step to a revision locks against writers, without those that it makes or drops."""
+    with database.transaction() as connection:
+        before = _table_ids(connection)
+        migrate(connection, revision)
+        locked = {number for (number,) in connection.exec_driver_sql(LOCKED)}
+        names = {name for number, name in _table_ids(connection).items() if number in locked & before.keys()}
+    return {name for name in names if name != "alembic_version" and not name.startswith("procrastinate_")}
+
+
+def _table_ids(connection: Connection) -> dict[int, str]:
+    return {int(number): str(name) for number, name in connection.exec_driver_sql(TABLE_IDS)}
+
+
+def test_each_migration_names_all_tables_that_it_locks(beginning: Database) -> None:
+    """A table that is locked later than the others may be held by a POST that waits for one of them."""
+    revisions = [name[:4] for name in RELEASED]
+    steps = [*pairwise(revisions)]
+    unnamed = {}
+    for direction in (steps, [(new, old) for old, new in reversed(steps[1:])]):
+        for start, end in direction:
+            missing = locked_by_step(beginning, end) - {*CHANGED_TABLES.get(max(start, end), ())}
+            if missing:
+                unnamed[start, end] = missing
+    assert unnamed == {}
 
 
 WAITING_BUILDER = """
